@@ -1,0 +1,47 @@
+#ifndef CORE_FILE_H
+#define CORE_FILE_H
+#include "core/err.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Opens path for reading ("-" is standard input). A directory is refused. Returns a descriptor or -1. */
+int file_open(const char *path, struct err *e);
+
+/* Reads until n bytes or the end; returns the bytes read or -1. Writes all n bytes, or -1. */
+ssize_t file_read(int fd, void *buf, size_t n, struct err *e);
+int file_write(int fd, const void *buf, size_t n, struct err *e);
+
+/* The whole file, NUL-terminated, in a new heap buffer; refused when larger than limit. */
+char *file_load(const char *path, size_t limit, size_t *n, struct err *e);
+
+/* An output that exists under its name only when complete: written to .NAME.XXXXXX beside it, synced and
+ * renamed by out_commit(); removed by out_abort(), at exit and on SIGINT/SIGTERM/SIGHUP.
+ * Path "-" or NULL is standard output: nothing is renamed. Special files (/dev/full, a FIFO) are written
+ * to directly. */
+struct out;
+struct out *out_open(const char *path, struct err *e);
+int out_fd(const struct out *o);
+int out_write(struct out *o, const void *data, size_t n, struct err *e);
+int out_commit(struct out *o, struct err *e); /* frees o also on failure */
+void out_abort(struct out *o);                /* NULL is fine */
+/* Fails when the output would overwrite the open descriptor fd (same device and inode). */
+int out_differs(const struct out *o, int fd, const char *path, struct err *e);
+
+/* The same for a directory of files: made as .NAME.XXXXXX, filled by the caller, then every file is synced
+ * and the directory takes its final name (an existing one is replaced). */
+struct outdir;
+struct outdir *outdir_open(const char *path, struct err *e);
+const char *outdir_path(const struct outdir *o); /* where to write until commit */
+int outdir_commit(struct outdir *o, struct err *e);
+void outdir_abort(struct outdir *o);
+
+int dir_make(const char *path, struct err *e); /* with parents; existing is fine */
+int dir_remove(const char *path, struct err *e);
+/* Names in a directory that end in one of the NULL-terminated suffixes (case-insensitive), sorted as
+ * bytes; *names is a heap array of heap strings. Returns their number or -1. */
+int64_t dir_list(const char *path, const char *const *suffixes, char ***names, struct err *e);
+
+/* Removes every unfinished output; safe to call from a signal handler. */
+void out_remove_all(void);
+#endif

@@ -1,0 +1,63 @@
+#ifndef NN_PARAMS_H
+#define NN_PARAMS_H
+#include "compute/backend.h"
+#include "core/str.h"
+#include "stream/safetensors.h"
+
+/* The named parameters of a model in flat buffers on one device: F32 masters, a BF16 copy for products when the compute
+ * type is BF16, and for training gradients and AdamW moments. Used in three steps: params_add() for each, params_build(),
+ * then params_init() and/or params_load(). */
+enum param_init { INIT_ZERO, INIT_ONE, INIT_TRUNC_NORMAL, INIT_NORMAL, INIT_UNIFORM };
+enum { PARAM_NAME_MAX = 128 };
+struct param {
+    char name[PARAM_NAME_MAX];
+    int rank;
+    int64_t shape[TENSOR_RANK];
+    int64_t n, from;      /* elements; first element in the flat buffers */
+    enum param_init init;
+    float std;            /* deviation, or the bound of INIT_UNIFORM */
+    float lr_scale;       /* 1; 0 freezes */
+    bool decays;          /* weight decay applies (not to biases and norms) */
+};
+struct params {
+    struct device *device;
+    int n;
+    int64_t cap;
+    struct param *at;
+    int64_t total;        /* elements of the flat buffers (segments padded to 16) */
+    enum dtype compute;   /* DT_F32 or DT_BF16 */
+    struct tensor value, value16, grad, m, v; /* flat; value16 none in F32; grad, m, v none without training */
+};
+
+/* Adds a parameter; returns its index. Names are unique. Rank-1 parameters do not decay. */
+int params_add(struct params *p, const char *name, enum param_init init, float std, int rank, const int64_t *shape);
+void params_build(struct params *p, struct device *d, enum dtype compute, bool training);
+/* Each parameter is drawn from a stream named by (seed, its name): adding one does not change the others. */
+void params_init(struct params *p, uint64_t seed);
+struct tensor params_weight(const struct params *p, int i); /* in the compute type, for products and gathers */
+struct tensor params_f32(const struct params *p, int i);    /* master: biases, norms */
+struct tensor params_grad(const struct params *p, int i);
+int params_find(const struct params *p, const char *name); /* -1 */
+int64_t params_count(const struct params *p);              /* elements without padding */
+
+/* What a load did, for the table that --init prints. */
+struct params_report {
+    int matched, missing, unexpected;
+    struct str text; /* one line each: status, name, shape here, shape there */
+};
+/* Loads by name. rename (or NULL) maps a parameter's name to the file's name for it (NULL: not expected there).
+ * strict: every parameter must be there with its shape; else missing ones keep their values and are reported.
+ * A wrong shape is always an error. F32, F16, BF16 and F64 files are read. */
+int params_load(struct params *p, const struct safetensors *s, const char *(*rename)(const char *name, void *arg), void *arg, bool strict,
+                struct params_report *report, struct err *e);
+/* model.safetensors: F32, or BF16 when half. */
+int params_save(const struct params *p, const char *path, bool half, struct err *e);
+/* Moments of AdamW: names "m.NAME" and "v.NAME". */
+int params_save_moments(const struct params *p, const char *path, struct err *e);
+int params_load_moments(struct params *p, const char *path, struct err *e);
+
+/* One AdamW step over everything with its lr_scale and decay; clips to max_norm; zeroes the gradients. weight_decay applies to
+ * the parameters that decay. */
+void params_step(struct params *p, struct adamw a, float weight_decay, struct tensor square_sum);
+void params_release(struct params *p);
+#endif

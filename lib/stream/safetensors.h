@@ -1,0 +1,31 @@
+#ifndef STREAM_SAFETENSORS_H
+#define STREAM_SAFETENSORS_H
+#include "core/dtype.h"
+#include "core/err.h"
+#include "stream/limits.h"
+#include <stdint.h>
+
+/* A mapped safetensors file. The header is checked completely (size, JSON, names, dtypes, offsets without
+ * holes or overlaps, the file's length) before anything is used. */
+struct safetensor {
+    const char *name;
+    enum dtype dtype;
+    int rank;
+    int64_t shape[LIMIT_RANK];
+    const void *data;
+    int64_t bytes;
+    int64_t n; /* elements */
+};
+struct safetensors {
+    int n;
+    struct safetensor *at; /* in file order */
+    void *impl;
+};
+int safetensors_open(struct safetensors *s, const char *path, struct err *e);
+const struct safetensor *safetensors_find(const struct safetensors *s, const char *name);
+const char *safetensors_metadata(const struct safetensors *s, const char *key); /* NULL when absent */
+void safetensors_close(struct safetensors *s);
+
+/* Writes n tensors and metadata (n_meta pairs key, value) atomically. Same input, same bytes. */
+int safetensors_save(const char *path, const struct safetensor *at, int n, const char *const *meta, int n_meta, struct err *e);
+#endif

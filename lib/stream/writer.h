@@ -1,0 +1,22 @@
+#ifndef STREAM_WRITER_H
+#define STREAM_WRITER_H
+#include "stream/reader.h"
+#include "stream/record.h"
+
+/* Writes a stream: provenance, blocks, index (unimo-stream(5)). The bytes are a function of the records,
+ * the options and the seed only. */
+struct writer;
+struct writer_opts {
+    bool plain;       /* JSON Lines without compression, tensors or frames; also when standard output is a terminal */
+    int level;        /* zstd level; 0: 3 */
+    const struct reader *from; /* its provenance is carried on, its inputs must differ from the output; may be NULL */
+    bool repeats;     /* allow repeated ids (predictions of several questions on one image, say) */
+};
+/* path NULL or "-": standard output. The provenance entry comes from core/opt. */
+struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e);
+/* Appends the record (not taken over). A repeated id is an error unless opts.repeats. */
+int writer_put(struct writer *w, const struct record *r, struct err *e);
+/* Ends the stream with its index and commits the file. Frees w also on failure. */
+int writer_close(struct writer *w, struct err *e);
+void writer_abort(struct writer *w); /* nothing appears under the final name; NULL is fine */
+#endif
