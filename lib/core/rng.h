@@ -12,6 +12,7 @@ struct rng {
     uint64_t seed;
     uint64_t stream;
     uint64_t next; /* draws taken so far; may be saved and restored */
+    uint64_t block_of; /* block number + 1 of the cached draws */
     uint32_t block[4];
 };
 void rng_init(struct rng *r, uint64_t seed, uint64_t stream);

@@ -1,0 +1,273 @@
+/* Outputs that exist under their final name only when they are complete. Unfinished ones are kept in a fixed table, so that
+ * a signal handler can remove them with nothing but system calls. */
+#include "core/file.h"
+#include "core/mem.h"
+#include "core/str.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { UNFINISHED_MAX = 64 };
+static struct unfinished {
+    volatile int is_used; /* 0 free, 1 a file, 2 a directory */
+    char path[PATH_MAX];
+} unfinished[UNFINISHED_MAX];
+static pthread_mutex_t unfinished_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct unfinished *unfinished_add(const char *path, bool is_dir)
+{
+    struct unfinished *u = NULL;
+
+    pthread_mutex_lock(&unfinished_lock);
+    for (int i = 0; i < UNFINISHED_MAX && !u && strlen(path) < PATH_MAX; i++) {
+        if (!unfinished[i].is_used) u = &unfinished[i];
+    }
+    if (u) {
+        memcpy(u->path, path, strlen(path) + 1);
+        u->is_used = is_dir ? 2 : 1;
+    }
+    pthread_mutex_unlock(&unfinished_lock);
+    return u;
+}
+
+/* Removes the files in a flat directory by raw system calls: opendir() may not be used in a signal handler. */
+static void remove_flat_directory(const char *path)
+{
+    struct entry {
+        uint64_t inode, offset;
+        unsigned short length;
+        unsigned char type;
+        char name[];
+    };
+    _Alignas(struct entry) char buf[4096];
+    long n;
+
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    while ((n = syscall(SYS_getdents64, fd, buf, sizeof buf)) > 0) {
+        for (long at = 0; at < n;) {
+            const struct entry *entry = (const struct entry *)(const void *)(buf + at);
+            unlinkat(fd, entry->name, 0);
+            at += entry->length;
+        }
+    }
+    close(fd);
+    rmdir(path);
+}
+
+void out_remove_all(void)
+{
+    for (int i = 0; i < UNFINISHED_MAX; i++) {
+        struct unfinished *u = &unfinished[i];
+        if (u->is_used == 1) unlink(u->path);
+        if (u->is_used == 2) remove_flat_directory(u->path);
+        u->is_used = 0;
+    }
+}
+
+/* "dir/.name.XXXXXX" for "dir/name". */
+static char *temporary_name(const char *path)
+{
+    struct str s = { 0 };
+    const char *base = path_base(path);
+
+    str_add_bytes(&s, path, (size_t)(base - path));
+    str_addf(&s, ".%s.XXXXXX", base);
+    return s.data;
+}
+
+/* What mkstemp() takes away: the permissions that the umask leaves. */
+static mode_t usual_mode(mode_t all)
+{
+    mode_t mask = umask(0);
+
+    umask(mask);
+    return all & ~mask;
+}
+
+static int sync_parent(const char *path, struct err *e)
+{
+    char *dir = mem_strdup(path);
+    char *slash = strrchr(dir, '/');
+    int rc = 0;
+
+    if (slash) slash[slash == dir] = 0;
+    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && fsync(fd) && errno != EINVAL) rc = err_errno(e, "cannot sync the directory");
+    if (fd >= 0) close(fd);
+    free(dir);
+    return rc;
+}
+
+struct out {
+    int fd;
+    char *path, *temporary; /* temporary NULL: written to directly */
+    struct unfinished *entry;
+};
+
+struct out *out_open(const char *path, struct err *e)
+{
+    struct out *o = mem_new(struct out, 1);
+    struct stat st;
+
+    o->fd = 1;
+    if (!path || !strcmp(path, "-")) return o;
+    o->path = mem_strdup(path);
+    if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+        if (S_ISDIR(st.st_mode)) errno = EISDIR;
+        o->fd = S_ISDIR(st.st_mode) ? -1 : open(path, O_WRONLY | O_CLOEXEC);
+    } else {
+        o->temporary = temporary_name(path);
+        o->fd = mkostemp(o->temporary, O_CLOEXEC);
+        if (o->fd >= 0) o->entry = unfinished_add(o->temporary, false);
+        if (o->fd >= 0) fchmod(o->fd, usual_mode(0666));
+    }
+    if (o->fd >= 0) return o;
+    err_errno(e, "cannot create");
+    err_in(e, "%s", path);
+    free(o->path);
+    free(o->temporary);
+    free(o);
+    return NULL;
+}
+
+int out_fd(const struct out *o)
+{
+    return o->fd;
+}
+
+int out_write(struct out *o, const void *data, size_t n, struct err *e)
+{
+    if (!file_write(o->fd, data, n, e)) return 0;
+    return err_in(e, "%s", o->path ? o->path : "standard output");
+}
+
+int out_differs(const struct out *o, int fd, const char *path, struct err *e)
+{
+    struct stat in, out;
+
+    if (fstat(fd, &in) || !S_ISREG(in.st_mode)) return 0;
+    int known = o->path ? stat(o->path, &out) : fstat(o->fd, &out);
+    if (known || in.st_dev != out.st_dev || in.st_ino != out.st_ino) return 0;
+    return err_set(e, ERR_INPUT, "%s: is both input and output", path);
+}
+
+static void out_free(struct out *o)
+{
+    if (o->entry) o->entry->is_used = 0;
+    free(o->path);
+    free(o->temporary);
+    free(o);
+}
+
+int out_commit(struct out *o, struct err *e)
+{
+    int rc = 0;
+
+    if (o->temporary && fsync(o->fd)) rc = err_errno(e, "cannot sync");
+    if (o->path && close(o->fd) && !rc) rc = err_errno(e, "cannot close");
+    if (o->temporary && !rc && rename(o->temporary, o->path)) rc = err_errno(e, "cannot rename");
+    if (o->temporary && !rc) rc = sync_parent(o->path, e);
+    if (o->temporary && rc) unlink(o->temporary);
+    if (rc) err_in(e, "%s", o->path);
+    out_free(o);
+    return rc;
+}
+
+void out_abort(struct out *o)
+{
+    if (!o) return;
+    if (o->path) close(o->fd);
+    if (o->temporary) unlink(o->temporary);
+    out_free(o);
+}
+
+struct outdir {
+    char *path, *temporary;
+    struct unfinished *entry;
+};
+
+struct outdir *outdir_open(const char *path, struct err *e)
+{
+    struct outdir *o = mem_new(struct outdir, 1);
+    size_t n = strlen(path);
+
+    while (n > 1 && path[n - 1] == '/') n--;
+    o->path = mem_strndup(path, n);
+    o->temporary = temporary_name(o->path);
+    if (!mkdtemp(o->temporary)) {
+        err_errno(e, "%s: cannot create", path);
+        free(o->path);
+        free(o->temporary);
+        free(o);
+        return NULL;
+    }
+    chmod(o->temporary, usual_mode(0777));
+    o->entry = unfinished_add(o->temporary, true);
+    return o;
+}
+
+const char *outdir_path(const struct outdir *o)
+{
+    return o->temporary;
+}
+
+static void outdir_free(struct outdir *o)
+{
+    if (o->entry) o->entry->is_used = 0;
+    free(o->path);
+    free(o->temporary);
+    free(o);
+}
+
+static int sync_files(const char *path, struct err *e)
+{
+    DIR *d = opendir(path);
+    struct dirent *entry;
+    int rc = 0;
+
+    if (!d) return err_errno(e, "cannot list");
+    while (!rc && (entry = readdir(d))) {
+        int fd = openat(dirfd(d), entry->d_name, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && fsync(fd) && errno != EINVAL) rc = err_errno(e, "%s: cannot sync", entry->d_name);
+        if (fd >= 0) close(fd);
+    }
+    closedir(d);
+    return rc;
+}
+
+/* An existing directory changes places with the new one in one step and is then removed, so that at every moment
+ * a complete directory stands under the name. */
+int outdir_commit(struct outdir *o, struct err *e)
+{
+    struct err ignored = { 0 }; /* the new directory stands; what is left of the old one is only untidy */
+    int rc = sync_files(o->temporary, e);
+
+    if (!rc && rename(o->temporary, o->path)) {
+        bool is_there = errno == EEXIST || errno == ENOTEMPTY;
+        if (!is_there || renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, RENAME_EXCHANGE)) rc = err_errno(e, "cannot rename");
+        else dir_remove(o->temporary, &ignored);
+    }
+    if (!rc) rc = sync_parent(o->path, e);
+    if (rc) err_in(e, "%s", o->path);
+    if (rc) remove_flat_directory(o->temporary);
+    outdir_free(o);
+    return rc;
+}
+
+void outdir_abort(struct outdir *o)
+{
+    struct err ignored = { 0 };
+
+    if (!o) return;
+    dir_remove(o->temporary, &ignored);
+    outdir_free(o);
+}

@@ -1,0 +1,296 @@
+#include "core/pool.h"
+#include "core/mem.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Processors granted by a cgroup v2 quota, or a large number. */
+static int cgroup_cpus(void)
+{
+    long long quota, period;
+    int n = 1 << 20;
+    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
+
+    if (!f) return n;
+    if (fscanf(f, "%lld %lld", &quota, &period) == 2 && quota > 0 && period > 0) n = (int)((quota + period - 1) / period);
+    fclose(f);
+    return n;
+}
+
+int pool_cpus(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set), granted = cgroup_cpus();
+
+    if (n > granted) n = granted;
+    return n < 1 ? 1 : n;
+}
+
+struct loop {
+    int64_t n, grain, next;
+    int (*body)(int64_t i, int worker, void *arg, struct err *e);
+    void *arg;
+    pthread_mutex_t lock;
+    int64_t failed_at; /* lowest index that failed, or n */
+    struct err failure;
+};
+struct loop_worker {
+    struct loop *loop;
+    int worker;
+    pthread_t thread;
+};
+
+static void loop_fail(struct loop *l, int64_t i, const struct err *e)
+{
+    pthread_mutex_lock(&l->lock);
+    if (i < l->failed_at) {
+        l->failed_at = i;
+        l->failure = *e;
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void *loop_work(void *arg)
+{
+    struct loop_worker *w = arg;
+    struct loop *l = w->loop;
+
+    for (;;) {
+        pthread_mutex_lock(&l->lock);
+        int64_t from = l->next, to = from + l->grain < l->n ? from + l->grain : l->n;
+        bool over = from >= l->n || from > l->failed_at;
+        l->next = to;
+        pthread_mutex_unlock(&l->lock);
+        if (over) return NULL;
+        for (int64_t i = from; i < to; i++) {
+            struct err e = { 0 };
+            if (!l->body(i, w->worker, l->arg, &e)) continue;
+            loop_fail(l, i, &e);
+            break;
+        }
+    }
+}
+
+int pool_for(int64_t n, int64_t grain, int threads, int (*body)(int64_t i, int worker, void *arg, struct err *e), void *arg,
+             struct err *e)
+{
+    struct loop l = { .n = n, .grain = grain < 1 ? 1 : grain, .body = body, .arg = arg, .failed_at = n };
+
+    if (threads > (n + l.grain - 1) / l.grain) threads = (int)((n + l.grain - 1) / l.grain);
+    if (threads < 1) threads = 1;
+    pthread_mutex_init(&l.lock, NULL);
+    struct loop_worker *w = mem_new(struct loop_worker, threads);
+    int started = 1; /* worker 0 is the caller; threads that cannot be started are done without */
+    for (; started < threads; started++) {
+        w[started] = (struct loop_worker){ .loop = &l, .worker = started };
+        if (pthread_create(&w[started].thread, NULL, loop_work, &w[started])) break;
+    }
+    w[0] = (struct loop_worker){ .loop = &l };
+    loop_work(&w[0]);
+    for (int i = 1; i < started; i++) pthread_join(w[i].thread, NULL);
+    pthread_mutex_destroy(&l.lock);
+    free(w);
+    if (l.failed_at == n) return 0;
+    *e = l.failure;
+    return -1;
+}
+
+struct slot {
+    enum { SLOT_FREE, SLOT_MADE, SLOT_BUSY, SLOT_DONE } state;
+    void *job;
+    bool failed;
+    struct err e;
+};
+struct line {
+    const struct pipeline *p;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct slot *ring;
+    int64_t made, taken, finished; /* jobs made, handed to a worker, passed to done; slot of job j: j % depth */
+    bool is_making, is_over, is_stopping;
+    struct err make_error;
+};
+struct line_worker {
+    struct line *line;
+    int worker;
+    pthread_t thread;
+};
+
+/* Called and returns with the lock held. */
+static void line_make(struct line *l)
+{
+    struct err e = { 0 };
+    void *job = NULL;
+
+    l->is_making = true;
+    pthread_mutex_unlock(&l->lock);
+    int got = l->p->next(l->p->arg, &job, &e);
+    pthread_mutex_lock(&l->lock);
+    l->is_making = false;
+    if (got > 0) l->ring[l->made++ % l->p->depth] = (struct slot){ .state = SLOT_MADE, .job = job };
+    else l->is_over = true;
+    if (got < 0) l->make_error = e;
+    pthread_cond_broadcast(&l->changed);
+}
+
+static void line_do(struct line *l, int worker)
+{
+    struct slot *s = &l->ring[l->taken++ % l->p->depth];
+    struct err e = { 0 };
+
+    s->state = SLOT_BUSY;
+    bool is_skipped = l->is_stopping;
+    pthread_mutex_unlock(&l->lock);
+    int rc = is_skipped ? -1 : l->p->work(l->p->arg, s->job, worker, &e);
+    pthread_mutex_lock(&l->lock);
+    s->e = e;
+    s->failed = rc != 0;
+    s->state = SLOT_DONE;
+    pthread_cond_broadcast(&l->changed);
+}
+
+static void *line_work(void *arg)
+{
+    struct line_worker *w = arg;
+    struct line *l = w->line;
+
+    pthread_mutex_lock(&l->lock);
+    for (;;) {
+        bool may_make = !l->is_making && !l->is_over && !l->is_stopping && l->made - l->finished < l->p->depth;
+        if (l->taken < l->made) line_do(l, w->worker);
+        else if (may_make) line_make(l);
+        else if (l->is_over || l->is_stopping) break;
+        else pthread_cond_wait(&l->changed, &l->lock);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+/* The calling thread's part: jobs in order, with the lock held between calls of done. */
+static int line_finish(struct line *l, struct err *e)
+{
+    int rc = 0;
+
+    for (;;) {
+        struct slot *s = &l->ring[l->finished % l->p->depth];
+        bool is_last = l->finished == l->made && !l->is_making && (l->is_over || l->is_stopping);
+        if (is_last) return rc;
+        if (l->finished == l->made || s->state != SLOT_DONE) {
+            pthread_cond_wait(&l->changed, &l->lock);
+            continue;
+        }
+        if (s->failed && !rc) {
+            *e = s->e;
+            rc = -1;
+        }
+        if (rc) l->is_stopping = true;
+        pthread_mutex_unlock(&l->lock);
+        struct err done_error = { 0 };
+        int done = l->p->done(l->p->arg, s->job, rc != 0, &done_error);
+        pthread_mutex_lock(&l->lock);
+        if (done && !rc) {
+            *e = done_error;
+            rc = -1;
+            l->is_stopping = true;
+        }
+        s->state = SLOT_FREE;
+        l->finished++;
+        pthread_cond_broadcast(&l->changed);
+    }
+}
+
+int pipeline_run(const struct pipeline *given, struct err *e)
+{
+    struct pipeline p = *given;
+    int started = 0;
+
+    if (p.threads < 1) p.threads = 1;
+    if (p.depth < p.threads + 1) p.depth = 2 * p.threads + 1;
+    struct line l = { .p = &p, .ring = mem_new(struct slot, p.depth) };
+    struct line_worker *w = mem_new(struct line_worker, p.threads);
+    pthread_mutex_init(&l.lock, NULL);
+    pthread_cond_init(&l.changed, NULL);
+    for (; started < p.threads; started++) {
+        w[started] = (struct line_worker){ .line = &l, .worker = started };
+        if (pthread_create(&w[started].thread, NULL, line_work, &w[started])) break;
+    }
+    int rc = -1;
+    if (started) {
+        pthread_mutex_lock(&l.lock);
+        rc = line_finish(&l, e);
+        pthread_mutex_unlock(&l.lock);
+        for (int i = 0; i < started; i++) pthread_join(w[i].thread, NULL);
+        if (!rc && l.make_error.code) {
+            *e = l.make_error;
+            rc = -1;
+        }
+    } else {
+        err_set(e, ERR_IO, "cannot start a thread");
+    }
+    pthread_cond_destroy(&l.changed);
+    pthread_mutex_destroy(&l.lock);
+    free(w);
+    free(l.ring);
+    return rc;
+}
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int capacity, n, head;
+    bool is_closed;
+    void *item[];
+};
+
+struct queue *queue_new(int capacity)
+{
+    struct queue *q = mem_alloc(1, sizeof *q + (size_t)capacity * sizeof q->item[0]);
+
+    q->capacity = capacity;
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_cond_init(&q->changed, NULL);
+    return q;
+}
+
+int queue_push(struct queue *q, void *item)
+{
+    pthread_mutex_lock(&q->lock);
+    while (q->n == q->capacity && !q->is_closed) pthread_cond_wait(&q->changed, &q->lock);
+    bool is_taken = !q->is_closed;
+    if (is_taken) q->item[(q->head + q->n++) % q->capacity] = item;
+    pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+    return is_taken ? 0 : -1;
+}
+
+int queue_pop(struct queue *q, void **item)
+{
+    pthread_mutex_lock(&q->lock);
+    while (!q->n && !q->is_closed) pthread_cond_wait(&q->changed, &q->lock);
+    bool has_one = q->n > 0;
+    if (has_one) {
+        *item = q->item[q->head];
+        q->head = (q->head + 1) % q->capacity;
+        q->n--;
+    }
+    pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+    return has_one ? 0 : -1;
+}
+
+void queue_close(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->is_closed = true;
+    pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+}
+
+void queue_free(struct queue *q)
+{
+    if (!q) return;
+    pthread_cond_destroy(&q->changed);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}
