@@ -72,19 +72,75 @@ $B/tests/%.o: override CPPFLAGS += -Itests/lib
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
-# T=tests/unit/x.c or T=tests/cli/y.t runs one test; by default all.
-T ?= $(TEST_SRC) $(wildcard tests/cli/*.t tests/fault/*.t tests/numeric/*.t)
+# ---- the CUDA back end: built whenever nvcc is found and there is something to build ----
+CUDA_SRC := $(wildcard lib/compute/cuda/*.cu)
+PLUGIN   := $(if $(and $(NVCC),$(CUDA_SRC)),$B/lib/unimo/libunimo-cuda.so)
+newest   := $(patsubst %a,%,$(lastword $(ARCH)))
+NVFLAGS  := -std=c++17 -O3 -Ilib -Xcompiler -fPIC,-Wall $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
+            -gencode arch=compute_$(newest),code=compute_$(newest)
+$B/%.cu.o: %.cu $B/flags
+	@mkdir -p $(@D)
+	$(NVCC) $(NVFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+$B/lib/unimo/libunimo-cuda.so: $(CUDA_SRC:%=$B/%.o)
+	@mkdir -p $(@D)
+	$(NVCC) -shared -cudart static -o $@ $^ -lcublas -lcublasLt
+all: $(PLUGIN)
+
+# ---- tests ----
+# T=tests/unit/x.c (or tests/cli/y.t) runs one; by default all.
+T ?= $(TEST_SRC) $(FUZZ_SRC) $(wildcard tests/cli/*.t tests/fault/*.t tests/numeric/*.t)
 RUN = $(patsubst %.c,$B/%.t,$T)
-check: $(PROGRAMS) $(filter $B/%,$(RUN)) ## run the tests (T=tests/unit/x.c for one)
+check: $(PROGRAMS) $(PLUGIN) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
-	UNIMO_BIN=$(CURDIR)/$B/bin prove -j2 -e '' $(RUN)
+	UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
+check-long: ## the tests with long loops: kill and resume 20 times, more fuzzing
+	UNIMO_LONG=1 $(MAKE) check
+asan: ## build and test with the address and undefined-behaviour sanitizers
+	$(MAKE) SAN=address,undefined check
+
+$B/tests/fuzz/%.t: $B/tests/fuzz/%.o $B/tests/lib/fuzz_main.o $B/libunimo.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+FUZZ_SECONDS ?= 60
+fuzz: ## fuzz every parser with clang's libFuzzer for FUZZ_SECONDS each
+	$(MAKE) CC=clang SAN=fuzzer-no-link,address,undefined build/san-fuzzer-no-link/libunimo.a
+	for f in $(FUZZ_SRC); do n=$$(basename $$f .c); \
+	 clang -g -O1 -std=c17 -fopenmp -pthread -fsanitize=fuzzer,address,undefined $(CPPFLAGS) -Itests/lib -o build/fuzz-$$n $$f \
+	  build/san-fuzzer-no-link/libunimo.a $(LDLIBS) && mkdir -p build/corpus/$$n && \
+	 build/fuzz-$$n -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=3000 build/corpus/$$n tests/fuzz/seeds/$$n || exit 1; done
+
+bench: $(PROGRAMS) ## measure speed as ratios to limits and peers in the same run
+	@for b in tests/bench/*; do [ -x $$b ] && UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B $$b || [ ! -x $$b ] || exit 1; done
+
+# ---- the demo: every step is a rule in scripts/demo.mk that can be copied into a shell ----
+demo: all ## from JPEGs to scores on the embedded corpus; writes demo/report.html
+	+@$(MAKE) --no-print-directory -f scripts/demo.mk BIN=$(CURDIR)/$B/bin
+
+# ---- installing ----
+FILES := $(foreach p,$(PROGRAMS),$p:bin/$(notdir $p):755) $(foreach m,$(wildcard man/*.[157]),$m:share/man/man$(subst .,,$(suffix $m))/$(notdir $m):644) \
+         $(if $(PLUGIN),$(PLUGIN):lib/unimo/libunimo-cuda.so:644)
+install: all ## install into $(DESTDIR)$(PREFIX)
+	@set -e; for f in $(FILES); do set -- $$(echo $$f | tr : ' '); install -D -m $$3 $$1 $(DESTDIR)$(PREFIX)/$$2; done
+uninstall: ## remove what install put there
+	@set -e; for f in $(FILES); do set -- $$(echo $$f | tr : ' '); rm -f $(DESTDIR)$(PREFIX)/$$2; \
+	 rmdir -p --ignore-fail-on-non-empty $$(dirname $(DESTDIR)$(PREFIX)/$$2) 2>/dev/null || true; done
+dist: ## build/unimo-VERSION.tar.zst of what git tracks
+	@mkdir -p build && git archive --prefix=unimo-$(VERSION)/ HEAD | zstd -q -f -o build/unimo-$(VERSION).tar.zst
+
+# ---- care ----
+C_FILES = $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh')
+format: ## format the sources with clang-format
+	clang-format -i $(C_FILES)
+lint: ## clang-tidy and cppcheck
+	cppcheck --quiet --enable=warning,portability --inline-suppr --error-exitcode=1 -Ilib --suppress=missingIncludeSystem lib cmd
+	clang-tidy --quiet $(LIB_SRC) $(CMD_SRC) -- $(CPPFLAGS) -std=c17 -fopenmp
 
 clean: ## remove build/
 	rm -rf build
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 FORCE:
-.PHONY: all check clean help FORCE
+.PHONY: all check check-long asan fuzz bench demo install uninstall dist format lint clean help FORCE
 .SECONDARY:

@@ -1,0 +1,60 @@
+#!/bin/bash
+# The rules of the tree: floors, headers that stand alone, functions that are never right, one man page per program.
+. "$(dirname "$0")/../lib/lib.sh"
+
+t_run awk -F: '
+BEGIN {
+    split("core 1 stream 2 text 3 image 3 compute 3 score 3 rewrite 4 scenes 4 nn 4 detect 5 model 5 tasks 6 train 6", w, " ")
+    for (i = 1; i in w; i += 2) floor[w[i]] = w[i + 1]
+}
+FNR == 1 { n = split(FILENAME, part, "/"); for (i = 1; i < n; i++) if (part[i] == "lib") from = part[i + 1] }
+match($0, /^#include "[a-z]+\//) {
+    to = substr($0, 11, RLENGTH - 11)
+    if (to != from && (!(to in floor) || floor[to] >= floor[from])) print FILENAME ":" FNR ": " from " must not include " to
+}' $(find "$top/lib" -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh')
+t_ok "a module includes only modules on lower floors" [ ! -s "$out" ]
+sed 's/^/# /' "$out" | head -5
+
+flags="-std=c17 -fsyntax-only -Wall -Werror -D_GNU_SOURCE -I$top/lib"
+: >bad
+for h in $(find "$top/lib" -name '*.h'); do
+    echo "#include \"${h#"$top"/lib/}\"" | gcc $flags -x c - 2>>bad || echo "$h" >>bad
+done
+t_ok "each header compiles alone" [ ! -s bad ]
+sed 's/^/# /' bad | head -5
+
+banned='\b(strcpy|strcat|sprintf|gets|atoi|atol|atof|strtok|system|popen|rand|alloca|setlocale)[[:space:]]*\('
+grep -rnE "$banned" "$top/lib" "$top/cmd" "$top/tests" --include='*.[ch]' --include='*.cu' >bad || true
+t_ok "functions that are never right are not used" [ ! -s bad ]
+sed 's/^/# /' bad | head -5
+grep -rnE 'ffast-math|Ofast|use_fast_math' "$top/lib" "$top/Makefile" >bad || true
+t_ok "nor fast-math" [ ! -s bad ]
+
+home() { # HEADER PLACE...: the header is included only there
+    grep -rlE "#include <$1" "$top/lib" "$top/cmd" | sed "s|^$top/||" >found || true
+    shift
+    t_ok "$1 is the only place of its library" sh -c '! grep -vE "$1" found' sh "$1"
+}
+home zstd.h '^lib/stream/'
+home jansson.h '^lib/stream/'
+home turbojpeg.h '^lib/image/jpeg.c$'
+home getopt.h '^lib/core/opt.c$'
+home 'dnnl' '^lib/compute/cpu/'
+home 'link-grammar' '^lib/rewrite/'
+home utf8proc.h '^lib/text/unicode.c$'
+
+shopt -s nullglob
+for c in "$top"/cmd/unimo-*.c; do
+    p=$(basename "$c" .c)
+    t_ok "$p has a man page" [ -f "$top/man/$p.1" ]
+done
+if command -v mandoc >/dev/null; then
+    for m in "$top"/man/*.[157]; do
+        t_run mandoc -T lint -W warning "$m"
+        t_exit 0 "${m##*/} is clean"
+    done
+fi
+find "$top/lib" "$top/cmd" -name '*.[ch]' -o -name '*.cu' | xargs wc -l | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }' >bad
+t_ok "no file has more than 800 lines" [ ! -s bad ]
+sed 's/^/# /' bad
+t_done

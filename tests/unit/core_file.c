@@ -1,0 +1,107 @@
+/* Outputs appear under their name only when complete; directories change places in one step. */
+#include "core/file.h"
+#include "core/str.h"
+#include "tap.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/unimo-file.XXXXXX";
+
+static bool holds(const char *path, const char *want)
+{
+    struct err e = { 0 };
+    size_t n;
+    char *text = file_load(path, 1000, &n, &e);
+    bool same = text && !strcmp(text, want);
+
+    free(text);
+    return same;
+}
+
+static int count_entries(void)
+{
+    static const char *const any[] = { "t", "X", "", NULL };
+    struct err e = { 0 };
+    char **names;
+    int64_t n = dir_list(".", any, &names, &e);
+
+    for (int64_t i = 0; i < n; i++) free(names[i]);
+    free(names);
+    return (int)n;
+}
+
+static void files(void)
+{
+    struct err e = { 0 };
+    struct out *o = out_open("a.txt", &e);
+
+    ok(o && !out_write(o, "one", 3, &e), "an output takes bytes");
+    ok(access("a.txt", F_OK), "but is not there yet");
+    is_int(out_commit(o, &e), 0, "commit");
+    ok(holds("a.txt", "one"), "now it is");
+    struct stat st;
+    stat("a.txt", &st);
+    is_int(st.st_mode & 0777, 0644, "with the usual permissions");
+    o = out_open("a.txt", &e);
+    out_write(o, "two", 3, &e);
+    int fd = open("a.txt", O_RDONLY);
+    is_int(out_differs(o, fd, "a.txt", &e), -1, "input = output is noticed");
+    is_str(e.text, "a.txt: is both input and output", "and said");
+    close(fd);
+    out_abort(o);
+    ok(holds("a.txt", "one"), "abort leaves the old file");
+    err_clear(&e);
+    o = out_open("a.txt", &e);
+    out_remove_all();
+    out_abort(o);
+    is_int(count_entries(), 3, "nothing else is left behind"); /* ".", "..", a.txt */
+    err_clear(&e);
+    o = out_open("/dev/full", &e);
+    ok(o && out_write(o, "x", 1, &e) == -1, "a full device is an error");
+    is_str(e.text, "/dev/full: cannot write: No space left on device", "with the system's reason");
+    out_abort(o);
+    err_clear(&e);
+    ok(!out_open("no/such/dir/x", &e), "a missing directory is one");
+    err_clear(&e);
+    size_t n;
+    ok(!file_load("a.txt", 2, &n, &e), "a file over the limit is refused");
+    err_clear(&e);
+    ok(file_open(".", &e) == -1, "a directory is not a file");
+}
+
+static void directories(void)
+{
+    struct err e = { 0 };
+
+    for (int round = 0; round < 2; round++) {
+        struct outdir *o = outdir_open("model/", &e);
+        char *path = path_join(outdir_path(o), round ? "new" : "old");
+        struct out *f = out_open(path, &e);
+        out_write(f, "x", 1, &e);
+        is_int(out_commit(f, &e), 0, "a file inside");
+        is_int(outdir_commit(o, &e), 0, "the directory takes its place");
+        free(path);
+    }
+    ok(!access("model/new", F_OK) && access("model/old", F_OK), "the second replaced the first");
+    struct outdir *o = outdir_open("model", &e);
+    outdir_abort(o);
+    ok(!access("model/new", F_OK), "abort leaves it alone");
+    is_int(dir_remove("model", &e), 0, "dir_remove");
+    is_int(count_entries(), 3, "nothing is left behind");
+    is_int(dir_make("p/q/r", &e), 0, "dir_make makes parents");
+    is_int(dir_make("p/q/r", &e), 0, "and accepts what exists");
+    is_int(dir_make("a.txt", &e), -1, "but not a file");
+}
+
+int main(void)
+{
+    if (!mkdtemp(dir) || chdir(dir)) return 1;
+    umask(022);
+    files();
+    directories();
+    struct err e = { 0 };
+    if (chdir("/")) return 1;
+    dir_remove(dir, &e);
+    return done();
+}
