@@ -1,0 +1,108 @@
+#include "stream/filter.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/pool.h"
+#include <stdlib.h>
+
+struct batch {
+    int n;
+    struct record **at;
+    struct err *bad;   /* of records that could not be used one by one */
+};
+
+struct run {
+    const struct filter *f;
+    struct reader *in;
+    struct writer *out;
+    struct progress progress;
+    int64_t done;
+    bool is_over;
+};
+
+static void batch_free(struct batch *b)
+{
+    for (int i = 0; i < b->n; i++) record_free(b->at[i]);
+    free(b->at);
+    free(b->bad);
+    free(b);
+}
+
+static int next_batch(void *arg, void **job, struct err *e)
+{
+    struct run *run = arg;
+    int want = run->f->batch > 1 ? run->f->batch : 1;
+    struct batch *b = mem_new(struct batch, 1);
+
+    b->at = mem_new(struct record *, want);
+    b->bad = mem_new(struct err, want);
+    while (b->n < want && !run->is_over) {
+        int got = reader_next(run->in, &b->at[b->n], e);
+        if (got < 0) {
+            batch_free(b);
+            return -1;
+        }
+        if (got) b->n++;
+        else run->is_over = true;
+    }
+    if (!b->n) {
+        batch_free(b);
+        return 0;
+    }
+    *job = b;
+    return 1;
+}
+
+/* A batch that fails is tried record by record, so that one bad record costs only itself. */
+static int work_batch(void *arg, void *job, int worker, struct err *e)
+{
+    struct run *run = arg;
+    struct batch *b = job;
+
+    if (b->n > 1) {
+        struct err why = { 0 };
+        if (!run->f->work(run->f->arg, b->at, b->n, worker, &why)) return 0;
+        if (why.code != ERR_INPUT) {
+            *e = why;
+            return -1;
+        }
+    }
+    for (int i = 0; i < b->n; i++) {
+        if (!run->f->work(run->f->arg, &b->at[i], 1, worker, &b->bad[i]) || b->bad[i].code == ERR_INPUT) continue;
+        *e = b->bad[i];
+        return -1;
+    }
+    return 0;
+}
+
+static int done_batch(void *arg, void *job, bool failed, struct err *e)
+{
+    struct run *run = arg;
+    struct batch *b = job;
+    int rc = 0;
+
+    for (int i = 0; i < b->n && !failed && !rc; i++) {
+        if (b->bad[i].code) {
+            rc = reader_bad(run->in, b->at[i], &b->bad[i]);
+            if (rc) *e = b->bad[i];
+        } else if (b->at[i]) {
+            rc = writer_put(run->out, b->at[i], e);
+        }
+    }
+    run->done += b->n;
+    if (run->f->progress) progress_step(&run->progress, run->done, NULL);
+    batch_free(b);
+    return rc;
+}
+
+int filter_run(const struct filter *f, struct reader *in, struct writer *out, struct err *e)
+{
+    struct run run = { .f = f, .in = in, .out = out };
+    struct pipeline p = { next_batch, work_batch, done_batch, &run, f->threads, 2 * f->threads + 2 };
+
+    if (f->progress) progress_begin(&run.progress, f->progress, -1);
+    int rc = pipeline_run(&p, e);
+    if (f->progress) progress_end(&run.progress);
+    if (!rc && reader_skipped(in) && reader_skipped(in) >= reader_count(in))
+        rc = err_set(e, ERR_INPUT, "every record was skipped");
+    return rc;
+}

@@ -1,0 +1,21 @@
+#ifndef STREAM_INSPECT_H
+#define STREAM_INSPECT_H
+#include "core/str.h"
+#include "stream/reader.h"
+
+/* What unimo-view shows. Paths may also be safetensors files (names ending in .safetensors). */
+
+/* The provenance entries, indented JSON. */
+int inspect_header(const char *path, struct str *out, struct err *e);
+/* One line per block: "block OFFSET RECORDS", and one per stream. Needs a file with an index. */
+int inspect_index(const char *path, struct str *out, struct err *e);
+/* Counts of records, of each field by type, and of each tensor with dtype, shapes and range. */
+int inspect_stats(const char *path, struct str *out, struct err *e);
+/* Reads everything; finite: NaN and infinity in float tensors are errors. */
+int inspect_check(const char *path, bool finite, int64_t *records, struct err *e);
+
+/* Replaces the record's tensors by a member "tensors" that says dtype and shape only, for printing. */
+void inspect_describe_tensors(struct record *r);
+/* The values of a tensor, one row of its last dimension a line. */
+int inspect_print_tensor(const struct record *r, const char *name, struct str *out, struct err *e);
+#endif

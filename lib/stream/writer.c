@@ -1,0 +1,216 @@
+#include "stream/writer.h"
+#include "core/file.h"
+#include "core/mem.h"
+#include "core/opt.h"
+#include "stream/block.h"
+#include "stream/frame.h"
+#include "stream/source.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A block closes at this many bytes of text and tensors (big enough to pack well, small enough to unpack for one record),
+ * and, so that a reader need not wait for a slow producer, at this many records into a pipe. */
+enum { BLOCK_BYTES = 1 << 20, PIPE_RECORDS = 64 };
+
+/* Ids seen, by hash: open addressing, 0 is free. */
+struct ids {
+    uint64_t *hash;
+    int64_t *record;
+    int64_t n, slots;
+};
+
+struct writer {
+    struct out *out;
+    struct writer_opts opts;
+    bool is_pipe;
+    struct str text, payload, packed;
+    int64_t block_records, offset;
+    struct digest digest;
+    struct frame_index index;
+    int64_t blocks_cap, ids_cap;
+    struct ids ids;
+};
+
+/* Options that do not change the records, and so must not change the bytes. */
+static const char *const left_out[] = { "threads", "output", "log", NULL };
+
+static void add_provenance(struct writer *w, struct str *out)
+{
+    struct value *p = value_object(), *entry = value_object();
+    struct value *list = w->opts.from ? value_copy(reader_provenance(w->opts.from)) : value_array();
+    struct str json = { 0 };
+    struct err ignored = { 0 };
+
+    opt_json(&json);
+    struct value *options = value_parse(str_c(&json), (int64_t)json.n, &ignored);
+    for (int i = 0; left_out[i] && options; i++) value_drop(options, left_out[i]);
+    value_set(entry, "program", value_str(opt_program()));
+    value_set(entry, "version", value_str(opt_version()));
+    value_set(entry, "options", options ? options : value_object());
+    if (w->opts.from) value_set(entry, "inputs", source_inputs(w->opts.from));
+    value_push(list, entry);
+    value_set(p, "provenance", list);
+    str_clear(&json);
+    value_print(p, &json);
+    frame_add(out, FRAME_PROVENANCE, json.data, json.n);
+    str_release(&json);
+    value_free(p);
+}
+
+static int flush(struct writer *w, struct err *e)
+{
+    w->index.length += w->packed.n;
+    int rc = out_write(w->out, str_c(&w->packed), w->packed.n, e);
+    str_clear(&w->packed);
+    return rc;
+}
+
+struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e)
+{
+    struct writer *w = mem_new(struct writer, 1);
+    struct stat st;
+
+    if (opts) w->opts = *opts;
+    if (!w->opts.level) w->opts.level = 3;
+    digest_init(&w->digest);
+    if (!(w->out = out_open(path, e))) goto fail;
+    if (w->opts.from && source_differs(w->opts.from, w->out, e)) goto fail;
+    w->is_pipe = !fstat(out_fd(w->out), &st) && !S_ISREG(st.st_mode);
+    if (isatty(out_fd(w->out))) w->opts.plain = true;
+    if (!w->opts.plain) add_provenance(w, &w->packed);
+    if (flush(w, e)) goto fail;
+    return w;
+fail:
+    writer_abort(w);
+    return NULL;
+}
+
+static int close_block(struct writer *w, struct err *e)
+{
+    if (!w->block_records) return 0;
+    digest_add(&w->digest, w->text.data, w->text.n);
+    digest_add(&w->digest, str_c(&w->payload), w->payload.n);
+    mem_reserve(&w->index.blocks, &w->blocks_cap, w->index.n_blocks + 1);
+    w->index.blocks[w->index.n_blocks++] = (struct frame_block){ w->index.length, (uint32_t)w->block_records };
+    frame_compress(&w->packed, w->text.data, w->text.n, w->opts.level);
+    if (w->payload.n) {
+        struct str inner = { 0 };
+        frame_compress(&inner, w->payload.data, w->payload.n, w->opts.level);
+        frame_add(&w->packed, FRAME_TENSORS, inner.data, inner.n);
+        str_release(&inner);
+    }
+    str_clear(&w->text);
+    str_clear(&w->payload);
+    w->block_records = w->offset = 0;
+    return flush(w, e);
+}
+
+static void ids_grow(struct ids *s)
+{
+    struct ids old = *s;
+
+    s->slots = old.slots ? old.slots * 2 : 64;
+    s->hash = mem_new(uint64_t, s->slots);
+    s->record = mem_new(int64_t, s->slots);
+    for (int64_t i = 0; i < old.slots; i++) {
+        if (!old.hash[i]) continue;
+        uint64_t at = old.hash[i] & (uint64_t)(s->slots - 1);
+        while (s->hash[at]) at = (at + 1) & (uint64_t)(s->slots - 1);
+        s->hash[at] = old.hash[i];
+        s->record[at] = old.record[i];
+    }
+    free(old.hash);
+    free(old.record);
+}
+
+/* Notes an id; the number of the record that had it before, or 0. */
+static int64_t ids_add(struct ids *s, uint64_t hash, int64_t record)
+{
+    if (s->n * 2 >= s->slots) ids_grow(s);
+    uint64_t at = hash & (uint64_t)(s->slots - 1);
+    for (; s->hash[at]; at = (at + 1) & (uint64_t)(s->slots - 1)) {
+        if (s->hash[at] == hash) return s->record[at];
+    }
+    s->hash[at] = hash;
+    s->record[at] = record;
+    s->n++;
+    return 0;
+}
+
+static int note_id(struct writer *w, const struct record *r, struct err *e)
+{
+    const char *id = record_id(r);
+    uint64_t hash = *id ? hash64(id, strlen(id), 0) | 1 : 0;
+    int64_t number = (int64_t)w->index.records + 1;
+
+    mem_reserve(&w->index.ids, &w->ids_cap, number);
+    w->index.ids[w->index.records++] = hash;
+    if (!hash || w->opts.repeats) return 0;
+    int64_t before = ids_add(&w->ids, hash, number);
+    if (before) return err_set(e, ERR_INPUT, "id %s is that of records %" PRId64 " and %" PRId64 " of the output", err_quote(id), before, number);
+    return 0;
+}
+
+static int put_plain(struct writer *w, const struct record *r, struct err *e)
+{
+    value_print(r->fields, &w->packed);
+    str_add_char(&w->packed, '\n');
+    if (w->packed.n < BLOCK_BYTES && !w->is_pipe) return 0;
+    return flush(w, e);
+}
+
+int writer_put(struct writer *w, const struct record *r, struct err *e)
+{
+    int64_t bytes = 0;
+
+    if (note_id(w, r, e)) return -1;
+    if (w->opts.plain) return put_plain(w, r, e);
+    for (int i = 0; i < r->n_tensors; i++) bytes += r->tensors[i].bytes;
+    if (bytes > LIMIT_BLOCK_BYTES) return err_set(e, ERR_INPUT, "%" PRId64 " bytes of tensors in one record (at most %lld)", bytes, LIMIT_BLOCK_BYTES);
+    if (w->block_records && w->offset + bytes > LIMIT_BLOCK_BYTES && close_block(w, e)) return -1;
+    block_print(r, &w->offset, &w->text);
+    str_add_char(&w->text, '\n');
+    for (int i = 0; i < r->n_tensors; i++) str_add_bytes(&w->payload, r->tensors[i].data, (size_t)r->tensors[i].bytes);
+    w->block_records++;
+    bool is_full = w->text.n + w->payload.n >= BLOCK_BYTES || (w->is_pipe && w->block_records >= PIPE_RECORDS);
+    return is_full ? close_block(w, e) : 0;
+}
+
+static void writer_free(struct writer *w)
+{
+    str_release(&w->text);
+    str_release(&w->payload);
+    str_release(&w->packed);
+    frame_index_release(&w->index);
+    free(w->ids.hash);
+    free(w->ids.record);
+    free(w);
+}
+
+int writer_close(struct writer *w, struct err *e)
+{
+    struct str body = { 0 };
+    int rc = w->opts.plain ? 0 : close_block(w, e);
+
+    if (!rc && !w->opts.plain) {
+        w->index.digest = digest_value(&w->digest);
+        frame_index_print(&w->index, &body);
+        frame_add(&w->packed, FRAME_INDEX, body.data, body.n);
+    }
+    if (!rc) rc = flush(w, e);
+    if (rc) out_abort(w->out);
+    else rc = out_commit(w->out, e);
+    str_release(&body);
+    writer_free(w);
+    return rc;
+}
+
+void writer_abort(struct writer *w)
+{
+    if (!w) return;
+    out_abort(w->out);
+    writer_free(w);
+}

@@ -1,0 +1,44 @@
+#!/bin/bash
+# Streams seen by the tools that everybody has: zstd, zstdcat, jq, cat; and by unimo-view.
+. "$(dirname "$0")/../lib/lib.sh"
+for tool in zstd jq; do command -v $tool >/dev/null || t_skip_all "$tool is not installed"; done
+
+for i in 1 2 3 4 5; do printf '{"id":"r%d","text":"caf\\u00e9 %d","n":%d.5}\n' $i $i $i; done >plain.jsonl
+t_run unimo-view plain.jsonl
+t_exit 0 "plain JSON Lines are read"
+t_ok "and printed" sh -c 'jq -se ".[2].text == \"café 3\"" "$1"' sh "$out"
+zstd -q plain.jsonl
+t_run unimo-view plain.jsonl.zst
+t_exit 0 "foreign zstd is read"
+t_ok "to the same records" sh -c 'unimo-view plain.jsonl | cmp -s - "$1"' sh "$out"
+t_run sh -c 'zstdcat plain.jsonl.zst | unimo-view -'
+t_exit 0 "standard input too"
+t_run unimo-view --select r2 --select r4 plain.jsonl
+t_ok "--select picks" sh -c '[ "$(jq -r .id "$1" | tr "\n" " ")" = "r2 r4 " ]' sh "$out"
+t_run unimo-view --select nobody plain.jsonl
+t_exit 1 "an id that is not there is an error"
+t_err '^unimo-view: no record with id "nobody"$'
+t_run unimo-view --stats plain.jsonl
+t_out '^field n: in 5, number, values 1.5 to 5.5, mean 3.5$'
+t_run unimo-view --check plain.jsonl plain.jsonl.zst
+t_exit 0 "--check of good files"
+head -c 30 plain.jsonl.zst >cut.zst
+t_run unimo-view --check plain.jsonl cut.zst
+t_exit 1 "--check of a cut one"
+t_out '^plain.jsonl: good, 5 records$'
+t_out '^bad: cut.zst: '
+t_run unimo-view --header plain.jsonl
+t_fails "a foreign file has no provenance"
+t_run unimo-view --limit 2 plain.jsonl
+t_ok "--limit stops" sh -c '[ "$(wc -l <"$1")" = 2 ]' sh "$out"
+t_run sh -c 'yes "{\"x\":1}" | head -100000 | unimo-view - | head -1'
+t_exit 0 "a reader that goes away ends the filter quietly"
+t_ok "without a word" [ ! -s "$err" ]
+t_run sh -c 'unimo-view plain.jsonl >/dev/full'
+t_exit 1 "a full disk is an error"
+t_err 'No space left on device'
+cp plain.jsonl same.jsonl
+t_run unimo-view -o same.jsonl same.jsonl
+t_exit 1 "input = output is refused"
+t_same plain.jsonl same.jsonl "and the file is as it was"
+t_done
