@@ -1,0 +1,15 @@
+#ifndef MODEL_CMCL_H
+#define MODEL_CMCL_H
+#include "core/rng.h"
+#include <stdint.h>
+
+/* How many examples of each kind enter one contrastive group. */
+struct cmcl_opts {
+    int positives, negatives, texts, images; /* 2, 20, 5, 5 */
+};
+extern const struct cmcl_opts cmcl_defaults;
+
+/* want (or all, when there are fewer) different numbers of 0 .. have - 1 in random order into picked; returns how many.
+ */
+int64_t cmcl_draw(struct rng *r, int64_t have, int64_t want, int64_t *picked);
+#endif

@@ -1,0 +1,43 @@
+#ifndef MODEL_CONFIG_H
+#define MODEL_CONFIG_H
+#include "core/err.h"
+#include "stream/value.h"
+
+/* What config.json says about a model (unimo-model(5)): sizes, special tokens, heads, and what a fine-tuned model is
+ * for. */
+enum { CONFIG_LABELS_MAX = 4096, CONFIG_LAYERS_MAX = 256 };
+struct model_config {
+    int layers, hidden, heads, inner; /* inner: width of the feed-forward layer */
+    int vocab, positions;             /* positions: rows of the table; texts use rows 2 .. positions - 1 */
+    float norm_eps, dropout, attention_dropout, init_std;
+    int cls_id, pad_id, sep_id, unk_id, mask_id;
+    int features;          /* width of a region's feature vector */
+    int classes;           /* detector classes of the MRC head, 0 = background included */
+    int max_regions;       /* regions of an image that are used, without [IMG] */
+    int max_text;          /* tokens of a text that are used, specials included; at most positions - 2 */
+    bool has_region_heads; /* MRC and MRFR: pre-training only */
+    bool has_match_head;   /* scalar score of a pair: CMCL and retrieval */
+    bool cosine;   /* the score of a pair is the cosine of the pooled vectors instead of w . (text * image) + b */
+    float tau;     /* temperature of the contrastive loss */
+    char task[32]; /* "" for a pre-trained model, else the name of the task it was fine-tuned for */
+    int n_labels;  /* of the classifier head; 0: none */
+    char **labels; /* [n_labels] names, owned */
+    struct value *task_options; /* what the task wants to remember (an object) or NULL; owned */
+};
+
+/* "base" and "large" are the paper's, "small" (4 layers of 256) is the demo's, "tiny" (2 of 64) the tests'. vocab,
+ * features and classes are the paper's and may be changed. -1 for an unknown name. */
+int model_config_named(struct model_config *c, const char *name, struct err *e);
+/* Sets vocab and the ids that depend on it (mask_id = vocab - 1). */
+void model_config_vocab(struct model_config *c, int vocab);
+/* Everything that must hold: ranges, hidden a multiple of heads and of 16, ... */
+int model_config_check(const struct model_config *c, struct err *e);
+/* Reads config.json: ours (model_type "unimo") or RoBERTa's ("roberta"; the image sizes keep the values of *c given).
+ */
+int model_config_load(struct model_config *c, const char *path, struct err *e);
+struct value *
+model_config_value(const struct model_config *c); /* what is written to config.json; the caller frees it */
+void model_config_copy(struct model_config *to, const struct model_config *from);
+void model_config_set_labels(struct model_config *c, const char *const *labels, int n);
+void model_config_release(struct model_config *c);
+#endif

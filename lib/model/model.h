@@ -1,0 +1,89 @@
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+#include "model/batch.h"
+#include "nn/params.h"
+
+/* A UNIMO model on a device: configuration and parameters. Parameter names are those of unimo-model(5). */
+struct model_linear {
+    int w, b; /* indices into params */
+};
+struct model_norm {
+    int g, b;
+};
+struct model_layer {
+    int q, q_bias; /* query, key, value follow each other in the flat buffer: one product */
+    struct model_linear attention_out, ffn_in, ffn_out;
+    struct model_norm attention_norm, ffn_norm;
+};
+struct model {
+    struct model_config config;
+    struct device *device;
+    struct params params;
+    int word, position;
+    struct model_norm text_norm, image_norm;
+    struct model_linear feature, location;
+    struct model_layer *layer; /* [config.layers] */
+    struct model_linear text_pooler, image_pooler;
+    struct model_linear lm_dense;
+    struct model_norm lm_norm;
+    int lm_bias;
+    struct model_linear mrc, mrfr, match;       /* w = -1: absent */
+    struct model_linear label_dense, label_out; /* label_dense.w = -1: one layer */
+};
+
+/* Builds the model of a configuration (which is copied) with undefined parameters; params_init(), model_load() or
+ * model_load_init() give them values. compute: DT_F32 or DT_BF16. training: with gradients and moments. */
+int model_open(struct model *m, const struct model_config *c, struct device *d, enum dtype compute, bool training,
+               struct err *e);
+/* Opens a model directory written by model_save(): config.json and model.safetensors. Everything must be there. */
+int model_open_dir(struct model *m, const char *dir, struct device *d, enum dtype compute, bool training,
+                   struct err *e);
+/* --init DIR: values for whatever has the same name and shape, from a directory of ours or RoBERTa's (Hugging Face
+ * names, with or without the "roberta." prefix, LayerNorm.gamma/beta too). Others keep their values. report says what
+ * matched, is missing here or there. RoBERTa's token type row is added to every position. */
+int model_load_init(struct model *m, const char *dir, struct params_report *report, struct err *e);
+/* config.json and model.safetensors into an existing directory. */
+int model_save(const struct model *m, const char *dir, struct err *e);
+/* Copies vocab.json and merges.txt from one directory to another. */
+int model_copy_vocabulary(const char *from, const char *to, struct err *e);
+void model_release(struct model *m);
+/* The compute type for --precision auto|f32|bf16 on a device. */
+enum dtype model_precision(const char *name, const struct device *d);
+
+/* ---- a step ---- */
+
+enum loss { LOSS_MLM, LOSS_SEQ2SEQ, LOSS_MRC, LOSS_MRFR, LOSS_CMCL, LOSS_MATCH, LOSS_LABEL, LOSS_COUNT };
+extern const char *const loss_names[LOSS_COUNT]; /* "mlm", "seq2seq", "mrc", "mrfr", "cmcl", "match", "label" */
+
+struct step_opts {
+    bool train;               /* dropout, backward pass: adds into the gradients of params */
+    uint64_t seed, number;    /* name the dropout masks; number differs between micro-batches and ranks */
+    float weight[LOSS_COUNT]; /* of each loss; 0: not computed at all */
+    float scale;              /* multiplies all gradients besides (1 when 0) */
+    float smoothing;          /* label smoothing of the seq2seq loss */
+    float margin, gamma;      /* of the circle loss (LOSS_MATCH) */
+};
+/* Sums over targets on the host: the mean of a loss is sum / n. Per target: MLM and seq2seq: cross-entropy of a token;
+ * MRC: of a region; MRFR: squared distance of a region divided by the feature width; CMCL and match: of a group; label:
+ * of an example. */
+struct losses {
+    double sum[LOSS_COUNT];
+    int64_t n[LOSS_COUNT];
+};
+/* One packed pass forward, all losses with a weight and a target in the batch, and with opts.train backward. The
+ * gradient is that of sum over losses of weight * scale * mean. CMCL's and match's groups are the same in a batch: give
+ * one of them a weight. Reuses all of s (resets it first). out is added to. Waits for the device (through
+ * device_check()). */
+int model_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o, struct losses *out,
+               struct err *e);
+double losses_total(const struct losses *l, const float weight[LOSS_COUNT]); /* sum of weight * mean */
+
+/* ---- without training ---- */
+
+/* Encodes a batch and returns, in host memory that the caller provides (or NULL), the scores of its pairs [n_scores],
+ * or the log probabilities of its examples' labels [n_examples, n_labels]. */
+int model_predict(struct model *m, struct scratch *s, const struct batch *b, float *scores, float *log_probs,
+                  struct err *e);
+/* Hidden states of all rows [n_rows, hidden] F32 on the host, for tests and tools. */
+int model_hidden(struct model *m, struct scratch *s, const struct batch *b, float *hidden, struct err *e);
+#endif
