@@ -55,7 +55,7 @@ $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 # Fast kernels may contract and vectorise; the reference may not.
-$B/lib/compute/cpu/%_fast.o: override CFLAGS += -O3 -ffp-contract=fast
+$B/lib/compute/cpu/%_fast.o: override CFLAGS += -O3 -ffp-contract=fast -fno-math-errno -Wno-psabi
 $B/lib/core/opt.o: override CPPFLAGS += -DUNIMO_VERSION='"$(VERSION)"' -DUNIMO_GIT='"$(git_id)"'
 $B/lib/core/opt.o: $B/version
 

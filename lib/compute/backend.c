@@ -1,0 +1,114 @@
+/* Opening devices: the two CPU tables, and the CUDA back end as a shared object found at run time. */
+#include "compute/backend.h"
+#include "compute/cpu/cpu.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/pool.h"
+#include "core/str.h"
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A device with its own copy of the table, so that closing needs no globals. */
+struct opened {
+    struct device device;
+    struct ops table;
+    void *plugin;
+};
+
+/* What libunimo-cuda.so exports: fills the table and the device's state for GPU `index`, or writes why not. */
+typedef int plugin_open(struct device *d, struct ops *table, int index, char *why, size_t n);
+
+static struct device *open_cpu(const char *name, int threads, struct err *e)
+{
+    struct opened *o = mem_new(struct opened, 1);
+
+    o->table = cpu_reference;
+    o->device = (struct device){ .ops = &o->table, .threads = threads > 0 ? threads : pool_cpus(), .param_epoch = 1 };
+    if (!strcmp(name, "ref")) return &o->device;
+    cpu_fast_rows(&o->table);
+    if (!fast_open(&o->device)) return &o->device;
+    err_set(e, ERR_IO, "--device cpu: %s", o->device.why);
+    free(o);
+    return NULL;
+}
+
+/* $UNIMO_BACKEND_DIR, or ../lib/unimo beside the program's own directory: a tree can be moved. */
+static char *plugin_path(void)
+{
+    const char *dir = getenv("UNIMO_BACKEND_DIR");
+    char self[4096];
+
+    if (dir && *dir) return path_join(dir, "libunimo-cuda.so");
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) return NULL;
+    self[n] = 0;
+    char *slash = strrchr(self, '/');
+    if (slash) *slash = 0;
+    return path_join(self, "../lib/unimo/libunimo-cuda.so");
+}
+
+static struct device *open_cuda(int index, int threads, struct err *e)
+{
+    char *path = plugin_path(), why[512] = "";
+    struct opened *o = mem_new(struct opened, 1);
+    plugin_open *open = NULL;
+
+    o->device = (struct device){ .ops = &o->table, .threads = threads > 0 ? threads : pool_cpus(), .param_epoch = 1 };
+    if (!path || access(path, R_OK)) {
+        err_set(e, ERR_IO, "no CUDA back end built (libunimo-cuda.so is not there)");
+    } else if (!(o->plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL))) {
+        err_set(e, ERR_IO, "cannot load the CUDA back end: %s", dlerror());
+    } else {
+        *(void **)&open = dlsym(o->plugin, "unimo_cuda_open");
+        if (!open) err_set(e, ERR_IO, "%s: is not a back end of unimo", path);
+        else if (open(&o->device, &o->table, index, why, sizeof why)) err_set(e, ERR_IO, "no usable GPU: %s", why);
+        else if (o->table.abi != OPS_ABI) err_set(e, ERR_IO, "%s: is of another version (%d, not %d)", path, o->table.abi, OPS_ABI);
+    }
+    free(path);
+    if (!e->code) return &o->device;
+    if (o->plugin) dlclose(o->plugin);
+    free(o);
+    return NULL;
+}
+
+struct device *device_open(const char *name, int threads, struct err *e)
+{
+    struct err why = { 0 };
+    int64_t index = 0;
+
+    if (name && (!strcmp(name, "cpu") || !strcmp(name, "ref"))) return open_cpu(name, threads, e);
+    bool is_cuda = name && (!strcmp(name, "cuda") || (str_starts(name, "cuda:") && str_to_int(name + 5, 0, 1023, &index)));
+    if (name && !is_cuda) {
+        err_set(e, ERR_USAGE, "--device %s: not one of cpu, ref, cuda, cuda:N", err_quote(name));
+        return NULL;
+    }
+    struct device *d = open_cuda((int)index, threads, &why);
+    if (d) return d;
+    if (!name) return open_cpu("cpu", threads, e);
+    *e = why;
+    err_in(e, "--device %s", name);
+    return NULL;
+}
+
+void device_close(struct device *d)
+{
+    struct opened *o = (struct opened *)(void *)d;
+
+    if (!d) return;
+    if (o->table.close) o->table.close(d);
+    if (o->plugin) dlclose(o->plugin);
+    free(o);
+}
+
+bool device_has_bf16(const struct device *d)
+{
+    return d->has_bf16;
+}
+
+int device_check(struct device *d, struct err *e)
+{
+    op_sync(d);
+    return d->why[0] ? err_set(e, ERR_IO, "%s", d->why) : 0;
+}

@@ -1,0 +1,329 @@
+/* Attention over packed sequences, tiled: a thread takes one head of one sequence and goes through it in tiles of QUERIES x KEYS scores,
+ * with a running maximum and sum (online softmax), so that scores never leave the cache. The tiles are small matrix products of f32 in
+ * registers; bf16 rows are widened when a head is loaded. Work is split by (sequence, head): every output has one writer, and the
+ * order of all sums is fixed. */
+#include "compute/cpu/fast.h"
+#include "compute/cpu/simd.h"
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUERIES = 32, KEYS = 64, ROW_BLOCK = 4 };
+
+/* c[m][n] (+)= a b, where element (i, k) of a is a[i * ai + k * ak], b is row-major with row stride ldb; n is a multiple of 16. */
+INLINE void small_product(float *c, int64_t ldc, const float *a, int64_t ai, int64_t ak, const float *b, int64_t ldb, int64_t m, int64_t n, int64_t k,
+                          bool add)
+{
+    for (int64_t j = 0; j < n; j += 2 * LANES) {
+        bool is_wide = j + LANES < n;
+        for (int64_t i = 0; i < m; i += ROW_BLOCK) {
+            int64_t rows = m - i < ROW_BLOCK ? m - i : ROW_BLOCK;
+            v16 low[ROW_BLOCK] = { 0 }, high[ROW_BLOCK] = { 0 };
+            const float *row[ROW_BLOCK];
+            for (int64_t r = 0; r < ROW_BLOCK; r++) row[r] = a + (i + (r < rows ? r : 0)) * ai;
+            if (is_wide) {
+                for (int64_t x = 0; x < k; x++) {
+                    v16 b0 = load(b + x * ldb + j), b1 = load(b + x * ldb + j + LANES);
+                    for (int r = 0; r < ROW_BLOCK; r++) {
+                        v16 s = splat(row[r][x * ak]);
+                        low[r] += s * b0;
+                        high[r] += s * b1;
+                    }
+                }
+            } else {
+                for (int64_t x = 0; x < k; x++) {
+                    v16 b0 = load(b + x * ldb + j);
+                    for (int r = 0; r < ROW_BLOCK; r++) low[r] += splat(row[r][x * ak]) * b0;
+                }
+            }
+            for (int64_t r = 0; r < rows; r++) {
+                float *to = c + (i + r) * ldc + j;
+                store(to, add ? load(to) + low[r] : low[r]);
+                if (is_wide) store(to + LANES, add ? load(to + LANES) + high[r] : high[r]);
+            }
+        }
+    }
+}
+
+/* One head of one sequence, widened to f32; padded counts are multiples of 16 and padding is zero. */
+struct head {
+    int64_t rows, prefix, dim;  /* rows of the sequence, D */
+    int64_t wide, padded;       /* D and rows, rounded up to 16 */
+    float *q, *k, *v;           /* [rows][wide] */
+    float *kt, *vt;             /* [dim][padded] */
+    float *out, *dout, *dq, *dk, *dv; /* [rows][wide] */
+    float *lse, *delta;         /* [rows] */
+    float *score, *slope;       /* [QUERIES][KEYS] */
+    float *keep;                /* [QUERIES][KEYS] dropout factors */
+};
+
+static int64_t round_up(int64_t n)
+{
+    return (n + LANES - 1) / LANES * LANES;
+}
+
+/* Floats that a head of so many rows needs. */
+static int64_t head_room(int64_t rows, int64_t dim)
+{
+    return 8 * rows * round_up(dim) + 2 * dim * round_up(rows) + 2 * round_up(rows) + 3 * QUERIES * KEYS + 64;
+}
+
+static void head_layout(struct head *h, float *room)
+{
+    float **parts[] = { &h->q, &h->k, &h->v, &h->out, &h->dout, &h->dq, &h->dk, &h->dv };
+
+    h->wide = round_up(h->dim);
+    h->padded = round_up(h->rows);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++, room += h->rows * h->wide) *parts[i] = room;
+    h->kt = room;
+    h->vt = h->kt + h->dim * h->padded;
+    h->lse = h->vt + h->dim * h->padded;
+    h->delta = h->lse + h->padded;
+    h->score = h->delta + h->padded;
+    h->slope = h->score + QUERIES * KEYS;
+    h->keep = h->slope + QUERIES * KEYS;
+}
+
+/* Columns [column, column + dim) of `rows` rows of a tensor with `stride` columns. */
+INLINE void load_part(float *to, int64_t wide, const void *x, bool half, int64_t stride, int64_t column, int64_t from, int64_t rows, int64_t dim)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t c = 0; c < wide; c += LANES) store(to + i * wide + c, load_at(x, half, (from + i) * stride + column + c, dim - c));
+    }
+}
+
+INLINE void store_part(void *x, bool half, int64_t stride, int64_t column, int64_t from, int64_t rows, int64_t dim, const float *part, int64_t wide)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t c = 0; c < dim; c += LANES) store_at(x, half, (from + i) * stride + column + c, dim - c, load(part + i * wide + c));
+    }
+}
+
+INLINE void transpose(float *to, const float *from, int64_t rows, int64_t wide, int64_t dim, int64_t padded)
+{
+    for (int64_t c = 0; c < dim; c++) {
+        for (int64_t i = 0; i < padded; i++) to[c * padded + i] = i < rows ? from[i * wide + c] : 0;
+    }
+}
+
+/* Scores of a tile: scale q k^T with what a row must not see at -infinity; n_keys rounded up to 16 columns. */
+INLINE void tile_scores(const struct head *h, int64_t i0, int64_t n_rows, int64_t j0, int64_t n_keys, float scale)
+{
+    small_product(h->score, KEYS, h->q + i0 * h->wide, h->wide, 1, h->kt + j0, h->padded, n_rows, round_up(n_keys), h->dim, false);
+    for (int64_t i = 0; i < n_rows; i++) {
+        float *row = h->score + i * KEYS;
+        int64_t visible = h->prefix > i0 + i + 1 ? h->prefix : i0 + i + 1;
+        if (visible > h->rows) visible = h->rows;
+        for (int64_t j = 0; j < round_up(n_keys); j++) row[j] = j0 + j < visible ? row[j] * scale : -INFINITY;
+    }
+}
+
+INLINE void tile_keep(const struct head *h, int64_t row, int64_t n_rows, int64_t j0, int64_t n_keys, int64_t heads, int64_t head,
+                      const struct dropout *drop)
+{
+    for (int64_t i = 0; i < n_rows; i++)
+        dropout_factors(h->keep + i * KEYS, round_up(n_keys), ((uint64_t)((row + i) * heads + head) << 16) + (uint64_t)j0, drop);
+}
+
+MULTIVERSION static void head_forward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale, const struct dropout *drop)
+{
+    float max[QUERIES], total[QUERIES];
+
+    transpose(h->kt, h->k, h->rows, h->wide, h->dim, h->padded);
+    memset(h->out, 0, (size_t)(h->rows * h->wide) * sizeof(float));
+    for (int64_t i0 = 0; i0 < h->rows; i0 += QUERIES) {
+        int64_t n = h->rows - i0 < QUERIES ? h->rows - i0 : QUERIES;
+        for (int64_t i = 0; i < n; i++) {
+            max[i] = -INFINITY;
+            total[i] = 0;
+        }
+        for (int64_t j0 = 0; j0 < h->rows; j0 += KEYS) {
+            int64_t m = h->rows - j0 < KEYS ? h->rows - j0 : KEYS;
+            if (j0 >= h->prefix && j0 > i0 + n - 1) break; /* nobody sees further */
+            tile_scores(h, i0, n, j0, m, scale);
+            if (drop->p > 0) tile_keep(h, row + i0, n, j0, m, heads, head, drop);
+            for (int64_t i = 0; i < n; i++) {
+                float *s = h->score + i * KEYS, *out = h->out + (i0 + i) * h->wide;
+                v16 top = load(s), sum = { 0 };
+                for (int64_t j = LANES; j < round_up(m); j += LANES) top = vmax(top, load(s + j));
+                float new_max = fmaxf(max[i], lane_max(top));
+                if (new_max == -INFINITY) { /* this row sees nothing of the tile */
+                    for (int64_t j = 0; j < round_up(m); j++) s[j] = 0;
+                    continue;
+                }
+                float shrink = max[i] == -INFINITY ? 0 : expf(max[i] - new_max);
+                for (int64_t j = 0; j < round_up(m); j += LANES) {
+                    v16 p = vexp(load(s + j) - new_max);
+                    sum += p;
+                    if (drop->p > 0) p *= load(h->keep + i * KEYS + j);
+                    store(s + j, p);
+                }
+                total[i] = total[i] * shrink + lane_sum(sum);
+                max[i] = new_max;
+                for (int64_t c = 0; c < h->wide; c += LANES) store(out + c, load(out + c) * shrink);
+            }
+            small_product(h->out + i0 * h->wide, h->wide, h->score, KEYS, 1, h->v + j0 * h->wide, h->wide, n, h->wide, m, true);
+        }
+        for (int64_t i = 0; i < n; i++) {
+            float *out = h->out + (i0 + i) * h->wide;
+            for (int64_t c = 0; c < h->wide; c += LANES) store(out + c, load(out + c) / total[i]);
+            h->lse[i0 + i] = max[i] + logf(total[i]);
+        }
+    }
+}
+
+MULTIVERSION static void head_backward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale, const struct dropout *drop)
+{
+    size_t bytes = (size_t)(h->rows * h->wide) * sizeof(float);
+
+    transpose(h->kt, h->k, h->rows, h->wide, h->dim, h->padded);
+    transpose(h->vt, h->v, h->rows, h->wide, h->dim, h->padded);
+    memset(h->dq, 0, bytes);
+    memset(h->dk, 0, bytes);
+    memset(h->dv, 0, bytes);
+    for (int64_t i = 0; i < h->rows; i++) {
+        v16 dot = { 0 };
+        for (int64_t c = 0; c < h->wide; c += LANES) dot += load(h->out + i * h->wide + c) * load(h->dout + i * h->wide + c);
+        h->delta[i] = lane_sum(dot);
+    }
+    for (int64_t i0 = 0; i0 < h->rows; i0 += QUERIES) {
+        int64_t n = h->rows - i0 < QUERIES ? h->rows - i0 : QUERIES;
+        for (int64_t j0 = 0; j0 < h->rows; j0 += KEYS) {
+            int64_t m = h->rows - j0 < KEYS ? h->rows - j0 : KEYS;
+            if (j0 >= h->prefix && j0 > i0 + n - 1) break;
+            tile_scores(h, i0, n, j0, m, scale);
+            if (drop->p > 0) tile_keep(h, row + i0, n, j0, m, heads, head, drop);
+            small_product(h->slope, KEYS, h->dout + i0 * h->wide, h->wide, 1, h->vt + j0, h->padded, n, round_up(m), h->dim, false);
+            for (int64_t i = 0; i < n; i++) {
+                float *s = h->score + i * KEYS, *ds = h->slope + i * KEYS, *keep = h->keep + i * KEYS;
+                for (int64_t j = 0; j < round_up(m); j += LANES) {
+                    v16 p = vexp(load(s + j) - h->lse[i0 + i]), dp = load(ds + j), factor = drop->p > 0 ? load(keep + j) : splat(1);
+                    store(ds + j, p * (dp * factor - h->delta[i0 + i]) * scale);
+                    store(s + j, p * factor);
+                }
+            }
+            small_product(h->dv + j0 * h->wide, h->wide, h->score, 1, KEYS, h->dout + i0 * h->wide, h->wide, m, h->wide, n, true);
+            small_product(h->dq + i0 * h->wide, h->wide, h->slope, KEYS, 1, h->k + j0 * h->wide, h->wide, n, h->wide, m, true);
+            small_product(h->dk + j0 * h->wide, h->wide, h->slope, 1, KEYS, h->q + i0 * h->wide, h->wide, m, h->wide, n, true);
+        }
+    }
+}
+
+/* Loads and stores of one head are kernels of their own: they, too, want the wide registers. */
+MULTIVERSION static void load_qkv(struct head *h, const void *qkv, bool half, int64_t hidden, int64_t column, int64_t from)
+{
+    load_part(h->q, h->wide, qkv, half, 3 * hidden, column, from, h->rows, h->dim);
+    load_part(h->k, h->wide, qkv, half, 3 * hidden, hidden + column, from, h->rows, h->dim);
+    load_part(h->v, h->wide, qkv, half, 3 * hidden, 2 * hidden + column, from, h->rows, h->dim);
+}
+
+MULTIVERSION static void load_rows(float *to, const struct head *h, const void *x, bool half, int64_t hidden, int64_t column, int64_t from)
+{
+    load_part(to, h->wide, x, half, hidden, column, from, h->rows, h->dim);
+}
+
+MULTIVERSION static void store_rows(void *x, bool half, int64_t stride, int64_t column, int64_t from, const struct head *h, const float *part)
+{
+    store_part(x, half, stride, column, from, h->rows, h->dim, part, h->wide);
+}
+
+static struct head head_of(struct sequences seq, int64_t job, int heads, int64_t hidden, int64_t *from)
+{
+    const int32_t *start = seq.start.data, *prefix = seq.prefix.data;
+    int64_t s = job / heads;
+
+    *from = start[s];
+    return (struct head){ .rows = start[s + 1] - start[s], .prefix = prefix[s], .dim = hidden / heads };
+}
+
+int fast_attention_forward(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv, struct sequences seq, int heads, float scale,
+                           struct dropout drop)
+{
+    int64_t hidden = out.shape[1], each = round_up(head_room(seq.longest, hidden / heads));
+    float *room = fast_room(d, ROOM_ATTENTION, each * d->threads * (int64_t)sizeof(float));
+    bool half = qkv.dtype == DT_BF16;
+
+    if (!room) return -1;
+#pragma omp parallel for num_threads(d->threads) schedule(dynamic, 4) if (qkv.n > FAST_PARALLEL)
+    for (int64_t job = 0; job < seq.n * heads; job++) {
+        int64_t from, column = job % heads * (hidden / heads);
+        struct head h = head_of(seq, job, heads, hidden, &from);
+        if (!h.rows) continue;
+        head_layout(&h, room + each * omp_get_thread_num());
+        load_qkv(&h, qkv.data, half, hidden, column, from);
+        head_forward(&h, from, heads, job % heads, scale, &drop);
+        store_rows(out.data, half, hidden, column, from, &h, h.out);
+        for (int64_t i = 0; i < h.rows; i++) ((float *)lse.data)[(from + i) * heads + job % heads] = h.lse[i];
+    }
+    return 0;
+}
+
+int fast_attention_backward(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out, struct tensor qkv, struct tensor lse,
+                            struct sequences seq, int heads, float scale, struct dropout drop)
+{
+    int64_t hidden = out.shape[1], each = round_up(head_room(seq.longest, hidden / heads));
+    float *room = fast_room(d, ROOM_ATTENTION, each * d->threads * (int64_t)sizeof(float));
+    bool half = qkv.dtype == DT_BF16;
+
+    if (!room) return -1;
+#pragma omp parallel for num_threads(d->threads) schedule(dynamic, 4) if (qkv.n > FAST_PARALLEL)
+    for (int64_t job = 0; job < seq.n * heads; job++) {
+        int64_t from, column = job % heads * (hidden / heads);
+        struct head h = head_of(seq, job, heads, hidden, &from);
+        if (!h.rows) continue;
+        head_layout(&h, room + each * omp_get_thread_num());
+        load_qkv(&h, qkv.data, half, hidden, column, from);
+        load_rows(h.out, &h, out.data, half, hidden, column, from);
+        load_rows(h.dout, &h, dout.data, half, hidden, column, from);
+        for (int64_t i = 0; i < h.rows; i++) h.lse[i] = ((const float *)lse.data)[(from + i) * heads + job % heads];
+        head_backward(&h, from, heads, job % heads, scale, &drop);
+        store_rows(dqkv.data, half, 3 * hidden, column, from, &h, h.dq);
+        store_rows(dqkv.data, half, 3 * hidden, hidden + column, from, &h, h.dk);
+        store_rows(dqkv.data, half, 3 * hidden, 2 * hidden + column, from, &h, h.dv);
+    }
+    return 0;
+}
+
+/* One beam's new row against its cached rows, all heads. score[length]. */
+MULTIVERSION static void cached_row(void *out, const void *q, const void *k, const void *v, bool half, bool cache_half, const int32_t *slot,
+                                    int64_t length, int64_t hidden, int64_t heads, float scale, float *score)
+{
+    int64_t dim = hidden / heads;
+
+    for (int64_t head = 0; head < heads; head++) {
+        int64_t column = head * dim;
+        float max = -INFINITY, total = 0;
+        for (int64_t j = 0; j < length; j++) {
+            v16 dot = { 0 };
+            for (int64_t c = 0; c < dim; c += LANES)
+                dot += load_at(q, half, column + c, dim - c) * load_at(k, cache_half, slot[j] * hidden + column + c, dim - c);
+            score[j] = lane_sum(dot) * scale;
+            max = score[j] > max ? score[j] : max;
+        }
+        for (int64_t j = 0; j < length; j++) {
+            score[j] = expf(score[j] - max);
+            total += score[j];
+        }
+        for (int64_t c = 0; c < dim; c += LANES) {
+            v16 sum = { 0 };
+            for (int64_t j = 0; j < length; j++) sum += score[j] * load_at(v, cache_half, slot[j] * hidden + column + c, dim - c);
+            store_at(out, half, column + c, dim - c, total > 0 ? sum / total : sum);
+        }
+    }
+}
+
+int fast_attention_cached(struct device *d, struct tensor out, struct tensor qkv, struct tensor k, struct tensor v, struct tensor slots,
+                          struct tensor lengths, int heads, float scale)
+{
+    int64_t hidden = out.shape[1], width = slots.shape[1], size = dtype_size(out.dtype);
+    float *room = fast_room(d, ROOM_ATTENTION, (width + LANES) * d->threads * (int64_t)sizeof(float));
+
+    if (!room) return -1;
+#pragma omp parallel for num_threads(d->threads) if (out.n > FAST_PARALLEL / 4)
+    for (int64_t b = 0; b < out.shape[0]; b++)
+        cached_row((char *)out.data + b * hidden * size, (const char *)qkv.data + b * 3 * hidden * size, k.data, v.data, out.dtype == DT_BF16,
+                   k.dtype == DT_BF16, (const int32_t *)slots.data + b * width, ((const int32_t *)lengths.data)[b], hidden, heads, scale,
+                   room + (width + LANES) * omp_get_thread_num());
+    return 0;
+}

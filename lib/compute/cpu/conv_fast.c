@@ -1,0 +1,246 @@
+/* Convolutions by oneDNN on NHWC activations; filters are kept in the layout that the library prefers while they stay the same. */
+#include "compute/cpu/dnnl_state.h"
+#include "compute/cpu/fast.h"
+#include "core/mem.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum way { WAY_FORWARD, WAY_INPUT, WAY_WEIGHT };
+/* What a primitive is made for. */
+struct shape {
+    enum way way;
+    int64_t x[4], y[4], k[2];
+    struct conv c;
+    enum dtype in, out; /* of the operands and of the result */
+    bool has_bias, relu, adds;
+};
+struct made {
+    struct shape key;
+    dnnl_primitive_t run, reorder; /* reorder: filters into (WAY_WEIGHT: out of) the library's layout */
+    dnnl_memory_t x, y, w, plain, bias;
+    const void *packed_from; /* the filters that w holds, and of which epoch */
+    uint64_t epoch;
+};
+struct convolutions {
+    struct made *at;
+    int64_t n, cap;
+};
+
+static dnnl_data_type_t type(enum dtype t)
+{
+    return t == DT_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
+/* NHWC in memory, N C H W in oneDNN's order of dimensions. */
+static dnnl_status_t describe(dnnl_memory_desc_t *md, const int64_t s[4], enum dtype t)
+{
+    return dnnl_memory_desc_init_by_tag(md, 4, (dnnl_dims_t){ s[0], s[3], s[1], s[2] }, type(t), dnnl_nhwc);
+}
+
+static dnnl_status_t make_desc(const struct shape *k, dnnl_convolution_desc_t *op, dnnl_memory_desc_t *x, dnnl_memory_desc_t *y,
+                               dnnl_memory_desc_t *bias, dnnl_memory_desc_t *w)
+{
+    const struct conv *c = &k->c;
+    dnnl_dims_t strides = { c->stride, c->stride }, dilations = { c->dilation - 1, c->dilation - 1 }, before = { c->pad, c->pad }, after;
+    bool is_input = k->way == WAY_INPUT, is_weight = k->way == WAY_WEIGHT;
+
+    for (int i = 0; i < 2; i++) after[i] = (k->y[1 + i] - 1) * c->stride + c->dilation * (k->k[i] - 1) + 1 - k->x[1 + i] - c->pad;
+    dnnl_status_t s = describe(x, k->x, is_input ? k->out : k->in);
+    if (!s) s = describe(y, k->y, is_input || is_weight ? k->in : k->out);
+    if (!s)
+        s = dnnl_memory_desc_init_by_tag(w, 4, (dnnl_dims_t){ k->y[3], k->x[3], k->k[0], k->k[1] }, is_weight ? dnnl_f32 : type(k->in),
+                                         dnnl_format_tag_any);
+    if (!s) s = dnnl_memory_desc_init_by_tag(bias, 1, (dnnl_dims_t){ k->y[3] }, dnnl_f32, dnnl_a);
+    if (s) return s;
+    if (is_input) return dnnl_dilated_convolution_backward_data_desc_init(op, dnnl_convolution_direct, x, w, y, strides, dilations, before, after);
+    if (is_weight)
+        return dnnl_dilated_convolution_backward_weights_desc_init(op, dnnl_convolution_direct, x, w, NULL, y, strides, dilations, before, after);
+    return dnnl_dilated_convolution_forward_desc_init(op, dnnl_forward_inference, dnnl_convolution_direct, x, w, k->has_bias ? bias : NULL, y, strides,
+                                                      dilations, before, after);
+}
+
+static dnnl_status_t make_attr(const struct shape *k, dnnl_primitive_attr_t *attr)
+{
+    dnnl_post_ops_t post = NULL;
+    dnnl_status_t s = dnnl_primitive_attr_create(attr);
+
+    if (!s) s = dnnl_post_ops_create(&post);
+    if (!s && k->adds) s = dnnl_post_ops_append_sum(post, 1);
+    if (!s && k->relu) s = dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, 0, 0);
+    if (!s) s = dnnl_primitive_attr_set_post_ops(*attr, post);
+    dnnl_post_ops_destroy(post);
+    return s;
+}
+
+/* Filters in and out of the library's layout; gradients are added to what is there. */
+static dnnl_status_t make_reorder(struct dnnl_state *state, struct made *m, const dnnl_memory_desc_t *wanted)
+{
+    dnnl_memory_desc_t plain;
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_primitive_desc_t pd = NULL;
+    bool is_weight = m->key.way == WAY_WEIGHT;
+    const struct shape sum = { .adds = is_weight };
+
+    dnnl_status_t s = dnnl_memory_desc_init_by_tag(&plain, 4, wanted->dims, is_weight ? dnnl_f32 : type(m->key.in), dnnl_oihw);
+    if (!s) s = dnnl_memory_create(&m->plain, &plain, state->engine, DNNL_MEMORY_NONE);
+    if (!s) s = dnnl_memory_create(&m->w, wanted, state->engine, DNNL_MEMORY_ALLOCATE);
+    if (!s) s = make_attr(&sum, &attr);
+    if (!s && is_weight) s = dnnl_reorder_primitive_desc_create(&pd, wanted, state->engine, &plain, state->engine, attr);
+    if (!s && !is_weight) s = dnnl_reorder_primitive_desc_create(&pd, &plain, state->engine, wanted, state->engine, NULL);
+    if (!s) s = dnnl_primitive_create(&m->reorder, pd);
+    dnnl_primitive_desc_destroy(pd);
+    dnnl_primitive_attr_destroy(attr);
+    return s;
+}
+
+static dnnl_status_t make(struct dnnl_state *state, struct made *m)
+{
+    dnnl_convolution_desc_t op, hint_op;
+    dnnl_memory_desc_t x, y, bias, w;
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_primitive_desc_t pd = NULL, hint = NULL;
+    struct shape forward = m->key;
+
+    forward.way = WAY_FORWARD;
+    forward.out = forward.in;
+    dnnl_status_t s = m->key.way == WAY_FORWARD ? dnnl_success : make_desc(&forward, &hint_op, &x, &y, &bias, &w);
+    if (!s && m->key.way != WAY_FORWARD) s = dnnl_primitive_desc_create(&hint, &hint_op, NULL, state->engine, NULL);
+    if (!s) s = make_desc(&m->key, &op, &x, &y, &bias, &w);
+    if (!s) s = make_attr(&m->key, &attr);
+    if (!s) s = dnnl_primitive_desc_create(&pd, &op, m->key.way == WAY_FORWARD ? attr : NULL, state->engine, hint);
+    if (!s) s = dnnl_primitive_create(&m->run, pd);
+    if (!s)
+        s = make_reorder(state, m, dnnl_primitive_desc_query_md(pd, m->key.way == WAY_WEIGHT ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0));
+    if (!s) s = dnnl_memory_create(&m->x, &x, state->engine, DNNL_MEMORY_NONE);
+    if (!s) s = dnnl_memory_create(&m->y, &y, state->engine, DNNL_MEMORY_NONE);
+    if (!s && m->key.has_bias) s = dnnl_memory_create(&m->bias, &bias, state->engine, DNNL_MEMORY_NONE);
+    dnnl_primitive_desc_destroy(pd);
+    dnnl_primitive_desc_destroy(hint);
+    dnnl_primitive_attr_destroy(attr);
+    return s;
+}
+
+static bool same_shape(const struct shape *a, const struct shape *b)
+{
+    return a->way == b->way && !memcmp(a->x, b->x, sizeof a->x) && !memcmp(a->y, b->y, sizeof a->y) && !memcmp(a->k, b->k, sizeof a->k) &&
+           !memcmp(&a->c, &b->c, sizeof a->c) && a->in == b->in && a->out == b->out && a->has_bias == b->has_bias && a->relu == b->relu &&
+           a->adds == b->adds;
+}
+
+/* The primitive for a shape; `filters` tells apart layers of one shape, whose packed filters differ. */
+static struct made *find(struct device *d, const struct shape *key, const void *filters)
+{
+    struct dnnl_state *state = fast_dnnl(d);
+
+    if (!state->convolutions) state->convolutions = mem_new(struct convolutions, 1);
+    struct convolutions *all = state->convolutions;
+    for (int64_t i = 0; i < all->n; i++) {
+        if (all->at[i].packed_from == filters && same_shape(&all->at[i].key, key)) return &all->at[i];
+    }
+    mem_reserve(&all->at, &all->cap, all->n + 1);
+    struct made *m = &all->at[all->n];
+    *m = (struct made){ .key = *key, .packed_from = filters };
+    dnnl_status_t s = make(state, m);
+    if (!s) {
+        all->n++;
+        return m;
+    }
+    snprintf(d->why, sizeof d->why, "convolution: the matrix library refused (status %d)", (int)s);
+    return NULL;
+}
+
+void convolutions_free(struct convolutions *all)
+{
+    if (!all) return;
+    for (int64_t i = 0; i < all->n; i++) {
+        struct made *m = &all->at[i];
+        dnnl_primitive_destroy(m->run);
+        dnnl_primitive_destroy(m->reorder);
+        dnnl_memory_destroy(m->x);
+        dnnl_memory_destroy(m->y);
+        dnnl_memory_destroy(m->w);
+        dnnl_memory_destroy(m->plain);
+        dnnl_memory_destroy(m->bias);
+    }
+    free(all->at);
+    free(all);
+}
+
+static struct shape shape_of(enum way way, struct tensor x, struct tensor y, struct tensor w, struct conv c)
+{
+    struct shape k;
+
+    memset(&k, 0, sizeof k);
+    k.way = way;
+    memcpy(k.x, x.shape, sizeof k.x);
+    memcpy(k.y, y.shape, sizeof k.y);
+    k.k[0] = w.shape[2];
+    k.k[1] = w.shape[3];
+    k.c = c;
+    return k;
+}
+
+static int pack(struct device *d, struct made *m, struct tensor w, bool is_param)
+{
+    if (is_param && m->epoch == d->param_epoch) return 0;
+    dnnl_exec_arg_t args[2] = { { DNNL_ARG_FROM, m->plain }, { DNNL_ARG_TO, m->w } };
+    dnnl_memory_set_data_handle(m->plain, w.data);
+    m->epoch = is_param ? d->param_epoch : 0;
+    return dnnl_primitive_execute(m->reorder, fast_dnnl(d)->stream, 2, args) ? -1 : 0;
+}
+
+int fast_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, struct conv c, bool relu, int flags)
+{
+    struct shape k = shape_of(WAY_FORWARD, x, y, w, c);
+
+    k.in = x.dtype;
+    k.out = y.dtype;
+    k.has_bias = b.data;
+    k.relu = relu;
+    k.adds = flags & LINEAR_ADD;
+    struct made *m = find(d, &k, w.data);
+    if (!m || pack(d, m, w, flags & LINEAR_PARAM)) return -1;
+    dnnl_exec_arg_t args[4] = { { DNNL_ARG_SRC, m->x }, { DNNL_ARG_WEIGHTS, m->w }, { DNNL_ARG_DST, m->y }, { DNNL_ARG_BIAS, m->bias } };
+    dnnl_memory_set_data_handle(m->x, x.data);
+    dnnl_memory_set_data_handle(m->y, y.data);
+    if (b.data) dnnl_memory_set_data_handle(m->bias, b.data);
+    return dnnl_primitive_execute(m->run, fast_dnnl(d)->stream, b.data ? 4 : 3, args) ? -1 : 0;
+}
+
+/* The library's data gradient cannot add: with ADD it goes to working memory first. */
+int fast_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c, int flags)
+{
+    struct shape k = shape_of(WAY_INPUT, dx, dy, w, c);
+    struct tensor to = dx;
+
+    k.in = dy.dtype;
+    k.out = dx.dtype;
+    if (flags & LINEAR_ADD && !(to.data = fast_room(d, ROOM_CONV, tensor_bytes(dx)))) return -1;
+    struct made *m = find(d, &k, w.data);
+    if (!m || pack(d, m, w, flags & LINEAR_PARAM)) return -1;
+    dnnl_exec_arg_t args[3] = { { DNNL_ARG_DIFF_DST, m->y }, { DNNL_ARG_WEIGHTS, m->w }, { DNNL_ARG_DIFF_SRC, m->x } };
+    dnnl_memory_set_data_handle(m->x, to.data);
+    dnnl_memory_set_data_handle(m->y, dy.data);
+    if (dnnl_primitive_execute(m->run, fast_dnnl(d)->stream, 3, args)) return -1;
+    return flags & LINEAR_ADD ? fast_add(d, dx, dx, to) : 0;
+}
+
+int fast_conv_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x, struct conv c)
+{
+    struct shape k = shape_of(WAY_WEIGHT, x, dy, dw, c);
+
+    k.in = x.dtype;
+    k.out = DT_F32;
+    struct made *m = find(d, &k, NULL);
+    if (!m) return -1;
+    dnnl_exec_arg_t args[3] = { { DNNL_ARG_SRC, m->x }, { DNNL_ARG_DIFF_DST, m->y }, { DNNL_ARG_DIFF_WEIGHTS, m->w } };
+    dnnl_exec_arg_t out[2] = { { DNNL_ARG_FROM, m->w }, { DNNL_ARG_TO, m->plain } };
+    dnnl_memory_set_data_handle(m->x, x.data);
+    dnnl_memory_set_data_handle(m->y, dy.data);
+    dnnl_memory_set_data_handle(m->plain, dw.data);
+    if (dnnl_primitive_execute(m->run, fast_dnnl(d)->stream, 3, args)) return -1;
+    if (dnnl_primitive_execute(m->reorder, fast_dnnl(d)->stream, 2, out)) return -1;
+    if (db.data) fast_column_sums(d, db, dy);
+    return 0;
+}

@@ -1,0 +1,80 @@
+#include "compute/cpu/fast.h"
+#include "compute/cpu/simd.h"
+#include <math.h>
+#include <omp.h>
+
+/* log-sum-exp and sum of one row; lanes past the end count as -infinity and 0. */
+INLINE float row_lse(const void *x, bool half, int64_t at, int64_t n, float *sum_out)
+{
+    v16 top = splat(-INFINITY), total = { 0 }, sum = { 0 };
+
+    for (int64_t i = 0; i + LANES <= n; i += LANES) {
+        v16 v = load_any(x, half, at + i);
+        top = vmax(top, v);
+        sum += v;
+    }
+    float max = lane_max(top), plain = lane_sum(sum), tail = 0;
+    for (int64_t i = n / LANES * LANES; i < n; i++) {
+        float v = half ? bf16_to_f32(((const uint16_t *)x)[at + i]) : ((const float *)x)[at + i];
+        max = v > max ? v : max;
+        plain += v;
+    }
+    for (int64_t i = 0; i + LANES <= n; i += LANES) total += vexp(load_any(x, half, at + i) - max);
+    for (int64_t i = n / LANES * LANES; i < n; i++) {
+        float v = half ? bf16_to_f32(((const uint16_t *)x)[at + i]) : ((const float *)x)[at + i];
+        tail += expf(v - max);
+    }
+    *sum_out = plain;
+    return max + logf(lane_sum(total) + tail);
+}
+
+struct entropy {
+    struct tensor loss, dlogits, logits, labels;
+    float smoothing, scale;
+};
+
+MULTIVERSION static void entropy_row(const struct entropy *w, int64_t t)
+{
+    int64_t v = w->logits.shape[1], label = ((const int32_t *)w->labels.data)[t], at = t * v;
+    bool half = w->logits.dtype == DT_BF16, d_half = w->dlogits.dtype == DT_BF16;
+    float sum, *loss = (float *)w->loss.data + t;
+
+    if (label < 0) {
+        *loss = 0;
+        for (int64_t i = 0; w->dlogits.data && i < v; i += LANES) store_at(w->dlogits.data, d_half, at + i, v - i, (v16){ 0 });
+        return;
+    }
+    float lse = row_lse(w->logits.data, half, at, v, &sum);
+    float own = half ? bf16_to_f32(((const uint16_t *)w->logits.data)[at + label]) : ((const float *)w->logits.data)[at + label];
+    *loss = lse - (1 - w->smoothing) * own - w->smoothing * sum / (float)v;
+    if (!w->dlogits.data) return;
+    float even = w->smoothing / (float)v, own_slope = w->scale * (expf(own - lse) - even - (1 - w->smoothing));
+    for (int64_t i = 0; i < v; i += LANES)
+        store_at(w->dlogits.data, d_half, at + i, v - i, w->scale * (vexp(load_at(w->logits.data, half, at + i, v - i) - lse) - even));
+    if (d_half) ((uint16_t *)w->dlogits.data)[at + label] = f32_to_bf16(own_slope);
+    else ((float *)w->dlogits.data)[at + label] = own_slope;
+}
+
+int fast_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits, struct tensor labels, float smoothing,
+                       float scale)
+{
+    struct entropy w = { loss, dlogits, logits, labels, smoothing, scale };
+
+#pragma omp parallel for num_threads(d->threads) if (logits.n > FAST_PARALLEL / 4)
+    for (int64_t t = 0; t < logits.shape[0]; t++) entropy_row(&w, t);
+    return 0;
+}
+
+MULTIVERSION static void log_softmax_row(float *y, const void *x, bool half, int64_t at, int64_t v)
+{
+    float sum, lse = row_lse(x, half, at, v, &sum);
+
+    for (int64_t i = 0; i < v; i += LANES) store_at(y, false, at + i, v - i, load_at(x, half, at + i, v - i) - lse);
+}
+
+int fast_log_softmax(struct device *d, struct tensor y, struct tensor x)
+{
+#pragma omp parallel for num_threads(d->threads) if (x.n > FAST_PARALLEL / 4)
+    for (int64_t t = 0; t < x.shape[0]; t++) log_softmax_row(y.data, x.data, x.dtype == DT_BF16, t * x.shape[1], x.shape[1]);
+    return 0;
+}

@@ -1,0 +1,69 @@
+/* The state behind the fast rows: oneDNN's engine, kept working memory. */
+#include "compute/cpu/cpu.h"
+#include "compute/cpu/dnnl_state.h"
+#include "compute/cpu/fast.h"
+#include "core/mem.h"
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct fast_state {
+    struct dnnl_state dnnl;
+    struct {
+        void *data;
+        int64_t bytes;
+    } room[ROOM_COUNT];
+};
+
+static bool cpu_has_bf16(void)
+{
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+int fast_open(struct device *d)
+{
+    struct fast_state *s = mem_new(struct fast_state, 1);
+
+    d->impl = s;
+    omp_set_num_threads(d->threads);
+    d->has_bf16 = cpu_has_bf16();
+    if (!dnnl_engine_create(&s->dnnl.engine, dnnl_cpu, 0) && !dnnl_stream_create(&s->dnnl.stream, s->dnnl.engine, dnnl_stream_default_flags)) return 0;
+    snprintf(d->why, sizeof d->why, "the matrix library does not start");
+    fast_close(d);
+    return -1;
+}
+
+void fast_close(struct device *d)
+{
+    struct fast_state *s = d->impl;
+
+    products_free(s->dnnl.products);
+    convolutions_free(s->dnnl.convolutions);
+    dnnl_stream_destroy(s->dnnl.stream);
+    dnnl_engine_destroy(s->dnnl.engine);
+    for (int i = 0; i < ROOM_COUNT; i++) free(s->room[i].data);
+    free(s);
+    d->impl = NULL;
+}
+
+struct dnnl_state *fast_dnnl(struct device *d)
+{
+    return &((struct fast_state *)d->impl)->dnnl;
+}
+
+void *fast_room(struct device *d, enum fast_room which, int64_t bytes)
+{
+    struct fast_state *s = d->impl;
+
+    if (bytes <= s->room[which].bytes) return s->room[which].data;
+    free(s->room[which].data);
+    s->room[which].bytes = 0;
+    s->room[which].data = NULL;
+    if (cpu_allocate(d, &s->room[which].data, bytes)) return NULL;
+    s->room[which].bytes = bytes;
+    return s->room[which].data;
+}

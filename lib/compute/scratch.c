@@ -1,0 +1,131 @@
+/* Memory of one step on a device: a stack in one chunk as large as the largest step so far. A step that needs more
+ * takes further chunks; the next reset joins them into one, so that after the first steps nothing is allocated. */
+#include "compute/backend.h"
+#include "core/mem.h"
+#include <assert.h>
+#include <stdlib.h>
+
+enum { SCRATCH_ALIGN = 256, SCRATCH_CHUNK = 4 << 20 };
+struct scratch_chunk {
+    struct scratch_chunk *older;
+    char *data;
+    int64_t from, bytes; /* this chunk holds the stack's [from, from + bytes) */
+};
+
+void scratch_init(struct scratch *s, struct device *d)
+{
+    *s = (struct scratch){ .device = d };
+}
+
+static void add_chunk(struct scratch *s, int64_t bytes)
+{
+    struct scratch_chunk *c = mem_new(struct scratch_chunk, 1);
+    void *data;
+
+    op_allocate(s->device, &data, bytes);
+    *c = (struct scratch_chunk){ s->chunk, data, s->used, bytes };
+    s->chunk = c;
+}
+
+static void drop_chunk(struct scratch *s)
+{
+    struct scratch_chunk *c = s->chunk;
+
+    s->chunk = c->older;
+    op_release(s->device, c->data);
+    free(c);
+}
+
+static void *take(struct scratch *s, int64_t bytes)
+{
+    bytes = (bytes + SCRATCH_ALIGN - 1) & ~(int64_t)(SCRATCH_ALIGN - 1);
+    struct scratch_chunk *c = s->chunk;
+    if (!c || s->used - c->from + bytes > c->bytes) {
+        add_chunk(s, bytes > SCRATCH_CHUNK ? bytes : SCRATCH_CHUNK);
+        c = s->chunk;
+    }
+    void *p = c->data ? c->data + (s->used - c->from) : NULL;
+    s->used += bytes;
+    if (s->used > s->peak) s->peak = s->used;
+    return p;
+}
+
+struct tensor scratch_4d(struct scratch *s, enum dtype t, int64_t a, int64_t b, int64_t c, int64_t e)
+{
+    struct tensor x = tensor_4d(NULL, t, a, b, c, e);
+
+    x.data = take(s, tensor_bytes(x));
+    return x;
+}
+
+struct tensor scratch_3d(struct scratch *s, enum dtype t, int64_t a, int64_t b, int64_t c)
+{
+    struct tensor x = scratch_4d(s, t, a, b, c, 1);
+
+    x.rank = 3;
+    return x;
+}
+
+struct tensor scratch_2d(struct scratch *s, enum dtype t, int64_t a, int64_t b)
+{
+    struct tensor x = scratch_4d(s, t, a, b, 1, 1);
+
+    x.rank = 2;
+    return x;
+}
+
+struct tensor scratch_1d(struct scratch *s, enum dtype t, int64_t a)
+{
+    struct tensor x = scratch_4d(s, t, a, 1, 1, 1);
+
+    x.rank = 1;
+    return x;
+}
+
+struct tensor scratch_zeros(struct scratch *s, struct tensor like)
+{
+    like.data = take(s, tensor_bytes(like));
+    op_fill(s->device, like, 0);
+    return like;
+}
+
+struct tensor scratch_upload(struct scratch *s, struct tensor host)
+{
+    const void *from = host.data;
+
+    host.data = take(s, tensor_bytes(host));
+    op_upload(s->device, host.data, from, tensor_bytes(host));
+    return host;
+}
+
+int64_t scratch_mark(const struct scratch *s)
+{
+    return s->used;
+}
+
+/* Work on what is given back may still be under way; operations run in order, so that later ones may overwrite it. A chunk
+ * itself is only freed at a reset. */
+void scratch_back_to(struct scratch *s, int64_t mark)
+{
+    assert(mark <= s->used);
+    if (s->chunk && mark >= s->chunk->from) s->used = mark;
+}
+
+void scratch_reset(struct scratch *s)
+{
+    s->used = 0;
+    if (s->chunk && !s->chunk->older && s->chunk->bytes >= s->peak) {
+        s->chunk->from = 0;
+        return;
+    }
+    if (s->chunk) op_sync(s->device);
+    while (s->chunk) drop_chunk(s);
+    if (s->peak) add_chunk(s, s->peak + s->peak / 8);
+}
+
+void scratch_release(struct scratch *s)
+{
+    if (s->chunk) op_sync(s->device);
+    while (s->chunk) drop_chunk(s);
+    *s = (struct scratch){ 0 };
+}

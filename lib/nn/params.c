@@ -1,0 +1,310 @@
+#include "nn/params.h"
+#include "core/hash.h"
+#include "core/mem.h"
+#include "core/rng.h"
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEGMENT_ALIGN = 16, RNG_PARAMS = 0x7061 };
+
+int params_add(struct params *p, const char *name, enum param_init init, float std, int rank, const int64_t *shape)
+{
+    mem_reserve(&p->at, &p->cap, p->n + 1);
+    struct param *q = &p->at[p->n];
+    *q = (struct param){ .rank = rank, .n = 1, .from = p->total, .init = init, .std = std, .lr_scale = 1, .decays = rank > 1 };
+    assert(strlen(name) < sizeof q->name && params_find(p, name) < 0);
+    memcpy(q->name, name, strlen(name) + 1);
+    for (int i = 0; i < rank; i++) {
+        q->shape[i] = shape[i];
+        q->n *= shape[i];
+    }
+    p->total += (q->n + SEGMENT_ALIGN - 1) / SEGMENT_ALIGN * SEGMENT_ALIGN;
+    return p->n++;
+}
+
+static struct tensor flat(struct device *d, enum dtype t, int64_t n)
+{
+    struct tensor x = tensor_1d(NULL, t, n);
+
+    op_allocate(d, &x.data, tensor_bytes(x));
+    if (x.data) op_fill(d, x, 0);
+    return x;
+}
+
+void params_build(struct params *p, struct device *d, enum dtype compute, bool training)
+{
+    p->device = d;
+    p->compute = compute;
+    p->value = flat(d, DT_F32, p->total);
+    if (compute == DT_BF16) p->value16 = flat(d, DT_BF16, p->total);
+    if (!training) return;
+    p->grad = flat(d, DT_F32, p->total);
+    p->m = flat(d, DT_F32, p->total);
+    p->v = flat(d, DT_F32, p->total);
+}
+
+/* Part of a flat buffer with the parameter's shape. */
+static struct tensor part(struct tensor whole, const struct param *q)
+{
+    struct tensor x = whole;
+
+    x.data = whole.data ? (char *)whole.data + q->from * dtype_size(whole.dtype) : NULL;
+    x.n = q->n;
+    x.rank = q->rank;
+    memcpy(x.shape, q->shape, sizeof x.shape);
+    for (int i = q->rank; i < TENSOR_RANK; i++) x.shape[i] = 1;
+    return x;
+}
+
+struct tensor params_weight(const struct params *p, int i)
+{
+    return part(p->compute == DT_BF16 ? p->value16 : p->value, &p->at[i]);
+}
+
+struct tensor params_f32(const struct params *p, int i)
+{
+    return part(p->value, &p->at[i]);
+}
+
+struct tensor params_grad(const struct params *p, int i)
+{
+    return part(p->grad, &p->at[i]);
+}
+
+int params_find(const struct params *p, const char *name)
+{
+    for (int i = 0; i < p->n; i++) {
+        if (!strcmp(p->at[i].name, name)) return i;
+    }
+    return -1;
+}
+
+int64_t params_count(const struct params *p)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < p->n; i++) n += p->at[i].n;
+    return n;
+}
+
+/* The masters were changed by the host: the copy for products follows. */
+static void changed(struct params *p)
+{
+    if (p->value16.data) op_convert(p->device, p->value16, p->value);
+    op_params_changed(p->device);
+}
+
+static float draw(const struct param *q, struct rng *r)
+{
+    switch (q->init) {
+    case INIT_ZERO: return 0;
+    case INIT_ONE: return 1;
+    case INIT_TRUNC_NORMAL: return q->std * (float)rng_trunc_normal(r);
+    case INIT_NORMAL: return q->std * (float)rng_normal(r);
+    case INIT_UNIFORM: return q->std * (float)(2 * rng_uniform(r) - 1);
+    }
+    return 0;
+}
+
+void params_init(struct params *p, uint64_t seed)
+{
+    for (int i = 0; i < p->n; i++) {
+        const struct param *q = &p->at[i];
+        float *host = mem_new(float, q->n);
+        struct rng r;
+        rng_init(&r, seed, rng_stream(RNG_PARAMS, hash64(q->name, strlen(q->name), 0), 0));
+        for (int64_t k = 0; k < q->n; k++) host[k] = draw(q, &r);
+        op_upload(p->device, params_f32(p, i).data, host, q->n * (int64_t)sizeof(float));
+        free(host);
+    }
+    changed(p);
+}
+
+static void report_line(struct params_report *report, const char *status, const char *name, const struct param *here, const struct safetensor *there)
+{
+    str_addf(&report->text, "%-10s %-64s", status, name);
+    for (int side = 0; side < 2; side++) {
+        int rank = side ? (there ? there->rank : -1) : (here ? here->rank : -1);
+        const int64_t *shape = side ? (there ? there->shape : NULL) : (here ? here->shape : NULL);
+        str_add(&report->text, side ? " file [" : " model [");
+        for (int k = 0; k < rank; k++) str_addf(&report->text, "%s%" PRId64, k ? "," : "", shape[k]);
+        str_add(&report->text, rank < 0 ? "-]" : "]");
+    }
+    str_add_char(&report->text, '\n');
+}
+
+static bool same_shape(const struct param *q, const struct safetensor *t)
+{
+    if (q->rank != t->rank) return false;
+    for (int i = 0; i < q->rank; i++) {
+        if (q->shape[i] != t->shape[i]) return false;
+    }
+    return true;
+}
+
+static int load_one(struct params *p, int i, const struct safetensor *t, struct err *e)
+{
+    const struct param *q = &p->at[i];
+
+    if (!same_shape(q, t)) {
+        struct params_report one = { 0 };
+        report_line(&one, "", q->name, q, t);
+        one.text.data[one.text.n - 1] = 0;
+        err_set(e, ERR_INPUT, "tensor %s has another shape:%s", err_quote(t->name), one.text.data);
+        str_release(&one.text);
+        return -1;
+    }
+    if (t->dtype != DT_F32 && t->dtype != DT_BF16 && t->dtype != DT_F16 && t->dtype != DT_F64)
+        return err_set(e, ERR_INPUT, "tensor %s is %s (a float type was expected)", err_quote(t->name), dtype_name(t->dtype));
+    float *host = mem_try((size_t)t->n, sizeof *host);
+    if (!host) return err_set(e, ERR_IO, "not enough memory for %s", err_quote(t->name));
+    dtype_to_f32(host, t->data, t->dtype, t->n);
+    op_upload(p->device, params_f32(p, i).data, host, t->n * (int64_t)sizeof(float));
+    free(host);
+    return 0;
+}
+
+int params_load(struct params *p, const struct safetensors *s, const char *(*rename)(const char *name, void *arg), void *arg, bool strict,
+                struct params_report *report, struct err *e)
+{
+    struct params_report own = { 0 }, *to = report ? report : &own;
+    bool *used = mem_new(bool, s->n + 1);
+    int rc = 0;
+
+    for (int i = 0; i < p->n && !rc; i++) {
+        const char *name = rename ? rename(p->at[i].name, arg) : p->at[i].name;
+        const struct safetensor *t = name ? safetensors_find(s, name) : NULL;
+        if (t) {
+            rc = load_one(p, i, t, e);
+            used[t - s->at] = true;
+            to->matched++;
+        } else {
+            to->missing++;
+            if (strict) rc = err_set(e, ERR_INPUT, "no tensor %s", err_quote(name ? name : p->at[i].name));
+        }
+        report_line(to, t ? "matched" : "missing", p->at[i].name, &p->at[i], t);
+    }
+    for (int k = 0; k < s->n && !rc; k++) {
+        if (used[k]) continue;
+        to->unexpected++;
+        report_line(to, "unexpected", s->at[k].name, NULL, &s->at[k]);
+    }
+    if (!rc) changed(p);
+    str_release(&own.text);
+    free(used);
+    return rc;
+}
+
+/* Copies a flat buffer to the host in a fresh array. */
+static float *download(struct params *p, struct tensor x)
+{
+    float *host = mem_new(float, x.n);
+
+    op_download(p->device, host, x.data, tensor_bytes(x));
+    return host;
+}
+
+/* The tensors of a flat host buffer, named prefix + name. */
+static void describe(const struct params *p, const float *host, const char *prefix, struct safetensor *t, struct arena *names)
+{
+    for (int i = 0; i < p->n; i++) {
+        const struct param *q = &p->at[i];
+        struct str name = { 0 };
+        str_addf(&name, "%s%s", prefix, q->name);
+        t[i] = (struct safetensor){ .name = arena_strdup(names, name.data), .dtype = DT_F32, .rank = q->rank, .data = host + q->from, .bytes = q->n * 4,
+                                    .n = q->n };
+        memcpy(t[i].shape, q->shape, sizeof q->shape);
+        str_release(&name);
+    }
+}
+
+int params_save(const struct params *p, const char *path, bool half, struct err *e)
+{
+    static const char *const meta[] = { "format", "pt" };
+    struct safetensor *t = mem_new(struct safetensor, p->n + 1);
+    struct arena names = { 0 };
+    float *host = download((struct params *)(uintptr_t)p, p->value);
+    uint16_t *halves = half ? mem_new(uint16_t, p->total) : NULL;
+
+    describe(p, host, "", t, &names);
+    if (half) dtype_from_f32(halves, DT_BF16, host, p->total);
+    for (int i = 0; half && i < p->n; i++) {
+        t[i].dtype = DT_BF16;
+        t[i].data = halves + p->at[i].from;
+        t[i].bytes /= 2;
+    }
+    int rc = device_check(p->device, e);
+    if (!rc) rc = safetensors_save(path, t, p->n, meta, 1, e);
+    arena_release(&names);
+    free(halves);
+    free(host);
+    free(t);
+    return rc;
+}
+
+int params_save_moments(const struct params *p, const char *path, struct err *e)
+{
+    struct safetensor *t = mem_new(struct safetensor, 2 * p->n + 1);
+    struct arena names = { 0 };
+    float *m = download((struct params *)(uintptr_t)p, p->m), *v = download((struct params *)(uintptr_t)p, p->v);
+
+    describe(p, m, "m.", t, &names);
+    describe(p, v, "v.", t + p->n, &names);
+    int rc = device_check(p->device, e);
+    if (!rc) rc = safetensors_save(path, t, 2 * p->n, NULL, 0, e);
+    arena_release(&names);
+    free(m);
+    free(v);
+    free(t);
+    return rc;
+}
+
+int params_load_moments(struct params *p, const char *path, struct err *e)
+{
+    struct safetensors s;
+    int rc = 0;
+
+    if (safetensors_open(&s, path, e)) return -1;
+    for (int i = 0; i < 2 * p->n && !rc; i++) {
+        const struct param *q = &p->at[i % p->n];
+        struct str name = { 0 };
+        str_addf(&name, "%s%s", i < p->n ? "m." : "v.", q->name);
+        const struct safetensor *t = safetensors_find(&s, name.data);
+        if (!t || t->dtype != DT_F32 || !same_shape(q, t)) rc = err_set(e, ERR_INPUT, "no tensor %s of the model's shape", err_quote(name.data));
+        else op_upload(p->device, part(i < p->n ? p->m : p->v, q).data, t->data, t->bytes);
+        str_release(&name);
+    }
+    safetensors_close(&s);
+    return rc ? err_in(e, "%s", path) : 0;
+}
+
+void params_step(struct params *p, struct adamw a, float weight_decay, struct tensor square_sum)
+{
+    struct adamw_segment *segments = mem_new(struct adamw_segment, p->n + 1);
+    int n = 0;
+
+    for (int i = 0; i < p->n; i++) {
+        const struct param *q = &p->at[i];
+        int64_t size = (q->n + SEGMENT_ALIGN - 1) / SEGMENT_ALIGN * SEGMENT_ALIGN;
+        float decay = q->decays ? weight_decay : 0;
+        struct adamw_segment *last = n ? &segments[n - 1] : NULL;
+        if (last && last->lr_scale == q->lr_scale && last->weight_decay == decay) last->n += size; /* padding is zero and stays so */
+        else segments[n++] = (struct adamw_segment){ q->from, size, q->lr_scale, decay };
+    }
+    op_sum_of_squares(p->device, square_sum, p->grad);
+    op_adamw(p->device, p->value, p->value16, p->grad, p->m, p->v, square_sum, segments, n, a);
+    free(segments);
+}
+
+void params_release(struct params *p)
+{
+    struct tensor all[] = { p->value, p->value16, p->grad, p->m, p->v };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i].data) op_release(p->device, all[i].data);
+    }
+    free(p->at);
+    *p = (struct params){ 0 };
+}
