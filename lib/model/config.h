@@ -17,11 +17,12 @@ struct model_config {
     int max_text;          /* tokens of a text that are used, specials included; at most positions - 2 */
     bool has_region_heads; /* MRC and MRFR: pre-training only */
     bool has_match_head;   /* scalar score of a pair: CMCL and retrieval */
-    bool cosine;   /* the score of a pair is the cosine of the pooled vectors instead of w . (text * image) + b */
-    float tau;     /* temperature of the contrastive loss */
-    char task[32]; /* "" for a pre-trained model, else the name of the task it was fine-tuned for */
-    int n_labels;  /* of the classifier head; 0: none */
-    char **labels; /* [n_labels] names, owned */
+    bool cosine;      /* the score of a pair is the cosine of the pooled vectors instead of w . (text * image) + b */
+    float tau;        /* temperature of the contrastive loss */
+    char task[32];    /* "" for a pre-trained model, else the name of the task it was fine-tuned for */
+    int n_labels;     /* of the classifier head; 0: none */
+    char **labels;    /* [n_labels] names, owned */
+    int label_hidden; /* width of the classifier's first layer; 0: it has one layer */
     struct value *task_options; /* what the task wants to remember (an object) or NULL; owned */
 };
 

@@ -1,34 +1,23 @@
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 #include "model/batch.h"
-#include "nn/params.h"
+#include "nn/transformer.h"
 
 /* A UNIMO model on a device: configuration and parameters. Parameter names are those of unimo-model(5). */
-struct model_linear {
-    int w, b; /* indices into params */
-};
-struct model_norm {
-    int g, b;
-};
-struct model_layer {
-    int q, q_bias; /* query, key, value follow each other in the flat buffer: one product */
-    struct model_linear attention_out, ffn_in, ffn_out;
-    struct model_norm attention_norm, ffn_norm;
-};
 struct model {
     struct model_config config;
     struct device *device;
     struct params params;
     int word, position;
-    struct model_norm text_norm, image_norm;
-    struct model_linear feature, location;
-    struct model_layer *layer; /* [config.layers] */
-    struct model_linear text_pooler, image_pooler;
-    struct model_linear lm_dense;
-    struct model_norm lm_norm;
+    struct norm text_norm, image_norm;
+    struct linear feature, location;
+    struct transformer *layer; /* [config.layers] */
+    struct linear text_pooler, image_pooler;
+    struct linear lm_dense;
+    struct norm lm_norm;
     int lm_bias;
-    struct model_linear mrc, mrfr, match;       /* w = -1: absent */
-    struct model_linear label_dense, label_out; /* label_dense.w = -1: one layer */
+    struct linear mrc, mrfr, match;       /* w = -1: absent */
+    struct linear label_dense, label_out; /* likewise; no label_dense: one layer */
 };
 
 /* Builds the model of a configuration (which is copied) with undefined parameters; params_init(), model_load() or

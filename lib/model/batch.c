@@ -1,0 +1,358 @@
+#include "model/batch.h"
+#include "core/mem.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void batch_init(struct batch *b, const struct model_config *c)
+{
+    *b = (struct batch){ .config = c };
+    batch_clear(b);
+}
+
+void batch_clear(struct batch *b)
+{
+    b->n_text = b->n_regions = b->n_images = b->n_rows = b->n_sequences = b->longest = 0;
+    b->n_masked = b->n_probs = b->n_cls = b->n_img = b->n_scores = b->n_groups = b->n_examples = 0;
+    for (int i = 0; i < BATCH_LM_KINDS; i++) b->lm[i].n = 0;
+    mem_reserve(&b->image, &b->cap_image, 1);
+    mem_reserve(&b->start, &b->cap_start, 1);
+    mem_reserve(&b->group, &b->cap_group, 1);
+    b->image[0] = b->start[0] = b->group[0] = 0;
+}
+
+void batch_release(struct batch *b)
+{
+    void *const owned[] = { b->id,          b->position,    b->feature,      b->location,       b->image,     b->source,
+                            b->start,       b->prefix,      b->masked_row,   b->masked_feature, b->probs_row, b->probs,
+                            b->cls_row,     b->img_row,     b->score_cls,    b->score_img,      b->positive,  b->group,
+                            b->example_cls, b->example_img, b->example_label };
+
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+    for (int i = 0; i < BATCH_LM_KINDS; i++) {
+        free(b->lm[i].row);
+        free(b->lm[i].label);
+    }
+    *b = (struct batch){ 0 };
+}
+
+/* ---- images ---- */
+
+static float *new_region(struct batch *b, int64_t n)
+{
+    int64_t F = b->config->features;
+
+    mem_reserve(&b->feature, &b->cap_feature, (b->n_regions + n) * F);
+    mem_reserve(&b->location, &b->cap_location, (b->n_regions + n) * 5);
+    return b->feature + b->n_regions * F;
+}
+
+static float clamp_unit(double x)
+{
+    return x > 1 ? 1 : x > 0 ? (float)x : 0; /* also for NaN */
+}
+
+static void locate(float out[5], const float box[4], double width, double height)
+{
+    double w = width > 0 ? width : 1, h = height > 0 ? height : 1;
+
+    for (int i = 0; i < 4; i++) out[i] = clamp_unit((double)box[i] / (i % 2 ? h : w));
+    out[4] = clamp_unit(((double)box[2] - box[0]) * ((double)box[3] - box[1]) / (w * h));
+}
+
+static int64_t used_regions(const struct batch *b, const struct batch_image *image)
+{
+    return image->n < b->config->max_regions ? image->n : b->config->max_regions;
+}
+
+int64_t batch_add_image(struct batch *b, const struct batch_image *image, const uint8_t *masked)
+{
+    int64_t F = b->config->features, n = used_regions(b, image), n_mean = 0;
+    float *mean = new_region(b, n + 1), *row = mean + F;
+    float *location = b->location + b->n_regions * 5;
+
+    memset(mean, 0, (size_t)F * sizeof *mean);
+    memcpy(location, (const float[]){ 0, 0, 1, 1, 1 }, 5 * sizeof *location);
+    for (int64_t i = 0; i < n; i++, row += F) {
+        locate(location + (i + 1) * 5, image->boxes + i * 4, image->width, image->height);
+        if (masked && masked[i]) {
+            memset(row, 0, (size_t)F * sizeof *row);
+            continue;
+        }
+        memcpy(row, image->features + i * F, (size_t)F * sizeof *row);
+        for (int64_t k = 0; k < F; k++) mean[k] += row[k];
+        n_mean++;
+    }
+    for (int64_t k = 0; k < F && n_mean; k++) mean[k] /= (float)n_mean;
+    b->n_regions += n + 1;
+    mem_reserve(&b->image, &b->cap_image, b->n_images + 2);
+    b->image[b->n_images + 1] = b->n_regions;
+    return b->n_images++;
+}
+
+int64_t batch_image_rows(const struct batch *b, int64_t image)
+{
+    assert(image >= 0 && image < b->n_images);
+    return b->image[image + 1] - b->image[image];
+}
+
+/* ---- sequences ---- */
+
+static void add_label(struct batch_lm *lm, int64_t row, int32_t label)
+{
+    mem_reserve(&lm->row, &lm->cap, lm->n + 1);
+    mem_reserve(&lm->label, &lm->cap_label, lm->n + 1);
+    lm->row[lm->n] = (int32_t)row;
+    lm->label[lm->n++] = label;
+}
+
+static void add_text_rows(struct batch *b, const struct batch_rows *text)
+{
+    mem_reserve(&b->id, &b->cap_id, b->n_text + text->n);
+    mem_reserve(&b->position, &b->cap_position, b->n_text + text->n);
+    for (int64_t i = 0; i < text->n; i++) {
+        assert(text->id[i] >= 0 && text->id[i] < b->config->vocab);
+        assert(text->position[i] >= 0 && text->position[i] < b->config->positions);
+        if (text->label && text->label[i] >= 0) add_label(&b->lm[text->lm], b->n_rows, text->label[i]);
+        b->id[b->n_text] = text->id[i];
+        b->position[b->n_text] = text->position[i];
+        b->source[b->n_rows++] = (int32_t)b->n_text++;
+    }
+}
+
+int64_t batch_add_sequence(struct batch *b, int64_t image, const struct batch_rows *text)
+{
+    int64_t n_image = image < 0 ? 0 : batch_image_rows(b, image), n_text = text ? text->n : 0, n = n_image + n_text;
+
+    assert(n > 0 && n <= 65535); /* the rule of attention's dropout */
+    mem_reserve(&b->source, &b->cap_row, b->n_rows + n);
+    mem_reserve(&b->start, &b->cap_start, b->n_sequences + 2);
+    mem_reserve(&b->prefix, &b->cap_prefix, b->n_sequences + 1);
+    for (int64_t i = 0; i < n_image; i++) b->source[b->n_rows++] = (int32_t)(-1 - (b->image[image] + i));
+    if (n_text) add_text_rows(b, text);
+    b->start[b->n_sequences + 1] = (int32_t)b->n_rows;
+    b->prefix[b->n_sequences] = (int32_t)(n_image + (text ? text->prefix : 0));
+    if (n > b->longest) b->longest = n;
+    return b->n_sequences++;
+}
+
+int64_t batch_sequence_rows(const struct batch *b, int64_t sequence)
+{
+    assert(sequence >= 0 && sequence < b->n_sequences);
+    return b->start[sequence + 1] - b->start[sequence];
+}
+
+/* Rows that grow by whole texts; freed by rows_release(). */
+static void put(struct batch_rows *r, int32_t id, int32_t position, int32_t label)
+{
+    r->id[r->n] = id;
+    r->position[r->n] = position;
+    r->label[r->n++] = label;
+}
+
+static struct batch_rows rows_new(int64_t n)
+{
+    struct batch_rows r = { .id = mem_new(int32_t, n), .position = mem_new(int32_t, n), .label = mem_new(int32_t, n) };
+    return r;
+}
+
+static void rows_release(struct batch_rows *r)
+{
+    free(r->id);
+    free(r->position);
+    free(r->label);
+}
+
+static int64_t at_most(int64_t n, int64_t limit)
+{
+    return n < limit ? n : limit;
+}
+
+enum { FIRST_POSITION = 2 }; /* RoBERTa counts positions from its pad id + 1 */
+
+int64_t batch_add_mlm(struct batch *b, int64_t image, const struct batch_text *text, const int32_t *labels)
+{
+    const struct model_config *c = b->config;
+
+    if (!text) return batch_add_sequence(b, image, NULL);
+    int64_t n = at_most(text->n, c->max_text - 2);
+    struct batch_rows r = rows_new(n + 2);
+    put(&r, c->cls_id, FIRST_POSITION, -1);
+    for (int64_t i = 0; i < n; i++) put(&r, text->tokens[i], (int32_t)(FIRST_POSITION + r.n), labels ? labels[i] : -1);
+    put(&r, c->sep_id, (int32_t)(FIRST_POSITION + r.n), -1);
+    r.prefix = r.n;
+    r.lm = BATCH_MLM;
+    int64_t s = batch_add_sequence(b, image, &r);
+    rows_release(&r);
+    return s;
+}
+
+int64_t batch_add_pair(struct batch *b, int64_t image, const struct batch_text *text)
+{
+    return batch_add_mlm(b, image, text, NULL);
+}
+
+int64_t batch_add_text_pair(struct batch *b, const struct batch_text *first, const struct batch_text *second)
+{
+    const struct model_config *c = b->config;
+    int64_t n = first->n, m = second->n;
+
+    while (n + m > c->max_text - 3) {
+        if (n > m) n--;
+        else m--;
+    }
+    struct batch_rows r = rows_new(n + m + 3);
+    put(&r, c->cls_id, FIRST_POSITION, -1);
+    for (int64_t i = 0; i < n; i++) put(&r, first->tokens[i], (int32_t)(FIRST_POSITION + r.n), -1);
+    put(&r, c->sep_id, (int32_t)(FIRST_POSITION + r.n), -1);
+    for (int64_t i = 0; i < m; i++) put(&r, second->tokens[i], (int32_t)(FIRST_POSITION + r.n), -1);
+    put(&r, c->sep_id, (int32_t)(FIRST_POSITION + r.n), -1);
+    r.prefix = r.n;
+    int64_t s = batch_add_sequence(b, -1, &r);
+    rows_release(&r);
+    return s;
+}
+
+int64_t batch_add_generation(struct batch *b, int64_t image, const struct batch_text *source,
+                             const struct batch_text *target)
+{
+    const struct model_config *c = b->config;
+    int64_t n = source ? at_most(source->n, c->max_text - 2) : 0, m = at_most(target->n, c->max_text - 2);
+    struct batch_rows r = rows_new(n + m + 4);
+
+    if (source) {
+        put(&r, c->cls_id, FIRST_POSITION, -1);
+        for (int64_t i = 0; i < n; i++) put(&r, source->tokens[i], (int32_t)(FIRST_POSITION + r.n), -1);
+        put(&r, c->sep_id, (int32_t)(FIRST_POSITION + r.n), -1);
+    }
+    r.prefix = r.n;
+    r.lm = BATCH_SEQ2SEQ;
+    put(&r, c->cls_id, FIRST_POSITION, m ? target->tokens[0] : c->sep_id);
+    for (int64_t i = 0; i < m; i++)
+        put(&r, target->tokens[i], (int32_t)(FIRST_POSITION + 1 + i), i + 1 < m ? target->tokens[i + 1] : c->sep_id);
+    put(&r, c->sep_id, (int32_t)(FIRST_POSITION + 1 + m), -1);
+    int64_t s = batch_add_sequence(b, image, &r);
+    rows_release(&r);
+    return s;
+}
+
+void batch_add_region_targets(struct batch *b, int64_t sequence, const struct batch_image *image, const uint8_t *masked)
+{
+    int64_t F = b->config->features, K = b->config->classes, n = used_regions(b, image);
+
+    assert(batch_sequence_rows(b, sequence) > n);
+    for (int64_t i = 0; i < n; i++) {
+        int32_t row = (int32_t)(b->start[sequence] + 1 + i);
+        if (!masked[i]) continue;
+        mem_reserve(&b->masked_row, &b->cap_masked, b->n_masked + 1);
+        mem_reserve(&b->masked_feature, &b->cap_target, (b->n_masked + 1) * F);
+        memcpy(b->masked_feature + b->n_masked * F, image->features + i * F, (size_t)F * sizeof(float));
+        b->masked_row[b->n_masked++] = row;
+        if (!image->class_probs) continue;
+        mem_reserve(&b->probs_row, &b->cap_probs_row, b->n_probs + 1);
+        mem_reserve(&b->probs, &b->cap_probs, (b->n_probs + 1) * K);
+        memcpy(b->probs + b->n_probs * K, image->class_probs + i * K, (size_t)K * sizeof(float));
+        b->probs_row[b->n_probs++] = row;
+    }
+}
+
+/* ---- pooled rows, scores, examples ---- */
+
+int32_t batch_pool_image(struct batch *b, int64_t sequence)
+{
+    int32_t row = b->start[sequence];
+
+    assert(b->source[row] < 0);
+    mem_reserve(&b->img_row, &b->cap_img, b->n_img + 1);
+    b->img_row[b->n_img] = row;
+    return (int32_t)b->n_img++;
+}
+
+int32_t batch_pool_text(struct batch *b, int64_t sequence)
+{
+    int32_t row = b->start[sequence], end = b->start[sequence + 1];
+
+    while (row < end && b->source[row] < 0) row++;
+    assert(row < end);
+    mem_reserve(&b->cls_row, &b->cap_cls, b->n_cls + 1);
+    b->cls_row[b->n_cls] = row;
+    return (int32_t)b->n_cls++;
+}
+
+void batch_add_score(struct batch *b, int32_t text, int32_t image, bool positive)
+{
+    assert(text >= 0 && text < b->n_cls && image >= 0 && image < b->n_img);
+    mem_reserve(&b->score_cls, &b->cap_score_cls, b->n_scores + 1);
+    mem_reserve(&b->score_img, &b->cap_score_img, b->n_scores + 1);
+    mem_reserve(&b->positive, &b->cap_positive, b->n_scores + 1);
+    b->score_cls[b->n_scores] = text;
+    b->score_img[b->n_scores] = image;
+    b->positive[b->n_scores++] = positive;
+}
+
+void batch_end_group(struct batch *b)
+{
+    mem_reserve(&b->group, &b->cap_group, b->n_groups + 2);
+    b->group[++b->n_groups] = (int32_t)b->n_scores;
+}
+
+void batch_add_example(struct batch *b, int32_t text, int32_t image, int32_t label)
+{
+    mem_reserve(&b->example_cls, &b->cap_example_cls, b->n_examples + 1);
+    mem_reserve(&b->example_img, &b->cap_example_img, b->n_examples + 1);
+    mem_reserve(&b->example_label, &b->cap_example_label, b->n_examples + 1);
+    b->example_cls[b->n_examples] = text;
+    b->example_img[b->n_examples] = image;
+    b->example_label[b->n_examples++] = label;
+}
+
+/* ---- the contrastive example ---- */
+
+static void add_joint(struct batch *b, int64_t image, const struct batch_text *text, bool positive)
+{
+    int64_t s = batch_add_pair(b, image, text);
+
+    batch_add_score(b, batch_pool_text(b, s), batch_pool_image(b, s), positive);
+}
+
+void batch_add_cmcl(struct batch *b, const struct batch_cmcl *x)
+{
+    int64_t image = batch_add_image(b, &x->image, NULL);
+
+    add_joint(b, image, &x->text, true);
+    for (int64_t i = 0; i < x->n_positives; i++) add_joint(b, image, &x->positives[i], true);
+    for (int64_t i = 0; i < x->n_negatives; i++) add_joint(b, image, &x->negatives[i], false);
+    if (x->n_texts) { /* retrieved texts against the image, each encoded alone */
+        int32_t alone = batch_pool_image(b, batch_add_pair(b, image, NULL));
+        for (int64_t i = 0; i < x->n_texts; i++)
+            batch_add_score(b, batch_pool_text(b, batch_add_pair(b, -1, &x->texts[i])), alone, true);
+    }
+    if (x->n_images) { /* retrieved images against the text */
+        int32_t alone = batch_pool_text(b, batch_add_pair(b, -1, &x->text));
+        for (int64_t i = 0; i < x->n_images; i++) {
+            int64_t other = batch_add_image(b, &x->images[i], NULL);
+            batch_add_score(b, alone, batch_pool_image(b, batch_add_pair(b, other, NULL)), true);
+        }
+    }
+    batch_end_group(b);
+}
+
+int64_t batch_pair_rows(const struct model_config *c, int64_t regions, int64_t tokens)
+{
+    int64_t image = regions < 0 ? 0 : 1 + at_most(regions, c->max_regions);
+
+    return image + (tokens < 0 ? 0 : at_most(tokens + 2, c->max_text));
+}
+
+int64_t batch_cmcl_rows(const struct model_config *c, const struct batch_cmcl *x)
+{
+    int64_t n = batch_pair_rows(c, x->image.n, x->text.n);
+
+    for (int64_t i = 0; i < x->n_positives; i++) n += batch_pair_rows(c, x->image.n, x->positives[i].n);
+    for (int64_t i = 0; i < x->n_negatives; i++) n += batch_pair_rows(c, x->image.n, x->negatives[i].n);
+    if (x->n_texts) n += batch_pair_rows(c, x->image.n, -1);
+    for (int64_t i = 0; i < x->n_texts; i++) n += batch_pair_rows(c, -1, x->texts[i].n);
+    if (x->n_images) n += batch_pair_rows(c, -1, x->text.n);
+    for (int64_t i = 0; i < x->n_images; i++) n += batch_pair_rows(c, x->images[i].n, -1);
+    return n;
+}

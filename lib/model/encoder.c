@@ -1,0 +1,132 @@
+/* Embeddings (texts: LN(word + position); regions: LN(W feature + V location)) of everything in the batch, then
+ * gathered into the order of the packed rows: a region that several sequences share is embedded once. Then dropout and
+ * the layers. */
+#include "model/encoder.h"
+#include "core/mem.h"
+#include <stdlib.h>
+
+struct dropout encoder_drop(const struct model *m, const struct step_opts *o, uint32_t site)
+{
+    return (struct dropout){ .p = o->train ? m->config.dropout : 0, .site = site, .seed = o->seed, .step = o->number };
+}
+
+struct transformer_opts encoder_opts(const struct model *m, const struct step_opts *o, int layer)
+{
+    const struct model_config *c = &m->config;
+
+    return (struct transformer_opts){ .heads = c->heads,
+                                      .inner = c->inner,
+                                      .norm_eps = c->norm_eps,
+                                      .dropout = o->train ? c->dropout : 0,
+                                      .attention_dropout = o->train ? c->attention_dropout : 0,
+                                      .seed = o->seed,
+                                      .step = o->number,
+                                      .site = (uint32_t)(SITE_LAYERS + TRANSFORMER_SITES * layer) };
+}
+
+void encoder_embed_text(const struct model *m, struct tensor y, struct tensor sum, struct tensor stats,
+                        struct tensor id, struct tensor position)
+{
+    op_gather_rows(m->device, sum, params_f32(&m->params, m->word), id, false);
+    op_gather_rows(m->device, sum, params_f32(&m->params, m->position), position, true);
+    norm_forward(&m->params, m->text_norm, y, stats, sum, m->config.norm_eps);
+}
+
+/* The location's five numbers are multiplied in F32 always: bf16 would move a box by a pixel or two. */
+static void embed_regions(const struct model *m, struct tensor y, const struct packed *p, struct encoder_saved *saved)
+{
+    const struct params *q = &m->params;
+
+    linear_forward(q, m->feature, saved->image_sum, saved->feature, 0);
+    op_linear_forward(m->device, saved->image_sum, p->location, params_f32(q, m->location.w),
+                      params_f32(q, m->location.b), LINEAR_ADD);
+    norm_forward(q, m->image_norm, y, saved->image_stats, saved->image_sum, m->config.norm_eps);
+}
+
+static struct tensor embed(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
+                           struct encoder_saved *saved)
+{
+    int64_t H = m->config.hidden, F = m->config.features;
+    enum dtype t = m->params.compute;
+    struct tensor all = scratch_2d(s, t, p->n_text + p->n_regions, H), x = scratch_2d(s, t, p->n_rows, H);
+
+    saved->text_sum = scratch_2d(s, DT_F32, p->n_text, H);
+    saved->text_stats = scratch_2d(s, DT_F32, p->n_text, 2);
+    saved->image_sum = scratch_2d(s, DT_F32, p->n_regions, H);
+    saved->image_stats = scratch_2d(s, DT_F32, p->n_regions, 2);
+    saved->feature = p->feature;
+    if (t != DT_F32) {
+        saved->feature = scratch_2d(s, t, p->n_regions, F);
+        op_convert(m->device, saved->feature, p->feature);
+    }
+    encoder_embed_text(m, tensor_rows(all, 0, p->n_text), saved->text_sum, saved->text_stats, p->id, p->position);
+    embed_regions(m, tensor_rows(all, p->n_text, p->n_regions), p, saved);
+    op_gather_rows(m->device, x, all, p->source, false);
+    op_dropout_forward(m->device, x, x, encoder_drop(m, o, SITE_EMBEDDING));
+    return x;
+}
+
+struct tensor encoder_forward(const struct model *m, struct scratch *s, const struct packed *p,
+                              const struct step_opts *o, struct encoder_saved *saved)
+{
+    struct encoder_saved own;
+    struct tensor x = embed(m, s, p, o, saved ? saved : &own);
+
+    if (saved) saved->layer = mem_new(struct transformer_saved, m->config.layers);
+    for (int i = 0; i < m->config.layers; i++) {
+        struct transformer_opts opts = encoder_opts(m, o, i);
+        struct transformer_saved dropped;
+        struct tensor y = saved ? scratch_2d(s, x.dtype, x.shape[0], x.shape[1]) : x;
+        int64_t mark = scratch_mark(s);
+        transformer_forward(&m->params, &m->layer[i], &opts, s, y, x, p->sequences,
+                            saved ? &saved->layer[i] : &dropped);
+        if (!saved) scratch_back_to(s, mark);
+        x = y;
+    }
+    return x;
+}
+
+/* Through the norm, in place; then the tables' and projections' gradients. */
+static void embed_backward(const struct model *m, struct scratch *s, const struct packed *p, struct tensor dall,
+                           const struct encoder_saved *saved)
+{
+    const struct params *q = &m->params;
+    struct tensor none = { 0 }, dtext = tensor_rows(dall, 0, p->n_text),
+                  dimage = tensor_rows(dall, p->n_text, p->n_regions);
+
+    norm_backward(q, m->text_norm, dtext, dtext, saved->text_sum, saved->text_stats);
+    op_scatter_add_rows(m->device, params_grad(q, m->word), dtext, p->id);
+    op_scatter_add_rows(m->device, params_grad(q, m->position), dtext, p->position);
+    norm_backward(q, m->image_norm, dimage, dimage, saved->image_sum, saved->image_stats);
+    op_linear_backward_weight(m->device, params_grad(q, m->location.w), params_grad(q, m->location.b), dimage,
+                              p->location);
+    if (q->compute != DT_F32) {
+        struct tensor half = scratch_2d(s, q->compute, dimage.shape[0], dimage.shape[1]);
+        op_convert(m->device, half, dimage);
+        dimage = half;
+    }
+    linear_backward(q, m->feature, none, dimage, saved->feature, 0);
+}
+
+void encoder_backward(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
+                      struct tensor dhidden, const struct encoder_saved *saved)
+{
+    int64_t mark = scratch_mark(s);
+    struct tensor dall = scratch_2d(s, DT_F32, p->n_text + p->n_regions, m->config.hidden);
+
+    for (int i = m->config.layers - 1; i >= 0; i--) {
+        struct transformer_opts opts = encoder_opts(m, o, i);
+        transformer_backward(&m->params, &m->layer[i], &opts, s, dhidden, p->sequences, &saved->layer[i]);
+    }
+    op_dropout_forward(m->device, dhidden, dhidden, encoder_drop(m, o, SITE_EMBEDDING));
+    op_fill(m->device, dall, 0);
+    op_scatter_add_rows(m->device, dall, dhidden, p->source);
+    embed_backward(m, s, p, dall, saved);
+    scratch_back_to(s, mark);
+}
+
+void encoder_release(struct encoder_saved *saved)
+{
+    free(saved->layer);
+    saved->layer = NULL;
+}

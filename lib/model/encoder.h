@@ -1,0 +1,30 @@
+#ifndef MODEL_ENCODER_H
+#define MODEL_ENCODER_H
+#include "model/packed.h"
+
+/* From a packed batch to hidden states and back. Private to lib/model. */
+struct encoder_saved {
+    struct tensor feature;              /* in the compute type */
+    struct tensor text_sum, text_stats; /* before the norm */
+    struct tensor image_sum, image_stats;
+    struct transformer_saved *layer; /* [layers], owned; NULL without training */
+};
+/* Numbers of the dropout sites: fixed, as a change would change every run. */
+enum { SITE_EMBEDDING = 0, SITE_MATCH = 1, SITE_LABEL = 2, SITE_LAYERS = 16 };
+
+struct dropout encoder_drop(const struct model *m, const struct step_opts *o, uint32_t site);
+struct transformer_opts encoder_opts(const struct model *m, const struct step_opts *o, int layer);
+
+/* hidden[n_rows, H] in the compute type. saved (or NULL: no backward follows) is released with encoder_release(). */
+struct tensor encoder_forward(const struct model *m, struct scratch *s, const struct packed *p,
+                              const struct step_opts *o, struct encoder_saved *saved);
+/* dhidden is used up. */
+void encoder_backward(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
+                      struct tensor dhidden, const struct encoder_saved *saved);
+void encoder_release(struct encoder_saved *saved);
+
+/* Text embeddings before dropout: y[n,H] of tokens and positions, for decoding and for the encoder. sum and stats as
+ * saved. */
+void encoder_embed_text(const struct model *m, struct tensor y, struct tensor sum, struct tensor stats,
+                        struct tensor id, struct tensor position);
+#endif

@@ -1,0 +1,148 @@
+/* The LM head sees only the rows with a target: u = LN(gelu(W h + b)), logits = u E^T + c with the word table E. The
+ * region heads are one linear layer each. */
+#include "model/heads.h"
+#include <assert.h>
+
+float head_scale(const struct head_run *r, enum loss kind, int64_t n)
+{
+    float scale = r->o->scale != 0 ? r->o->scale : 1;
+
+    return r->o->weight[kind] * scale / (float)n;
+}
+
+void head_tally(const struct head_run *r, enum loss kind, struct tensor losses)
+{
+    struct tally *t = r->tally;
+
+    assert(t->n < TALLY_MAX);
+    t->of[t->n] = kind;
+    op_sum(r->m->device, tensor_rows(t->slots, t->n++, 1), losses);
+}
+
+/* ---- LM ---- */
+
+struct lm_saved {
+    struct tensor x, wide, act, stats, u;
+};
+
+static void lm_transform(const struct model *m, struct scratch *s, struct lm_saved *saved)
+{
+    struct tensor x = saved->x;
+    int64_t n = x.shape[0], H = x.shape[1];
+
+    saved->wide = scratch_2d(s, x.dtype, n, H);
+    saved->act = scratch_2d(s, x.dtype, n, H);
+    saved->stats = scratch_2d(s, DT_F32, n, 2);
+    saved->u = scratch_2d(s, x.dtype, n, H);
+    linear_forward(&m->params, m->lm_dense, saved->wide, x, 0);
+    op_gelu_forward(m->device, saved->act, saved->wide);
+    norm_forward(&m->params, m->lm_norm, saved->u, saved->stats, saved->act, m->config.norm_eps);
+}
+
+static void lm_output(const struct model *m, struct tensor logits, struct tensor u, struct tensor bias)
+{
+    op_linear_forward(m->device, logits, u, params_weight(&m->params, m->word), bias, LINEAR_PARAM);
+}
+
+void head_lm_logits(const struct model *m, struct scratch *s, struct tensor logits, struct tensor x, struct tensor bias)
+{
+    struct lm_saved saved = { .x = x };
+
+    lm_transform(m, s, &saved);
+    lm_output(m, logits, saved.u, bias.data ? bias : params_f32(&m->params, m->lm_bias));
+}
+
+/* dlogits [n,V] to the gradient of the rows: du in place of saved->x's copy. */
+static struct tensor lm_backward(const struct model *m, struct scratch *s, struct tensor dlogits,
+                                 const struct lm_saved *saved)
+{
+    const struct params *p = &m->params;
+    struct tensor du = scratch_2d(s, saved->u.dtype, saved->u.shape[0], saved->u.shape[1]),
+                  dx = scratch_2d(s, du.dtype, du.shape[0], du.shape[1]);
+
+    op_linear_backward_weight(m->device, params_grad(p, m->word), params_grad(p, m->lm_bias), dlogits, saved->u);
+    op_linear_backward_input(m->device, du, dlogits, params_weight(p, m->word), LINEAR_PARAM);
+    norm_backward(p, m->lm_norm, du, du, saved->act, saved->stats);
+    op_gelu_backward(m->device, du, du, saved->wide);
+    linear_backward(p, m->lm_dense, dx, du, saved->x, 0);
+    return dx;
+}
+
+/* Rows whose logits are computed at a time: a quarter of a gigabyte of them. */
+static int64_t lm_chunk(const struct model *m)
+{
+    int64_t n = ((int64_t)1 << 26) / m->config.vocab;
+
+    return n < 1 ? 1 : n;
+}
+
+static void lm_rows(const struct head_run *r, enum loss kind, struct tensor row, struct tensor label, float scale)
+{
+    const struct model *m = r->m;
+    int64_t n = row.n, H = m->config.hidden, V = m->config.vocab, mark = scratch_mark(r->s);
+    enum dtype t = r->hidden.dtype;
+    struct lm_saved saved = { .x = scratch_2d(r->s, t, n, H) };
+    struct tensor logits = scratch_2d(r->s, DT_F32, n, V), loss = scratch_1d(r->s, DT_F32, n), dlogits = { 0 };
+
+    if (r->o->train) dlogits = t == DT_F32 ? logits : scratch_2d(r->s, t, n, V);
+    op_gather_rows(m->device, saved.x, r->hidden, row, false);
+    lm_transform(m, r->s, &saved);
+    lm_output(m, logits, saved.u, params_f32(&m->params, m->lm_bias));
+    op_cross_entropy(m->device, loss, dlogits, logits, label, kind == LOSS_SEQ2SEQ ? r->o->smoothing : 0, scale);
+    head_tally(r, kind, loss);
+    if (r->o->train) op_scatter_add_rows(m->device, r->dhidden, lm_backward(m, r->s, dlogits, &saved), row);
+    scratch_back_to(r->s, mark);
+}
+
+void head_lm(const struct head_run *r, int kind)
+{
+    enum loss loss = kind == BATCH_MLM ? LOSS_MLM : LOSS_SEQ2SEQ;
+    struct tensor row = r->p->lm_row[kind], label = r->p->lm_label[kind];
+    int64_t n = row.n, chunk = lm_chunk(r->m);
+
+    if (chunk < (n + 127) / 128) chunk = (n + 127) / 128; /* the tally has room */
+    for (int64_t from = 0; from < n; from += chunk) {
+        int64_t part = n - from < chunk ? n - from : chunk;
+        lm_rows(r, loss, tensor_rows(row, from, part), tensor_rows(label, from, part), head_scale(r, loss, n));
+    }
+}
+
+/* ---- regions ---- */
+
+typedef void region_loss(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target,
+                         float scale);
+
+static void region_head(const struct head_run *r, enum loss kind, struct linear l, struct tensor row,
+                        struct tensor target, region_loss *f, float scale)
+{
+    const struct model *m = r->m;
+    int64_t n = row.n, H = m->config.hidden, K = target.shape[1], mark = scratch_mark(r->s);
+    enum dtype t = r->hidden.dtype;
+    struct tensor x = scratch_2d(r->s, t, n, H), y = scratch_2d(r->s, DT_F32, n, K), loss = scratch_1d(r->s, DT_F32, n),
+                  dy = { 0 };
+
+    if (r->o->train) dy = t == DT_F32 ? y : scratch_2d(r->s, t, n, K);
+    op_gather_rows(m->device, x, r->hidden, row, false);
+    linear_forward(&m->params, l, y, x, 0);
+    f(m->device, loss, dy, y, target, scale);
+    head_tally(r, kind, loss);
+    if (r->o->train) {
+        struct tensor dx = scratch_2d(r->s, t, n, H);
+        linear_backward(&m->params, l, dx, dy, x, 0);
+        op_scatter_add_rows(m->device, r->dhidden, dx, row);
+    }
+    scratch_back_to(r->s, mark);
+}
+
+void head_regions(const struct head_run *r)
+{
+    const struct packed *p = r->p;
+    int64_t F = r->m->config.features;
+
+    if (r->o->weight[LOSS_MRC] != 0 && p->probs_row.n)
+        region_head(r, LOSS_MRC, r->m->mrc, p->probs_row, p->probs, op_soft_cross_entropy,
+                    head_scale(r, LOSS_MRC, p->probs_row.n));
+    if (r->o->weight[LOSS_MRFR] != 0 && p->masked_row.n)
+        region_head(r, LOSS_MRFR, r->m->mrfr, p->masked_row, p->masked_feature, op_squared_error,
+                    head_scale(r, LOSS_MRFR, p->masked_row.n * F));
+}

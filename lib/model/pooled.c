@@ -1,0 +1,214 @@
+/* The heads on pooled rows: g = relu(W h + b) of [CLS] and [IMG] rows, then scores of pairs (CMCL, retrieval) and
+ * classes of examples. */
+#include "model/heads.h"
+#include <assert.h>
+
+struct pool {
+    struct linear l;
+    struct tensor row, x, g, dg;
+};
+
+static struct pool pool_forward(const struct head_run *r, struct linear l, struct tensor row)
+{
+    const struct model *m = r->m;
+    int64_t n = row.n, H = m->config.hidden;
+    struct pool p = {
+        .l = l, .row = row, .x = scratch_2d(r->s, r->hidden.dtype, n, H), .g = scratch_2d(r->s, r->hidden.dtype, n, H)
+    };
+
+    op_gather_rows(m->device, p.x, r->hidden, row, false);
+    linear_forward(&m->params, l, p.g, p.x, 0);
+    op_relu_forward(m->device, p.g, p.g);
+    if (r->o->train) {
+        p.dg = scratch_2d(r->s, p.g.dtype, n, H);
+        op_fill(m->device, p.dg, 0);
+    }
+    return p;
+}
+
+static void pool_backward(const struct head_run *r, const struct pool *p)
+{
+    const struct model *m = r->m;
+    struct tensor dx = scratch_2d(r->s, p->dg.dtype, p->dg.shape[0], p->dg.shape[1]);
+
+    op_relu_backward(m->device, p->dg, p->dg, p->g);
+    linear_backward(&m->params, p->l, dx, p->dg, p->x, 0);
+    op_scatter_add_rows(m->device, r->dhidden, dx, p->row);
+}
+
+/* ---- scores ---- */
+
+/* Either score = w . dropout(text * image) + b, or the cosine of the two. */
+struct match {
+    struct tensor text, image; /* [n,H] rows of the pools; normalised for the cosine */
+    struct tensor text_norm, image_norm;
+    struct tensor product, score; /* [n,H], [n,1] F32 */
+    struct tensor ones;           /* [1,H]: sums a row */
+};
+
+static struct match match_forward(const struct head_run *r, const struct pool *text, const struct pool *image)
+{
+    const struct model *m = r->m;
+    int64_t n = r->p->score_cls.n, H = m->config.hidden;
+    enum dtype t = r->hidden.dtype;
+    struct match x = { .text = scratch_2d(r->s, t, n, H),
+                       .image = scratch_2d(r->s, t, n, H),
+                       .text_norm = scratch_1d(r->s, DT_F32, n),
+                       .image_norm = scratch_1d(r->s, DT_F32, n),
+                       .product = scratch_2d(r->s, t, n, H),
+                       .score = scratch_2d(r->s, DT_F32, n, 1),
+                       .ones = scratch_2d(r->s, t, 1, H) };
+
+    op_gather_rows(m->device, x.text, text->g, r->p->score_cls, false);
+    op_gather_rows(m->device, x.image, image->g, r->p->score_img, false);
+    if (m->config.cosine) {
+        op_normalize_rows_forward(m->device, x.text, x.text_norm, x.text);
+        op_normalize_rows_forward(m->device, x.image, x.image_norm, x.image);
+        op_multiply(m->device, x.product, x.text, x.image);
+        op_fill(m->device, x.ones, 1);
+        op_linear_forward(m->device, x.score, x.product, x.ones, (struct tensor){ 0 }, 0);
+    } else {
+        op_multiply(m->device, x.product, x.text, x.image);
+        op_dropout_forward(m->device, x.product, x.product, encoder_drop(m, r->o, SITE_MATCH));
+        linear_forward(&m->params, m->match, x.score, x.product, 0);
+    }
+    return x;
+}
+
+static void match_backward(const struct head_run *r, struct pool *text, struct pool *image, struct match *x,
+                           struct tensor dscore)
+{
+    const struct model *m = r->m;
+    int64_t n = dscore.n, H = m->config.hidden;
+    enum dtype t = r->hidden.dtype;
+    struct tensor dproduct = scratch_2d(r->s, t, n, H), dtext = scratch_2d(r->s, t, n, H),
+                  dimage = scratch_2d(r->s, t, n, H);
+    struct tensor dy = scratch_2d(r->s, t, n, 1);
+
+    op_convert(m->device, dy, dscore);
+    if (m->config.cosine) {
+        op_linear_backward_input(m->device, dproduct, dy, x->ones, 0);
+    } else {
+        linear_backward(&m->params, m->match, dproduct, dy, x->product, 0);
+        op_dropout_forward(m->device, dproduct, dproduct, encoder_drop(m, r->o, SITE_MATCH));
+    }
+    op_multiply(m->device, dtext, dproduct, x->image);
+    op_multiply(m->device, dimage, dproduct, x->text);
+    if (m->config.cosine) {
+        op_normalize_rows_backward(m->device, dtext, dtext, x->text, x->text_norm);
+        op_normalize_rows_backward(m->device, dimage, dimage, x->image, x->image_norm);
+    }
+    op_scatter_add_rows(m->device, text->dg, dtext, r->p->score_cls);
+    op_scatter_add_rows(m->device, image->dg, dimage, r->p->score_img);
+}
+
+static void match_losses(const struct head_run *r, struct pool *text, struct pool *image)
+{
+    const struct model *m = r->m;
+    const struct packed *p = r->p;
+    const float *weight = r->o->weight;
+    int64_t n = p->group.n - 1;
+    bool is_cmcl = weight[LOSS_CMCL] != 0;
+    enum loss kind = is_cmcl ? LOSS_CMCL : LOSS_MATCH;
+
+    if (!n || weight[kind] == 0) return;
+    assert(!is_cmcl || weight[LOSS_MATCH] == 0);
+    struct match x = match_forward(r, text, image);
+    struct tensor loss = scratch_1d(r->s, DT_F32, n), dscore = { 0 }, none = { 0 };
+    if (r->o->train) dscore = scratch_2d(r->s, DT_F32, x.score.n, 1);
+    if (is_cmcl)
+        op_group_contrastive(m->device, loss, dscore, none, x.score, p->group, p->positive, 1 / m->config.tau,
+                             head_scale(r, kind, n));
+    else
+        op_group_circle(m->device, loss, dscore, x.score, p->group, p->positive, r->o->margin, r->o->gamma,
+                        head_scale(r, kind, n));
+    head_tally(r, kind, loss);
+    if (r->o->train) match_backward(r, text, image, &x, dscore);
+}
+
+/* ---- examples ---- */
+
+struct labels {
+    struct tensor x, wide, logits; /* [n,H] fused and dropped out; [n,label_hidden]; [n,n_labels] F32 */
+};
+
+/* x = dropout(g_text + g_image) and one layer, or, with a hidden layer, dropout before the second one. */
+static struct labels labels_forward(const struct head_run *r, const struct pool *text, const struct pool *image)
+{
+    const struct model *m = r->m;
+    int64_t n = r->p->example_cls.n, H = m->config.hidden;
+    enum dtype t = r->hidden.dtype;
+    struct labels y = { .x = scratch_2d(r->s, t, n, H), .logits = scratch_2d(r->s, DT_F32, n, m->config.n_labels) };
+
+    op_gather_rows(m->device, y.x, text->g, r->p->example_cls, false);
+    op_gather_rows(m->device, y.x, image->g, r->p->example_img, true);
+    struct tensor last = y.x;
+    if (m->label_dense.w >= 0) {
+        last = y.wide = scratch_2d(r->s, t, n, m->config.label_hidden);
+        linear_forward(&m->params, m->label_dense, y.wide, y.x, 0);
+    }
+    op_dropout_forward(m->device, last, last, encoder_drop(m, r->o, SITE_LABEL));
+    linear_forward(&m->params, m->label_out, y.logits, last, 0);
+    return y;
+}
+
+static void labels_backward(const struct head_run *r, struct pool *text, struct pool *image, const struct labels *y,
+                            struct tensor dlogits)
+{
+    const struct model *m = r->m;
+    int64_t n = dlogits.shape[0], H = m->config.hidden;
+    enum dtype t = r->hidden.dtype;
+    struct tensor dx = scratch_2d(r->s, t, n, H), dlast = dx;
+
+    if (m->label_dense.w >= 0) dlast = scratch_2d(r->s, t, n, m->config.label_hidden);
+    linear_backward(&m->params, m->label_out, dlast, dlogits, m->label_dense.w >= 0 ? y->wide : y->x, 0);
+    op_dropout_forward(m->device, dlast, dlast, encoder_drop(m, r->o, SITE_LABEL));
+    if (m->label_dense.w >= 0) linear_backward(&m->params, m->label_dense, dx, dlast, y->x, 0);
+    op_scatter_add_rows(m->device, text->dg, dx, r->p->example_cls);
+    op_scatter_add_rows(m->device, image->dg, dx, r->p->example_img);
+}
+
+static void label_loss(const struct head_run *r, struct pool *text, struct pool *image)
+{
+    const struct model *m = r->m;
+    int64_t n = r->p->example_cls.n;
+    enum dtype t = r->hidden.dtype;
+
+    if (!n || r->o->weight[LOSS_LABEL] == 0) return;
+    struct labels y = labels_forward(r, text, image);
+    struct tensor loss = scratch_1d(r->s, DT_F32, n), dlogits = { 0 };
+    if (r->o->train) dlogits = t == DT_F32 ? y.logits : scratch_2d(r->s, t, n, m->config.n_labels);
+    op_cross_entropy(m->device, loss, dlogits, y.logits, r->p->example_label, 0, head_scale(r, LOSS_LABEL, n));
+    head_tally(r, LOSS_LABEL, loss);
+    if (r->o->train) labels_backward(r, text, image, &y, dlogits);
+}
+
+void head_pooled(const struct head_run *r)
+{
+    const struct model *m = r->m;
+    int64_t mark = scratch_mark(r->s);
+
+    if (!r->p->cls_row.n && !r->p->img_row.n) return;
+    struct pool text = pool_forward(r, m->text_pooler, r->p->cls_row),
+                image = pool_forward(r, m->image_pooler, r->p->img_row);
+    match_losses(r, &text, &image);
+    label_loss(r, &text, &image);
+    if (r->o->train) {
+        pool_backward(r, &text);
+        pool_backward(r, &image);
+    }
+    scratch_back_to(r->s, mark);
+}
+
+void head_predict(const struct head_run *r, struct tensor *scores, struct tensor *log_probs)
+{
+    struct pool text = pool_forward(r, r->m->text_pooler, r->p->cls_row),
+                image = pool_forward(r, r->m->image_pooler, r->p->img_row);
+
+    if (r->p->score_cls.n) *scores = match_forward(r, &text, &image).score;
+    if (r->p->example_cls.n && r->m->config.n_labels) {
+        struct labels y = labels_forward(r, &text, &image);
+        *log_probs = scratch_2d(r->s, DT_F32, y.logits.shape[0], y.logits.shape[1]);
+        op_log_softmax(r->m->device, *log_probs, y.logits);
+    }
+}

@@ -1,0 +1,105 @@
+#include "core/mem.h"
+#include "model/heads.h"
+#include <assert.h>
+#include <stdlib.h>
+
+const char *const loss_names[LOSS_COUNT] = { "mlm", "seq2seq", "mrc", "mrfr", "cmcl", "match", "label" };
+
+/* How many targets each loss has in the batch. */
+static void count_targets(const struct model *m, const struct batch *b, const float *weight, int64_t n[LOSS_COUNT])
+{
+    const int64_t count[LOSS_COUNT] = {
+        b->lm[BATCH_MLM].n, b->lm[BATCH_SEQ2SEQ].n, b->n_probs, b->n_masked, b->n_groups, b->n_groups, b->n_examples
+    };
+
+    for (int i = 0; i < LOSS_COUNT; i++) n[i] = weight[i] != 0 ? count[i] : 0;
+    assert((!n[LOSS_MRC] || m->mrc.w >= 0) && (!n[LOSS_MRFR] || m->mrfr.w >= 0) &&
+           (!n[LOSS_LABEL] || m->label_out.w >= 0));
+    assert((!n[LOSS_CMCL] && !n[LOSS_MATCH]) || m->match.w >= 0 || m->config.cosine);
+}
+
+static void run_heads(const struct head_run *r, const int64_t n[LOSS_COUNT])
+{
+    if (n[LOSS_MLM]) head_lm(r, BATCH_MLM);
+    if (n[LOSS_SEQ2SEQ]) head_lm(r, BATCH_SEQ2SEQ);
+    if (n[LOSS_MRC] || n[LOSS_MRFR]) head_regions(r);
+    if (n[LOSS_CMCL] || n[LOSS_MATCH] || n[LOSS_LABEL]) head_pooled(r);
+}
+
+/* One wait for the whole step. */
+static int fetch(const struct model *m, const struct tally *t, const int64_t n[LOSS_COUNT], struct losses *out,
+                 struct err *e)
+{
+    float host[TALLY_MAX];
+
+    op_download(m->device, host, t->slots.data, t->n * (int64_t)sizeof *host);
+    if (device_check(m->device, e)) return -1;
+    for (int i = 0; i < t->n; i++)
+        out->sum[t->of[i]] += t->of[i] == LOSS_MRFR ? (double)host[i] / m->config.features : (double)host[i];
+    for (int i = 0; i < LOSS_COUNT; i++) out->n[i] += n[i];
+    return 0;
+}
+
+int model_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o, struct losses *out,
+               struct err *e)
+{
+    struct packed p;
+    struct encoder_saved saved = { 0 };
+    struct tally tally = { 0 };
+    int64_t n[LOSS_COUNT];
+
+    scratch_reset(s);
+    count_targets(m, b, o->weight, n);
+    tally.slots = scratch_1d(s, DT_F32, TALLY_MAX);
+    packed_upload(&p, s, b);
+    struct head_run r = { .m = m, .s = s, .p = &p, .o = o, .tally = &tally };
+    r.hidden = encoder_forward(m, s, &p, o, o->train ? &saved : NULL);
+    if (o->train) {
+        r.dhidden = scratch_2d(s, r.hidden.dtype, r.hidden.shape[0], r.hidden.shape[1]);
+        op_fill(m->device, r.dhidden, 0);
+    }
+    run_heads(&r, n);
+    if (o->train) encoder_backward(m, s, &p, o, r.dhidden, &saved);
+    encoder_release(&saved);
+    return fetch(m, &tally, n, out, e);
+}
+
+double losses_total(const struct losses *l, const float weight[LOSS_COUNT])
+{
+    double total = 0;
+
+    for (int i = 0; i < LOSS_COUNT; i++) {
+        if (l->n[i]) total += (double)weight[i] * l->sum[i] / (double)l->n[i];
+    }
+    return total;
+}
+
+int model_predict(struct model *m, struct scratch *s, const struct batch *b, float *scores, float *log_probs,
+                  struct err *e)
+{
+    static const struct step_opts no_training;
+    struct packed p;
+    struct tensor score = { 0 }, log_prob = { 0 };
+
+    scratch_reset(s);
+    packed_upload(&p, s, b);
+    struct head_run r = { .m = m, .s = s, .p = &p, .o = &no_training };
+    r.hidden = encoder_forward(m, s, &p, &no_training, NULL);
+    head_predict(&r, &score, &log_prob);
+    if (scores && score.n) op_download(m->device, scores, score.data, tensor_bytes(score));
+    if (log_probs && log_prob.n) op_download(m->device, log_probs, log_prob.data, tensor_bytes(log_prob));
+    return device_check(m->device, e);
+}
+
+int model_hidden(struct model *m, struct scratch *s, const struct batch *b, float *hidden, struct err *e)
+{
+    static const struct step_opts no_training;
+    struct packed p;
+
+    scratch_reset(s);
+    packed_upload(&p, s, b);
+    struct tensor x = encoder_forward(m, s, &p, &no_training, NULL), y = scratch_2d(s, DT_F32, x.shape[0], x.shape[1]);
+    op_convert(m->device, y, x);
+    op_download(m->device, hidden, y.data, tensor_bytes(y));
+    return device_check(m->device, e);
+}

@@ -1,0 +1,183 @@
+/* The packed batch: layout, positions, locations, targets, contrastive groups. And the configuration on disk. */
+#include "core/file.h"
+#include "model/batch.h"
+#include "tap.h"
+#include "toy.h"
+#include <unistd.h>
+
+static struct arena arena;
+static struct rng rng;
+static struct model_config c;
+static struct batch b;
+
+static void test_image(void)
+{
+    struct batch_image image = toy_image(&arena, &c, &rng, 3);
+    uint8_t masked[3] = { 0, 1, 0 };
+    int64_t F = c.features;
+
+    batch_clear(&b);
+    is_int(batch_add_image(&b, &image, NULL), 0, "the first image");
+    is_int(batch_add_image(&b, &image, masked), 1, "the second image");
+    is_int(batch_image_rows(&b, 1), 4, "has [IMG] and its regions");
+    double mean = 0, rest = 0, zeros = 0;
+    for (int i = 0; i < 3; i++) mean += image.features[i * F + 5] / 3;
+    near(b.feature[5], mean, 1e-6, "[IMG] is the mean of the features");
+    rest = (image.features[5] + image.features[2 * F + 5]) / 2;
+    near(b.feature[4 * F + 5], rest, 1e-6, "over the regions that are not masked");
+    for (int k = 0; k < F; k++) zeros += fabsf(b.feature[6 * F + k]);
+    ok(zeros == 0, "a masked region's feature is zero");
+    ok(!memcmp(b.location, (const float[]){ 0, 0, 1, 1, 1 }, 20), "[IMG] is everywhere");
+    const float *box = image.boxes + 4, *at = b.location + 30;
+    near(at[0], box[0] / 100, 1e-6, "a masked region keeps its place: x1 / W");
+    near(at[3], box[3] / 50, 1e-6, "y2 / H");
+    near(at[4], (box[2] - box[0]) * (box[3] - box[1]) / 5000, 1e-6, "and area");
+    struct batch_image many = toy_image(&arena, &c, &rng, 9);
+    is_int(batch_image_rows(&b, batch_add_image(&b, &many, NULL)), 7, "an image is cut to max_regions");
+}
+
+static void test_pair(void)
+{
+    struct batch_image image = toy_image(&arena, &c, &rng, 3);
+    struct batch_text text = toy_text(&arena, &c, &rng, 5), longer = toy_text(&arena, &c, &rng, 50);
+
+    batch_clear(&b);
+    int64_t i = batch_add_image(&b, &image, NULL), s = batch_add_pair(&b, i, &text);
+    is_int(batch_sequence_rows(&b, s), 4 + 7, "[IMG] regions [CLS] text [SEP]");
+    is_int(b.prefix[s], 11, "and every row sees all of it");
+    ok(b.source[0] == -1 && b.source[3] == -4 && b.source[4] == 0 && b.source[10] == 6, "image first, then text");
+    ok(b.id[0] == c.cls_id && b.position[0] == 2 && b.id[6] == c.sep_id && b.position[6] == 8,
+       "positions count from 2");
+    ok(b.id[1] == text.tokens[0] && b.id[5] == text.tokens[4], "the tokens");
+    int64_t t = batch_add_pair(&b, -1, &longer);
+    is_int(batch_sequence_rows(&b, t), c.max_text, "a long text is cut to max_text");
+    is_int(b.id[b.n_text - 1], c.sep_id, "and still ends in [SEP]");
+    int64_t v = batch_add_pair(&b, i, NULL);
+    is_int(batch_sequence_rows(&b, v), 4, "an image alone");
+    is_int(b.n_regions, 4, "its regions are stored once");
+    is_int(b.longest, c.max_text, "the longest sequence is known");
+    int32_t cls = batch_pool_text(&b, s), img = batch_pool_image(&b, v);
+    is_int(b.cls_row[cls], 4, "the row of [CLS]");
+    is_int(b.img_row[img], b.start[v], "the row of [IMG]");
+    is_int(batch_pair_rows(&c, 3, 5), 11, "rows of a pair, beforehand");
+    int64_t two = batch_add_text_pair(&b, &longer, &text);
+    is_int(batch_sequence_rows(&b, two), c.max_text, "two texts are cut to fit");
+    is_int(b.id[b.n_text - 2], text.tokens[4], "at the cost of the longer one");
+}
+
+static void test_generation(void)
+{
+    struct batch_image image = toy_image(&arena, &c, &rng, 2);
+    struct batch_text text = toy_text(&arena, &c, &rng, 4);
+
+    batch_clear(&b);
+    batch_add_generation(&b, batch_add_image(&b, &image, NULL), NULL, &text);
+    is_int(b.prefix[0], 3, "the caption sees the image");
+    is_int(b.n_rows, 9, "[IMG] regions [CLS] caption [SEP]");
+    is_int(b.lm[BATCH_SEQ2SEQ].n, 5, "every caption row but the last predicts");
+    is_int(b.lm[BATCH_SEQ2SEQ].row[0], 3, "[CLS] predicts");
+    is_int(b.lm[BATCH_SEQ2SEQ].label[0], text.tokens[0], "the first token");
+    is_int(b.lm[BATCH_SEQ2SEQ].label[4], c.sep_id, "the last token predicts the end");
+}
+
+static void test_targets(void)
+{
+    struct batch_image image = toy_image(&arena, &c, &rng, 3);
+    struct batch_text text = toy_text(&arena, &c, &rng, 3);
+    uint8_t masked[3] = { 1, 0, 1 };
+    int32_t labels[3] = { -1, 9, -1 };
+
+    batch_clear(&b);
+    int64_t s = batch_add_mlm(&b, batch_add_image(&b, &image, masked), &text, labels);
+    batch_add_region_targets(&b, s, &image, masked);
+    is_int(b.lm[BATCH_MLM].n, 1, "one masked token");
+    is_int(b.lm[BATCH_MLM].row[0], 4 + 2, "at its row");
+    is_int(b.n_masked, 2, "two masked regions");
+    is_int(b.masked_row[1], 3, "at their rows");
+    ok(!memcmp(b.masked_feature + c.features, image.features + 2 * c.features, 12 * 4),
+       "with the features that they had");
+    is_int(b.n_probs, 2, "and class probabilities");
+    image.class_probs = NULL;
+    batch_add_region_targets(&b, s, &image, masked);
+    is_int(b.n_probs, 2, "an image without class probabilities has none");
+}
+
+static void test_cmcl(void)
+{
+    struct batch_image images[2] = { toy_image(&arena, &c, &rng, 3), toy_image(&arena, &c, &rng, 2) };
+    struct batch_text texts[6];
+
+    for (int i = 0; i < 6; i++) texts[i] = toy_text(&arena, &c, &rng, 2 + i);
+    struct batch_cmcl x = { .image = images[0],
+                            .text = texts[0],
+                            .n_positives = 1,
+                            .positives = texts + 1,
+                            .n_negatives = 2,
+                            .negatives = texts + 2,
+                            .n_texts = 2,
+                            .texts = texts + 4,
+                            .n_images = 1,
+                            .images = images + 1 };
+    batch_clear(&b);
+    batch_add_cmcl(&b, &x);
+    is_int(b.n_rows, batch_cmcl_rows(&c, &x), "rows of a contrastive example, beforehand and really");
+    is_int(b.n_sequences, 4 + 3 + 2, "joint ones; image and two texts alone; text and image alone");
+    is_int(b.n_groups, 1, "one group");
+    is_int(b.n_scores, 7, "a score for each");
+    int positives = 0;
+    for (int i = 0; i < 7; i++) positives += b.positive[i];
+    is_int(positives, 5, "the negatives are negative");
+    ok(!b.positive[2] && !b.positive[3], "in their places");
+    ok(b.score_img[4] == b.score_img[5] && b.score_cls[4] != b.score_cls[5], "retrieved texts meet the image alone");
+    x.n_texts = x.n_images = 0;
+    batch_clear(&b);
+    batch_add_cmcl(&b, &x);
+    is_int(b.n_sequences, 4, "without retrieved ones there are no single passes");
+}
+
+static void test_config(void)
+{
+    char dir[] = "/tmp/unimo-config.XXXXXX";
+    struct err e = { 0 };
+    struct model_config d = { 0 };
+    struct str text = { 0 };
+
+    if (!mkdtemp(dir)) return;
+    char *path = path_join(dir, "config.json");
+    model_config_set_labels(&c, (const char *const[]){ "yes", "no" }, 2);
+    struct value *v = model_config_value(&c);
+    value_print(v, &text);
+    struct out *o = out_open(path, &e);
+    out_write(o, text.data, text.n, &e);
+    out_commit(o, &e);
+    is_int(model_config_load(&d, path, &e), 0, "a written configuration is read");
+    ok(d.hidden == c.hidden && d.mask_id == c.mask_id && d.init_std == c.init_std &&
+           d.has_match_head == c.has_match_head && d.n_labels == 2 && !strcmp(d.labels[1], "no"),
+       "and is the same");
+    d.heads = 3;
+    is_int(model_config_check(&d, &e), -1, "a hidden size that is no multiple of the heads is refused");
+    is_str(e.text, "\"hidden_size\": 32 is no multiple of the 3 heads", "with a message");
+    unlink(path);
+    rmdir(dir);
+    free(path);
+    value_free(v);
+    str_release(&text);
+    model_config_release(&d);
+}
+
+int main(void)
+{
+    c = toy_config();
+    rng_init(&rng, 1, 1);
+    batch_init(&b, &c);
+    test_image();
+    test_pair();
+    test_generation();
+    test_targets();
+    test_cmcl();
+    test_config();
+    batch_release(&b);
+    model_config_release(&c);
+    arena_release(&arena);
+    return done();
+}
