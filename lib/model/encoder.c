@@ -43,8 +43,8 @@ static void embed_regions(const struct model *m, struct tensor y, const struct p
     norm_forward(q, m->image_norm, y, saved->image_stats, saved->image_sum, m->config.norm_eps);
 }
 
-static struct tensor embed(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
-                           struct encoder_saved *saved)
+struct tensor encoder_embed(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
+                            struct encoder_saved *saved)
 {
     int64_t H = m->config.hidden, F = m->config.features;
     enum dtype t = m->params.compute;
@@ -70,7 +70,7 @@ struct tensor encoder_forward(const struct model *m, struct scratch *s, const st
                               const struct step_opts *o, struct encoder_saved *saved)
 {
     struct encoder_saved own;
-    struct tensor x = embed(m, s, p, o, saved ? saved : &own);
+    struct tensor x = encoder_embed(m, s, p, o, saved ? saved : &own);
 
     if (saved) saved->layer = mem_new(struct transformer_saved, m->config.layers);
     for (int i = 0; i < m->config.layers; i++) {

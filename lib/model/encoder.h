@@ -15,6 +15,9 @@ enum { SITE_EMBEDDING = 0, SITE_MATCH = 1, SITE_LABEL = 2, SITE_LAYERS = 16 };
 struct dropout encoder_drop(const struct model *m, const struct step_opts *o, uint32_t site);
 struct transformer_opts encoder_opts(const struct model *m, const struct step_opts *o, int layer);
 
+/* The first layer's input x[n_rows, H]; saved gets what backward needs. */
+struct tensor encoder_embed(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
+                            struct encoder_saved *saved);
 /* hidden[n_rows, H] in the compute type. saved (or NULL: no backward follows) is released with encoder_release(). */
 struct tensor encoder_forward(const struct model *m, struct scratch *s, const struct packed *p,
                               const struct step_opts *o, struct encoder_saved *saved);

@@ -41,15 +41,13 @@ static void add_heads(struct model *m)
             linear_add(p, "classifier.out_proj", c->n_labels, c->label_hidden ? c->label_hidden : H, c->init_std);
 }
 
-int model_open(struct model *m, const struct model_config *c, struct device *d, enum dtype compute, bool training,
-               struct err *e)
+/* Lays out the parameters of m->config. */
+static void declare(struct model *m)
 {
+    const struct model_config *c = &m->config;
     struct params *p = &m->params;
-
-    *m = (struct model){ .device = d };
-    if (model_config_check(c, e)) return -1;
-    model_config_copy(&m->config, c);
     int64_t H = c->hidden;
+
     m->word = params_add(p, "unimo.embeddings.word_embeddings.weight", INIT_TRUNC_NORMAL, c->init_std, 2,
                          (const int64_t[]){ c->vocab, H });
     m->position = params_add(p, "unimo.embeddings.position_embeddings.weight", INIT_TRUNC_NORMAL, c->init_std, 2,
@@ -60,12 +58,31 @@ int model_open(struct model *m, const struct model_config *c, struct device *d, 
     m->image_norm = norm_add(p, "unimo.image_embeddings.LayerNorm", H);
     add_layers(m);
     add_heads(m);
-    params_build(p, d, compute, training);
-    if (device_check(d, e)) {
-        model_release(m);
-        return err_in(e, "a model of %lld parameters", (long long)params_count(p));
-    }
-    return 0;
+}
+
+int model_open(struct model *m, const struct model_config *c, struct device *d, enum dtype compute, bool training,
+               struct err *e)
+{
+    *m = (struct model){ .device = d };
+    if (model_config_check(c, e)) return -1;
+    model_config_copy(&m->config, c);
+    declare(m);
+    params_build(&m->params, d, compute, training);
+    if (!device_check(d, e)) return 0;
+    err_in(e, "a model of %lld parameters", (long long)params_count(&m->params));
+    model_release(m);
+    return -1;
+}
+
+int64_t model_count(const struct model_config *c)
+{
+    struct model m = { 0 };
+
+    model_config_copy(&m.config, c);
+    declare(&m);
+    int64_t n = params_count(&m.params);
+    model_release(&m);
+    return n;
 }
 
 int model_open_dir(struct model *m, const char *dir, struct device *d, enum dtype compute, bool training, struct err *e)

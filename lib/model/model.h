@@ -24,6 +24,8 @@ struct model {
  * model_load_init() give them values. compute: DT_F32 or DT_BF16. training: with gradients and moments. */
 int model_open(struct model *m, const struct model_config *c, struct device *d, enum dtype compute, bool training,
                struct err *e);
+/* Parameters of such a model, without making it. */
+int64_t model_count(const struct model_config *c);
 /* Opens a model directory written by model_save(): config.json and model.safetensors. Everything must be there. */
 int model_open_dir(struct model *m, const char *dir, struct device *d, enum dtype compute, bool training,
                    struct err *e);

@@ -1,6 +1,6 @@
 /* The packed batch: layout, positions, locations, targets, contrastive groups. And the configuration on disk. */
 #include "core/file.h"
-#include "model/batch.h"
+#include "model/model.h"
 #include "tap.h"
 #include "toy.h"
 #include <unistd.h>
@@ -165,6 +165,18 @@ static void test_config(void)
     model_config_release(&d);
 }
 
+static void test_sizes(void)
+{
+    struct model_config base, large;
+    struct err e = { 0 };
+
+    model_config_named(&base, "base", &e);
+    model_config_named(&large, "large", &e);
+    is_int(model_count(&base), 127457625, "parameters of base");
+    is_int(model_count(&large), 359616601, "parameters of large");
+    is_int(model_config_named(&base, "huge", &e), -1, "there is no other size of the paper");
+}
+
 int main(void)
 {
     c = toy_config();
@@ -176,6 +188,7 @@ int main(void)
     test_targets();
     test_cmcl();
     test_config();
+    test_sizes();
     batch_release(&b);
     model_config_release(&c);
     arena_release(&arena);
