@@ -36,7 +36,13 @@ LIB_OBJ   := $(LIB_SRC:%.c=$B/%.o)
 PROGRAMS  := $(CMD_SRC:cmd/%.c=$B/bin/%)
 TESTS     := $(TEST_SRC:%.c=$B/%.t)
 
-all: $(PROGRAMS) ## build the programs (and libunimo-cuda.so where nvcc is found)
+# Data that programs find beside themselves, in the build tree as in an installed one.
+SHARED := $(patsubst testdata/%,$B/share/unimo/%,$(filter %.zst %.json %.txt %.safetensors %/NOTICE,$(wildcard testdata/sprites/* testdata/detector/*)))
+$B/share/unimo/%: testdata/%
+	@mkdir -p $(@D)
+	cp $< $@
+
+all: $(PROGRAMS) $(SHARED) ## build the programs (and libunimo-cuda.so where nvcc is found)
 
 # Rewritten only when compiler or flags change: a prerequisite of every object.
 $B/flags: FORCE
@@ -90,7 +96,7 @@ all: $(PLUGIN)
 # T=tests/unit/x.c (or tests/cli/y.t) runs one; by default all.
 T ?= $(TEST_SRC) $(FUZZ_SRC) $(wildcard tests/cli/*.t tests/fault/*.t tests/numeric/*.t)
 RUN = $(patsubst %.c,$B/%.t,$T)
-check: $(PROGRAMS) $(PLUGIN) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
+check: $(PROGRAMS) $(PLUGIN) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
 	UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
 check-long: ## the tests with long loops: kill and resume 20 times, more fuzzing
@@ -118,7 +124,7 @@ demo: all ## from JPEGs to scores on the embedded corpus; writes demo/report.htm
 
 # ---- installing ----
 FILES := $(foreach p,$(PROGRAMS),$p:bin/$(notdir $p):755) $(foreach m,$(wildcard man/*.[157]),$m:share/man/man$(subst .,,$(suffix $m))/$(notdir $m):644) \
-         $(if $(PLUGIN),$(PLUGIN):lib/unimo/libunimo-cuda.so:644)
+         $(foreach f,$(SHARED),$f:$(f:$B/%=%):644) $(if $(PLUGIN),$(PLUGIN):lib/unimo/libunimo-cuda.so:644)
 install: all ## install into $(DESTDIR)$(PREFIX)
 	@set -e; for f in $(FILES); do set -- $$(echo $$f | tr : ' '); install -D -m $$3 $$1 $(DESTDIR)$(PREFIX)/$$2; done
 uninstall: ## remove what install put there

@@ -86,6 +86,19 @@ fail:
     return NULL;
 }
 
+char *file_shared(const char *name)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    struct str path = { 0 };
+
+    self[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(self, '/');
+    if (slash) *slash = 0;
+    str_addf(&path, "%s/../share/unimo/%s", self, name);
+    return path.data;
+}
+
 int dir_make(const char *path, struct err *e)
 {
     char *copy = mem_strdup(path);

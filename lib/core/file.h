@@ -36,6 +36,9 @@ const char *outdir_path(const struct outdir *o); /* where to write until commit 
 int outdir_commit(struct outdir *o, struct err *e);
 void outdir_abort(struct outdir *o);
 
+/* Where a file that comes with unimo is: ../share/unimo/NAME beside the program's own directory, so that a tree can be moved. A heap string. */
+char *file_shared(const char *name);
+
 int dir_make(const char *path, struct err *e); /* with parents; existing is fine */
 int dir_remove(const char *path, struct err *e);
 /* Names in a directory that end in one of the NULL-terminated suffixes (case-insensitive), sorted as

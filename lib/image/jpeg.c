@@ -1,0 +1,153 @@
+#include "image/jpeg.h"
+#include "core/file.h"
+#include "core/mem.h"
+#include <stdlib.h>
+#include <string.h>
+#include <turbojpeg.h>
+
+#define JPEG_FILE_MAX ((size_t)512 << 20)
+
+static unsigned be16(const uint8_t *p, bool is_little)
+{
+    return is_little ? (unsigned)(p[0] | p[1] << 8) : (unsigned)(p[0] << 8 | p[1]);
+}
+
+static uint32_t be32(const uint8_t *p, bool is_little)
+{
+    return is_little ? be16(p, true) | (uint32_t)be16(p + 2, true) << 16 : (uint32_t)be16(p, false) << 16 | be16(p + 2, false);
+}
+
+/* The orientation tag (0x0112) in an EXIF block: a TIFF header and the first directory. 1 when it says nothing usable. */
+static int tiff_orientation(const uint8_t *p, size_t n)
+{
+    if (n < 8) return 1;
+    bool is_little = p[0] == 'I';
+    uint32_t at = be32(p + 4, is_little);
+    if (at > n || n - at < 2) return 1;
+    unsigned entries = be16(p + at, is_little);
+    for (unsigned i = 0; i < entries && n - at >= 2 + 12 * (size_t)(i + 1); i++) {
+        const uint8_t *entry = p + at + 2 + 12 * (size_t)i;
+        unsigned value = be16(entry + 8, is_little);
+        if (be16(entry, is_little) == 0x0112) return value >= 1 && value <= 8 ? (int)value : 1;
+    }
+    return 1;
+}
+
+/* Walks the segments before the picture to the APP1 that holds EXIF. */
+static int exif_orientation(const uint8_t *p, size_t n)
+{
+    for (size_t at = 2; at + 4 <= n && p[at] == 0xff;) {
+        size_t length = be16(p + at + 2, false);
+        if (p[at + 1] == 0xda || length < 2 || length > n - at - 2) break;
+        if (p[at + 1] == 0xe1 && length >= 8 && !memcmp(p + at + 4, "Exif\0", 6)) return tiff_orientation(p + at + 10, length - 8);
+        at += 2 + length;
+    }
+    return 1;
+}
+
+/* Turns a picture as orientation 2..8 asks. */
+static int orient(struct image *m, int orientation, struct err *e)
+{
+    struct image turned;
+    bool is_sideways = orientation >= 5;
+
+    if (image_init(&turned, is_sideways ? m->height : m->width, is_sideways ? m->width : m->height, e)) return -1;
+    for (int y = 0; y < turned.height; y++) {
+        for (int x = 0; x < turned.width; x++) {
+            int sx = is_sideways ? y : x, sy = is_sideways ? x : y;
+            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) sx = m->width - 1 - sx;
+            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) sy = m->height - 1 - sy;
+            memcpy(turned.rgb + ((size_t)y * (size_t)turned.width + (size_t)x) * 3, m->rgb + ((size_t)sy * (size_t)m->width + (size_t)sx) * 3, 3);
+        }
+    }
+    image_release(m);
+    *m = turned;
+    return 0;
+}
+
+/* Adobe stores CMYK inverted: each part is what is left of the light. */
+static int decode_cmyk(tjhandle h, struct image *m, const uint8_t *data, size_t n, int flags, struct err *e)
+{
+    size_t pixels = (size_t)m->width * (size_t)m->height;
+    uint8_t *cmyk = mem_try(pixels, 4);
+
+    if (!cmyk) return err_set(e, ERR_IO, "not enough memory for a picture of %d x %d", m->width, m->height);
+    int rc = tjDecompress2(h, data, (unsigned long)n, cmyk, m->width, 0, m->height, TJPF_CMYK, flags);
+    for (size_t i = 0; i < pixels && !rc; i++) {
+        for (int c = 0; c < 3; c++) m->rgb[3 * i + (size_t)c] = (uint8_t)((cmyk[4 * i + (size_t)c] * cmyk[4 * i + 3] + 127) / 255);
+    }
+    free(cmyk);
+    return rc ? err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h)) : 0;
+}
+
+int jpeg_decode(struct image *m, const uint8_t *data, size_t n, struct err *e)
+{
+    const int flags = TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS | TJFLAG_ACCURATEDCT;
+    int width, height, subsampling, space, rc = -1;
+
+    *m = (struct image){ 0 };
+    if (n < 4 || data[0] != 0xff || data[1] != 0xd8) return err_set(e, ERR_INPUT, "not a JPEG");
+    tjhandle h = tjInitDecompress();
+    if (!h) return err_set(e, ERR_IO, "cannot start the JPEG decoder");
+    if (tjDecompressHeader3(h, data, (unsigned long)n, &width, &height, &subsampling, &space)) {
+        err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h));
+    } else if (!image_init(m, width, height, e)) {
+        if (space == TJCS_CMYK || space == TJCS_YCCK) rc = decode_cmyk(h, m, data, n, flags, e);
+        else if (!tjDecompress2(h, data, (unsigned long)n, m->rgb, width, 0, height, TJPF_RGB, flags)) rc = 0;
+        else err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h));
+    }
+    tjDestroy(h);
+    int orientation = rc ? 1 : exif_orientation(data, n);
+    if (orientation > 1) rc = orient(m, orientation, e);
+    if (rc) image_release(m);
+    return rc;
+}
+
+int jpeg_load(struct image *m, const char *path, struct err *e)
+{
+    size_t n;
+    char *data = file_load(path, JPEG_FILE_MAX, &n, e);
+    int rc = data ? jpeg_decode(m, (const uint8_t *)data, n, e) : -1;
+
+    if (data && rc) err_in(e, "%s", path);
+    free(data);
+    return rc;
+}
+
+int jpeg_encode(const struct image *m, int quality, uint8_t **data, size_t *n, struct err *e)
+{
+    unsigned char *made = NULL;
+    unsigned long size = 0;
+    int rc = -1;
+
+    *data = NULL;
+    *n = 0;
+    tjhandle h = tjInitCompress();
+    if (!h) return err_set(e, ERR_IO, "cannot start the JPEG encoder");
+    if (tjCompress2(h, m->rgb, m->width, 0, m->height, TJPF_RGB, &made, &size, TJSAMP_420, quality, TJFLAG_ACCURATEDCT)) {
+        err_set(e, ERR_IO, "cannot encode: %s", tjGetErrorStr2(h));
+    } else if (!(*data = mem_try(size, 1))) {
+        err_set(e, ERR_IO, "not enough memory for a JPEG of %lu bytes", size);
+    } else {
+        memcpy(*data, made, size);
+        *n = size;
+        rc = 0;
+    }
+    tjFree(made);
+    tjDestroy(h);
+    return rc;
+}
+
+int jpeg_save(const struct image *m, const char *path, int quality, struct err *e)
+{
+    uint8_t *data;
+    size_t n;
+
+    if (jpeg_encode(m, quality, &data, &n, e)) return err_in(e, "%s", path);
+    struct out *o = out_open(path, e);
+    int rc = o ? out_write(o, data, n, e) : -1;
+    if (rc) out_abort(o);
+    else rc = out_commit(o, e);
+    free(data);
+    return rc;
+}

@@ -1,0 +1,31 @@
+#!/bin/bash
+# The corpus generator: repeatable, independent of threads, exact boxes, balanced labels, held-out compositions.
+. "$(dirname "$0")/../lib/lib.sh"
+command -v jq >/dev/null || t_skip_all "jq is not installed"
+
+make="unimo-scenes --seed 3 --train 60 --dev 4 --test 30 --images 8 --texts 12"
+t_run $make -j1 -o one
+t_exit 0 "a corpus is made"
+t_run $make -j3 -o three
+t_ok "its bytes do not depend on threads" diff -r one three
+t_run unimo-scenes --seed 3 --train 20 --dev 0 --test 0 --images 0 --texts 0 -o fewer
+t_ok "nor a scene on how many there are" cmp one/train/train-000007.jpg fewer/train/train-000007.jpg
+t_run unimo-scenes --seed 4 --train 20 --dev 0 --test 0 --images 0 --texts 0 -o other
+t_ok "another seed makes other scenes" sh -c '! cmp -s one/train/train-000007.jpg other/train/train-000007.jpg'
+t_run unimo-view --check one/*.jsonl.zst
+t_exit 0 "every stream is good"
+t_ok "five different captions a picture" sh -c 'unimo-view one/train.jsonl.zst | jq -se "all(.[]; .captions | length == 5 and (unique | length) == 5)"'
+t_ok "boxes lie in the picture" sh -c 'unimo-view one/train.jsonl.zst | jq -se "all(.[].objects[].box; .[0] >= 0 and .[1] >= 0 and .[2] <= 256 and .[3] <= 192 and .[0] < .[2] and .[1] < .[3])"'
+t_ok "labels are balanced" sh -c 'unimo-view one/test.entailment.jsonl.zst | jq -se "group_by(.label) | length == 3 and all(.[]; length == 30)"'
+pairs='[.[] | [.objects[].class] | unique | . as $c | range(length) as $i | range($i + 1; length) as $j | $c[$i] + "+" + $c[$j]] | unique'
+unimo-view one/train.jsonl.zst | jq -s "$pairs" >seen.json
+t_ok "test scenes have pairs of classes never seen in training" sh -c \
+    'unimo-view one/test.jsonl.zst | jq -se --slurpfile seen seen.json "all(.[]; [.objects[].class] | unique | . as \$c | [range(length) as \$i | range(\$i + 1; length) as \$j | \$c[\$i] + \"+\" + \$c[\$j]] - \$seen[0] | length > 0)"'
+t_run unimo-scenes -o one/train.jsonl.zst
+t_fails "a file in the way"
+t_run unimo-scenes --train 5 --sprites one/train.jsonl.zst -o bad
+t_fails "a stream without sprites"
+t_ok "and nothing is made of it" [ ! -e bad/train.jsonl.zst ]
+t_run unimo-scenes
+t_exit 2 "the folder is required"
+t_done
