@@ -256,6 +256,15 @@ const char *value_key(const struct value *object, int64_t i, struct value **v)
     return NULL;
 }
 
+bool value_next(const struct value *object, struct value_iter *it)
+{
+    it->at = it->at ? json_object_iter_next(json(object), it->at) : json_object_iter(json(object));
+    if (!it->at) return false;
+    it->key = json_object_iter_key(it->at);
+    it->value = wrap(json_object_iter_value(it->at));
+    return true;
+}
+
 bool value_is_string(const struct value *v)
 {
     return json_is_string(json(v));
@@ -279,6 +288,11 @@ bool value_is_array(const struct value *v)
 bool value_is_object(const struct value *v)
 {
     return json_is_object(json(v));
+}
+
+bool value_is_null(const struct value *v)
+{
+    return json_is_null(json(v));
 }
 
 bool value_is_true(const struct value *v)

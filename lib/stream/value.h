@@ -37,11 +37,19 @@ struct value *value_get(const struct value *object, const char *key);
 struct value *value_at(const struct value *array, int64_t i);
 int64_t value_count(const struct value *array_or_object); /* 0 for anything else */
 const char *value_key(const struct value *object, int64_t i, struct value **v); /* i-th member in order */
+/* Every member in order, in linear time: for (struct value_iter it = { 0 }; value_next(object, &it);) uses it.key, it.value. */
+struct value_iter {
+    const char *key;
+    struct value *value;
+    void *at;
+};
+bool value_next(const struct value *object, struct value_iter *it);
 bool value_is_string(const struct value *v);
 bool value_is_int(const struct value *v);
 bool value_is_number(const struct value *v);
 bool value_is_array(const struct value *v);
 bool value_is_object(const struct value *v);
+bool value_is_null(const struct value *v); /* the JSON null; absence is NULL */
 bool value_is_true(const struct value *v);
 const char *value_text(const struct value *v, int64_t *n); /* of a string, else NULL; n may be NULL; borrowed */
 int64_t value_integer(const struct value *v);       /* of an integer, else 0 */

@@ -1,0 +1,37 @@
+#include "text/bpe_cache.h"
+#include "core/mem.h"
+#include <stdlib.h>
+
+_Static_assert(sizeof(struct cached) == 64, "a slot is one line of the cache");
+
+struct bpe_cache *bpe_cache_new(const void *of)
+{
+    struct bpe_cache *c = mem_new(struct bpe_cache, 1);
+
+    c->of = of;
+    c->slots = mem_new(struct cached, 1 << CACHE_BITS);
+    return c;
+}
+
+static void free_space(struct bpe_cache *c)
+{
+    free(c->heap);
+    free(c->next);
+    free(c->previous);
+    c->heap = NULL;
+    c->next = c->previous = NULL;
+    c->heap_cap = c->next_cap = c->previous_cap = 0;
+}
+
+void bpe_cache_trim(struct bpe_cache *c)
+{
+    if (c->next_cap > 1 << 16) free_space(c); /* as much as the table */
+}
+
+void bpe_cache_free(struct bpe_cache *c)
+{
+    if (!c) return;
+    free_space(c);
+    free(c->slots);
+    free(c);
+}

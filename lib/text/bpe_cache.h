@@ -1,0 +1,65 @@
+#ifndef TEXT_BPE_CACHE_H
+#define TEXT_BPE_CACHE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* A thread's memory of short pieces of text and their tokens: a table of fixed size in which a new piece takes the place
+ * of the one that was there. Also the space that merging a long piece needs. Private to bpe.c. */
+enum { CACHED_BYTES = 16, CACHED_IDS = 11, CACHE_BITS = 15 };
+struct cached {      /* 64 bytes: one line of the processor's cache */
+    uint64_t key[2]; /* the piece, padded with zeros */
+    uint8_t n_bytes, n_ids; /* n_bytes 0: nothing here yet */
+    int32_t ids[CACHED_IDS];
+};
+struct candidate {
+    int32_t rank, at;
+};
+struct bpe_cache {
+    const void *of;       /* the vocabulary it belongs to */
+    struct cached *slots; /* [1 << CACHE_BITS] */
+    struct candidate *heap;
+    int32_t *next, *previous;
+    int64_t n_heap, heap_cap, next_cap, previous_cap;
+};
+
+struct bpe_cache *bpe_cache_new(const void *of);
+void bpe_cache_free(struct bpe_cache *c); /* NULL is fine */
+/* Gives back the space that a very long piece took. */
+void bpe_cache_trim(struct bpe_cache *c);
+
+/* The piece of n bytes, of which `readable` >= n may be read, as a key; false when it is too long to be kept. */
+static inline bool cached_key(struct cached *key, const char *piece, size_t n, size_t readable)
+{
+    if (n > CACHED_BYTES) return false;
+    if (readable >= CACHED_BYTES) {
+        memcpy(key->key, piece, CACHED_BYTES);
+        if (n < 8) {
+            key->key[0] &= ((uint64_t)1 << 8 * n) - 1;
+            key->key[1] = 0;
+        } else if (n < 16) {
+            key->key[1] &= ((uint64_t)1 << 8 * (n - 8)) - 1;
+        }
+    } else {
+        key->key[0] = key->key[1] = 0;
+        memcpy(key->key, piece, n);
+    }
+    key->n_bytes = (uint8_t)n;
+    return true;
+}
+
+/* Where the key is or would be. */
+static inline struct cached *cached_slot(const struct bpe_cache *c, const struct cached *key)
+{
+    uint64_t h = (key->key[0] + key->n_bytes) * 0x9E3779B185EBCA87u;
+
+    h = (h ^ h >> 29 ^ key->key[1]) * 0xC2B2AE3D27D4EB4Fu;
+    return &c->slots[h >> (64 - CACHE_BITS)];
+}
+
+static inline bool cached_same(const struct cached *a, const struct cached *b)
+{
+    return a->key[0] == b->key[0] && a->key[1] == b->key[1] && a->n_bytes == b->n_bytes;
+}
+#endif

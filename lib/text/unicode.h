@@ -1,0 +1,19 @@
+#ifndef TEXT_UNICODE_H
+#define TEXT_UNICODE_H
+#include "core/str.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* The classes that GPT-2's pattern speaks of: \p{L}, \p{N}, \s (the property White_Space) and all else. */
+enum unicode_class { UNICODE_OTHER, UNICODE_LETTER, UNICODE_NUMBER, UNICODE_SPACE };
+
+enum unicode_class unicode_class(uint32_t code);
+
+/* The class and length of the character at s, n > 0 bytes. A byte that starts no valid UTF-8 is a character of
+ * its own, UNICODE_OTHER (as U+FFFD would be). */
+enum unicode_class unicode_next(const char *s, size_t n, size_t *length);
+
+/* Appends the text with U+FFFD in place of what is not UTF-8: one for each maximal part of a character (the
+ * practice that Unicode recommends and Python follows). */
+void unicode_repair(const char *s, size_t n, struct str *out);
+#endif
