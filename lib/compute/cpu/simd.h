@@ -7,7 +7,7 @@
  * use them are compiled for each (MULTIVERSION) and chosen at run time. OpenMP loops stay outside of such kernels: what the compiler
  * outlines for threads would be compiled for the default target only. */
 #ifdef __x86_64__
-#define MULTIVERSION __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MULTIVERSION
 #endif
