@@ -134,6 +134,19 @@ int input_image(struct arena *a, const struct model_config *c, const struct reco
     return read_rows(a, r, "class_probs", all, out->n, c->classes, &out->class_probs, e);
 }
 
+int input_image_sizes(const struct record *r, int *features, int *classes, struct err *e)
+{
+    const struct record_tensor *f, *k = record_tensor(r, "class_probs");
+
+    if (record_tensor_shaped(r, "features", DT_NONE, 2, (const int64_t[]){ -1, -1 }, &f, e)) return -1;
+    if (k && record_tensor_shaped(r, "class_probs", DT_NONE, 2, (const int64_t[]){ -1, -1 }, &k, e)) return -1;
+    if (f->shape[1] < 1 || f->shape[1] > 65536 || (k && (k->shape[1] < 2 || k->shape[1] > 1 << 20)))
+        return err_set(e, ERR_INPUT, "\"features\" or \"class_probs\": unlikely width");
+    *features = (int)f->shape[1];
+    *classes = k ? (int)k->shape[1] : 0;
+    return 0;
+}
+
 int input_image_id(struct arena *a, const struct model_config *c, struct store *s, const char *id, bool probs,
                    struct batch_image *out, struct err *e)
 {

@@ -22,6 +22,8 @@ int input_ids(struct arena *a, const struct value *fields, const char *array, co
  * regions. A record with 0 regions is an error that says so. */
 int input_image(struct arena *a, const struct model_config *c, const struct record *r, bool probs,
                 struct batch_image *out, struct err *e);
+/* The width of the features and the number of classes (0: no class_probs) of a record. */
+int input_image_sizes(const struct record *r, int *features, int *classes, struct err *e);
 int input_image_id(struct arena *a, const struct model_config *c, struct store *s, const char *id, bool probs,
                    struct batch_image *out, struct err *e);
 #endif

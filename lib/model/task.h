@@ -1,0 +1,30 @@
+#ifndef MODEL_TASK_H
+#define MODEL_TASK_H
+#include "core/rng.h"
+#include "model/model.h"
+
+/* What is trained: the seam between lib/tasks, which know what an example is, and lib/train, which knows what comes when.
+ * A task has collections of examples; the trainer draws from them by their shares and lets the task put the examples into
+ * packed batches. */
+enum { TASK_COLLECTIONS_MAX = 8 };
+struct task_collection {
+    const char *name;
+    int64_t n;    /* examples */
+    double share; /* of the draws, relative to the others; 0: unused */
+};
+struct task {
+    const char *name;
+    const char *metric; /* what evaluate() returns, higher is better; NULL: there is no evaluate() */
+    int n_collections;
+    struct task_collection at[TASK_COLLECTIONS_MAX];
+    struct step_opts step; /* weights, smoothing, margin, gamma */
+    /* Puts example i of a collection into the batch; r is the example's own stream of draws. Called by one thread at a time, which
+     * need not be the one that calls evaluate(). */
+    int (*add)(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e);
+    /* The name of an example, for messages; borrowed. */
+    const char *(*id)(void *arg, int collection, int64_t i);
+    /* Measures the model on the held-out examples: *score is the metric; members are added to report. */
+    int (*evaluate)(void *arg, struct model *m, struct scratch *s, struct value *report, double *score, struct err *e);
+    void *arg;
+};
+#endif

@@ -1,0 +1,232 @@
+#include "train/checkpoint.h"
+#include "core/file.h"
+#include "core/mem.h"
+#include "core/opt.h"
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFIX "step-"
+
+/* Options that may differ between a run and its continuation: they cannot change the result. */
+static const char *const free_options[] = { "output", "resume", "log", "log-every", "save-every", "keep", "device", "threads", "dry-run", "steps", NULL };
+
+static bool is_free(const char *name)
+{
+    for (int i = 0; free_options[i]; i++) {
+        if (!strcmp(free_options[i], name)) return true;
+    }
+    return false;
+}
+
+static struct value *options_value(void)
+{
+    struct str s = { 0 };
+    struct err e = { 0 };
+
+    opt_json(&s);
+    struct value *v = value_parse(s.data, (int64_t)s.n, &e);
+    str_release(&s);
+    return v;
+}
+
+static struct value *state_value(const struct checkpoint *c, const struct task *t)
+{
+    struct value *v = value_object(), *collections = value_array();
+
+    value_set(v, "program", value_str(opt_program()));
+    value_set(v, "version", value_str(opt_version()));
+    value_set(v, "step", value_int(c->step));
+    value_set(v, "finished", value_bool(c->is_finished));
+    value_set(v, "best", value_real(c->best));
+    value_set(v, "best_step", value_int(c->best_step));
+    for (int i = 0; i < t->n_collections; i++) {
+        struct value *x = value_object();
+        value_set(x, "name", value_str(t->at[i].name));
+        value_set(x, "records", value_int(t->at[i].n));
+        value_set(x, "drawn", value_int(c->drawn[i]));
+        value_push(collections, x);
+    }
+    value_set(v, "collections", collections);
+    value_set(v, "options", options_value());
+    return v;
+}
+
+static int save_json(const char *dir, const char *name, const struct value *v, struct err *e)
+{
+    char *path = path_join(dir, name);
+    struct out *o = out_open(path, e);
+    struct str s = { 0 };
+    int rc = o ? 0 : -1;
+
+    value_print_indented(v, &s);
+    str_add_char(&s, '\n');
+    if (o && out_write(o, s.data, s.n, e)) out_abort(o), rc = -1;
+    else if (o) rc = out_commit(o, e);
+    str_release(&s);
+    free(path);
+    return rc;
+}
+
+/* The numbers of the checkpoints there are, ascending. */
+static int64_t list_steps(const char *folder, int64_t **steps)
+{
+    DIR *d = opendir(folder);
+    int64_t n = 0, cap = 0, step;
+
+    *steps = NULL;
+    for (struct dirent *x; d && (x = readdir(d));) {
+        if (!str_starts(x->d_name, PREFIX) || !str_to_int(x->d_name + strlen(PREFIX), 0, INT64_MAX, &step)) continue;
+        mem_reserve(steps, &cap, n + 1);
+        int64_t at = n++;
+        while (at && (*steps)[at - 1] > step) (*steps)[at] = (*steps)[at - 1], at--;
+        (*steps)[at] = step;
+    }
+    if (d) closedir(d);
+    return n;
+}
+
+static char *step_path(const char *folder, int64_t step)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, PREFIX "%09" PRId64, step);
+    return path_join(folder, name);
+}
+
+static int remove_old(const char *folder, int64_t keep, struct err *e)
+{
+    int64_t *steps, n = list_steps(folder, &steps);
+    int rc = 0;
+
+    for (int64_t i = 0; i + keep < n && !rc; i++) {
+        char *path = step_path(folder, steps[i]);
+        rc = dir_remove(path, e);
+        free(path);
+    }
+    free(steps);
+    return rc;
+}
+
+static int write_files(const struct checkpoint *c, const struct model *m, const struct task *t, const char *dir, const char *vocabulary, struct err *e)
+{
+    char *moments = path_join(dir, "optimizer.safetensors");
+    struct value *state = state_value(c, t);
+    int rc = model_copy_vocabulary(vocabulary, dir, e);
+
+    if (!rc) rc = model_save(m, dir, e);
+    if (!rc) rc = params_save_moments(&m->params, moments, e);
+    if (!rc) rc = save_json(dir, "trainer.json", state, e);
+    value_free(state);
+    free(moments);
+    return rc;
+}
+
+int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output, const char *vocabulary, int64_t keep,
+                    struct err *e)
+{
+    char *folder = path_join(output, "checkpoints"), *path = step_path(folder, c->step);
+    int rc = dir_make(folder, e);
+    struct outdir *o = rc ? NULL : outdir_open(path, e);
+
+    if (!o) rc = -1;
+    else if (write_files(c, m, t, outdir_path(o), vocabulary, e)) outdir_abort(o), rc = -1;
+    else rc = outdir_commit(o, e);
+    if (!rc) rc = remove_old(folder, keep, e);
+    free(folder);
+    free(path);
+    return rc;
+}
+
+int checkpoint_find(char **dir, bool *found, const char *output, struct err *e)
+{
+    char *folder = path_join(output, "checkpoints");
+    int64_t *steps, n = list_steps(folder, &steps);
+
+    *found = n > 0;
+    *dir = n ? step_path(folder, steps[n - 1]) : NULL;
+    free(steps);
+    free(folder);
+    return 0;
+}
+
+static int check_options(const struct value *saved, struct err *e)
+{
+    struct value *now = options_value(), *here;
+    int rc = 0;
+
+    for (int64_t i = 0; i < value_count(now) && !rc; i++) {
+        const char *name = value_key(now, i, &here);
+        struct value *there = value_get(saved, name);
+        struct str a = { 0 }, b = { 0 };
+        if (is_free(name)) continue;
+        value_print(here, &a);
+        if (there) value_print(there, &b);
+        if (strcmp(str_c(&a), str_c(&b)))
+            rc = err_set(e, ERR_USAGE, "--%s: is %s, but the run to be resumed had %s", name, str_c(&a), there ? str_c(&b) : "no such option");
+        str_release(&a);
+        str_release(&b);
+    }
+    value_free(now);
+    return rc;
+}
+
+static int read_collections(struct checkpoint *c, const struct task *t, const struct value *array, struct err *e)
+{
+    if (value_count(array) != t->n_collections) return err_set(e, ERR_INPUT, "\"collections\": expected %d", t->n_collections);
+    for (int i = 0; i < t->n_collections; i++) {
+        const struct value *x = value_at(array, i);
+        int64_t n;
+        if (value_get_int(x, "records", 0, INT64_MAX, &n, e) || value_get_int(x, "drawn", 0, INT64_MAX, &c->drawn[i], e)) return -1;
+        if (n != t->at[i].n)
+            return err_set(e, ERR_INPUT, "collection %s has %" PRId64 " records, but the run to be resumed had %" PRId64, t->at[i].name, t->at[i].n, n);
+    }
+    return 0;
+}
+
+static int read_state(struct checkpoint *c, const struct task *t, const struct value *v, struct err *e)
+{
+    struct value *options, *collections;
+
+    if (value_get_object(v, "options", &options, e) || check_options(options, e)) return -1;
+    if (value_get_int(v, "step", 0, INT64_MAX, &c->step, e) || value_get_bool(v, "finished", &c->is_finished, e) ||
+        value_get_real(v, "best", -1e9, 1e9, &c->best, e) || value_get_int(v, "best_step", 0, INT64_MAX, &c->best_step, e) ||
+        value_get_array(v, "collections", &collections, e))
+        return -1;
+    return read_collections(c, t, collections, e);
+}
+
+static int load_weights(struct model *m, const char *path, struct err *e)
+{
+    struct safetensors s;
+
+    if (safetensors_open(&s, path, e)) return -1;
+    int rc = params_load(&m->params, &s, NULL, NULL, true, NULL, e);
+    safetensors_close(&s);
+    return rc ? err_in(e, "%s", path) : 0;
+}
+
+int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t, const char *dir, struct err *e)
+{
+    char *state = path_join(dir, "trainer.json"), *weights = path_join(dir, "model.safetensors"), *moments = path_join(dir, "optimizer.safetensors");
+    struct value *v = value_load(state, e);
+    int rc = v ? 0 : -1;
+
+    if (v && read_state(c, t, v, e)) rc = e->code == ERR_USAGE ? -1 : err_in(e, "%s", state);
+    if (!rc) rc = load_weights(m, weights, e);
+    if (!rc) rc = params_load_moments(&m->params, moments, e);
+    value_free(v);
+    free(state);
+    free(weights);
+    free(moments);
+    return rc;
+}
+
+int checkpoint_publish(const struct model *m, const char *output, const char *vocabulary, struct err *e)
+{
+    if (dir_make(output, e) || model_copy_vocabulary(vocabulary, output, e)) return -1;
+    return model_save(m, output, e);
+}

@@ -1,0 +1,17 @@
+#ifndef TRAIN_FEED_H
+#define TRAIN_FEED_H
+#include "train/sampler.h"
+
+/* Batches made ahead of the trainer by a thread of their own, so that reading and masking cost the step nothing. */
+struct feed;
+struct feed_item {
+    struct batch batch;
+    struct sampler before, after; /* the sampler's state around this batch */
+    int rc;                       /* -1: no batch but the error */
+    struct err e;
+};
+struct feed *feed_open(const struct sampler *from, const struct model_config *c, int64_t rows);
+/* The next batch, valid until the following call. *waited gets the seconds that the caller had to wait. */
+const struct feed_item *feed_next(struct feed *f, double *waited);
+void feed_close(struct feed *f); /* NULL is fine */
+#endif

@@ -1,0 +1,20 @@
+#ifndef TRAIN_SAMPLER_H
+#define TRAIN_SAMPLER_H
+#include "model/task.h"
+
+/* Which example comes next: a function of the seed and of how many were drawn of each collection, nothing else. Collections are
+ * mixed exactly by their shares; each is walked in a permutation of its own for each epoch. */
+struct sampler {
+    const struct task *task;
+    uint64_t seed;
+    int64_t drawn[TASK_COLLECTIONS_MAX]; /* the whole state */
+};
+struct sample {
+    int collection;
+    int64_t example; /* index in the collection */
+    int64_t draw;    /* how many of the collection were drawn before it */
+};
+struct sample sampler_next(struct sampler *s);
+/* Clears the batch and adds examples until it has at least `rows` rows. */
+int sampler_fill(struct sampler *s, struct batch *b, int64_t rows, struct err *e);
+#endif
