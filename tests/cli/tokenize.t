@@ -1,0 +1,148 @@
+#!/bin/bash
+# unimo-tokenize: learn, encode, decode; any bytes; ids as the peers have them; records, phrases, threads, shards; what is refused.
+. "$(dirname "$0")/../lib/lib.sh"
+for tool in zstd jq; do command -v $tool >/dev/null || t_skip_all "$tool is not installed"; done
+
+# ---- learning, on the manual pages ----
+cat "$top"/man/*.[157] >corpus
+t_run unimo-tokenize --learn --lines --vocab-size 1000 -o vocab corpus
+t_exit 0 "a vocabulary is learnt"
+t_ok "without a word" [ ! -s "$err" ]
+t_ok "of the size wanted, ids in order" sh -c 'jq -e "length == 1000 and ([.[]] == [range(1000)])" vocab/vocab.json'
+t_ok "special tokens have the ids of RoBERTa's" sh -c \
+    'jq -e ".[\"<s>\"] == 0 and .[\"<pad>\"] == 1 and .[\"</s>\"] == 2 and .[\"<unk>\"] == 3 and .[\"!\"] == 4 and .[\"<mask>\"] == 999" vocab/vocab.json'
+t_ok "merges.txt has the first line that other tools expect" sh -c '[ "$(head -1 vocab/merges.txt)" = "#version: 0.2" ] && [ "$(wc -l <vocab/merges.txt)" = 740 ]'
+jq -cRn '[inputs] | to_entries[] | {id: "\(.key)", text: .value}' corpus >corpus.jsonl
+t_run unimo-tokenize --learn --vocab-size 1000 -o again corpus.jsonl
+t_ok "from records the same one" diff -r vocab again
+t_run unimo-tokenize --learn --lines --vocab-size 100000 -o big corpus
+t_exit 0 "too few pairs for the size wanted"
+t_err '^unimo-tokenize: big: [0-9]+ tokens: no other pair occurs 2 times$'
+printf 'low low low lower lower newest newest newest widest widest\n' >tiny
+t_run unimo-tokenize --learn --lines --vocab-size 269 -o tiny.vocab tiny
+t_ok "the most frequent pairs first, ties by ids" sh -c 'tail -n +2 tiny.vocab/merges.txt | tr "\n" "," | grep -qx "e s,l o,es t,lo w,Ġ low,e w,n ew,Ġ new,"'
+t_run unimo-tokenize --learn --lines --vocab-size 300 -o tiny tiny
+t_fails "a file in the way of the directory"
+t_ok "stays as it was" grep -q widest tiny
+t_run unimo-tokenize --learn -o none tiny.vocab/vocab.json
+t_fails "nothing to learn from"
+t_ok "and no directory" [ ! -e none ]
+
+# ---- any bytes ----
+{ cat corpus; for i in $(seq 0 255); do printf "\\x$(printf %02x "$i")"; done; head -c 200000 "$(command -v unimo-tokenize)"; printf '\xf0\x9f\n\xff\0\xc3\n\n  \n'; } >bytes
+t_run unimo-tokenize -m vocab --lines -j1 -o bytes.zst bytes
+t_exit 0 "any bytes are encoded"
+t_run unimo-tokenize -m vocab --lines --decode -j3 bytes.zst
+t_same "$out" bytes "and decoded to the same"
+t_run unimo-tokenize -m vocab --lines -j4 -o bytes4.zst bytes
+t_ok "threads change nothing" sh -c 'unimo-view bytes.zst >one && unimo-view bytes4.zst | cmp - one && [ -s one ]'
+for i in 0 1 2; do unimo-tokenize -m vocab --lines --shard $i/3 --plain bytes; done | jq -c '[(.id | tonumber), .tokens]' | sort >shards
+unimo-tokenize -m vocab --lines --plain bytes | jq -c '[(.id | tonumber), .tokens]' | sort >whole
+t_same shards whole "shards are the whole"
+t_run sh -c 'unimo-tokenize -m vocab --lines --plain --limit 3 bytes | wc -l'
+t_out '^3$'
+printf 'no newline at the end' >last
+t_run sh -c 'unimo-tokenize -m vocab --lines last | unimo-tokenize -m vocab --lines --decode'
+t_out '^no newline at the end$'
+t_run sh -c 'printf "a\377b\n" | unimo-tokenize -m vocab --lines --plain'
+t_ok "text is UTF-8 whatever the bytes" sh -c 'jq -e ".text == \"a\ufffdb\" and .id == \"1\" and (.tokens | length) == 3" "$1"' sh "$out"
+
+# ---- GPT-2's vocabulary ----
+mkdir gpt2
+zstd -qdc "$top/testdata/gpt2/vocab.json.zst" >gpt2/vocab.json
+zstd -qdc "$top/testdata/gpt2/merges.txt.zst" >gpt2/merges.txt
+t_run unimo-tokenize -m gpt2 --plain "$top/testdata/gpt2/golden.jsonl.zst"
+t_exit 0 "426 texts in many scripts"
+jq -c 'select(.tokens != .ids) | .id' "$out" >wrong
+t_ok "have the ids that tiktoken and Hugging Face give them" [ ! -s wrong ]
+t_ok "(all of them)" sh -c '[ "$(wc -l <"$1")" = 426 ]' sh "$out"
+cp "$out" golden.tokens
+t_run unimo-tokenize -m gpt2 --plain --decode golden.tokens
+t_ok "and decode to the texts, NUL and all" cmp "$out" golden.tokens
+{ head -c 750000 "$(command -v unimo-tokenize)" | base64 -w0 | tr -d '+/=0-9' | head -c 700000; head -c 300000 /dev/zero | tr '\0' a; } >long
+t_ok "a long word takes seconds at most" timeout 20 unimo-tokenize -m gpt2 --lines -o long.zst long
+t_run unimo-tokenize -m gpt2 --lines --decode long.zst
+echo >>long
+t_same "$out" long "and comes back"
+
+# ---- records ----
+cat >record.jsonl <<'J'
+{"id":"a","text":"A red dog's in New York City, ok","text_pair":"Yes","phrases":[[2,9],[15,28]],"label":"x","positives":[{"text":"Two dogs","phrases":[[0,8]]}],"negatives":[],"captions":["a b","c"],"q":"mp3 é"}
+J
+t_run unimo-tokenize -m gpt2 --plain record.jsonl
+t_exit 0 "records"
+t_ok "text, pair and what the rewriter makes" sh -c 'jq -ce ".tokens == [32,2266,3290,338,287,968,1971,2254,11,12876] and .text_pair_tokens == [5297] and .text_pair_units == [0] and .positives[0].tokens == [7571,6844]" "$1"' sh "$out"
+t_ok "a phrase is one unit, a contraction is of its word" sh -c 'jq -ce ".units == [0,0,1,1,0,0,1,1,0,0] and .positives[0].units == [0,1]" "$1"' sh "$out"
+t_ok "the rest stays, in order" sh -c 'jq -ce "keys_unsorted[:9] == [\"id\",\"text\",\"text_pair\",\"phrases\",\"label\",\"positives\",\"negatives\",\"captions\",\"q\"] and (has(\"captions_tokens\") | not)" "$1"' sh "$out"
+t_run unimo-tokenize -m gpt2 --plain -F captions,q record.jsonl
+t_ok "other fields by name" sh -c 'jq -ce ".captions_tokens == [[64,275],[66]] and .captions_units == [[0,0],[0]] and .q_tokens == [3149,18,38251] and .q_units == [0,1,0] and (has(\"tokens\") | not)" "$1"' sh "$out"
+jq -c 'del(.q, .captions)' "$out" >decode.jsonl
+t_run unimo-tokenize -m gpt2 --plain --decode -F captions,q decode.jsonl
+t_ok "and back" sh -c 'jq -ce ".captions == [\"a b\",\"c\"] and .q == \"mp3 é\"" "$1"' sh "$out"
+t_run unimo-tokenize -m gpt2 --plain --max-length 4 record.jsonl
+t_ok "--max-length truncates" sh -c 'jq -ce "(.tokens | length) == 4 and (.units | length) == 4" "$1"' sh "$out"
+t_run unimo-tokenize -m gpt2 -o tokens.zst record.jsonl
+t_run unimo-view --header tokens.zst
+t_out '"program":"?unimo-tokenize|unimo-tokenize'
+
+# ---- what is refused ----
+no() { # MESSAGE(regex) INPUT OPTION...
+    printf '%s\n' "$2" >bad.jsonl
+    t_run unimo-tokenize -m vocab "${@:3}" bad.jsonl
+    t_exit 1 "refused: $2"
+    t_err "$1"
+}
+no '^unimo-tokenize: bad.jsonl: record 1: no "text" or other field \(a text was expected\)$' '{"id":"1"}'
+no 'record 1: no "q" \(a text was expected\)$' '{"id":"1","text":"x"}' -F q
+no 'record 1: "text" is not a string or an array of texts$' '{"id":"1","text":7}'
+no 'record 1: "positives": entry 1: no "text" \(a string was expected\)$' '{"positives":[{"text":"a"},{"txt":"b"}]}'
+no 'record 1: "phrases": entry 0 is not \[from, to\) within the 1 characters of the text$' '{"text":"é","phrases":[[0,2]]}'
+no 'record 1: "phrases" is not an array$' '{"text":"x","phrases":"y"}'
+no 'record 1: "tokens": token 1 is not a whole number from 0 to 999$' '{"tokens":[1,1000]}' --decode
+no 'record 1: "tokens": token 0 is not' '{"tokens":["a"]}' --decode
+no 'record 1: no "tokens" or other field \(token ids were expected\)$' '{"id":"1"}' --decode
+no 'record 1: "tokens" is not an array$' '{"tokens":3}' --decode --lines
+no '^unimo-tokenize: every record was skipped' '{"id":"1"}' --skip-bad
+printf '{"id":"1"}\n{"id":"2","text":"x"}\n' >some.jsonl
+t_run unimo-tokenize -m vocab --skip-bad --plain some.jsonl
+t_exit 0 "--skip-bad skips"
+t_err '^unimo-tokenize: 1 records skipped \(first: some.jsonl: record 1: no "text"'
+t_ok "and goes on" jq -e '.id == "2"' "$out"
+t_run unimo-tokenize -m vocab --lines "$top/testdata/gpt2/golden.jsonl.zst"
+t_exit 1 "a compressed file is no plain text"
+t_err 'zstd data \(plain text was expected with --lines\)$'
+: >empty
+t_run unimo-tokenize -m vocab --lines empty
+t_exit 1 "nor is nothing"
+t_run unimo-tokenize -m vocab --lines -o corpus corpus
+t_fails "output = input"
+t_run sh -c 'unimo-tokenize -m vocab --lines --decode bytes.zst >/dev/full'
+t_fails "a full disk"
+t_run sh -c 'yes "some text" | unimo-tokenize -m vocab --lines --plain | head -1'
+t_exit 0 "a reader that goes away"
+t_ok "ends it without a word" [ ! -s "$err" ]
+usage() { t_run unimo-tokenize "$@"; t_exit 2 "$*"; }
+usage corpus
+usage --learn corpus
+usage --learn -m vocab -o x corpus
+usage --learn --decode -o x corpus
+usage --learn --vocab-size 260 -o x corpus
+usage --learn --max-length 3 -o x corpus
+usage -m vocab --min-count 2 corpus
+usage -m vocab -F a,,b corpus
+usage -m vocab --shard 3/3 corpus
+mkdir broken
+cp gpt2/merges.txt broken
+t_run unimo-tokenize -m broken record.jsonl
+t_exit 1 "no vocab.json"
+t_err '^unimo-tokenize: broken/vocab.json: cannot open'
+jq -c 'del(.["q"])' gpt2/vocab.json >broken/vocab.json
+t_run unimo-tokenize -m broken record.jsonl
+t_exit 1 "a hole in the ids"
+t_err '^unimo-tokenize: broken: vocab.json: token ".*": its id is not a whole number from 0 to 50255 '
+cp gpt2/vocab.json broken
+printf 'Ġ t\nĠ zzzz\n' >broken/merges.txt
+t_run unimo-tokenize -m broken record.jsonl
+t_err '^unimo-tokenize: broken: merges.txt: line 2: token "zzzz" is not in the vocabulary$'
+
+t_done
