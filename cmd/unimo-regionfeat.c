@@ -1,0 +1,125 @@
+/* unimo-regionfeat - turn JPEGs into region features, or train a detector */
+#include "core/file.h"
+#include "core/opt.h"
+#include "core/pool.h"
+#include "detect/extract.h"
+#include "detect/train.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *model, *output, *device, *precision = "auto", *feature_dtype = "f16", *boxes = "proposal", *draw, *dev, *log_path, *shard;
+static bool learn, plain, skip_bad;
+static int64_t min_boxes = 10, max_boxes = 100, threads, seed = 1, steps = 2500, batch = 8, eval_every = 500, limit;
+static double threshold = 0.2, suppression = 0.3, lr = 1e-3, weight_decay = 1e-4;
+
+static const struct opt opts[] = {
+    { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the detector (default: the small one that comes with unimo)" },
+    OPT_ROW_OUTPUT(&output),
+    { OPT_INT, "min-boxes", 0, &min_boxes, 0, 10000, "N", "keep at least so many regions" },
+    { OPT_INT, "max-boxes", 0, &max_boxes, 1, 10000, "N", "and at most so many" },
+    { OPT_DOUBLE, "threshold", 0, &threshold, 0, 1, "P", "keep regions of at least this confidence" },
+    { OPT_DOUBLE, "nms", 0, &suppression, 0, 1, "IOU", "suppress boxes of a class that overlap more" },
+    { OPT_CHOICE, "boxes", 0, &boxes, 0, 0, "proposal|refined", "which boxes to write" },
+    { OPT_CHOICE, "feature-dtype", 0, &feature_dtype, 0, 0, "f32|f16|bf16", "type of features and class probabilities" },
+    { OPT_STRING, "draw", 0, &draw, 0, 0, "DIR", "also write pictures with boxes and names" },
+    OPT_ROW_SKIP(&skip_bad),
+    OPT_ROW_SHARD(&shard),
+    OPT_ROW_LIMIT(&limit),
+    OPT_ROW_PLAIN(&plain),
+    OPT_ROW_THREADS(&threads),
+    OPT_ROW_DEVICE(&device),
+    OPT_ROW_PRECISION(&precision),
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "training" },
+    { OPT_FLAG, "learn", 0, &learn, 0, 0, NULL, "train a detector from the stream of annotated images FILE into -o DIR" },
+    { OPT_STRING, "dev", 0, &dev, 0, 0, "FILE", "annotated images to measure AP50 on" },
+    { OPT_INT, "steps", 0, &steps, 1, 1e9, "N", "training steps" },
+    { OPT_INT, "batch", 0, &batch, 1, 1024, "N", "images a step" },
+    { OPT_DOUBLE, "lr", 0, &lr, 0, 10, "R", "largest learning rate" },
+    { OPT_DOUBLE, "weight-decay", 0, &weight_decay, 0, 1, "R", "weight decay" },
+    { OPT_INT, "eval-every", 0, &eval_every, 0, 1e9, "N", "steps between measurements on dev; 0: only at the end" },
+    { OPT_STRING, "log", 0, &log_path, 0, 0, "FILE", "losses as JSON Lines" },
+    OPT_ROW_SEED(&seed),
+    { 0 },
+};
+
+static enum dtype compute_type(const struct device *d)
+{
+    bool half = !strcmp(precision, "bf16") || (!strcmp(precision, "auto") && device_has_bf16(d));
+
+    return half ? DT_BF16 : DT_F32;
+}
+
+static int save(const struct detector *d, struct err *e)
+{
+    struct outdir *o = outdir_open(output, e);
+
+    if (!o) return -1;
+    if (!detector_save(d, outdir_path(o), e)) return outdir_commit(o, e);
+    outdir_abort(o);
+    return -1;
+}
+
+static int train(const char *path, struct device *dv, struct err *e)
+{
+    struct detector d = { 0 };
+    struct annotations examples, held_out = { 0 };
+    const struct detect_train_opts o = { steps, batch, 200 < steps / 4 ? 200 : steps / 4, lr, weight_decay, (uint64_t)seed, eval_every, log_path };
+    double ap50;
+
+    if (!output) return opt_usage(e, "--output: is required with --learn");
+    detect_config_small(&d.config);
+    names_add(&d.config.classes, "background");
+    names_add(&d.config.attributes, "none");
+    int rc = annotations_load(&examples, path, &d.config, true, e);
+    if (!rc && dev) rc = annotations_load(&held_out, dev, &d.config, false, e);
+    if (!rc) {
+        detector_build(&d, dv, compute_type(dv), true);
+        params_init(&d.params, (uint64_t)seed);
+        rc = detect_train(&d, &examples, dev ? &held_out : NULL, &o, &ap50, e);
+        if (!rc) rc = save(&d, e);
+        if (!rc && dev) printf("AP50 %.4f on %lld images\n", ap50, (long long)held_out.n);
+    }
+    annotations_release(&examples);
+    annotations_release(&held_out);
+    detector_release(&d);
+    return rc;
+}
+
+static int extract(const char *const *paths, int n, struct device *dv, struct err *e)
+{
+    struct detector d;
+    char *shared = model ? NULL : file_shared("detector");
+    struct extract_opts o = { .select = { (int)min_boxes, (int)max_boxes, (float)threshold, (float)suppression, !strcmp(boxes, "refined") },
+                              .dtype = !strcmp(feature_dtype, "f32") ? DT_F32 : !strcmp(feature_dtype, "f16") ? DT_F16 : DT_BF16,
+                              .draw = draw, .output = output, .plain = plain, .skip_bad = skip_bad, .limit = limit };
+    int rc = opt_shard(shard, &o.shard, &o.shards, e);
+
+    if (!rc && min_boxes > max_boxes) rc = opt_usage(e, "--min-boxes: is larger than --max-boxes");
+    if (!rc) rc = detector_load(&d, model ? model : shared, dv, compute_type(dv), e);
+    if (!rc) {
+        rc = extract_regions(&d, paths, n, &o, e);
+        detector_release(&d);
+    }
+    free(shared);
+    return rc;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+    struct device *d;
+    int rc;
+
+    if (learn && argc != 1) return opt_usage(e, "--learn: one stream of annotated images was expected");
+    if (!argc) return opt_usage(e, "JPEGs, folders or streams of images were expected");
+    if (!(d = device_open(device, (int)threads, e))) return -1;
+    rc = learn ? train(argv[0], d, e) : extract((const char *const *)argv, argc, d, e);
+    device_close(d);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct program p = { "unimo-regionfeat", "turn JPEGs into region features, or train a detector", "JPEG|FOLDER|STREAM...", opts, run, false };
+    return program_main(&p, argc, argv);
+}

@@ -1,0 +1,105 @@
+#include "detect/annotations.h"
+#include "core/mem.h"
+#include "core/str.h"
+#include "stream/reader.h"
+#include <stdlib.h>
+#include <string.h>
+
+char *picture_path(const char *stream, const char *image)
+{
+    struct str s = { 0 };
+    const char *slash = stream ? strrchr(stream, '/') : NULL;
+
+    if (slash && image[0] != '/') str_add_bytes(&s, stream, (size_t)(slash - stream) + 1);
+    str_add(&s, image);
+    return s.data;
+}
+
+static int lookup(struct names *names, const char *name, bool learns)
+{
+    int k = names_find(names, name);
+
+    if (k < 0 && learns) {
+        names_add(names, name);
+        k = names->n - 1;
+    }
+    return k;
+}
+
+static int read_box(struct box *b, const struct value *v, struct err *e)
+{
+    struct value *box;
+    float x[4];
+
+    if (value_get_array(v, "box", &box, e)) return -1;
+    for (int i = 0; i < 4; i++) {
+        const struct value *part = i < value_count(box) ? value_at(box, i) : NULL;
+        if (value_count(box) != 4 || !value_is_number(part)) return err_set(e, ERR_INPUT, "\"box\" is not four numbers");
+        x[i] = (float)value_number(part);
+    }
+    *b = (struct box){ x[0], x[1], x[2], x[3] };
+    if (!(b->x2 > b->x1 && b->y2 > b->y1)) return err_set(e, ERR_INPUT, "an empty box");
+    return 0;
+}
+
+static int read_object(struct annotation *a, const struct value *v, struct detect_config *c, bool learns, struct err *e)
+{
+    const char *name;
+
+    if (value_get_string(v, "class", &name, e) || read_box(&a->box, v, e)) return -1;
+    a->class_of = lookup(&c->classes, name, learns);
+    if (a->class_of < 1) return err_set(e, ERR_INPUT, "class %s is unknown to the detector", err_quote(name));
+    const struct value *list = value_get(v, "attributes");
+    for (int64_t i = 0; i < value_count(list) && a->n_attributes < 8; i++) {
+        const char *attribute = value_text(value_at(list, i), NULL);
+        int k = attribute ? lookup(&c->attributes, attribute, learns) : -1;
+        if (k > 0) a->attributes[a->n_attributes++] = k;
+    }
+    return 0;
+}
+
+static int read_picture(struct picture *p, const char *stream, const struct record *r, struct detect_config *c, bool learns, struct err *e)
+{
+    struct value *objects;
+    const char *image;
+
+    if (record_string(r, "image", &image, e) || value_get_array(r->fields, "objects", &objects, e)) return -1;
+    *p = (struct picture){ .path = picture_path(stream, image), .id = mem_strdup(record_id(r)) };
+    p->objects = mem_new(struct annotation, value_count(objects) + 1);
+    for (int64_t i = 0; i < value_count(objects); i++, p->n++) {
+        if (read_object(&p->objects[i], value_at(objects, i), c, learns, e)) return err_in(e, "object %lld", (long long)i + 1);
+    }
+    return 0;
+}
+
+int annotations_load(struct annotations *a, const char *path, struct detect_config *c, bool learns_names, struct err *e)
+{
+    struct reader *in = reader_open(&path, 1, NULL, e);
+    struct record *r;
+    int got = in ? 0 : -1;
+
+    *a = (struct annotations){ 0 };
+    while (in && (got = reader_next(in, &r, e)) > 0) {
+        mem_reserve(&a->at, &a->cap, a->n + 1);
+        int rc = read_picture(&a->at[a->n++], path, r, c, learns_names, e);
+        if (rc) err_in(e, "%s: record %lld", path, (long long)r->number);
+        record_free(r);
+        if (rc) got = -1;
+        if (rc) break;
+    }
+    if (!got && !a->n) got = err_set(e, ERR_INPUT, "%s: has no records", path);
+    reader_close(in);
+    if (got) annotations_release(a);
+    return got;
+}
+
+void annotations_release(struct annotations *a)
+{
+    for (int64_t i = 0; i < a->n; i++) {
+        free(a->at[i].path);
+        free(a->at[i].id);
+        free(a->at[i].objects);
+    }
+    free(a->at);
+    *a = (struct annotations){ 0 };
+}

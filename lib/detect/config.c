@@ -1,0 +1,241 @@
+#include "detect/config.h"
+#include "core/mem.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int get_int(const struct value *o, const char *key, int min, int max, int *out, struct err *e)
+{
+    int64_t v;
+
+    if (value_get_int(o, key, min, max, &v, e)) return -1;
+    *out = (int)v;
+    return 0;
+}
+
+static int get_real(const struct value *o, const char *key, double min, double max, float *out, struct err *e)
+{
+    double v;
+
+    if (value_get_real(o, key, min, max, &v, e)) return -1;
+    *out = (float)v;
+    return 0;
+}
+
+static int get_reals(const struct value *o, const char *key, int least, int most, float *out, int *n, struct err *e)
+{
+    struct value *a;
+
+    if (value_get_array(o, key, &a, e)) return -1;
+    if (value_count(a) < least || value_count(a) > most) return err_set(e, ERR_INPUT, "\"%s\" has %d numbers", key, (int)value_count(a));
+    *n = (int)value_count(a);
+    for (int i = 0; i < *n; i++) {
+        if (!value_is_number(value_at(a, i))) return err_set(e, ERR_INPUT, "\"%s\" is not an array of numbers", key);
+        out[i] = (float)value_number(value_at(a, i));
+    }
+    return 0;
+}
+
+static int get_names(const struct value *o, const char *key, struct names *out, struct err *e)
+{
+    struct value *a;
+
+    if (value_get_array(o, key, &a, e)) return -1;
+    if (value_count(a) < 1 || value_count(a) > NAMES_MAX) return err_set(e, ERR_INPUT, "\"%s\" has %d names", key, (int)value_count(a));
+    for (int64_t i = 0; i < value_count(a); i++) {
+        const char *name = value_text(value_at(a, i), NULL);
+        if (!name) return err_set(e, ERR_INPUT, "\"%s\" is not an array of strings", key);
+        names_add(out, name);
+    }
+    return 0;
+}
+
+static int read_stage(struct stage_config *s, const struct value *v, struct err *e)
+{
+    if (get_int(v, "blocks", 1, 64, &s->blocks, e) || get_int(v, "width", 1, 4096, &s->width, e) ||
+        get_int(v, "channels", 1, 8192, &s->channels, e) || get_int(v, "stride", 1, 4, &s->stride, e) ||
+        get_int(v, "dilation", 1, 4, &s->dilation, e) || value_get_bool(v, "stride_in_1x1", &s->stride_in_1x1, e))
+        return -1;
+    return 0;
+}
+
+static int read_input(struct detect_config *c, const struct value *v, struct err *e)
+{
+    struct value *input;
+    const char *order;
+    int n;
+
+    if (value_get_object(v, "input", &input, e) || value_get_string(input, "order", &order, e) || get_reals(input, "mean", 3, 3, c->mean, &n, e) ||
+        get_reals(input, "scale", 3, 3, c->scale, &n, e) || get_int(input, "short_side", 32, 4096, &c->short_side, e) ||
+        get_int(input, "long_side", 32, 4096, &c->long_side, e))
+        return -1;
+    c->is_bgr = !strcmp(order, "bgr");
+    return 0;
+}
+
+static int read_backbone(struct detect_config *c, const struct value *v, struct err *e)
+{
+    struct value *stem, *stages, *head;
+
+    if (value_get_object(v, "stem", &stem, e) || get_int(stem, "kernel", 1, 15, &c->stem_kernel, e) ||
+        get_int(stem, "stride", 1, 4, &c->stem_stride, e) || get_int(stem, "channels", 1, 1024, &c->stem_channels, e) ||
+        get_int(stem, "pool_kernel", 0, 7, &c->pool_kernel, e) || get_int(stem, "pool_stride", 1, 4, &c->pool_stride, e) ||
+        get_int(stem, "pool_pad", 0, 3, &c->pool_pad, e) || value_get_bool(stem, "pool_ceil", &c->pool_ceil, e) ||
+        get_int(v, "groups", 0, 256, &c->groups, e) || value_get_array(v, "stages", &stages, e) || value_get_object(v, "head", &head, e))
+        return -1;
+    if (value_count(stages) < 1 || value_count(stages) > STAGES_MAX) return err_set(e, ERR_INPUT, "%d stages (1 to %d)", (int)value_count(stages), STAGES_MAX);
+    c->n_stages = (int)value_count(stages);
+    for (int i = 0; i < c->n_stages; i++) {
+        if (read_stage(&c->stages[i], value_at(stages, i), e)) return err_in(e, "stage %d", i + 1);
+    }
+    return read_stage(&c->head, head, e) ? err_in(e, "head") : 0;
+}
+
+static int read_regions(struct detect_config *c, const struct value *v, struct err *e)
+{
+    struct value *a, *r;
+
+    if (value_get_object(v, "anchors", &a, e) || value_get_bool(a, "caffe", &c->anchors_caffe, e) ||
+        get_reals(a, "scales", 1, ANCHOR_SCALES_MAX, c->scales, &c->n_scales, e) || get_reals(a, "ratios", 1, ANCHOR_RATIOS_MAX, c->ratios, &c->n_ratios, e) ||
+        value_get_object(v, "regions", &r, e) || get_int(r, "rpn_channels", 1, 4096, &c->rpn_channels, e) ||
+        get_int(r, "pre_nms", 1, 1 << 20, &c->pre_nms, e) || get_int(r, "post_nms", 1, 10000, &c->post_nms, e) ||
+        get_real(r, "rpn_nms", 0, 1, &c->rpn_nms, e) || get_real(r, "min_side", 0, 4096, &c->min_side, e) ||
+        get_int(r, "roi_size", 1, 64, &c->roi_size, e) || value_get_bool(r, "roi_align", &c->roi_align, e) ||
+        value_get_bool(r, "boxes_per_class", &c->boxes_per_class, e) || get_int(r, "attribute_hidden", 0, 4096, &c->attribute_hidden, e))
+        return -1;
+    return get_names(v, "classes", &c->classes, e) || get_names(v, "attributes", &c->attributes, e) ? -1 : 0;
+}
+
+int detect_config_read(struct detect_config *c, const struct value *v, struct err *e)
+{
+    const char *type;
+
+    *c = (struct detect_config){ 0 };
+    if (value_get_string(v, "model_type", &type, e)) return -1;
+    if (strcmp(type, "unimo-detector")) return err_set(e, ERR_INPUT, "\"model_type\" is %s (\"unimo-detector\" was expected)", err_quote(type));
+    if (!read_input(c, v, e) && !read_backbone(c, v, e) && !read_regions(c, v, e)) return 0;
+    detect_config_release(c);
+    return -1;
+}
+
+int detect_config_load(struct detect_config *c, const char *path, struct err *e)
+{
+    struct value *v = value_load(path, e);
+    int rc = v ? detect_config_read(c, v, e) : -1;
+
+    if (v && rc) err_in(e, "%s", path);
+    value_free(v);
+    return rc;
+}
+
+static struct value *print_stage(const struct stage_config *s)
+{
+    struct value *v = value_object();
+
+    value_set(v, "blocks", value_int(s->blocks));
+    value_set(v, "width", value_int(s->width));
+    value_set(v, "channels", value_int(s->channels));
+    value_set(v, "stride", value_int(s->stride));
+    value_set(v, "dilation", value_int(s->dilation));
+    value_set(v, "stride_in_1x1", value_bool(s->stride_in_1x1));
+    return v;
+}
+
+static struct value *print_names(const struct names *n)
+{
+    struct value *v = value_array();
+
+    for (int i = 0; i < n->n; i++) value_push(v, value_str(n->at[i]));
+    return v;
+}
+
+struct value *detect_config_print(const struct detect_config *c)
+{
+    struct value *v = value_object(), *input = value_object(), *stem = value_object(), *stages = value_array(), *a = value_object(), *r = value_object();
+
+    value_set(input, "order", value_str(c->is_bgr ? "bgr" : "rgb"));
+    value_set(input, "mean", value_reals(c->mean, 3));
+    value_set(input, "scale", value_reals(c->scale, 3));
+    value_set(input, "short_side", value_int(c->short_side));
+    value_set(input, "long_side", value_int(c->long_side));
+    value_set(stem, "kernel", value_int(c->stem_kernel));
+    value_set(stem, "stride", value_int(c->stem_stride));
+    value_set(stem, "channels", value_int(c->stem_channels));
+    value_set(stem, "pool_kernel", value_int(c->pool_kernel));
+    value_set(stem, "pool_stride", value_int(c->pool_stride));
+    value_set(stem, "pool_pad", value_int(c->pool_pad));
+    value_set(stem, "pool_ceil", value_bool(c->pool_ceil));
+    for (int i = 0; i < c->n_stages; i++) value_push(stages, print_stage(&c->stages[i]));
+    value_set(a, "caffe", value_bool(c->anchors_caffe));
+    value_set(a, "scales", value_reals(c->scales, c->n_scales));
+    value_set(a, "ratios", value_reals(c->ratios, c->n_ratios));
+    value_set(r, "rpn_channels", value_int(c->rpn_channels));
+    value_set(r, "pre_nms", value_int(c->pre_nms));
+    value_set(r, "post_nms", value_int(c->post_nms));
+    value_set(r, "rpn_nms", value_real(c->rpn_nms));
+    value_set(r, "min_side", value_real(c->min_side));
+    value_set(r, "roi_size", value_int(c->roi_size));
+    value_set(r, "roi_align", value_bool(c->roi_align));
+    value_set(r, "boxes_per_class", value_bool(c->boxes_per_class));
+    value_set(r, "attribute_hidden", value_int(c->attribute_hidden));
+    value_set(v, "model_type", value_str("unimo-detector"));
+    value_set(v, "input", input);
+    value_set(v, "stem", stem);
+    value_set(v, "groups", value_int(c->groups));
+    value_set(v, "stages", stages);
+    value_set(v, "head", print_stage(&c->head));
+    value_set(v, "anchors", a);
+    value_set(v, "regions", r);
+    value_set(v, "classes", print_names(&c->classes));
+    value_set(v, "attributes", print_names(&c->attributes));
+    return v;
+}
+
+/* Small enough for a CPU: stride 8, so that small objects keep a few cells; widths are multiples of 16 for the vector units. */
+void detect_config_small(struct detect_config *c)
+{
+    *c = (struct detect_config){ .mean = { 128, 128, 128 }, .scale = { 1 / 64.0f, 1 / 64.0f, 1 / 64.0f }, .short_side = 192, .long_side = 256,
+                                 .stem_kernel = 3, .stem_stride = 2, .stem_channels = 32, .pool_kernel = 3, .pool_stride = 2, .pool_pad = 1,
+                                 .groups = 8, .n_stages = 3,
+                                 .stages = { { 1, 32, 96, 1, 1, false }, { 2, 48, 192, 2, 1, false }, { 2, 64, 256, 1, 1, false } },
+                                 .head = { 2, 64, 256, 1, 1, false },
+                                 .n_scales = 3, .scales = { 40, 62, 94 }, .n_ratios = 3, .ratios = { 0.7f, 1, 1.4f },
+                                 .rpn_channels = 64, .pre_nms = 400, .post_nms = 48, .rpn_nms = 0.7f, .min_side = 6, .roi_size = 7,
+                                 .attribute_hidden = 64 };
+}
+
+void names_add(struct names *n, const char *name)
+{
+    int64_t cap = n->n;
+
+    mem_reserve(&n->at, &cap, n->n + 1);
+    n->at[n->n++] = mem_strdup(name);
+}
+
+int names_find(const struct names *n, const char *name)
+{
+    for (int i = 0; i < n->n; i++) {
+        if (!strcmp(n->at[i], name)) return i;
+    }
+    return -1;
+}
+
+static void names_release(struct names *n)
+{
+    for (int i = 0; i < n->n; i++) free(n->at[i]);
+    free(n->at);
+    *n = (struct names){ 0 };
+}
+
+void detect_config_release(struct detect_config *c)
+{
+    names_release(&c->classes);
+    names_release(&c->attributes);
+}
+
+int detect_stride(const struct detect_config *c)
+{
+    int stride = c->stem_stride * (c->pool_kernel ? c->pool_stride : 1);
+
+    for (int i = 0; i < c->n_stages; i++) stride *= c->stages[i].stride;
+    return stride;
+}

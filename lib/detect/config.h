@@ -1,0 +1,47 @@
+#ifndef DETECT_CONFIG_H
+#define DETECT_CONFIG_H
+#include "core/err.h"
+#include "stream/value.h"
+#include <stdbool.h>
+
+/* What config.json of a detector says (unimo-model(5)). */
+enum { STAGES_MAX = 5, ANCHOR_SCALES_MAX = 8, ANCHOR_RATIOS_MAX = 8, NAMES_MAX = 4096 };
+struct stage_config {
+    int blocks, width, channels; /* bottlenecks of 1x1 to width, 3x3, 1x1 to channels */
+    int stride, dilation;        /* of the first block; of all 3x3 */
+    bool stride_in_1x1;          /* the stride sits in the first 1x1 (Caffe), not in the 3x3 */
+};
+struct names {
+    int n;
+    char **at;
+};
+struct detect_config {
+    bool is_bgr;
+    float mean[3], scale[3];     /* of the input: (value - mean) * scale, in the order of the input's channels */
+    int short_side, long_side;   /* pictures are resized to this, keeping their shape */
+    int stem_kernel, stem_stride, stem_channels, pool_kernel, pool_stride, pool_pad; /* pool_kernel 0: none */
+    bool pool_ceil;              /* Caffe's output size of pooling */
+    int groups;                  /* of group norm; 0: frozen norms, folded into the filters and biases */
+    int n_stages;
+    struct stage_config stages[STAGES_MAX], head; /* backbone; head: on pooled regions */
+    bool anchors_caffe;          /* rounded anchors around 7.5 and widths with +1 */
+    int n_scales, n_ratios;
+    float scales[ANCHOR_SCALES_MAX], ratios[ANCHOR_RATIOS_MAX]; /* sides of the square anchor in input pixels; height / width */
+    int rpn_channels, pre_nms, post_nms, roi_size;
+    float rpn_nms, min_side;     /* proposals with a smaller side are dropped */
+    bool roi_align, boxes_per_class;
+    int attribute_hidden;
+    struct names classes;        /* classes.at[0] is the background */
+    struct names attributes;     /* attributes.at[0] is none */
+};
+
+int detect_config_read(struct detect_config *c, const struct value *v, struct err *e);
+int detect_config_load(struct detect_config *c, const char *path, struct err *e);
+struct value *detect_config_print(const struct detect_config *c);
+/* The architecture that --learn trains, without names. */
+void detect_config_small(struct detect_config *c);
+void detect_config_release(struct detect_config *c);
+void names_add(struct names *n, const char *name);
+int names_find(const struct names *n, const char *name); /* -1 */
+int detect_stride(const struct detect_config *c); /* input pixels per cell of the feature map */
+#endif

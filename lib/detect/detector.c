@@ -1,0 +1,315 @@
+#include "detect/detector.h"
+#include "core/file.h"
+#include "core/mem.h"
+#include "image/resize.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Second-stage deltas are trained scaled (Faster R-CNN's published code). */
+static const float delta_scale[4] = { 0.1f, 0.1f, 0.2f, 0.2f };
+
+int detector_feature_size(const struct detector *d)
+{
+    return d->config.head.channels;
+}
+
+static int box_outputs(const struct detect_config *c)
+{
+    return 4 * (c->boxes_per_class ? c->classes.n : 1);
+}
+
+static void add_outputs(struct detector *d)
+{
+    const struct detect_config *c = &d->config;
+    struct params *p = &d->params;
+    int feature = c->head.channels, anchors = detect_anchors(c), hidden = c->attribute_hidden;
+
+    d->objectness = params_add(p, "rpn.objectness.weight", INIT_NORMAL, 0.01f, 4, (int64_t[]){ anchors, c->rpn_channels, 1, 1 });
+    d->objectness_bias = params_add(p, "rpn.objectness.bias", INIT_ZERO, 0, 1, (int64_t[]){ anchors });
+    d->deltas = params_add(p, "rpn.deltas.weight", INIT_NORMAL, 0.01f, 4, (int64_t[]){ 4 * anchors, c->rpn_channels, 1, 1 });
+    d->deltas_bias = params_add(p, "rpn.deltas.bias", INIT_ZERO, 0, 1, (int64_t[]){ 4 * anchors });
+    d->cls = params_add(p, "predict.class.weight", INIT_NORMAL, 0.01f, 2, (int64_t[]){ c->classes.n, feature });
+    d->cls_bias = params_add(p, "predict.class.bias", INIT_ZERO, 0, 1, (int64_t[]){ c->classes.n });
+    d->box = params_add(p, "predict.box.weight", INIT_NORMAL, 0.001f, 2, (int64_t[]){ box_outputs(c), feature });
+    d->box_bias = params_add(p, "predict.box.bias", INIT_ZERO, 0, 1, (int64_t[]){ box_outputs(c) });
+    d->attribute = -1;
+    if (!hidden) return;
+    /* fc([feature; embedding of the class]) split in two: a table with one hidden vector per class is the embedding's part */
+    d->attribute_feature = params_add(p, "predict.attribute.feature.weight", INIT_NORMAL, 0.05f, 2, (int64_t[]){ hidden, feature });
+    d->attribute_class = params_add(p, "predict.attribute.class.weight", INIT_NORMAL, 0.05f, 2, (int64_t[]){ c->classes.n, hidden });
+    d->attribute_bias = params_add(p, "predict.attribute.feature.bias", INIT_ZERO, 0, 1, (int64_t[]){ hidden });
+    d->attribute = params_add(p, "predict.attribute.weight", INIT_NORMAL, 0.01f, 2, (int64_t[]){ c->attributes.n, hidden });
+    d->attribute_out_bias = params_add(p, "predict.attribute.bias", INIT_ZERO, 0, 1, (int64_t[]){ c->attributes.n });
+}
+
+void detector_build(struct detector *d, struct device *device, enum dtype compute, bool training)
+{
+    d->device = device;
+    scratch_init(&d->scratch, device);
+    net_init(&d->net, &d->config, &d->params, &d->scratch);
+    add_outputs(d);
+    params_build(&d->params, device, compute, training);
+}
+
+int detector_load(struct detector *d, const char *dir, struct device *device, enum dtype compute, struct err *e)
+{
+    char *config = path_join(dir, "config.json"), *model = path_join(dir, "model.safetensors");
+    struct safetensors s;
+    int rc;
+
+    *d = (struct detector){ 0 };
+    rc = detect_config_load(&d->config, config, e);
+    if (!rc && !(rc = safetensors_open(&s, model, e))) {
+        detector_build(d, device, compute, false);
+        rc = params_load(&d->params, &s, NULL, NULL, true, NULL, e);
+        if (rc) err_in(e, "%s", model);
+        safetensors_close(&s);
+    }
+    if (rc) detector_release(d);
+    free(config);
+    free(model);
+    return rc;
+}
+
+int detector_save(const struct detector *d, const char *dir, struct err *e)
+{
+    char *config = path_join(dir, "config.json"), *model = path_join(dir, "model.safetensors");
+    struct value *v = detect_config_print(&d->config);
+    struct str text = { 0 };
+
+    value_print_indented(v, &text);
+    str_add_char(&text, '\n');
+    value_free(v);
+    struct out *o = out_open(config, e);
+    int rc = o ? out_write(o, text.data, text.n, e) : -1;
+    if (rc) out_abort(o);
+    else rc = out_commit(o, e);
+    if (!rc) rc = params_save(&d->params, model, true, e);
+    str_release(&text);
+    free(config);
+    free(model);
+    return rc;
+}
+
+void detector_release(struct detector *d)
+{
+    net_release(&d->net);
+    if (d->device) scratch_release(&d->scratch);
+    if (d->device) params_release(&d->params);
+    detect_config_release(&d->config);
+    *d = (struct detector){ 0 };
+}
+
+void detector_input_size(const struct detect_config *c, int width, int height, int *w, int *h, float *scale)
+{
+    int small = width < height ? width : height, large = width < height ? height : width;
+
+    *scale = fminf((float)c->short_side / (float)small, (float)c->long_side / (float)large);
+    *w = (int)fmaxf(roundf((float)width * *scale), 32);
+    *h = (int)fmaxf(roundf((float)height * *scale), 32);
+}
+
+struct tensor detector_input(struct detector *d, const struct image *pictures, int n)
+{
+    const struct detect_config *c = &d->config;
+    int w, h;
+    float scale;
+
+    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, &scale);
+    struct tensor host = tensor_4d(NULL, DT_F32, n, h, w, 3);
+    float *pixels = mem_new(float, host.n), *p = pixels;
+    for (int i = 0; i < n; i++, p += (int64_t)h * w * 3) {
+        resize_bilinear(p, w, h, &pictures[i]);
+        for (int64_t k = 0; k < (int64_t)h * w; k++) {
+            float rgb[3] = { p[3 * k], p[3 * k + 1], p[3 * k + 2] };
+            for (int x = 0; x < 3; x++) p[3 * k + x] = (rgb[c->is_bgr ? 2 - x : x] - c->mean[x]) * c->scale[x];
+        }
+    }
+    host.data = pixels;
+    struct tensor x = scratch_upload(&d->scratch, host);
+    free(pixels);
+    if (d->params.compute == DT_F32) return x;
+    struct tensor half = scratch_4d(&d->scratch, DT_BF16, n, h, w, 3);
+    op_convert(d->device, half, x);
+    return half;
+}
+
+struct rpn_output detector_rpn(struct detector *d, struct tensor features)
+{
+    const struct conv one = { 1, 0, 1 };
+    int anchors = detect_anchors(&d->config);
+    int64_t b = features.shape[0], y = features.shape[1], x = features.shape[2];
+    struct rpn_output r = { .hidden = layer_forward(&d->net, &d->net.rpn, features, true) };
+
+    r.objectness = scratch_4d(&d->scratch, DT_F32, b, y, x, anchors);
+    r.deltas = scratch_4d(&d->scratch, DT_F32, b, y, x, 4 * anchors);
+    op_conv_forward(d->device, r.objectness, r.hidden, params_weight(&d->params, d->objectness), params_f32(&d->params, d->objectness_bias), one, false,
+                    LINEAR_PARAM);
+    op_conv_forward(d->device, r.deltas, r.hidden, params_weight(&d->params, d->deltas), params_f32(&d->params, d->deltas_bias), one, false,
+                    LINEAR_PARAM);
+    return r;
+}
+
+int64_t detector_proposals(const struct detector *d, struct box *out, const float *scores, const float *deltas, const struct box *anchors, int64_t n,
+                           float width, float height, int64_t pre, int64_t most)
+{
+    float extra = d->config.anchors_caffe ? 1 : 0;
+    int64_t *order = mem_new(int64_t, n), *keep = mem_new(int64_t, most), taken = 0;
+    struct box *boxes = mem_new(struct box, n);
+    int64_t best = order_by_score(order, scores, n, pre);
+
+    for (int64_t i = 0; i < best; i++) {
+        int64_t k = order[i];
+        boxes[k] = box_clip(box_decode(deltas + 4 * k, anchors[k], extra), width, height, extra);
+        bool is_large = boxes[k].x2 - boxes[k].x1 + extra >= d->config.min_side && boxes[k].y2 - boxes[k].y1 + extra >= d->config.min_side;
+        if (is_large) order[taken++] = k;
+    }
+    int64_t kept = nms(keep, boxes, order, taken, d->config.rpn_nms, most, extra);
+    for (int64_t i = 0; i < kept; i++) out[i] = boxes[keep[i]];
+    free(order);
+    free(keep);
+    free(boxes);
+    return kept;
+}
+
+/* A tensor's values on the host, in a fresh array. */
+static float *fetch(struct detector *d, struct tensor x)
+{
+    float *host = mem_new(float, x.n);
+
+    op_download(d->device, host, x.data, tensor_bytes(x));
+    return host;
+}
+
+static void softmax_rows(float *x, int64_t rows, int64_t width)
+{
+    for (int64_t r = 0; r < rows; r++, x += width) {
+        float max = x[0], sum = 0;
+        for (int64_t i = 1; i < width; i++) max = fmaxf(max, x[i]);
+        for (int64_t i = 0; i < width; i++) sum += x[i] = expf(x[i] - max);
+        for (int64_t i = 0; i < width; i++) x[i] /= sum;
+    }
+}
+
+/* The rows' most likely classes, the background left out. */
+static void likely_classes(int32_t *out, const float *probs, int64_t rows, int classes)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        int best = classes > 1 ? 1 : 0;
+        for (int k = 2; k < classes; k++) {
+            if (probs[r * classes + k] > probs[r * classes + best]) best = k;
+        }
+        out[r] = best;
+    }
+}
+
+static float *run_attributes(struct detector *d, struct tensor pooled, const int32_t *classes)
+{
+    int64_t rows = pooled.shape[0], hidden = d->config.attribute_hidden, n = d->config.attributes.n;
+    struct tensor h = scratch_2d(&d->scratch, pooled.dtype, rows, hidden), out = scratch_2d(&d->scratch, DT_F32, rows, n);
+    struct tensor index = scratch_upload(&d->scratch, tensor_1d((void *)(uintptr_t)classes, DT_I32, rows));
+
+    op_linear_forward(d->device, h, pooled, params_weight(&d->params, d->attribute_feature), params_f32(&d->params, d->attribute_bias), LINEAR_PARAM);
+    op_gather_rows(d->device, h, params_f32(&d->params, d->attribute_class), index, true);
+    op_relu_forward(d->device, h, h);
+    op_linear_forward(d->device, out, h, params_weight(&d->params, d->attribute), params_f32(&d->params, d->attribute_out_bias), LINEAR_PARAM);
+    float *probs = fetch(d, out);
+    softmax_rows(probs, rows, n);
+    return probs;
+}
+
+/* Everything after the proposals, for all pictures of a batch at once. */
+static void second_stage(struct detector *d, struct detections *out, int n, struct tensor features, const float *rois, int64_t rows, float scale)
+{
+    const struct detect_config *c = &d->config;
+    int feature = c->head.channels, width = box_outputs(c);
+    float extra = c->anchors_caffe ? 1 : 0, step = 1 / (float)detect_stride(c);
+    struct tensor none = { 0 }, r = scratch_upload(&d->scratch, tensor_2d((void *)(uintptr_t)rois, DT_F32, rows, 5));
+    struct tensor pooled = scratch_4d(&d->scratch, features.dtype, rows, c->roi_size, c->roi_size, features.shape[3]);
+
+    if (c->roi_align) op_roi_align_forward(d->device, pooled, features, r, step, 0);
+    else op_roi_pool_forward(d->device, pooled, none, features, r, step);
+    struct tensor head = net_head(&d->net, pooled), mean = scratch_2d(&d->scratch, features.dtype, rows, feature);
+    struct tensor logits = scratch_2d(&d->scratch, DT_F32, rows, c->classes.n), deltas = scratch_2d(&d->scratch, DT_F32, rows, width);
+    struct tensor wide = scratch_2d(&d->scratch, DT_F32, rows, feature);
+    op_mean_pool_forward(d->device, mean, head);
+    op_convert(d->device, wide, mean);
+    op_linear_forward(d->device, logits, mean, params_weight(&d->params, d->cls), params_f32(&d->params, d->cls_bias), LINEAR_PARAM);
+    op_linear_forward(d->device, deltas, mean, params_weight(&d->params, d->box), params_f32(&d->params, d->box_bias), LINEAR_PARAM);
+    float *probs = fetch(d, logits), *offsets = fetch(d, deltas), *vectors = fetch(d, wide);
+    int32_t *classes = mem_new(int32_t, rows);
+    softmax_rows(probs, rows, c->classes.n);
+    likely_classes(classes, probs, rows, c->classes.n);
+    float *attributes = d->attribute >= 0 ? run_attributes(d, mean, classes) : NULL;
+    for (int64_t i = 0, row = 0; i < n; row += out[i++].n) {
+        struct detections *x = &out[i];
+        x->probs = mem_new(float, x->n * c->classes.n);
+        x->features = mem_new(float, x->n * feature);
+        x->refined = mem_new(struct box, x->n);
+        memcpy(x->probs, probs + row * c->classes.n, (size_t)(x->n * c->classes.n) * sizeof(float));
+        memcpy(x->features, vectors + row * feature, (size_t)(x->n * feature) * sizeof(float));
+        if (attributes) {
+            x->attribute_probs = mem_new(float, x->n * c->attributes.n);
+            memcpy(x->attribute_probs, attributes + row * c->attributes.n, (size_t)(x->n * c->attributes.n) * sizeof(float));
+        }
+        for (int64_t k = 0; k < x->n; k++) {
+            const float *o = offsets + (row + k) * width + (c->boxes_per_class ? 4 * classes[row + k] : 0);
+            const float scaled[4] = { o[0] * delta_scale[0], o[1] * delta_scale[1], o[2] * delta_scale[2], o[3] * delta_scale[3] };
+            struct box b = box_decode(scaled, x->proposals[k], extra), p = x->proposals[k];
+            b = (struct box){ b.x1 / scale, b.y1 / scale, b.x2 / scale, b.y2 / scale };
+            x->refined[k] = box_clip(b, (float)x->width, (float)x->height, extra);
+            x->proposals[k] = (struct box){ p.x1 / scale, p.y1 / scale, p.x2 / scale, p.y2 / scale };
+        }
+    }
+    free(probs);
+    free(offsets);
+    free(vectors);
+    free(attributes);
+    free(classes);
+}
+
+int detector_run(struct detector *d, struct detections *out, const struct image *pictures, int n, struct err *e)
+{
+    const struct detect_config *c = &d->config;
+    int w, h;
+    float scale;
+
+    scratch_reset(&d->scratch);
+    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, &scale);
+    struct tensor features = net_features(&d->net, detector_input(d, pictures, n));
+    struct rpn_output rpn = detector_rpn(d, features);
+    float *scores = fetch(d, rpn.objectness), *deltas = fetch(d, rpn.deltas);
+    int64_t anchors = rpn.objectness.n / n, rows = 0, cap = 0;
+    struct box *at = mem_new(struct box, anchors);
+    float *rois = NULL;
+    anchors_make(at, c, (int)features.shape[1], (int)features.shape[2]);
+    for (int i = 0; i < n; i++) {
+        out[i] = (struct detections){ .width = pictures[i].width, .height = pictures[i].height, .proposals = mem_new(struct box, c->post_nms) };
+        out[i].n = detector_proposals(d, out[i].proposals, scores + i * anchors, deltas + 4 * i * anchors, at, anchors, (float)w, (float)h, c->pre_nms,
+                                      c->post_nms);
+        mem_reserve(&rois, &cap, 5 * (rows + out[i].n));
+        for (int64_t k = 0; k < out[i].n; k++, rows++) {
+            struct box b = out[i].proposals[k];
+            memcpy(rois + 5 * rows, (float[]){ (float)i, b.x1, b.y1, b.x2, b.y2 }, 5 * sizeof(float));
+        }
+    }
+    second_stage(d, out, n, features, rois, rows, scale);
+    free(scores);
+    free(deltas);
+    free(rois);
+    free(at);
+    int rc = device_check(d->device, e);
+    for (int i = 0; i < n && rc; i++) detections_release(&out[i]);
+    return rc;
+}
+
+void detections_release(struct detections *x)
+{
+    free(x->proposals);
+    free(x->refined);
+    free(x->probs);
+    free(x->attribute_probs);
+    free(x->features);
+    *x = (struct detections){ 0 };
+}

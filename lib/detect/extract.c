@@ -1,0 +1,320 @@
+/* Pictures are decoded by a thread ahead of the network; records are written in the order of the inputs. */
+#include "detect/extract.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "detect/annotations.h"
+#include "image/draw.h"
+#include "image/jpeg.h"
+#include "stream/writer.h"
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { BATCH = 8 };
+
+/* One picture to look at. */
+struct item {
+    char *id, *path, *name; /* name: for the field "image" */
+};
+struct items {
+    int64_t n, cap;
+    struct item *at;
+};
+
+static void add_item(struct items *all, const char *id, size_t id_n, const char *path, const char *name)
+{
+    mem_reserve(&all->at, &all->cap, all->n + 1);
+    all->at[all->n++] = (struct item){ mem_strndup(id, id_n), mem_strdup(path), mem_strdup(name) };
+}
+
+static void add_file(struct items *all, const char *path)
+{
+    const char *base = path_base(path), *dot = strrchr(base, '.');
+
+    add_item(all, base, dot && dot != base ? (size_t)(dot - base) : strlen(base), path, path);
+}
+
+static int add_folder(struct items *all, const char *path, struct err *e)
+{
+    static const char *const endings[] = { ".jpg", ".jpeg", NULL };
+    char **names;
+    int64_t n = dir_list(path, endings, &names, e);
+
+    if (n < 0) return -1;
+    for (int64_t i = 0; i < n; i++) {
+        char *file = path_join(path, names[i]);
+        add_file(all, file);
+        free(file);
+        free(names[i]);
+    }
+    free(names);
+    return n ? 0 : err_set(e, ERR_INPUT, "%s: has no JPEGs (names ending in .jpg or .jpeg)", path);
+}
+
+static int add_stream(struct items *all, const char *path, bool skip_bad, struct err *e)
+{
+    struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = true, .skip_bad = skip_bad }, e);
+    struct record *r;
+    int got = in ? 0 : -1;
+
+    while (in && (got = reader_next(in, &r, e)) > 0) {
+        const char *image, *id;
+        int rc = record_string(r, "image", &image, e) || record_string(r, "id", &id, e) ? -1 : 0;
+        if (!rc) {
+            char *file = picture_path(path, image);
+            add_item(all, id, strlen(id), file, image);
+            free(file);
+        } else {
+            rc = reader_bad(in, r, e);
+        }
+        record_free(r);
+        if (rc) got = -1;
+        if (rc) break;
+    }
+    reader_close(in);
+    return got;
+}
+
+static int add_path(struct items *all, const char *path, bool skip_bad, struct err *e)
+{
+    struct stat st;
+
+    if (!strcmp(path, "-")) return add_stream(all, path, skip_bad, e);
+    if (stat(path, &st)) return err_errno(e, "%s: cannot open", path);
+    if (S_ISDIR(st.st_mode)) return add_folder(all, path, e);
+    if (str_ends(path, ".jsonl") || str_ends(path, ".zst") || str_ends(path, ".json")) return add_stream(all, path, skip_bad, e);
+    add_file(all, path);
+    return 0;
+}
+
+static void items_release(struct items *all)
+{
+    for (int64_t i = 0; i < all->n; i++) {
+        free(all->at[i].id);
+        free(all->at[i].path);
+        free(all->at[i].name);
+    }
+    free(all->at);
+}
+
+/* Up to BATCH decoded pictures of one input size. */
+struct batch {
+    int n;
+    struct image pictures[BATCH];
+    const struct item *items[BATCH];
+};
+
+struct run {
+    struct detector *d;
+    const struct extract_opts *o;
+    struct writer *out;
+    struct items all;
+    struct progress progress;
+    int64_t done, skipped;
+    struct err first_bad;
+    /* the picture decoded ahead */
+    pthread_t thread;
+    bool is_ahead;
+    struct image ahead;
+    struct err ahead_error;
+    const struct item *ahead_item;
+};
+
+static void *decode(void *arg)
+{
+    struct run *run = arg;
+
+    jpeg_load(&run->ahead, run->ahead_item->path, &run->ahead_error);
+    return NULL;
+}
+
+static void start_ahead(struct run *run, int64_t i)
+{
+    run->is_ahead = false;
+    if (i >= run->all.n) return;
+    run->ahead_item = &run->all.at[i];
+    err_clear(&run->ahead_error);
+    run->ahead = (struct image){ 0 };
+    run->is_ahead = !pthread_create(&run->thread, NULL, decode, run);
+}
+
+/* Picture i, decoded ahead or now; the next is started. */
+static int take_picture(struct run *run, int64_t i, struct image *m, struct err *e)
+{
+    int rc;
+
+    if (run->is_ahead) {
+        pthread_join(run->thread, NULL);
+        *m = run->ahead;
+        *e = run->ahead_error;
+        rc = e->code ? -1 : 0;
+    } else {
+        rc = jpeg_load(m, run->all.at[i].path, e);
+    }
+    start_ahead(run, i + 1);
+    return rc;
+}
+
+static struct value *name_list(const struct names *names, const int *at, int64_t n)
+{
+    struct value *v = value_array();
+
+    for (int64_t i = 0; i < n; i++) value_push(v, value_str(names->at[at[i]]));
+    return v;
+}
+
+/* Rows `at` of a matrix as a tensor of the wanted type. */
+static void set_rows(struct record *r, const char *name, enum dtype t, const float *rows, int64_t width, const struct selection *s)
+{
+    float *picked = mem_new(float, s->n * width + 1);
+    void *out = mem_alloc((size_t)(s->n * width + 1), (size_t)dtype_size(t));
+
+    for (int64_t i = 0; i < s->n; i++) memcpy(picked + i * width, rows + s->at[i] * width, (size_t)width * sizeof(float));
+    dtype_from_f32(out, t, picked, s->n * width);
+    record_set_tensor(r, name, t, 2, (int64_t[]){ s->n, width }, out);
+    free(picked);
+    free(out);
+}
+
+static struct record *make_record(const struct run *run, const struct item *item, const struct detections *x, const struct selection *s)
+{
+    const struct detect_config *c = &run->d->config;
+    const struct box *boxes = run->o->select.refined ? x->refined : x->proposals;
+    struct record *r = record_new();
+
+    value_set(r->fields, "id", value_str(item->id));
+    value_set(r->fields, "image", value_str(item->name));
+    value_set(r->fields, "width", value_int(x->width));
+    value_set(r->fields, "height", value_int(x->height));
+    value_set(r->fields, "classes", name_list(&c->classes, s->class_of, s->n));
+    value_set(r->fields, "scores", value_reals(s->confidence, s->n));
+    if (x->attribute_probs) value_set(r->fields, "attributes", name_list(&c->attributes, s->attribute_of, s->n));
+    set_rows(r, "boxes", DT_F32, (const float *)boxes, 4, s);
+    set_rows(r, "features", run->o->dtype, x->features, detector_feature_size(run->d), s);
+    set_rows(r, "class_probs", run->o->dtype, x->probs, c->classes.n, s);
+    return r;
+}
+
+static int draw_picture(const struct run *run, const struct item *item, struct image *m, const struct detections *x, const struct selection *s, struct err *e)
+{
+    const struct detect_config *c = &run->d->config;
+    const struct box *boxes = run->o->select.refined ? x->refined : x->proposals;
+    struct str path = { 0 }, label = { 0 };
+
+    for (int64_t i = s->n - 1; i >= 0; i--) { /* the surest last, on top */
+        struct box b = boxes[s->at[i]];
+        if (s->confidence[i] < run->o->select.threshold) continue;
+        str_clear(&label);
+        if (s->attribute_of[i]) str_addf(&label, "%s ", c->attributes.at[s->attribute_of[i]]);
+        str_addf(&label, "%s %.2f", c->classes.at[s->class_of[i]], (double)s->confidence[i]);
+        draw_box(m, b.x1, b.y1, b.x2, b.y2, 2, draw_colour(s->class_of[i]));
+        draw_label(m, (int)b.x1, (int)b.y1 - 11, label.data, 0xffffff, draw_colour(s->class_of[i]));
+    }
+    str_addf(&path, "%s/%s.jpg", run->o->draw, item->id);
+    for (char *p = path.data + strlen(run->o->draw) + 1; *p; p++) {
+        if (*p == '/') *p = '_'; /* an id is no path */
+    }
+    int rc = jpeg_save(m, path.data, 90, e);
+    str_release(&path);
+    str_release(&label);
+    return rc;
+}
+
+static int run_batch(struct run *run, struct batch *b, struct err *e)
+{
+    struct detections x[BATCH];
+    int rc = b->n ? detector_run(run->d, x, b->pictures, b->n, e) : 0;
+
+    for (int i = 0; i < b->n; i++) {
+        struct selection s;
+        if (!rc) {
+            select_regions(&s, &x[i], &run->d->config, &run->o->select);
+            struct record *r = make_record(run, b->items[i], &x[i], &s);
+            rc = writer_put(run->out, r, e);
+            if (!rc && run->o->draw) rc = draw_picture(run, b->items[i], &b->pictures[i], &x[i], &s, e);
+            record_free(r);
+            selection_release(&s);
+            detections_release(&x[i]);
+        }
+        image_release(&b->pictures[i]);
+    }
+    run->done += b->n;
+    progress_step(&run->progress, run->done, NULL);
+    b->n = 0;
+    return rc;
+}
+
+/* --skip-bad: a bad picture costs one place in a count. */
+static int bad_picture(struct run *run, struct err *e)
+{
+    if (!run->o->skip_bad) return -1;
+    if (!run->skipped++) run->first_bad = *e;
+    err_clear(e);
+    return 0;
+}
+
+static int run_all(struct run *run, struct err *e)
+{
+    struct batch b = { 0 };
+    int rc = 0;
+
+    start_ahead(run, 0);
+    for (int64_t i = 0; i < run->all.n && !rc; i++) {
+        struct image m;
+        if (take_picture(run, i, &m, e)) {
+            rc = bad_picture(run, e);
+            continue;
+        }
+        bool fits = !b.n || (m.width == b.pictures[0].width && m.height == b.pictures[0].height);
+        if (!fits) rc = run_batch(run, &b, e);
+        b.items[b.n] = &run->all.at[i];
+        b.pictures[b.n++] = m;
+        if (b.n == BATCH && !rc) rc = run_batch(run, &b, e);
+    }
+    if (!rc) rc = run_batch(run, &b, e);
+    for (int i = 0; i < b.n; i++) image_release(&b.pictures[i]);
+    if (run->is_ahead) {
+        pthread_join(run->thread, NULL);
+        image_release(&run->ahead);
+    }
+    return rc;
+}
+
+/* Keeps this shard's pictures, and the first `limit` of them. */
+static void take_shard(struct items *all, const struct extract_opts *o)
+{
+    struct items kept = { 0 };
+
+    for (int64_t i = 0; i < all->n; i++) {
+        bool is_ours = i % o->shards == o->shard && (!o->limit || kept.n < o->limit);
+        if (is_ours) add_item(&kept, all->at[i].id, strlen(all->at[i].id), all->at[i].path, all->at[i].name);
+    }
+    items_release(all);
+    *all = kept;
+}
+
+int extract_regions(struct detector *d, const char *const *paths, int n, const struct extract_opts *o, struct err *e)
+{
+    struct run run = { .d = d, .o = o };
+    int rc = 0;
+
+    for (int i = 0; i < n && !rc; i++) rc = add_path(&run.all, paths[i], o->skip_bad, e);
+    if (!rc) take_shard(&run.all, o);
+    if (!rc && o->draw) rc = dir_make(o->draw, e);
+    if (!rc && !(run.out = writer_open(o->output, &(struct writer_opts){ .plain = o->plain }, e))) rc = -1;
+    if (!rc) {
+        progress_begin(&run.progress, "images", run.all.n);
+        rc = run_all(&run, e);
+        progress_end(&run.progress);
+        if (!rc && run.skipped && run.skipped == run.all.n) rc = err_set(e, ERR_INPUT, "%s (and so all images were skipped)", run.first_bad.text);
+        else if (run.skipped) log_line("%" PRId64 " of %" PRId64 " images skipped (first: %s)", run.skipped, run.all.n, run.first_bad.text);
+    }
+    if (rc) writer_abort(run.out);
+    else rc = writer_close(run.out, e);
+    items_release(&run.all);
+    return rc;
+}
