@@ -101,22 +101,24 @@ void detector_release(struct detector *d)
     *d = (struct detector){ 0 };
 }
 
-void detector_input_size(const struct detect_config *c, int width, int height, int *w, int *h, float *scale)
+void detector_input_size(const struct detect_config *c, int width, int height, int *w, int *h, float scale[2])
 {
     int small = width < height ? width : height, large = width < height ? height : width;
+    float both = fminf((float)c->short_side / (float)small, (float)c->long_side / (float)large);
 
-    *scale = fminf((float)c->short_side / (float)small, (float)c->long_side / (float)large);
-    *w = (int)fmaxf(roundf((float)width * *scale), 32);
-    *h = (int)fmaxf(roundf((float)height * *scale), 32);
+    *w = (int)fmaxf(roundf((float)width * both), INPUT_SIDE_MIN);
+    *h = (int)fmaxf(roundf((float)height * both), INPUT_SIDE_MIN);
+    scale[0] = fmaxf(both, INPUT_SIDE_MIN / (float)width);
+    scale[1] = fmaxf(both, INPUT_SIDE_MIN / (float)height);
 }
 
 struct tensor detector_input(struct detector *d, const struct image *pictures, int n)
 {
     const struct detect_config *c = &d->config;
     int w, h;
-    float scale;
+    float scale[2];
 
-    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, &scale);
+    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, scale);
     struct tensor host = tensor_4d(NULL, DT_F32, n, h, w, 3);
     float *pixels = mem_new(float, host.n), *p = pixels;
     for (int i = 0; i < n; i++, p += (int64_t)h * w * 3) {
@@ -219,8 +221,15 @@ static float *run_attributes(struct detector *d, struct tensor pooled, const int
     return probs;
 }
 
+/* A box of the input in the picture's own pixels. */
+static struct box in_picture(struct box b, const float scale[2], const struct detections *x, float extra)
+{
+    b = (struct box){ b.x1 / scale[0], b.y1 / scale[1], b.x2 / scale[0], b.y2 / scale[1] };
+    return box_clip(b, (float)x->width, (float)x->height, extra);
+}
+
 /* Everything after the proposals, for all pictures of a batch at once. */
-static void second_stage(struct detector *d, struct detections *out, int n, struct tensor features, const float *rois, int64_t rows, float scale)
+static void second_stage(struct detector *d, struct detections *out, int n, struct tensor features, const float *rois, int64_t rows, const float scale[2])
 {
     const struct detect_config *c = &d->config;
     int feature = c->head.channels, width = box_outputs(c);
@@ -256,10 +265,8 @@ static void second_stage(struct detector *d, struct detections *out, int n, stru
         for (int64_t k = 0; k < x->n; k++) {
             const float *o = offsets + (row + k) * width + (c->boxes_per_class ? 4 * classes[row + k] : 0);
             const float scaled[4] = { o[0] * delta_scale[0], o[1] * delta_scale[1], o[2] * delta_scale[2], o[3] * delta_scale[3] };
-            struct box b = box_decode(scaled, x->proposals[k], extra), p = x->proposals[k];
-            b = (struct box){ b.x1 / scale, b.y1 / scale, b.x2 / scale, b.y2 / scale };
-            x->refined[k] = box_clip(b, (float)x->width, (float)x->height, extra);
-            x->proposals[k] = (struct box){ p.x1 / scale, p.y1 / scale, p.x2 / scale, p.y2 / scale };
+            x->refined[k] = in_picture(box_decode(scaled, x->proposals[k], extra), scale, x, extra);
+            x->proposals[k] = in_picture(x->proposals[k], scale, x, 0); /* clipped already, but in rounded input pixels */
         }
     }
     free(probs);
@@ -273,10 +280,10 @@ int detector_run(struct detector *d, struct detections *out, const struct image 
 {
     const struct detect_config *c = &d->config;
     int w, h;
-    float scale;
+    float scale[2];
 
     scratch_reset(&d->scratch);
-    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, &scale);
+    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, scale);
     struct tensor features = net_features(&d->net, detector_input(d, pictures, n));
     struct rpn_output rpn = detector_rpn(d, features);
     float *scores = fetch(d, rpn.objectness), *deltas = fetch(d, rpn.deltas);

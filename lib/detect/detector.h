@@ -33,8 +33,10 @@ struct detections {
     int width, height;
 };
 int detector_feature_size(const struct detector *d);
-/* Size to which a picture is resized. */
-void detector_input_size(const struct detect_config *c, int width, int height, int *w, int *h, float *scale);
+/* Size to which a picture is resized, and input pixels per picture pixel along x and y: the same, unless a side of a very long picture would fall
+ * below INPUT_SIDE_MIN. */
+enum { INPUT_SIDE_MIN = 32 };
+void detector_input_size(const struct detect_config *c, int width, int height, int *w, int *h, float scale[2]);
 /* Runs n pictures that have the same input size. out[n] are filled; release each. */
 int detector_run(struct detector *d, struct detections *out, const struct image *pictures, int n, struct err *e);
 void detections_release(struct detections *x);

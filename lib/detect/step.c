@@ -47,7 +47,7 @@ static struct tensor summed(struct detector *d, struct tensor loss)
 
 struct batch {
     int n;
-    float scale;         /* input pixels per picture pixel */
+    float scale[2];      /* input pixels per picture pixel along x and y */
     float width, height; /* of the input */
     struct picture *truth; /* boxes in input pixels */
 };
@@ -215,7 +215,7 @@ static struct tensor regions_pass(struct detector *d, const struct batch *b, con
 }
 
 /* The truth in input pixels. */
-static struct picture *scaled_truth(const struct picture *truth, int n, float scale)
+static struct picture *scaled_truth(const struct picture *truth, int n, const float scale[2])
 {
     struct picture *own = mem_new(struct picture, n);
 
@@ -223,7 +223,7 @@ static struct picture *scaled_truth(const struct picture *truth, int n, float sc
         own[i] = (struct picture){ .n = truth[i].n, .objects = mem_new(struct annotation, truth[i].n + 1) };
         for (int k = 0; k < truth[i].n; k++) {
             struct annotation a = truth[i].objects[k];
-            a.box = (struct box){ a.box.x1 * scale, a.box.y1 * scale, a.box.x2 * scale, a.box.y2 * scale };
+            a.box = (struct box){ a.box.x1 * scale[0], a.box.y1 * scale[1], a.box.x2 * scale[0], a.box.y2 * scale[1] };
             own[i].objects[k] = a;
         }
     }
@@ -239,7 +239,7 @@ int detect_step(struct detector *d, const struct image *pictures, const struct p
     struct regions g;
 
     scratch_reset(&d->scratch);
-    detector_input_size(&d->config, pictures[0].width, pictures[0].height, &w, &h, &b.scale);
+    detector_input_size(&d->config, pictures[0].width, pictures[0].height, &w, &h, b.scale);
     b.width = (float)w;
     b.height = (float)h;
     b.truth = scaled_truth(truth, n, b.scale);
