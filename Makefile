@@ -98,7 +98,7 @@ T ?= $(TEST_SRC) $(FUZZ_SRC) $(wildcard tests/cli/*.t tests/fault/*.t tests/nume
 RUN = $(patsubst %.c,$B/%.t,$T)
 check: $(PROGRAMS) $(PLUGIN) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
-	UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
+	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
 check-long: ## the tests with long loops: kill and resume 20 times, more fuzzing
 	UNIMO_LONG=1 $(MAKE) check
 asan: ## build and test with the address and undefined-behaviour sanitizers

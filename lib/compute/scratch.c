@@ -38,6 +38,7 @@ static void drop_chunk(struct scratch *s)
 
 static void *take(struct scratch *s, int64_t bytes)
 {
+    if (!bytes) bytes = 1; /* operations tell tensors apart by their addresses, empty ones too */
     bytes = (bytes + SCRATCH_ALIGN - 1) & ~(int64_t)(SCRATCH_ALIGN - 1);
     struct scratch_chunk *c = s->chunk;
     if (!c || s->used - c->from + bytes > c->bytes) {

@@ -97,10 +97,26 @@ static char *step_path(const char *folder, int64_t step)
     return path_join(folder, name);
 }
 
+/* What a killed run left half-written. */
+static int remove_unfinished(const char *folder, struct err *e)
+{
+    DIR *d = opendir(folder);
+    int rc = 0;
+
+    for (struct dirent *x; d && !rc && (x = readdir(d));) {
+        if (!str_starts(x->d_name, "." PREFIX)) continue;
+        char *path = path_join(folder, x->d_name);
+        rc = dir_remove(path, e);
+        free(path);
+    }
+    if (d) closedir(d);
+    return rc;
+}
+
 static int remove_old(const char *folder, int64_t keep, struct err *e)
 {
     int64_t *steps, n = list_steps(folder, &steps);
-    int rc = 0;
+    int rc = remove_unfinished(folder, e);
 
     for (int64_t i = 0; i + keep < n && !rc; i++) {
         char *path = step_path(folder, steps[i]);

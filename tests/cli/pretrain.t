@@ -1,0 +1,101 @@
+#!/bin/bash
+# unimo-pretrain: objectives, logs, checkpoints, signals, wrong inputs.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$top/tests/lib/corpus.sh"
+
+corpus >corpus.log 2>&1 || { t_last=corpus; cp corpus.log "$err"; }
+t_ok "a small corpus is made" [ -s tiny.json ]
+data="--vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --images corpus/images.regions.zst --texts corpus/texts.zst"
+pretrain="unimo-pretrain $model $data --rows 256 --lr 1e-3 --log-every 1 --seed 7 -j 2"
+
+t_run $pretrain --dry-run
+t_exit 0 "a dry run"
+t_out '^parameters	[0-9]{5}'
+t_out '^pairs	120 records'
+
+t_run $pretrain --steps 8 --log log -o whole
+t_exit 0 "eight steps on pairs, images and texts"
+t_ok "leave a model" [ -s whole/model.safetensors -a -s whole/config.json -a -s whole/vocab.json -a -s whole/merges.txt ]
+t_ok "that is a sound file" unimo-view --check --finite corpus/train.pairs.zst
+t_ok "and eight lines of the log" [ "$(wc -l <log)" = 8 ]
+t_ok "with every objective" sh -c 'jq -se "map(keys) | add | contains([\"mlm\",\"seq2seq\",\"mrc\",\"mrfr\",\"cmcl\"])" log'
+t_ok "and finite numbers" sh -c 'jq -e "(.loss|type)==\"number\" and .gradient_norm > 0 and .lr >= 0" log >/dev/null'
+
+t_run $pretrain --steps 8 -o again
+t_same whole/model.safetensors again/model.safetensors "the same run gives the same bytes"
+t_run $pretrain --steps 8 --seed 8 -o other
+t_ok "another seed gives others" sh -c '! cmp -s whole/model.safetensors other/model.safetensors'
+
+for o in mlm seq2seq mrc mrfr cmcl; do
+    t_run $pretrain --steps 2 --$o 0 --log off.log -o "off-$o"
+    t_ok "--$o 0 switches it off" sh -c '[ -s off.log ] && ! grep -q "\"'$o'\":" off.log'
+done
+t_run unimo-pretrain $model --vocab corpus/vocabulary --texts corpus/texts.zst --rows 128 --steps 2 --log texts.log -o texts
+t_ok "texts alone are enough" sh -c '! grep -qE "mrc|cmcl" texts.log && grep -q mlm texts.log'
+t_run unimo-pretrain $model --vocab corpus/vocabulary --images corpus/images.regions.zst --rows 128 --steps 2 --log images.log -o images
+t_ok "so are images" sh -c '! grep -qE "mlm|cmcl" images.log && grep -q mrfr images.log'
+t_run $pretrain --score cosine --temperature 0.07 --masking both --generation pieces --accumulate 2 --steps 2 -o variant
+t_exit 0 "the variants work"
+t_run unimo-pretrain $data --init whole --rows 256 --steps 1 -o from
+t_exit 0 "--init takes a model of ours"
+t_err '43 matched, 0 missing, 0 unexpected|[0-9]+ matched, 0 missing, 0 unexpected'
+
+# Stopping and resuming.
+t_run $pretrain --steps 40 -o straight
+$pretrain --steps 40 --save-every 5 -o stopped >/dev/null 2>&1 &
+for _ in $(seq 500); do [ -d stopped/checkpoints/step-000000005 ] && break; sleep 0.01; done
+kill -TERM $! && wait $!
+stopped=$?
+t_ok "a signal lets the step end, saves and exits with 75 (got $stopped)" [ $stopped = 75 -o $stopped = 0 ]
+t_run $pretrain --steps 40 --save-every 5 -o stopped
+t_fails "without --resume, a directory with checkpoints is refused"
+t_err 'resume goes on'
+t_run $pretrain --steps 40 --save-every 5 --lr 2e-3 --resume -o stopped
+t_exit 2 "--resume with another learning rate is refused"
+t_err '^unimo-pretrain: --lr: is 0.002'
+t_run $pretrain --steps 40 --save-every 5 --resume -o stopped
+t_exit 0 "--resume goes on"
+t_same straight/model.safetensors stopped/model.safetensors "and ends with the same bytes"
+t_ok "keeping two checkpoints" sh -c '[ $(ls stopped/checkpoints | wc -l) = 2 ]'
+touch -d '2001-01-01' stopped/model.safetensors
+t_run $pretrain --steps 40 --save-every 5 --resume -o stopped
+t_exit 0 "a finished run has nothing to do"
+t_ok "and does nothing" [ "$(stat -c %Y stopped/model.safetensors)" -lt 1000000000 ]
+
+# A reader of the log that goes away, and a full disk.
+mkfifo pipe
+head -c 10 pipe >/dev/null &
+t_run timeout 60 $pretrain --steps 6 --log pipe -o reader
+t_exit 0 "the training outlives the reader of its log"
+t_err 'training goes on without a log'
+if mkdir small && mount -t tmpfs -o size=100k none small 2>/dev/null; then
+    t_run $pretrain --steps 4 -o small/model
+    t_exit 1 "a full disk is an error"
+    t_err 'No space left'
+    t_ok "and leaves no file that looks complete" [ ! -e small/model/model.safetensors ]
+    umount small
+fi
+
+# Wrong inputs.
+t_run unimo-pretrain -o x
+t_exit 2 "data and vocabulary are required"
+t_run $pretrain --mix 1:2 -o x
+t_exit 2 "--mix wants three numbers"
+t_run $pretrain --mix 0:0:0 -o x
+t_fails "shares of nothing"
+t_run unimo-pretrain --config huge --vocab corpus/vocabulary --texts corpus/texts.zst -o x
+t_exit 2 "an unknown size"
+t_run unimo-pretrain $model --vocab corpus/vocabulary --pairs scenes/train.pairs.jsonl.zst --features corpus/train.regions.zst -o x
+t_fails "pairs without negatives"
+t_err 'unimo-rewrite adds them'
+t_run unimo-pretrain $model --vocab corpus/vocabulary --pairs scenes/train.pairs.jsonl.zst --features corpus/train.regions.zst --cmcl 0 -o x
+t_fails "pairs without tokens"
+t_err 'unimo-tokenize adds it'
+t_run unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/test.regions.zst -o x
+t_fails "features of other images"
+t_err 'record "train-'
+head -c 3000 corpus/train.pairs.zst >cut.zst
+t_run unimo-pretrain $model --vocab corpus/vocabulary --pairs cut.zst --features corpus/train.regions.zst -o x
+t_fails "a truncated stream"
+t_err 'cut.zst'
+t_done
