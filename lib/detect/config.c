@@ -21,7 +21,8 @@ static int get_real(const struct value *o, const char *key, double min, double m
     return 0;
 }
 
-static int get_reals(const struct value *o, const char *key, int least, int most, float *out, int *n, struct err *e)
+/* Between least and most numbers, each within [min, max]. */
+static int get_reals(const struct value *o, const char *key, int least, int most, double min, double max, float *out, int *n, struct err *e)
 {
     struct value *a;
 
@@ -30,7 +31,9 @@ static int get_reals(const struct value *o, const char *key, int least, int most
     *n = (int)value_count(a);
     for (int i = 0; i < *n; i++) {
         if (!value_is_number(value_at(a, i))) return err_set(e, ERR_INPUT, "\"%s\" is not an array of numbers", key);
-        out[i] = (float)value_number(value_at(a, i));
+        double x = value_number(value_at(a, i));
+        if (!(x >= min && x <= max)) return err_set(e, ERR_INPUT, "\"%s\" has %g (%g to %g)", key, x, min, max);
+        out[i] = (float)x;
     }
     return 0;
 }
@@ -64,11 +67,12 @@ static int read_input(struct detect_config *c, const struct value *v, struct err
     const char *order;
     int n;
 
-    if (value_get_object(v, "input", &input, e) || value_get_string(input, "order", &order, e) || get_reals(input, "mean", 3, 3, c->mean, &n, e) ||
-        get_reals(input, "scale", 3, 3, c->scale, &n, e) || get_int(input, "short_side", 32, 4096, &c->short_side, e) ||
+    if (value_get_object(v, "input", &input, e) || value_get_string(input, "order", &order, e) || get_reals(input, "mean", 3, 3, -1e4, 1e4, c->mean, &n, e) ||
+        get_reals(input, "scale", 3, 3, 1e-6, 1e4, c->scale, &n, e) || get_int(input, "short_side", 32, 4096, &c->short_side, e) ||
         get_int(input, "long_side", 32, 4096, &c->long_side, e))
         return -1;
     c->is_bgr = !strcmp(order, "bgr");
+    if (!c->is_bgr && strcmp(order, "rgb")) return err_set(e, ERR_INPUT, "\"order\" is %s (\"rgb\" or \"bgr\")", err_quote(order));
     return 0;
 }
 
@@ -95,7 +99,8 @@ static int read_regions(struct detect_config *c, const struct value *v, struct e
     struct value *a, *r;
 
     if (value_get_object(v, "anchors", &a, e) || value_get_bool(a, "caffe", &c->anchors_caffe, e) ||
-        get_reals(a, "scales", 1, ANCHOR_SCALES_MAX, c->scales, &c->n_scales, e) || get_reals(a, "ratios", 1, ANCHOR_RATIOS_MAX, c->ratios, &c->n_ratios, e) ||
+        get_reals(a, "scales", 1, ANCHOR_SCALES_MAX, 1, 1e4, c->scales, &c->n_scales, e) ||
+        get_reals(a, "ratios", 1, ANCHOR_RATIOS_MAX, 0.01, 100, c->ratios, &c->n_ratios, e) ||
         value_get_object(v, "regions", &r, e) || get_int(r, "rpn_channels", 1, 4096, &c->rpn_channels, e) ||
         get_int(r, "pre_nms", 1, 1 << 20, &c->pre_nms, e) || get_int(r, "post_nms", 1, 10000, &c->post_nms, e) ||
         get_real(r, "rpn_nms", 0, 1, &c->rpn_nms, e) || get_real(r, "min_side", 0, 4096, &c->min_side, e) ||
@@ -105,6 +110,45 @@ static int read_regions(struct detect_config *c, const struct value *v, struct e
     return get_names(v, "classes", &c->classes, e) || get_names(v, "attributes", &c->attributes, e) ? -1 : 0;
 }
 
+static int64_t stage_parameters(const struct stage_config *s, int64_t in)
+{
+    int64_t width = s->width, out = s->channels, rest = width * (out + 9 * width + out);
+
+    return in * width + 9 * width * width + width * out + in * out + (s->blocks - 1) * rest;
+}
+
+int64_t detect_config_parameters(const struct detect_config *c)
+{
+    int64_t in = c->stem_channels, n = 3 * in * c->stem_kernel * c->stem_kernel, anchors = c->n_scales * c->n_ratios, classes = c->classes.n;
+
+    for (int i = 0; i < c->n_stages; in = c->stages[i++].channels) n += stage_parameters(&c->stages[i], in);
+    n += 9 * in * c->rpn_channels + 5 * anchors * c->rpn_channels + stage_parameters(&c->head, in);
+    n += c->head.channels * (classes + 4 * (c->boxes_per_class ? classes : 1));
+    return n + (int64_t)c->attribute_hidden * (c->head.channels + classes + c->attributes.n);
+}
+
+static int check_stage(const struct stage_config *s, int groups, struct err *e)
+{
+    if (!groups || (s->width % groups == 0 && s->channels % groups == 0)) return 0;
+    return err_set(e, ERR_INPUT, "width %d and channels %d are not multiples of %d groups", s->width, s->channels, groups);
+}
+
+int detect_config_check(const struct detect_config *c, struct err *e)
+{
+    if (c->long_side < c->short_side) return err_set(e, ERR_INPUT, "\"long_side\" %d is less than \"short_side\" %d", c->long_side, c->short_side);
+    if (c->pool_kernel && 2 * c->pool_pad > c->pool_kernel)
+        return err_set(e, ERR_INPUT, "\"pool_pad\" is %d (at most half of \"pool_kernel\", %d)", c->pool_pad, c->pool_kernel);
+    if (c->groups && c->stem_channels % c->groups)
+        return err_set(e, ERR_INPUT, "stem: %d channels are not a multiple of %d groups", c->stem_channels, c->groups);
+    for (int i = 0; i < c->n_stages; i++) {
+        if (check_stage(&c->stages[i], c->groups, e)) return err_in(e, "stage %d", i + 1);
+    }
+    if (check_stage(&c->head, c->groups, e)) return err_in(e, "head");
+    if (c->classes.n < 2) return err_set(e, ERR_INPUT, "\"classes\" has no name but the background's");
+    if (detect_config_parameters(c) > DETECT_PARAMETERS_MAX) return err_set(e, ERR_INPUT, "more than %lld parameters", DETECT_PARAMETERS_MAX);
+    return 0;
+}
+
 int detect_config_read(struct detect_config *c, const struct value *v, struct err *e)
 {
     const char *type;
@@ -112,7 +156,7 @@ int detect_config_read(struct detect_config *c, const struct value *v, struct er
     *c = (struct detect_config){ 0 };
     if (value_get_string(v, "model_type", &type, e)) return -1;
     if (strcmp(type, "unimo-detector")) return err_set(e, ERR_INPUT, "\"model_type\" is %s (\"unimo-detector\" was expected)", err_quote(type));
-    if (!read_input(c, v, e) && !read_backbone(c, v, e) && !read_regions(c, v, e)) return 0;
+    if (!read_input(c, v, e) && !read_backbone(c, v, e) && !read_regions(c, v, e) && !detect_config_check(c, e)) return 0;
     detect_config_release(c);
     return -1;
 }

@@ -6,6 +6,7 @@
 
 /* What config.json of a detector says (unimo-model(5)). */
 enum { STAGES_MAX = 5, ANCHOR_SCALES_MAX = 8, ANCHOR_RATIOS_MAX = 8, NAMES_MAX = 4096 };
+#define DETECT_PARAMETERS_MAX (1LL << 29) /* four times ResNeXt-152 with 1600 classes */
 struct stage_config {
     int blocks, width, channels; /* bottlenecks of 1x1 to width, 3x3, 1x1 to channels */
     int stride, dilation;        /* of the first block; of all 3x3 */
@@ -36,6 +37,8 @@ struct detect_config {
 };
 
 int detect_config_read(struct detect_config *c, const struct value *v, struct err *e);
+/* What must hold beyond each key's own range: groups divide channels, no pooling window lies outside, the parameters are not too many, ... */
+int detect_config_check(const struct detect_config *c, struct err *e);
 int detect_config_load(struct detect_config *c, const char *path, struct err *e);
 struct value *detect_config_print(const struct detect_config *c);
 /* The architecture that --learn trains, without names. */
@@ -43,5 +46,7 @@ void detect_config_small(struct detect_config *c);
 void detect_config_release(struct detect_config *c);
 void names_add(struct names *n, const char *name);
 int names_find(const struct names *n, const char *name); /* -1 */
+/* Parameters of the convolutions and of the second stage, without biases and norms. */
+int64_t detect_config_parameters(const struct detect_config *c);
 int detect_stride(const struct detect_config *c); /* input pixels per cell of the feature map */
 #endif

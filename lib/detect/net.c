@@ -140,9 +140,10 @@ static struct tensor block_backward(struct net *n, struct bottleneck *b, struct 
 /* Output side of the stem's pooling; Caffe rounds up. */
 static int64_t pooled_size(const struct detect_config *c, int64_t in)
 {
-    int64_t room = in + 2 * c->pool_pad - c->pool_kernel;
+    int64_t room = in + 2 * c->pool_pad - c->pool_kernel, out = (c->pool_ceil ? room + c->pool_stride - 1 : room) / c->pool_stride + 1;
 
-    return (c->pool_ceil ? (room + c->pool_stride - 1) / c->pool_stride : room / c->pool_stride) + 1;
+    if ((out - 1) * c->pool_stride >= in + c->pool_pad) out--; /* the last window starts inside */
+    return out;
 }
 
 struct tensor net_features(struct net *n, struct tensor input)

@@ -169,7 +169,7 @@ static struct tensor region_losses(struct detector *d, const struct batch *b, co
     const struct params *p = &d->params;
     int classes = d->config.classes.n, sets = d->config.boxes_per_class ? classes : 1;
     int32_t *label = mem_new(int32_t, g->n);
-    float *delta = mem_new(float, (int64_t)g->n * sets * 4), *weight = mem_new(float, (int64_t)g->n * sets), share = 1 / (float)g->n;
+    float *delta = mem_new(float, (int64_t)g->n * sets * 4), *weight = mem_new(float, (int64_t)g->n * sets), share = 1 / (float)(g->n ? g->n : 1);
 
     for (int i = 0; i < g->n; i++) {
         int set = d->config.boxes_per_class ? g->at[i].class_of : 0;
@@ -261,7 +261,7 @@ int detect_step(struct detector *d, const struct image *pictures, const struct p
     }
     losses->objectness = sums[0];
     losses->rpn_box = sums[1];
-    losses->cls = sums[2] / g.n;
+    losses->cls = sums[2] / (g.n ? g.n : 1);
     losses->box = sums[3];
     losses->attribute = sums[4] / (out[4].rows ? out[4].rows : 1);
     for (int i = 0; i < n; i++) free(b.truth[i].objects);

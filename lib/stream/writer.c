@@ -28,6 +28,7 @@ struct writer {
     bool is_pipe;
     struct str text, payload, packed;
     int64_t block_records, offset;
+    bool has_tensors; /* a record of the block names some, if only empty ones */
     struct digest digest;
     struct frame_index index;
     int64_t blocks_cap, ids_cap;
@@ -96,15 +97,16 @@ static int close_block(struct writer *w, struct err *e)
     mem_reserve(&w->index.blocks, &w->blocks_cap, w->index.n_blocks + 1);
     w->index.blocks[w->index.n_blocks++] = (struct frame_block){ w->index.length, (uint32_t)w->block_records };
     frame_compress(&w->packed, w->text.data, w->text.n, w->opts.level);
-    if (w->payload.n) {
+    if (w->has_tensors) {
         struct str inner = { 0 };
-        frame_compress(&inner, w->payload.data, w->payload.n, w->opts.level);
+        frame_compress(&inner, str_c(&w->payload), w->payload.n, w->opts.level);
         frame_add(&w->packed, FRAME_TENSORS, inner.data, inner.n);
         str_release(&inner);
     }
     str_clear(&w->text);
     str_clear(&w->payload);
     w->block_records = w->offset = 0;
+    w->has_tensors = false;
     return flush(w, e);
 }
 
@@ -174,6 +176,7 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
     block_print(r, &w->offset, &w->text);
     str_add_char(&w->text, '\n');
     for (int i = 0; i < r->n_tensors; i++) str_add_bytes(&w->payload, r->tensors[i].data, (size_t)r->tensors[i].bytes);
+    w->has_tensors = w->has_tensors || r->n_tensors;
     w->block_records++;
     bool is_full = w->text.n + w->payload.n >= BLOCK_BYTES || (w->is_pipe && w->block_records >= PIPE_RECORDS);
     return is_full ? close_block(w, e) : 0;

@@ -216,6 +216,25 @@ static void foreign(void)
     record_free(r);
 }
 
+/* A tensor without elements is still a tensor. */
+static void empty_tensor(void)
+{
+    struct err e = { 0 };
+    struct writer *w = writer_open("empty", NULL, &e);
+    struct record *r = record_new();
+
+    value_set(r->fields, "id", value_str("a"));
+    record_set_tensor(r, "x", DT_F32, 2, (int64_t[]){ 0, 4 }, "");
+    is_int(writer_put(w, r, &e) | writer_close(w, &e), 0, "a stream of nothing but an empty tensor");
+    record_free(r);
+    struct reader *in = reader_open(&(const char *){ "empty" }, 1, NULL, &e);
+    is_int(reader_next(in, &r, &e), 1, "is read again");
+    const struct record_tensor *t = e.text[0] ? NULL : record_tensor(r, "x");
+    ok(t && t->shape[0] == 0 && t->shape[1] == 4, "and is there %s", e.text);
+    if (!e.text[0]) record_free(r);
+    reader_close(in);
+}
+
 int main(void)
 {
     struct err e = { 0 };
@@ -225,6 +244,7 @@ int main(void)
     joined();
     foreign();
     filters();
+    empty_tensor();
     if (chdir("/")) return 1;
     dir_remove(dir, &e);
     return done();

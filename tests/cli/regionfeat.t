@@ -1,0 +1,139 @@
+#!/bin/bash
+# unimo-regionfeat: a detector is learnt for a few steps, then applied to every kind of input and picture.
+. "$(dirname "$0")/../lib/lib.sh"
+command -v jq >/dev/null || t_skip_all "jq is not installed"
+
+unimo-scenes --seed 5 --train 24 --dev 4 --test 0 --images 0 --texts 0 -j1 -o scenes || t_skip_all "unimo-scenes fails"
+unimo-view scenes/train.jsonl.zst | head -4 >scenes/few.jsonl # whose classes are all learnt
+learn="unimo-regionfeat --learn --steps 3 --batch 2 --seed 7 -j1"
+t_run $learn --dev scenes/few.jsonl --log log.jsonl -o detector scenes/train.jsonl.zst
+t_exit 0 "a detector is learnt"
+t_out '^AP50 [01]\.[0-9]+ on 4 images$'
+[ -d detector ] || t_done
+t_ok "its log has the losses and the precision" jq -se 'last | .step == 3 and .ap50 >= 0 and .objectness > 0 and .class > 0' log.jsonl
+t_ok "its parameters are a safetensors file" unimo-view --check --finite detector/model.safetensors
+t_ok "its classes are those of the pictures" sh -c 'unimo-view scenes/train.jsonl.zst | jq -se --slurpfile c detector/config.json "[.[].objects[].class] | unique - \$c[0].classes | length == 0"'
+t_run $learn -o again scenes/train.jsonl.zst
+t_ok "twice the same seed is twice the same detector" cmp detector/model.safetensors again/model.safetensors
+t_run $learn --seed 8 -o other scenes/train.jsonl.zst
+t_ok "another seed is another" sh -c '! cmp -s detector/model.safetensors other/model.safetensors'
+t_run unimo-regionfeat --learn -o x scenes/train.jsonl.zst scenes/dev.jsonl.zst
+t_exit 2 "one stream to learn from"
+t_run unimo-regionfeat --learn scenes/train.jsonl.zst
+t_exit 2 "a directory to learn into"
+jq -c '.objects[0].class = "unicorn"' scenes/few.jsonl >scenes/unicorn.jsonl
+t_run $learn --dev scenes/unicorn.jsonl -o x scenes/train.jsonl.zst
+t_fails "a class of dev that is not learnt"
+t_err 'record 1: object 1: class "unicorn"'
+t_ok "nothing is made of it" [ ! -e x ]
+
+feat="unimo-regionfeat -m detector -j1"
+t_run $feat -o one.zst scenes/dev
+t_exit 0 "a folder"
+t_ok "every picture in the order of names" sh -c '[ "$(unimo-view one.zst | jq -r .id | tr "\n" " ")" = "dev-000000 dev-000001 dev-000002 dev-000003 " ]'
+t_ok "the output is good" unimo-view --check --finite one.zst
+t_run $feat -j2 -o two.zst scenes/dev
+t_same one.zst two.zst "its bytes do not depend on threads"
+t_ok "fields have their form" sh -c 'unimo-view one.zst | jq -se "length == 4 and all(.[]; .width == 256 and .height == 192 and (.scores | length) >= 10 and (.scores | length) == (.classes | length) and (.attributes | length) == (.scores | length) and .scores == (.scores | sort | reverse))"'
+t_ok "tensors have their shapes" sh -c 'unimo-view one.zst | jq -se "length == 4 and all(.[]; (.scores | length) as \$n | .tensors.boxes == {dtype: \"F32\", shape: [\$n, 4]} and .tensors.features.dtype == \"F16\" and .tensors.features.shape[0] == \$n and .tensors.class_probs.shape[0] == \$n)"'
+unimo-view -t boxes one.zst >boxes
+t_ok "boxes lie in the picture" awk 'NF == 4 && ($1 < 0 || $2 < 0 || $3 > 256 || $4 > 192 || $1 > $3 || $2 > $4) { exit 1 } END { exit NR < 40 }' boxes
+unimo-view -t class_probs one.zst >probs
+t_ok "class probabilities sum to 1" awk 'NF > 4 { s = 0; for (i = 1; i <= NF; i++) s += $i; if (s < 0.99 || s > 1.01) exit 1; n++ } END { exit n < 40 }' probs
+
+t_run $feat -o stream.zst scenes/dev.jsonl.zst
+t_exit 0 "a stream"
+for f in one stream; do unimo-view $f.zst | jq -c 'del(.image)' >$f.json; unimo-view -t features $f.zst >$f.features; done
+t_ok "(they are there)" [ -s one.json -a -s one.features ]
+t_same one.json stream.json "a stream gives what its pictures give"
+t_same one.features stream.features "and the same features"
+t_ok "image is as the stream says" sh -c 'unimo-view stream.zst | jq -se "length == 4 and all(.[]; .image == \"dev/\" + .id + \".jpg\")"'
+cd scenes || exit 1
+t_run sh -c 'zstdcat <dev.jsonl.zst 2>/dev/null | unimo-regionfeat -m ../detector -j1 -o ../pipe.zst -'
+cd .. || exit 1
+if command -v zstdcat >/dev/null; then
+    unimo-view -t features pipe.zst >pipe.features
+    t_same stream.features pipe.features "a pipe, relative to the working directory"
+fi
+t_run $feat --limit 2 -o limit.zst scenes/dev/dev-000003.jpg scenes/dev/dev-000001.jpg scenes/dev/dev-000002.jpg
+t_ok "files, in the order given, the first two" sh -c '[ "$(unimo-view limit.zst | jq -r .id | tr "\n" " ")" = "dev-000003 dev-000001 " ]'
+t_run $feat scenes/dev/dev-000001.jpg scenes/dev/dev-000001.jpg -o twice.zst
+t_fails "the same id twice"
+for i in 0 1; do $feat --shard $i/2 -o part$i.zst scenes/dev; done
+t_ok "shards are joined by cat" sh -c 'cat part0.zst part1.zst >parts.zst && unimo-view --check parts.zst && [ "$(unimo-view parts.zst | jq -r .id | sort | tr "\n" " ")" = "dev-000000 dev-000001 dev-000002 dev-000003 " ]'
+t_run $feat --plain scenes/dev/dev-000001.jpg
+t_ok "plain lines" jq -se 'length == 1 and .[0].id == "dev-000001"' "$out"
+
+t_run $feat --min-boxes 5 --max-boxes 5 --boxes refined --feature-dtype f32 -o five.zst scenes/dev
+t_ok "a fixed number of regions" sh -c 'unimo-view five.zst | jq -se "length == 4 and all(.[]; .tensors.features.dtype == \"F32\" and .tensors.boxes.shape[0] == 5)"'
+t_run $feat --min-boxes 0 --threshold 1 -o none.zst scenes/dev/dev-000001.jpg
+t_exit 0 "no region at all"
+t_ok "is a record, too" sh -c 'unimo-view --check none.zst && unimo-view none.zst | jq -e ".tensors.features.shape[0] == 0 and .scores == []"'
+t_run $feat --min-boxes 7 --max-boxes 6 scenes/dev
+t_exit 2 "more at least than at most"
+t_run $feat --nms 2 scenes/dev
+t_exit 2 "an IoU above 1"
+t_run $feat --draw drawn --threshold 0 -o drawn.zst scenes/dev
+t_ok "--draw writes a picture for each" sh -c '[ "$(ls drawn | wc -l)" = 4 ] && ! cmp -s drawn/dev-000001.jpg scenes/dev/dev-000001.jpg'
+t_run $feat -o redrawn.zst drawn
+t_exit 0 "that are pictures again"
+
+# every kind of JPEG
+mkdir kinds
+cp "$top"/testdata/jpeg/*.jpg kinds
+exif='\377\341\000\042Exif\000\000MM\000*\000\000\000\010\000\001\001\022\000\003\000\000\000\001\000\006\000\000\000\000\000\000'
+{ head -c 2 kinds/baseline.jpg; printf "$exif"; tail -c +3 kinds/baseline.jpg; } >kinds/turned.jpg
+printf '%s' x >kinds/notes.txt
+t_run $feat -o kinds.zst kinds
+t_exit 0 "gray, CMYK, progressive and turned pictures; other files are left alone"
+t_ok "all five" sh -c '[ "$(unimo-view kinds.zst | jq -r .id | tr "\n" " ")" = "baseline cmyk gray progressive turned " ]'
+unimo-view -s turned kinds.zst >turned.json
+t_ok "one that lies on its side is set upright" jq -e '.width == 96 and .height == 128' turned.json
+for k in baseline progressive; do unimo-view -s $k kinds.zst | jq -c 'del(.id, .image)' >$k.json; done
+t_ok "(they are there)" [ -s baseline.json ]
+t_same baseline.json progressive.json "the same pixels give the same regions, baseline or progressive"
+
+# broken ones
+mkdir bad
+cp kinds/baseline.jpg bad/a.jpg
+echo "this is no picture" >bad/b.jpg
+head -c 2000 kinds/baseline.jpg >bad/c.jpg
+: >bad/d.jpg
+for f in b c d; do
+    t_run $feat -o bad.zst bad/$f.jpg
+    t_exit 1 "$f.jpg is an error"
+    t_fails "$f.jpg"
+    t_err "^unimo-regionfeat: bad/$f.jpg: "
+    t_ok "nothing is written" [ ! -e bad.zst ]
+done
+t_run $feat -o bad.zst bad
+t_fails "a folder with a bad picture"
+t_run $feat --skip-bad -o bad.zst bad
+t_exit 0 "--skip-bad goes on"
+t_err '3 of 4 images skipped \(first: bad/b.jpg: not a JPEG\)'
+t_ok "with the good ones" sh -c 'unimo-view --check bad.zst && [ "$(unimo-view bad.zst | jq -r .id)" = a ]'
+t_run $feat --skip-bad bad/b.jpg bad/c.jpg
+t_fails "all bad, also with --skip-bad"
+: >empty.jsonl
+t_run $feat empty.jsonl
+t_fails "an empty stream"
+mkdir nothing
+t_run $feat nothing
+t_fails "a folder without pictures"
+echo '{"id":"a"}' >noimage.jsonl
+t_run $feat noimage.jsonl
+t_fails "a record without image"
+t_err 'noimage.jsonl: record 1: .*image'
+t_run unimo-regionfeat -m nothing scenes/dev
+t_fails "a directory without a detector"
+cp -r detector cut
+head -c 5000 detector/model.safetensors >cut/model.safetensors
+t_run unimo-regionfeat -m cut scenes/dev
+t_fails "a detector that was cut short"
+sed 's/"groups": 8/"groups": 7/' detector/config.json >cut/config.json
+t_run unimo-regionfeat -m cut scenes/dev
+t_fails "a configuration that cannot be"
+t_err 'cut/config.json: .*groups'
+t_run sh -c 'unimo-regionfeat -m detector scenes/dev >/dev/full'
+t_fails "a full disk"
+t_done
