@@ -92,8 +92,9 @@ struct backward {
     const struct dropout *drop;
 };
 
-/* Rows [from, to): dx (and dsub), and the sums of this part for gain and bias. */
-MULTIVERSION static void backward_rows(const struct backward *w, int64_t from, int64_t to, float *dg, float *db, float *factor)
+/* Rows [from, to): dx (and dsub), and the sums of this part for gain and bias. Both passes use the same rounded dy * g: a product that is
+ * contracted in one of them only would leave its rounding, times rstd, where the terms cancel. */
+MULTIVERSION static void backward_rows(const struct backward *w, int64_t from, int64_t to, float *dg, float *db, float *dn_row, float *factor)
 {
     int64_t h = w->x.shape[1];
     bool x_half = w->x.dtype == DT_BF16, dy_half = w->dy.dtype == DT_BF16, dx_half = w->dx.dtype == DT_BF16;
@@ -110,6 +111,7 @@ MULTIVERSION static void backward_rows(const struct backward *w, int64_t from, i
             int64_t left = h - i;
             v16 dy = load_at(w->dy.data, dy_half, at + i, left), unit = (load_at(w->x.data, x_half, at + i, left) - mean) * rstd;
             v16 dn = dy * load_at(g, false, i, left);
+            store(dn_row + i, dn); /* has room for whole vectors */
             sum += dn;
             dot += dn * unit; /* lanes past the end have dy = 0 */
             store_at(dg, false, i, left, load_at(dg, false, i, left) + dy * unit);
@@ -120,7 +122,7 @@ MULTIVERSION static void backward_rows(const struct backward *w, int64_t from, i
         for (int64_t i = 0; i < h; i += LANES) {
             int64_t left = h - i;
             v16 unit = (load_at(w->x.data, x_half, at + i, left) - mean) * rstd;
-            v16 dx = rstd * (load_at(w->dy.data, dy_half, at + i, left) * load_at(g, false, i, left) - mean_dn - unit * mean_dot);
+            v16 dx = rstd * (load(dn_row + i) - mean_dn - unit * mean_dot);
             store_at(w->dx.data, dx_half, at + i, left, dx);
             if (!w->dsub.data) continue;
             if (w->drop->p > 0) dx *= load_at(factor, false, skew + i, left);
@@ -131,7 +133,8 @@ MULTIVERSION static void backward_rows(const struct backward *w, int64_t from, i
 
 static int backward(struct device *d, const struct backward *w, struct tensor dg, struct tensor db)
 {
-    int64_t rows = w->x.shape[0], h = w->x.shape[1], part = (rows + PARTS - 1) / PARTS, parts, each = 3 * h + WIDE;
+    int64_t rows = w->x.shape[0], h = w->x.shape[1], part = (rows + PARTS - 1) / PARTS, parts;
+    int64_t wide = (h + LANES - 1) / LANES * LANES, each = 4 * wide + WIDE;
     if (part < ROWS) part = ROWS;
     parts = (rows + part - 1) / part;
     float *room = fast_room(d, ROOM_PARTIAL, parts * each * (int64_t)sizeof(float));
@@ -140,7 +143,7 @@ static int backward(struct device *d, const struct backward *w, struct tensor dg
 #pragma omp parallel for num_threads(d->threads) if (w->x.n > FAST_PARALLEL / 2)
     for (int64_t p = 0; p < parts; p++) {
         float *mine = room + p * each;
-        backward_rows(w, p * part, (p + 1) * part < rows ? (p + 1) * part : rows, mine, mine + h, mine + 2 * h);
+        backward_rows(w, p * part, (p + 1) * part < rows ? (p + 1) * part : rows, mine, mine + h, mine + 2 * wide, mine + 3 * wide);
     }
     for (int64_t p = 0; p < parts; p++) {
         for (int64_t i = 0; i < h; i++) {
