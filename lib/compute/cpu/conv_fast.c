@@ -1,4 +1,4 @@
-/* Convolutions by oneDNN on NHWC activations; filters are kept in the layout that the library prefers while they stay the same. */
+/* Convolutions by oneDNN on NHWC activations; filters are kept in the layout that the library prefers while they stay the same (dnnl_packed.c). */
 #include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"
 #include "core/mem.h"
@@ -16,15 +16,11 @@ struct shape {
     bool has_bias, relu, adds;
 };
 struct made {
-    struct shape key;
-    dnnl_primitive_t run, reorder; /* reorder: filters into (WAY_WEIGHT: out of) the library's layout */
-    dnnl_memory_t x, y, w, plain, bias;
-    const void *packed_from; /* the filters that w holds, and of which epoch */
-    uint64_t epoch;
-};
-struct convolutions {
-    struct made *at;
-    int64_t n, cap;
+    dnnl_primitive_t run;
+    struct layout layout;      /* of the filters */
+    dnnl_memory_t x, y, bias;
+    dnnl_memory_t w, plain;    /* WAY_WEIGHT: the gradient in the library's layout, and in ours */
+    dnnl_primitive_t reorder;  /* from w to plain, adding */
 };
 
 static dnnl_data_type_t type(enum dtype t)
@@ -73,98 +69,93 @@ static dnnl_status_t make_attr(const struct shape *k, dnnl_primitive_attr_t *att
     return s;
 }
 
-/* Filters in and out of the library's layout; gradients are added to what is there. */
-static dnnl_status_t make_reorder(struct dnnl_state *state, struct made *m, const dnnl_memory_desc_t *wanted)
+/* The gradient of filters out of the library's layout, added to what is there. */
+static dnnl_status_t make_reorder(struct dnnl_state *state, struct made *m)
 {
-    dnnl_memory_desc_t plain;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
-    bool is_weight = m->key.way == WAY_WEIGHT;
-    const struct shape sum = { .adds = is_weight };
 
-    dnnl_status_t s = dnnl_memory_desc_init_by_tag(&plain, 4, wanted->dims, is_weight ? dnnl_f32 : type(m->key.in), dnnl_oihw);
-    if (!s) s = dnnl_memory_create(&m->plain, &plain, state->engine, DNNL_MEMORY_NONE);
-    if (!s) s = dnnl_memory_create(&m->w, wanted, state->engine, DNNL_MEMORY_ALLOCATE);
-    if (!s) s = make_attr(&sum, &attr);
-    if (!s && is_weight) s = dnnl_reorder_primitive_desc_create(&pd, wanted, state->engine, &plain, state->engine, attr);
-    if (!s && !is_weight) s = dnnl_reorder_primitive_desc_create(&pd, &plain, state->engine, wanted, state->engine, NULL);
+    dnnl_status_t s = dnnl_memory_create(&m->plain, &m->layout.plain, state->engine, DNNL_MEMORY_NONE);
+    if (!s) s = dnnl_memory_create(&m->w, &m->layout.wanted, state->engine, DNNL_MEMORY_ALLOCATE);
+    if (!s) s = make_attr(&(struct shape){ .adds = true }, &attr);
+    if (!s) s = dnnl_reorder_primitive_desc_create(&pd, &m->layout.wanted, state->engine, &m->layout.plain, state->engine, attr);
     if (!s) s = dnnl_primitive_create(&m->reorder, pd);
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
     return s;
 }
 
-static dnnl_status_t make(struct dnnl_state *state, struct made *m)
+static dnnl_status_t make(struct dnnl_state *state, struct made *m, const struct shape *k)
 {
     dnnl_convolution_desc_t op, hint_op;
     dnnl_memory_desc_t x, y, bias, w;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL, hint = NULL;
-    struct shape forward = m->key;
+    struct shape forward = *k;
+    bool is_weight = k->way == WAY_WEIGHT;
 
     forward.way = WAY_FORWARD;
     forward.out = forward.in;
-    dnnl_status_t s = m->key.way == WAY_FORWARD ? dnnl_success : make_desc(&forward, &hint_op, &x, &y, &bias, &w);
-    if (!s && m->key.way != WAY_FORWARD) s = dnnl_primitive_desc_create(&hint, &hint_op, NULL, state->engine, NULL);
-    if (!s) s = make_desc(&m->key, &op, &x, &y, &bias, &w);
-    if (!s) s = make_attr(&m->key, &attr);
-    if (!s) s = dnnl_primitive_desc_create(&pd, &op, m->key.way == WAY_FORWARD ? attr : NULL, state->engine, hint);
+    dnnl_status_t s = k->way == WAY_FORWARD ? dnnl_success : make_desc(&forward, &hint_op, &x, &y, &bias, &w);
+    if (!s && k->way != WAY_FORWARD) s = dnnl_primitive_desc_create(&hint, &hint_op, NULL, state->engine, NULL);
+    if (!s) s = make_desc(k, &op, &x, &y, &bias, &w);
+    if (!s) s = make_attr(k, &attr);
+    if (!s) s = dnnl_primitive_desc_create(&pd, &op, k->way == WAY_FORWARD ? attr : NULL, state->engine, hint);
     if (!s) s = dnnl_primitive_create(&m->run, pd);
-    if (!s)
-        s = make_reorder(state, m, dnnl_primitive_desc_query_md(pd, m->key.way == WAY_WEIGHT ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0));
+    if (!s) m->layout.wanted = *dnnl_primitive_desc_query_md(pd, is_weight ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+    if (!s) s = dnnl_memory_desc_init_by_tag(&m->layout.plain, 4, m->layout.wanted.dims, is_weight ? dnnl_f32 : type(k->in), dnnl_oihw);
+    if (!s) m->layout.hash = layout_hash(&m->layout);
+    if (!s && is_weight) s = make_reorder(state, m);
     if (!s) s = dnnl_memory_create(&m->x, &x, state->engine, DNNL_MEMORY_NONE);
     if (!s) s = dnnl_memory_create(&m->y, &y, state->engine, DNNL_MEMORY_NONE);
-    if (!s && m->key.has_bias) s = dnnl_memory_create(&m->bias, &bias, state->engine, DNNL_MEMORY_NONE);
+    if (!s && k->has_bias) s = dnnl_memory_create(&m->bias, &bias, state->engine, DNNL_MEMORY_NONE);
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_desc_destroy(hint);
     dnnl_primitive_attr_destroy(attr);
     return s;
 }
 
-static bool same_shape(const struct shape *a, const struct shape *b)
+static void made_free(void *item)
 {
-    return a->way == b->way && !memcmp(a->x, b->x, sizeof a->x) && !memcmp(a->y, b->y, sizeof a->y) && !memcmp(a->k, b->k, sizeof a->k) &&
-           !memcmp(&a->c, &b->c, sizeof a->c) && a->in == b->in && a->out == b->out && a->has_bias == b->has_bias && a->relu == b->relu &&
-           a->adds == b->adds;
+    struct made *m = item;
+
+    dnnl_primitive_destroy(m->run);
+    dnnl_primitive_destroy(m->reorder);
+    dnnl_memory_destroy(m->x);
+    dnnl_memory_destroy(m->y);
+    dnnl_memory_destroy(m->w);
+    dnnl_memory_destroy(m->plain);
+    dnnl_memory_destroy(m->bias);
+    free(m);
 }
 
-/* The primitive for a shape; `filters` tells apart layers of one shape, whose packed filters differ. */
-static struct made *find(struct device *d, const struct shape *key, const void *filters)
+static struct lru_key key_of(const struct shape *k)
+{
+    struct lru_key key = { { k->way, k->k[0], k->k[1], k->c.stride, k->c.pad, k->c.dilation, k->in, k->out, k->has_bias, k->relu, k->adds } };
+
+    memcpy(key.v + 12, k->x, sizeof k->x);
+    memcpy(key.v + 16, k->y, sizeof k->y);
+    return key;
+}
+
+/* The primitive for a shape, shared by all layers that have it. */
+static struct made *find(struct device *d, const struct shape *k)
 {
     struct dnnl_state *state = fast_dnnl(d);
+    const struct lru_key key = key_of(k);
 
-    if (!state->convolutions) state->convolutions = mem_new(struct convolutions, 1);
-    struct convolutions *all = state->convolutions;
-    for (int64_t i = 0; i < all->n; i++) {
-        if (all->at[i].packed_from == filters && same_shape(&all->at[i].key, key)) return &all->at[i];
-    }
-    mem_reserve(&all->at, &all->cap, all->n + 1);
-    struct made *m = &all->at[all->n];
-    *m = (struct made){ .key = *key, .packed_from = filters };
-    dnnl_status_t s = make(state, m);
+    if (!state->convolutions) state->convolutions = lru_new(PRIMITIVES_MOST, made_free);
+    struct made *m = lru_find(state->convolutions, &key);
+    if (m) return m;
+    m = mem_new(struct made, 1);
+    dnnl_status_t s = make(state, m, k);
     if (!s) {
-        all->n++;
+        lru_add(state->convolutions, &key, m);
         return m;
     }
+    made_free(m);
     snprintf(d->why, sizeof d->why, "convolution: the matrix library refused (status %d)", (int)s);
     return NULL;
-}
-
-void convolutions_free(struct convolutions *all)
-{
-    if (!all) return;
-    for (int64_t i = 0; i < all->n; i++) {
-        struct made *m = &all->at[i];
-        dnnl_primitive_destroy(m->run);
-        dnnl_primitive_destroy(m->reorder);
-        dnnl_memory_destroy(m->x);
-        dnnl_memory_destroy(m->y);
-        dnnl_memory_destroy(m->w);
-        dnnl_memory_destroy(m->plain);
-        dnnl_memory_destroy(m->bias);
-    }
-    free(all->at);
-    free(all);
 }
 
 static struct shape shape_of(enum way way, struct tensor x, struct tensor y, struct tensor w, struct conv c)
@@ -181,15 +172,6 @@ static struct shape shape_of(enum way way, struct tensor x, struct tensor y, str
     return k;
 }
 
-static int pack(struct device *d, struct made *m, struct tensor w, bool is_param)
-{
-    if (is_param && m->epoch == d->param_epoch) return 0;
-    dnnl_exec_arg_t args[2] = { { DNNL_ARG_FROM, m->plain }, { DNNL_ARG_TO, m->w } };
-    dnnl_memory_set_data_handle(m->plain, w.data);
-    m->epoch = is_param ? d->param_epoch : 0;
-    return dnnl_primitive_execute(m->reorder, fast_dnnl(d)->stream, 2, args) ? -1 : 0;
-}
-
 int fast_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, struct conv c, bool relu, int flags)
 {
     struct shape k = shape_of(WAY_FORWARD, x, y, w, c);
@@ -199,9 +181,10 @@ int fast_conv_forward(struct device *d, struct tensor y, struct tensor x, struct
     k.has_bias = b.data;
     k.relu = relu;
     k.adds = flags & LINEAR_ADD;
-    struct made *m = find(d, &k, w.data);
-    if (!m || pack(d, m, w, flags & LINEAR_PARAM)) return -1;
-    dnnl_exec_arg_t args[4] = { { DNNL_ARG_SRC, m->x }, { DNNL_ARG_WEIGHTS, m->w }, { DNNL_ARG_DST, m->y }, { DNNL_ARG_BIAS, m->bias } };
+    struct made *m = find(d, &k);
+    dnnl_memory_t filters = m ? dnnl_packed(d, &m->layout, w.data, flags & LINEAR_PARAM) : NULL;
+    if (!filters) return -1;
+    dnnl_exec_arg_t args[4] = { { DNNL_ARG_SRC, m->x }, { DNNL_ARG_WEIGHTS, filters }, { DNNL_ARG_DST, m->y }, { DNNL_ARG_BIAS, m->bias } };
     dnnl_memory_set_data_handle(m->x, x.data);
     dnnl_memory_set_data_handle(m->y, y.data);
     if (b.data) dnnl_memory_set_data_handle(m->bias, b.data);
@@ -217,9 +200,10 @@ int fast_conv_backward_input(struct device *d, struct tensor dx, struct tensor d
     k.in = dy.dtype;
     k.out = dx.dtype;
     if (flags & LINEAR_ADD && !(to.data = fast_room(d, ROOM_CONV, tensor_bytes(dx)))) return -1;
-    struct made *m = find(d, &k, w.data);
-    if (!m || pack(d, m, w, flags & LINEAR_PARAM)) return -1;
-    dnnl_exec_arg_t args[3] = { { DNNL_ARG_DIFF_DST, m->y }, { DNNL_ARG_WEIGHTS, m->w }, { DNNL_ARG_DIFF_SRC, m->x } };
+    struct made *m = find(d, &k);
+    dnnl_memory_t filters = m ? dnnl_packed(d, &m->layout, w.data, flags & LINEAR_PARAM) : NULL;
+    if (!filters) return -1;
+    dnnl_exec_arg_t args[3] = { { DNNL_ARG_DIFF_DST, m->y }, { DNNL_ARG_WEIGHTS, filters }, { DNNL_ARG_DIFF_SRC, m->x } };
     dnnl_memory_set_data_handle(m->x, to.data);
     dnnl_memory_set_data_handle(m->y, dy.data);
     if (dnnl_primitive_execute(m->run, fast_dnnl(d)->stream, 3, args)) return -1;
@@ -232,7 +216,7 @@ int fast_conv_backward_weight(struct device *d, struct tensor dw, struct tensor 
 
     k.in = x.dtype;
     k.out = DT_F32;
-    struct made *m = find(d, &k, NULL);
+    struct made *m = find(d, &k);
     if (!m) return -1;
     dnnl_exec_arg_t args[3] = { { DNNL_ARG_SRC, m->x }, { DNNL_ARG_DIFF_DST, m->y }, { DNNL_ARG_DIFF_WEIGHTS, m->w } };
     dnnl_exec_arg_t out[2] = { { DNNL_ARG_FROM, m->w }, { DNNL_ARG_TO, m->plain } };

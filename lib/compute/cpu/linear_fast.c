@@ -2,16 +2,13 @@
  * - Primitives are made for fixed shapes and making one costs about a millisecond, while the rows of a packed batch change at every
  *   step: small layers are computed in row chunks of a few fixed sizes, so that the same primitives serve all steps.
  * - Parameters are repacked into the layout that a primitive prefers once per update, not once per product. */
+#include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"
 #include "compute/cpu/simd.h"
 #include "core/mem.h"
-#include <dnnl.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "compute/cpu/dnnl_state.h"
 
 /* dst[m,n] = src[m,k] wei[k,n] (+ bias) (+ dst), with strides of src and wei. */
 struct product {
@@ -21,25 +18,9 @@ struct product {
     bool has_bias, adds, is_param;
 };
 struct prepared {
-    struct product key;
     dnnl_primitive_t run;
-    dnnl_memory_desc_t wei_wanted;
+    struct layout layout; /* of the parameter */
     dnnl_memory_t src, wei, bias, dst;
-};
-/* A parameter in a layout of the library's choice. */
-struct packed {
-    const void *data;
-    struct product key; /* only n, k, strides, in */
-    dnnl_memory_desc_t md;
-    dnnl_memory_t plain, packed;
-    dnnl_primitive_t reorder;
-    uint64_t epoch;
-};
-struct products {
-    struct prepared *at;
-    int64_t n, cap;
-    struct packed *packed;
-    int64_t n_packed, cap_packed;
 };
 
 static dnnl_data_type_t type(enum dtype t)
@@ -58,9 +39,8 @@ static dnnl_status_t describe(dnnl_memory_desc_t *md, int64_t a, int64_t b, enum
     return dnnl_memory_desc_init_by_strides(md, 2, (dnnl_dims_t){ a, b }, type(t), (dnnl_dims_t){ strides[0], strides[1] });
 }
 
-static dnnl_status_t prepare(struct dnnl_state *state, struct prepared *p)
+static dnnl_status_t prepare(struct dnnl_state *state, struct prepared *p, const struct product *k)
 {
-    const struct product *k = &p->key;
     dnnl_memory_desc_t src, wei, bias, dst;
     dnnl_matmul_desc_t op;
     dnnl_primitive_attr_t attr = NULL;
@@ -80,87 +60,48 @@ static dnnl_status_t prepare(struct dnnl_state *state, struct prepared *p)
     if (!s && k->adds) s = dnnl_primitive_attr_set_post_ops(attr, post);
     if (!s) s = dnnl_primitive_desc_create(&pd, &op, attr, state->engine, NULL);
     if (!s) s = dnnl_primitive_create(&p->run, pd);
-    if (!s) p->wei_wanted = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    if (!s) p->layout.wanted = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    if (!s) s = describe(&p->layout.plain, k->k, k->n, k->in, k->wei_stride);
     if (!s) s = dnnl_memory_create(&p->src, &src, state->engine, DNNL_MEMORY_NONE);
     if (!s && !k->is_param) s = dnnl_memory_create(&p->wei, &wei, state->engine, DNNL_MEMORY_NONE);
     if (!s) s = dnnl_memory_create(&p->dst, &dst, state->engine, DNNL_MEMORY_NONE);
     if (!s && k->has_bias) s = dnnl_memory_create(&p->bias, &bias, state->engine, DNNL_MEMORY_NONE);
+    p->layout.hash = layout_hash(&p->layout);
     dnnl_primitive_desc_destroy(pd);
     dnnl_post_ops_destroy(post);
     dnnl_primitive_attr_destroy(attr);
     return s;
 }
 
-static bool same_product(const struct product *a, const struct product *b)
+static void prepared_free(void *item)
 {
-    return a->m == b->m && a->n == b->n && a->k == b->k && a->in == b->in && a->out == b->out && a->has_bias == b->has_bias && a->adds == b->adds &&
-           a->is_param == b->is_param && !memcmp(a->src_stride, b->src_stride, sizeof a->src_stride) &&
-           !memcmp(a->wei_stride, b->wei_stride, sizeof a->wei_stride);
+    struct prepared *p = item;
+
+    dnnl_primitive_destroy(p->run);
+    dnnl_memory_destroy(p->src);
+    dnnl_memory_destroy(p->wei);
+    dnnl_memory_destroy(p->bias);
+    dnnl_memory_destroy(p->dst);
+    free(p);
 }
 
-static struct prepared *find_prepared(struct device *d, const struct product *key)
+static struct prepared *find_prepared(struct device *d, const struct product *k)
 {
     struct dnnl_state *state = fast_dnnl(d);
-    struct products *all = state->products;
+    const struct lru_key key = { { k->m, k->n, k->k, k->src_stride[0], k->src_stride[1], k->wei_stride[0], k->wei_stride[1], k->in, k->out, k->has_bias,
+                                   k->adds, k->is_param } };
 
-    if (!all) all = state->products = mem_new(struct products, 1);
-    for (int64_t i = 0; i < all->n; i++) {
-        if (same_product(&all->at[i].key, key)) return &all->at[i];
+    if (!state->products) state->products = lru_new(PRIMITIVES_MOST, prepared_free);
+    struct prepared *p = lru_find(state->products, &key);
+    if (p) return p;
+    p = mem_new(struct prepared, 1);
+    dnnl_status_t s = prepare(state, p, k);
+    if (!s) {
+        lru_add(state->products, &key, p);
+        return p;
     }
-    mem_reserve(&all->at, &all->cap, all->n + 1);
-    struct prepared *p = &all->at[all->n];
-    *p = (struct prepared){ .key = *key };
-    dnnl_status_t s = prepare(state, p);
-    if (s) {
-        failed(d, "matrix product", s);
-        return NULL;
-    }
-    all->n++;
-    return p;
-}
-
-static dnnl_status_t make_packed(struct dnnl_state *state, struct packed *k)
-{
-    dnnl_memory_desc_t plain;
-    dnnl_primitive_desc_t pd = NULL;
-
-    dnnl_status_t s = describe(&plain, k->key.k, k->key.n, k->key.in, k->key.wei_stride);
-    if (!s) s = dnnl_memory_create(&k->plain, &plain, state->engine, (void *)(uintptr_t)k->data);
-    if (!s) s = dnnl_memory_create(&k->packed, &k->md, state->engine, DNNL_MEMORY_ALLOCATE);
-    if (!s) s = dnnl_reorder_primitive_desc_create(&pd, &plain, state->engine, &k->md, state->engine, NULL);
-    if (!s) s = dnnl_primitive_create(&k->reorder, pd);
-    dnnl_primitive_desc_destroy(pd);
-    return s;
-}
-
-/* The parameter's packed form for a primitive, made or refreshed when parameters changed. */
-static dnnl_memory_t packed_weight(struct device *d, const struct prepared *p, const void *data)
-{
-    struct dnnl_state *state = fast_dnnl(d);
-    struct products *all = state->products;
-    struct packed *k = NULL;
-    dnnl_status_t s = dnnl_success;
-
-    for (int64_t i = 0; i < all->n_packed && !k; i++) {
-        struct packed *c = &all->packed[i];
-        bool is_same = c->data == data && c->key.n == p->key.n && c->key.k == p->key.k && c->key.in == p->key.in &&
-                       !memcmp(c->key.wei_stride, p->key.wei_stride, sizeof p->key.wei_stride);
-        if (is_same && dnnl_memory_desc_equal(&c->md, &p->wei_wanted)) k = c;
-    }
-    if (!k) {
-        mem_reserve(&all->packed, &all->cap_packed, all->n_packed + 1);
-        k = &all->packed[all->n_packed];
-        *k = (struct packed){ .data = data, .key = p->key, .md = p->wei_wanted };
-        s = make_packed(state, k);
-        if (!s) all->n_packed++;
-    }
-    if (!s && k->epoch != d->param_epoch) {
-        dnnl_exec_arg_t args[2] = { { DNNL_ARG_FROM, k->plain }, { DNNL_ARG_TO, k->packed } };
-        s = dnnl_primitive_execute(k->reorder, state->stream, 2, args);
-        k->epoch = d->param_epoch;
-    }
-    if (!s) return k->packed;
-    failed(d, "packing a parameter", s);
+    prepared_free(p);
+    failed(d, "matrix product", s);
     return NULL;
 }
 
@@ -168,7 +109,7 @@ static int run_product(struct device *d, const struct product *key, void *dst, c
 {
     struct prepared *p = find_prepared(d, key);
     if (!p) return -1;
-    dnnl_memory_t w = key->is_param ? packed_weight(d, p, wei) : p->wei;
+    dnnl_memory_t w = key->is_param ? dnnl_packed(d, &p->layout, wei, true) : p->wei;
     if (!w) return -1;
     dnnl_exec_arg_t args[4] = { { DNNL_ARG_SRC, p->src }, { DNNL_ARG_WEIGHTS, w }, { DNNL_ARG_DST, p->dst }, { DNNL_ARG_BIAS, p->bias } };
     dnnl_memory_set_data_handle(p->src, (void *)(uintptr_t)src);
@@ -187,27 +128,6 @@ static int64_t chunk(int64_t left, int64_t weights)
         if (left >= c) return c;
     }
     return left;
-}
-
-void products_free(struct products *all)
-{
-    if (!all) return;
-    for (int64_t i = 0; i < all->n; i++) {
-        struct prepared *p = &all->at[i];
-        dnnl_primitive_destroy(p->run);
-        dnnl_memory_destroy(p->src);
-        dnnl_memory_destroy(p->wei);
-        dnnl_memory_destroy(p->bias);
-        dnnl_memory_destroy(p->dst);
-    }
-    for (int64_t i = 0; i < all->n_packed; i++) {
-        dnnl_memory_destroy(all->packed[i].plain);
-        dnnl_memory_destroy(all->packed[i].packed);
-        dnnl_primitive_destroy(all->packed[i].reorder);
-    }
-    free(all->at);
-    free(all->packed);
-    free(all);
 }
 
 int fast_linear_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, int flags)

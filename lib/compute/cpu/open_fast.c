@@ -41,8 +41,9 @@ void fast_close(struct device *d)
 {
     struct fast_state *s = d->impl;
 
-    products_free(s->dnnl.products);
-    convolutions_free(s->dnnl.convolutions);
+    lru_free(s->dnnl.products);
+    lru_free(s->dnnl.convolutions);
+    lru_free(s->dnnl.packed);
     dnnl_stream_destroy(s->dnnl.stream);
     dnnl_engine_destroy(s->dnnl.engine);
     for (int i = 0; i < ROOM_COUNT; i++) free(s->room[i].data);

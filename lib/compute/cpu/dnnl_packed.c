@@ -1,0 +1,64 @@
+/* Parameters in the layouts that the library prefers, shared by all primitives that want the same one. */
+#include "compute/cpu/dnnl_state.h"
+#include "compute/cpu/fast.h"
+#include "core/hash.h"
+#include "core/mem.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct packed {
+    dnnl_memory_t plain, packed;
+    dnnl_primitive_t reorder;
+    uint64_t epoch; /* of the parameters, when they were packed; 0: not yet */
+};
+
+static void packed_free(void *item)
+{
+    struct packed *p = item;
+
+    dnnl_primitive_destroy(p->reorder);
+    dnnl_memory_destroy(p->plain);
+    dnnl_memory_destroy(p->packed);
+    free(p);
+}
+
+uint64_t layout_hash(const struct layout *l)
+{
+    return hash64(&l->plain, sizeof l->plain, hash64(&l->wanted, sizeof l->wanted, 0));
+}
+
+static dnnl_status_t make(struct dnnl_state *state, struct packed *p, const struct layout *l, const void *data)
+{
+    dnnl_primitive_desc_t pd = NULL;
+
+    dnnl_status_t s = dnnl_memory_create(&p->plain, &l->plain, state->engine, (void *)(uintptr_t)data);
+    if (!s) s = dnnl_memory_create(&p->packed, &l->wanted, state->engine, DNNL_MEMORY_ALLOCATE);
+    if (!s) s = dnnl_reorder_primitive_desc_create(&pd, &l->plain, state->engine, &l->wanted, state->engine, NULL);
+    if (!s) s = dnnl_primitive_create(&p->reorder, pd);
+    dnnl_primitive_desc_destroy(pd);
+    return s;
+}
+
+dnnl_memory_t dnnl_packed(struct device *d, const struct layout *l, const void *data, bool is_param)
+{
+    struct dnnl_state *state = fast_dnnl(d);
+    struct lru_key key = { { (int64_t)(uintptr_t)data, (int64_t)l->hash } };
+    dnnl_status_t s = dnnl_success;
+
+    if (!state->packed) state->packed = lru_new(PACKED_MOST, packed_free);
+    struct packed *p = lru_find(state->packed, &key);
+    if (!p) {
+        p = mem_new(struct packed, 1);
+        s = make(state, p, l, data);
+        if (!s) lru_add(state->packed, &key, p);
+        else packed_free(p);
+    }
+    if (!s && (!is_param || p->epoch != d->param_epoch)) {
+        dnnl_exec_arg_t args[2] = { { DNNL_ARG_FROM, p->plain }, { DNNL_ARG_TO, p->packed } };
+        s = dnnl_primitive_execute(p->reorder, state->stream, 2, args);
+        p->epoch = is_param && !s ? d->param_epoch : 0;
+    }
+    if (!s) return p->packed;
+    snprintf(d->why, sizeof d->why, "packing a parameter: the matrix library refused (status %d)", (int)s);
+    return NULL;
+}
