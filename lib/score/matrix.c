@@ -1,0 +1,176 @@
+#include "score/matrix.h"
+#include "core/hash.h"
+#include "core/mem.h"
+#include "stream/reader.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reading {
+    struct matrix *m;
+    struct map texts, images;
+    int64_t cap_scores, cap_gold;
+    bool *seen; /* of triples */
+};
+
+static int read_all(struct reading *x, const char *path, bool tensors, int (*each)(struct reading *, const struct record *, struct err *), struct err *e)
+{
+    struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = !tensors }, e);
+    struct record *r;
+    int got = in ? 1 : -1;
+
+    while (got > 0 && (got = reader_next(in, &r, e)) > 0) {
+        if (each(x, r, e)) got = err_in(e, "%s: record %lld", r->file, (long long)r->number);
+        record_free(r);
+    }
+    reader_close(in);
+    return got;
+}
+
+static int add_image(struct reading *x, const struct record *r, struct err *e)
+{
+    bool is_new;
+    int64_t *at = map_put(&x->images, record_id(r), strlen(record_id(r)), &is_new);
+
+    if (!is_new) return err_set(e, ERR_INPUT, "image %s is there twice", err_quote(record_id(r)));
+    *at = x->images.n - 1;
+    return 0;
+}
+
+static int add_text(struct reading *x, const struct record *r, struct err *e)
+{
+    struct matrix *m = x->m;
+    const struct record_tensor *t;
+    const char *image;
+    bool is_new;
+
+    if (value_get_string(r->fields, "image", &image, e)) return -1;
+    if (record_tensor_shaped(r, "scores", DT_F32, 1, (const int64_t[]){ x->images.n }, &t, e)) return -1;
+    const int64_t *gold = map_find(&x->images, image, strlen(image));
+    if (!gold) return err_set(e, ERR_INPUT, "image %s is not among the images", err_quote(image));
+    map_put(&x->texts, record_id(r), strlen(record_id(r)), &is_new);
+    if (!is_new) return err_set(e, ERR_INPUT, "text %s is there twice", err_quote(record_id(r)));
+    const float *s = t->data;
+    for (int64_t i = 0; i < x->images.n; i++) {
+        if (isnan(s[i])) return err_set(e, ERR_INPUT, "tensor \"scores\": NaN at %" PRId64, i);
+    }
+    mem_reserve(&m->scores, &x->cap_scores, (m->n_texts + 1) * x->images.n);
+    mem_reserve(&m->gold, &x->cap_gold, m->n_texts + 1);
+    memcpy(m->scores + m->n_texts * x->images.n, s, (size_t)x->images.n * sizeof *s);
+    m->gold[m->n_texts++] = *gold;
+    return 0;
+}
+
+static int finish(struct reading *x, int rc, struct err *e)
+{
+    x->m->n_images = x->images.n;
+    if (!rc && (!x->m->n_texts || !x->images.n)) rc = err_set(e, ERR_INPUT, "no scores");
+    map_release(&x->texts);
+    map_release(&x->images);
+    free(x->seen);
+    if (rc) matrix_release(x->m);
+    return rc;
+}
+
+int matrix_read(struct matrix *m, const char *pred, const char *images, struct err *e)
+{
+    struct reading x = { .m = m };
+
+    *m = (struct matrix){ 0 };
+    int rc = read_all(&x, images, false, add_image, e);
+    if (!rc) rc = read_all(&x, pred, true, add_text, e);
+    return finish(&x, rc, e);
+}
+
+/* ---- triples ---- */
+
+static int read_name(const struct record *r, const char *field, struct str *name, struct err *e)
+{
+    const struct value *v = value_get(r->fields, field);
+
+    str_clear(name);
+    if (value_is_string(v)) str_add(name, value_text(v, NULL));
+    else if (value_is_int(v)) value_print(v, name);
+    else return err_set(e, ERR_INPUT, "\"%s\": expected a string or a whole number", field);
+    return 0;
+}
+
+/* The number of a name; -1 when it is not known and add is false. */
+static int64_t number_of(struct map *names, const struct str *name, bool add, bool *is_new)
+{
+    *is_new = false;
+    int64_t *at = add ? map_put(names, str_c(name), name->n, is_new) : map_find(names, str_c(name), name->n);
+
+    if (!at) return -1;
+    if (*is_new) *at = names->n - 1;
+    return *at;
+}
+
+static int add_truth(struct reading *x, const struct record *r, struct err *e)
+{
+    struct str name = { 0 };
+    bool is_new_text = false, is_new;
+    int rc = read_name(r, "text", &name, e);
+
+    if (!rc) number_of(&x->texts, &name, true, &is_new_text);
+    if (!rc && !is_new_text) rc = err_set(e, ERR_INPUT, "text %s is there twice", err_quote(str_c(&name)));
+    if (!rc) rc = read_name(r, "image", &name, e);
+    if (!rc) {
+        mem_reserve(&x->m->gold, &x->cap_gold, x->texts.n);
+        x->m->gold[x->texts.n - 1] = number_of(&x->images, &name, true, &is_new);
+    }
+    str_release(&name);
+    return rc;
+}
+
+static int add_triple(struct reading *x, const struct record *r, struct err *e)
+{
+    struct str name = { 0 };
+    int64_t text = -1, image = -1;
+    double score;
+    bool is_new;
+    int rc = read_name(r, "text", &name, e);
+
+    if (!rc && (text = number_of(&x->texts, &name, false, &is_new)) < 0) rc = err_set(e, ERR_INPUT, "text %s has no right image", err_quote(str_c(&name)));
+    if (!rc) rc = read_name(r, "image", &name, e);
+    if (!rc && (image = number_of(&x->images, &name, false, &is_new)) < 0) rc = err_set(e, ERR_INPUT, "image %s is no text's", err_quote(str_c(&name)));
+    if (!rc) rc = value_get_real(r->fields, "score", -1e300, 1e300, &score, e);
+    str_release(&name);
+    if (rc) return -1;
+    int64_t at = text * x->images.n + image;
+    if (x->seen[at]) return err_set(e, ERR_INPUT, "the pair is there twice");
+    x->seen[at] = true;
+    x->m->scores[at] = (float)score;
+    return 0;
+}
+
+enum { PAIRS_MAX = 1 << 30 };
+
+int matrix_read_triples(struct matrix *m, const char *pred, const char *truth, struct err *e)
+{
+    struct reading x = { .m = m };
+
+    *m = (struct matrix){ 0 };
+    int rc = read_all(&x, truth, false, add_truth, e);
+    int64_t n = x.texts.n * x.images.n;
+    m->n_texts = x.texts.n;
+    if (!rc && n > PAIRS_MAX) rc = err_set(e, ERR_INPUT, "%" PRId64 " pairs (at most %d)", n, PAIRS_MAX);
+    if (!rc) {
+        m->scores = mem_new(float, n + 1);
+        x.seen = mem_new(bool, n + 1);
+        rc = read_all(&x, pred, false, add_triple, e);
+    }
+    for (int64_t i = 0; i < n && !rc; i++) {
+        if (!x.seen[i])
+            rc = err_set(e, ERR_INPUT, "%s: no score for text %s and image %s", pred, err_quote(x.texts.at[i / x.images.n].key), err_quote(x.images.at[i % x.images.n].key));
+    }
+    return finish(&x, rc, e);
+}
+
+void matrix_release(struct matrix *m)
+{
+    free(m->scores);
+    free(m->gold);
+    *m = (struct matrix){ 0 };
+}
