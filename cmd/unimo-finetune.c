@@ -1,0 +1,165 @@
+/* unimo-finetune - adapt a pre-trained model to a task */
+#include "core/opt.h"
+#include "core/str.h"
+#include "tasks/downstream.h"
+#include "train/trainer.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *task_name, *model, *output, *schedule, *device, *precision = "auto", *log_path;
+static struct opt_list train_files, dev_files, image_files;
+static bool resume, dry_run;
+static int64_t steps, rows = 4096, accumulate = 1, save_every = 1000, keep = 1, log_every = 10, eval_every = -1, eval_limit, threads, seed = 1;
+static int64_t negatives = 10, beam = 5, min_length = 5, max_length = 50;
+static double epochs = -1, lr = -1, warmup = -1, beta2 = -1, weight_decay = -1, clip = 1, dropout = 0.1, length_penalty = 0.6, smoothing = -1, margin = -1;
+static double gamma_scale = -1;
+
+static const struct opt opts[] = {
+    { OPT_STRING, "task", 't', &task_name, 0, 0, "NAME", "retrieval, captioning, entailment or classification" },
+    { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the model to begin with" },
+    { OPT_STRING, "output", 'o', &output, 0, 0, "DIR", "directory of the new model and of its checkpoints" },
+    { OPT_LIST, "train", 0, &train_files, 0, 0, "FILE", "training examples: a tokenized stream (may be repeated)" },
+    { OPT_LIST, "dev", 0, &dev_files, 0, 0, "FILE", "held-out examples: the model that does best on them is kept" },
+    { OPT_LIST, "images", 0, &image_files, 0, 0, "FILE", "region features of the examples' images" },
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "optimization (-1: what the paper used for the task)" },
+    { OPT_DOUBLE, "epochs", 0, &epochs, -1, 1e6, "N", "passes over the training examples" },
+    { OPT_INT, "steps", 0, &steps, 0, 1e12, "N", "optimizer steps instead of epochs" },
+    { OPT_DOUBLE, "lr", 0, &lr, -1, 10, "R", "largest learning rate" },
+    { OPT_DOUBLE, "warmup", 0, &warmup, -1, 1, "P", "share of the steps for warm-up" },
+    { OPT_STRING, "schedule", 0, &schedule, 0, 0, "NAME", "linear, cosine or constant decay (default: the task's)" },
+    { OPT_DOUBLE, "beta2", 0, &beta2, -1, 1, "B", "of AdamW" },
+    { OPT_DOUBLE, "weight-decay", 0, &weight_decay, -1, 1, "R", "weight decay" },
+    { OPT_DOUBLE, "clip", 0, &clip, 0, 1e9, "N", "largest norm of the gradient; 0: any" },
+    { OPT_DOUBLE, "dropout", 0, &dropout, 0, 0.9, "P", "dropout of hidden states and attention" },
+    { OPT_INT, "rows", 0, &rows, 1, 1 << 24, "N", "rows (tokens and regions) of a packed batch" },
+    { OPT_INT, "accumulate", 0, &accumulate, 1, 1 << 20, "N", "batches of a step" },
+    OPT_ROW_SEED(&seed),
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "tasks" },
+    { OPT_INT, "negatives", 0, &negatives, 1, 1000, "N", "retrieval: other images, and other texts, of an example" },
+    { OPT_DOUBLE, "margin", 0, &margin, -1, 10, "M", "retrieval: margin of the circle loss (-1: 0.2)" },
+    { OPT_DOUBLE, "gamma", 0, &gamma_scale, -1, 1000, "G", "retrieval: scale of the circle loss (-1: 1)" },
+    { OPT_DOUBLE, "smoothing", 0, &smoothing, -1, 1, "P", "captioning: label smoothing (-1: 0.1)" },
+    { OPT_INT, "beam", 0, &beam, 1, 64, "N", "captioning: width of the beam on held-out images" },
+    { OPT_INT, "min-length", 0, &min_length, 0, 1000, "N", "captioning: tokens at least" },
+    { OPT_INT, "max-length", 0, &max_length, 1, 1000, "N", "captioning: tokens at most" },
+    { OPT_DOUBLE, "length-penalty", 0, &length_penalty, 0, 10, "A", "captioning: exponent of the length penalty" },
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "running" },
+    { OPT_FLAG, "resume", 0, &resume, 0, 0, NULL, "go on from the newest checkpoint in the output directory" },
+    { OPT_INT, "eval-every", 0, &eval_every, -1, 1e12, "N", "steps between measurements on --dev; -1: ten times in all; 0: never" },
+    { OPT_INT, "eval-limit", 0, &eval_limit, 0, 1e12, "N", "use so many held-out examples; 0: all" },
+    { OPT_INT, "save-every", 0, &save_every, 0, 1e12, "N", "steps between checkpoints; 0: only at the end" },
+    { OPT_INT, "keep", 0, &keep, 1, 1e6, "N", "checkpoints that are kept" },
+    { OPT_STRING, "log", 0, &log_path, 0, 0, "FILE", "losses, measurements and speed as JSON Lines" },
+    { OPT_INT, "log-every", 0, &log_every, 1, 1e12, "N", "steps between lines of the log" },
+    { OPT_FLAG, "dry-run", 0, &dry_run, 0, 0, NULL, "only print sizes, rows and epochs" },
+    OPT_ROW_THREADS(&threads),
+    OPT_ROW_DEVICE(&device),
+    OPT_ROW_PRECISION(&precision),
+    { 0 },
+};
+
+static double choose(double given, double otherwise)
+{
+    return given < 0 ? otherwise : given;
+}
+
+/* The pre-trained model's configuration with the heads of the task. */
+static int make_config(struct model_config *c, struct downstream *d, struct err *e)
+{
+    char *path = path_join(model, "config.json");
+    int rc = model_config_named(c, "base", e) || model_config_load(c, path, e) ? -1 : 0;
+
+    free(path);
+    if (rc || d->kind->configure(d, c, e)) return -1;
+    snprintf(c->task, sizeof c->task, "%s", d->kind->name);
+    c->has_region_heads = false;
+    c->dropout = c->attention_dropout = (float)dropout;
+    return model_config_check(c, e);
+}
+
+static int train(struct model *m, struct downstream *d, struct err *e)
+{
+    const struct downstream_defaults *paper = &d->kind->defaults;
+    struct task t;
+    struct train_opts o = {
+        .output = output, .vocabulary = model, .resume = resume, .lr = choose(lr, paper->lr), .beta1 = 0.9, .beta2 = choose(beta2, paper->beta2),
+        .eps = 1e-6, .weight_decay = choose(weight_decay, paper->weight_decay), .clip = clip, .rows = rows, .accumulate = accumulate,
+        .seed = (uint64_t)seed, .save_every = save_every, .keep = keep, .log_every = log_every, .log = log_path,
+    };
+
+    downstream_task(d, &t, &m->config);
+    if (smoothing >= 0) t.step.smoothing = (float)smoothing;
+    if (margin >= 0) t.step.margin = (float)margin;
+    if (gamma_scale >= 0) t.step.gamma = (float)gamma_scale;
+    o.schedule.shape = schedule_named(schedule ? schedule : paper->schedule);
+    o.schedule.total = steps;
+    if (!steps && train_steps(m, &t, &o, choose(epochs, paper->epochs), &o.schedule.total, e)) return -1;
+    o.schedule.warmup = (int64_t)(choose(warmup, paper->warmup) * (double)o.schedule.total);
+    o.eval_every = eval_every >= 0 ? eval_every : (o.schedule.total + 9) / 10;
+    return dry_run ? train_plan(m, &t, &o, e) : train_run(m, &t, &o, e);
+}
+
+static int begin(struct model *m, struct err *e)
+{
+    struct params_report report = { 0 };
+
+    params_init(&m->params, (uint64_t)seed);
+    int rc = model_load_init(m, model, &report, e);
+    str_release(&report.text);
+    return rc;
+}
+
+static int adapt(struct downstream *d, struct device *dv, struct err *e)
+{
+    struct model_config c = { 0 };
+    struct model m;
+    int rc = make_config(&c, d, e);
+
+    if (!rc) rc = model_open(&m, &c, dv, model_precision(precision, dv), true, e);
+    if (!rc) {
+        rc = begin(&m, e);
+        if (!rc) rc = train(&m, d, e);
+        model_release(&m);
+    }
+    model_config_release(&c);
+    return rc;
+}
+
+static int check_usage(int argc, char **argv, struct err *e)
+{
+    if (argc) return opt_usage(e, "%s: no operand was expected (data goes with --train, --dev, --images)", err_quote(argv[0]));
+    if (!task_name) return opt_usage(e, "--task: is required");
+    if (!model) return opt_usage(e, "--model: is required");
+    if (!output && !dry_run) return opt_usage(e, "--output: is required");
+    if (!train_files.n) return opt_usage(e, "--train: is required");
+    if (min_length > max_length) return opt_usage(e, "--min-length: is larger than --max-length");
+    if (schedule && strcmp(schedule, "linear") && strcmp(schedule, "cosine") && strcmp(schedule, "constant"))
+        return opt_usage(e, "--schedule: %s (expected linear, cosine or constant)", err_quote(schedule));
+    return 0;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+    if (check_usage(argc, argv, e)) return -1;
+    const struct downstream_kind *kind = downstream_find(task_name, e);
+    struct downstream_opts o = {
+        .train = { train_files.n, train_files.at }, .dev = { dev_files.n, dev_files.at }, .images = { image_files.n, image_files.at },
+        .vocabulary = model, .negatives = negatives, .eval_limit = eval_limit, .rows = rows,
+        .decode = { .beam = (int)beam, .min_length = (int)min_length, .max_length = (int)max_length, .length_penalty = (float)length_penalty },
+    };
+    struct downstream d;
+    struct device *dv;
+
+    if (!kind || downstream_open(&d, kind, &o, e)) return -1;
+    int rc = (dv = device_open(device, (int)threads, e)) ? adapt(&d, dv, e) : -1;
+    downstream_release(&d);
+    device_close(dv);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct program p = { "unimo-finetune", "adapt a pre-trained model to a task", "", opts, run, true };
+    return program_main(&p, argc, argv);
+}

@@ -1,0 +1,102 @@
+#include "tasks/downstream.h"
+#include "model/input.h"
+#include "text/bpe.h"
+#include <string.h>
+
+const struct downstream_kind *const downstream_kinds[] = { &retrieval_task, &captioning_task, &entailment_task, &classification_task, NULL };
+
+const struct downstream_kind *downstream_find(const char *name, struct err *e)
+{
+    struct str names = { 0 };
+
+    for (int i = 0; downstream_kinds[i]; i++) {
+        if (!strcmp(downstream_kinds[i]->name, name)) return downstream_kinds[i];
+        str_addf(&names, "%s%s", i ? ", " : "", downstream_kinds[i]->name);
+    }
+    err_set(e, ERR_USAGE, "--task: no task %s (expected one of %s)", err_quote(name), names.data);
+    str_release(&names);
+    return NULL;
+}
+
+static int open_store(struct store **s, const struct file_list *files, struct err *e)
+{
+    if (!files->n) return 0;
+    *s = store_open(files->at, files->n, 0, e);
+    if (!*s) return -1;
+    return store_count(*s) ? 0 : err_set(e, ERR_INPUT, "%s: no records", files->at[0]);
+}
+
+int downstream_open(struct downstream *d, const struct downstream_kind *kind, const struct downstream_opts *o, struct err *e)
+{
+    *d = (struct downstream){ .kind = kind, .o = *o };
+    int rc = open_store(&d->train, &o->train, e);
+    if (!rc) rc = open_store(&d->dev, &o->dev, e);
+    if (!rc) rc = open_store(&d->images, &o->images, e);
+    bool needs_images = kind->uses_images && (o->train.n || !kind->predicts_from_images);
+    if (!rc && needs_images && !d->images) rc = err_set(e, ERR_USAGE, "--images: region features are required for %s", kind->name);
+    if (!rc && kind == &captioning_task && !(d->bpe = bpe_load(o->vocabulary, e))) rc = -1;
+    if (rc) downstream_release(d);
+    return rc;
+}
+
+static const char *id(void *arg, int collection, int64_t i)
+{
+    const struct downstream *d = arg;
+
+    (void)collection;
+    return store_id(d->train, i);
+}
+
+static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e)
+{
+    struct downstream *d = arg;
+
+    arena_reset(&d->adding);
+    return d->kind->add(d, b, collection, i, r, e);
+}
+
+static int evaluate(void *arg, struct model *m, struct scratch *s, struct value *report, double *score, struct err *e)
+{
+    struct downstream *d = arg;
+    int rc = d->kind->evaluate(d, m, s, report, score, e);
+
+    arena_reset(&d->measuring);
+    return rc;
+}
+
+void downstream_task(struct downstream *d, struct task *t, const struct model_config *c)
+{
+    d->config = c;
+    *t = (struct task){ .name = d->kind->name, .n_collections = 1, .at = { { "train", store_count(d->train), 1 } }, .add = add, .id = id, .arg = d };
+    if (d->dev) {
+        t->metric = d->kind->metric;
+        t->evaluate = evaluate;
+    }
+    d->kind->prepare(t);
+}
+
+void downstream_release(struct downstream *d)
+{
+    if (d->train) store_close(d->train);
+    if (d->dev) store_close(d->dev);
+    if (d->images) store_close(d->images);
+    if (d->bpe) bpe_close(d->bpe);
+    arena_release(&d->adding);
+    arena_release(&d->measuring);
+    *d = (struct downstream){ 0 };
+}
+
+int downstream_image(const struct downstream *d, struct arena *a, const struct value *fields, struct batch_image *image, struct err *e)
+{
+    const char *name;
+
+    if (value_get_string(fields, "image", &name, e)) return -1;
+    return input_image_id(a, d->config, d->images, name, false, image, e);
+}
+
+int64_t downstream_dev_count(const struct downstream *d)
+{
+    int64_t n = store_count(d->dev);
+
+    return d->o.eval_limit && d->o.eval_limit < n ? d->o.eval_limit : n;
+}
