@@ -6,40 +6,15 @@
 #include "model/mlm.h"
 #include "model/seq2seq.h"
 #include "model/visual.h"
+#include "python.h"
 #include "stream/safetensors.h"
 #include "tap.h"
 #include "toy.h"
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
 static const char script[] = "tests/numeric/model_parity.py";
 static char dir[] = "/tmp/unimo-parity.XXXXXX";
 static struct arena arena;
-
-/* Exit status of the script; -1 when there is no such interpreter. */
-static int python(const char *interpreter, const char *verb)
-{
-    char *const argv[] = { mem_strdup(interpreter), mem_strdup(script), mem_strdup(verb), dir, NULL };
-    pid_t pid;
-    int status = -1;
-
-    if (posix_spawnp(&pid, interpreter, NULL, NULL, argv, environ)) return -1;
-    while (waitpid(pid, &status, 0) < 0) continue;
-    for (int i = 0; i < 3; i++) free(argv[i]);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static const char *find_python(void)
-{
-    static const char *const candidates[] = { "python3", "/usr/bin/python3" };
-
-    for (int i = 0; i < 2; i++) {
-        if (python(candidates[i], "check") == 0) return candidates[i];
-    }
-    skip_all("no python3 with PyTorch");
-}
 
 static void fill_batch(struct batch *b, struct model *m)
 {
@@ -184,7 +159,7 @@ static void test_unimo(const char *interpreter, const char *device, float losses
     char *path = path_join(dir, "case.safetensors");
     ok(!model_save(&m, dir, &e) && !safetensors_save(path, items, n_items, NULL, 0, &e), "written for PyTorch %s",
        e.text);
-    ok(python(interpreter, "unimo") == 0, "%s: hidden states, losses and gradients are PyTorch's to 1e-4", device);
+    ok(python(interpreter, script, "unimo", dir) == 0, "%s: hidden states, losses and gradients are PyTorch's to 1e-4", device);
     free(path);
     scratch_release(&s);
     batch_release(&b);
@@ -265,7 +240,7 @@ static void test_roberta(const char *interpreter)
     struct safetensors expect;
     struct model m;
 
-    ok(python(interpreter, "roberta") == 0, "PyTorch makes a RoBERTa");
+    ok(python(interpreter, script, "roberta", dir) == 0, "PyTorch makes a RoBERTa");
     char *config = path_join(dir, "config.json"), *path = path_join(dir, "expect.safetensors");
     ok(!model_config_load(&c, config, &e) && !model_open(&m, &c, d, DT_F32, false, &e), "its configuration is read %s",
        e.text);
@@ -288,7 +263,7 @@ static void test_roberta(const char *interpreter)
 
 int main(void)
 {
-    const char *interpreter = find_python();
+    const char *interpreter = find_python(script);
     float losses[LOSS_COUNT] = { 0 };
     struct err e = { 0 };
 

@@ -1,0 +1,224 @@
+"""The independent detector of detect_parity.c: Faster R-CNN with attributes, from its papers and the published code's behaviour, in PyTorch, float64.
+
+detect_parity.py check .         exit 0 when PyTorch is there
+detect_parity.py compare DIR     DIR holds config.json, model.safetensors, case.safetensors: compare; exit 1 when they differ
+"""
+import json
+import math
+import struct
+import sys
+
+try:
+    import numpy as np
+    import torch
+    import torch.nn.functional as F
+except ImportError:
+    sys.exit(77)
+
+DTYPES = {"F32": np.float32, "I32": np.int32}
+TOLERANCE = 1e-4
+
+
+def read(path):
+    data = open(path, "rb").read()
+    n = struct.unpack("<Q", data[:8])[0]
+    out = {}
+    for name, d in json.loads(data[8:8 + n]).items():
+        if name == "__metadata__":
+            continue
+        a, b = d["data_offsets"]
+        out[name] = torch.tensor(np.frombuffer(data[8 + n + a:8 + n + b], DTYPES[d["dtype"]]).reshape(d["shape"]).astype(np.float64))
+    return out
+
+
+def input_of(c, rgb):
+    """[1,3,h,w], and the scale."""
+    height, width = rgb.shape[:2]
+    scale = min(c["short_side"] / min(width, height), c["long_side"] / max(width, height))
+    w, h = round(width * scale), round(height * scale)
+    x = F.interpolate(rgb.permute(2, 0, 1)[None], (h, w), mode="bilinear", align_corners=False, antialias=False)
+    if c["order"] == "bgr":
+        x = x.flip(1)
+    mean, factor = (torch.tensor(c[k], dtype=torch.float64)[None, :, None, None] for k in ("mean", "scale"))
+    return (x - mean) * factor, scale
+
+
+class Net:
+    def __init__(self, c, p):
+        self.c, self.p = c, p
+
+    def conv(self, name, x, stride=1, pad=0, dilation=1, relu=False, norm=True):
+        groups = self.c["groups"] if norm else 0
+        x = F.conv2d(x, self.p[name + ".weight"], None if groups else self.p[name + ".bias"], stride, pad, dilation)
+        if groups:
+            x = F.group_norm(x, groups, self.p[name + ".norm.weight"], self.p[name + ".norm.bias"], 1e-5)
+        return F.relu(x) if relu else x
+
+    def stage(self, name, s, x):
+        for i in range(s["blocks"]):
+            b = f"{name}.{i}"
+            stride = s["stride"] if i == 0 else 1
+            first, second = (stride, 1) if s["stride_in_1x1"] else (1, stride)
+            y = self.conv(b + ".conv1", x, first, relu=True)
+            y = self.conv(b + ".conv2", y, second, s["dilation"], s["dilation"], relu=True)
+            y = self.conv(b + ".conv3", y)
+            x = F.relu(y + (self.conv(b + ".shortcut", x, stride) if b + ".shortcut.weight" in self.p else x))
+        return x
+
+    def backbone(self, x):
+        s = self.c["stem"]
+        x = self.conv("stem", x, s["stride"], s["kernel"] // 2, relu=True)
+        if s["pool_kernel"]:
+            x = F.max_pool2d(x, s["pool_kernel"], s["pool_stride"], s["pool_pad"], ceil_mode=s["pool_ceil"])
+        for i, stage in enumerate(self.c["stages"]):
+            x = self.stage(f"res{i + 2}", stage, x)
+        return x
+
+    def rpn(self, x):
+        """Objectness [h,w,A] and deltas [h,w,A,4]."""
+        h = self.conv("rpn.conv", x, 1, 1, relu=True, norm=False)
+        score, delta = (F.conv2d(h, self.p[f"rpn.{k}.weight"], self.p[f"rpn.{k}.bias"])[0].permute(1, 2, 0) for k in ("objectness", "deltas"))
+        return score, delta.reshape(*score.shape, 4)
+
+
+def make_anchors(c, rows, columns, stride):
+    a, cell = c["anchors"], []
+    for ratio in a["ratios"]:
+        for side in a["scales"]:
+            if a["caffe"]:
+                w = round(math.sqrt(256 / ratio))
+                h = math.floor(w * ratio + 0.5)
+                w, h = w * side / 16 - 1, h * side / 16 - 1
+                centre = 7.5
+            else:
+                w, h = side / math.sqrt(ratio), side * math.sqrt(ratio)
+                centre = stride / 2
+            cell.append([centre - w / 2, centre - h / 2, centre + w / 2, centre + h / 2])
+    cell = torch.tensor(cell, dtype=torch.float64)
+    y, x = torch.meshgrid(torch.arange(rows) * stride, torch.arange(columns) * stride, indexing="ij")
+    return torch.stack([x, y, x, y], -1)[:, :, None].double() + cell
+
+
+def decode(delta, box, extra):
+    w, h = box[..., 2] - box[..., 0] + extra, box[..., 3] - box[..., 1] + extra
+    x, y = box[..., 0] + w / 2 + delta[..., 0] * w, box[..., 1] + h / 2 + delta[..., 1] * h
+    most = math.log(1000 / 16)
+    w, h = w * torch.exp(delta[..., 2].clamp(max=most)), h * torch.exp(delta[..., 3].clamp(max=most))
+    return torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], -1)
+
+
+def clip(b, width, height, extra):
+    return torch.stack([b[..., 0].clamp(0, width - extra), b[..., 1].clamp(0, height - extra), b[..., 2].clamp(0, width - extra),
+                        b[..., 3].clamp(0, height - extra)], -1)
+
+
+def iou(a, b, extra):
+    w = (torch.minimum(a[2], b[:, 2]) - torch.maximum(a[0], b[:, 0]) + extra).clamp(min=0)
+    h = (torch.minimum(a[3], b[:, 3]) - torch.maximum(a[1], b[:, 1]) + extra).clamp(min=0)
+    area = lambda x: (x[..., 2] - x[..., 0] + extra) * (x[..., 3] - x[..., 1] + extra)
+    return w * h / (area(a) + area(b) - w * h)
+
+
+def proposals(c, score, box, extra):
+    r = c["regions"]
+    order = score.flatten().argsort(descending=True, stable=True)[:r["pre_nms"]]
+    box = box.reshape(-1, 4)[order]
+    box = box[((box[:, 2] - box[:, 0] + extra) >= r["min_side"]) & ((box[:, 3] - box[:, 1] + extra) >= r["min_side"])]
+    kept = []
+    alive = torch.ones(len(box), dtype=torch.bool)
+    for i in range(len(box)):
+        if alive[i] and len(kept) < r["post_nms"]:
+            kept.append(i)
+            alive &= iou(box[i], box, extra) <= r["rpn_nms"]
+    return box[kept]
+
+
+def away(x):
+    """Rounding as C does it."""
+    return math.floor(abs(x) + 0.5) * (1 if x >= 0 else -1)
+
+
+def roi_pool(x, box, n, scale):
+    c, rows, columns = x.shape
+    x1, y1, x2, y2 = (away(float(v) * scale) for v in box)
+    w, h = max(x2 - x1 + 1, 1), max(y2 - y1 + 1, 1)
+    out = torch.zeros(c, n, n, dtype=torch.float64)
+    for i in range(n):
+        for k in range(n):
+            ya, yb = min(max(i * h // n + y1, 0), rows), min(max(-(-(i + 1) * h // n) + y1, 0), rows)
+            xa, xb = min(max(k * w // n + x1, 0), columns), min(max(-(-(k + 1) * w // n) + x1, 0), columns)
+            if ya < yb and xa < xb:
+                out[:, i, k] = x[:, ya:yb, xa:xb].amax((1, 2))
+    return out
+
+
+def roi_align(x, box, n, scale):
+    """By sampling with grid_sample: points beyond the border take its value (none here are a whole cell beyond)."""
+    _, rows, columns = x.shape
+    x1, y1, x2, y2 = (float(v) * scale - 0.5 for v in box)
+    ny, nx = max(math.ceil((y2 - y1) / n), 1), max(math.ceil((x2 - x1) / n), 1)
+    y = y1 + (torch.arange(n * ny, dtype=torch.float64) + 0.5) * (y2 - y1) / (n * ny)
+    x_ = x1 + (torch.arange(n * nx, dtype=torch.float64) + 0.5) * (x2 - x1) / (n * nx)
+    gy, gx = torch.meshgrid(2 * y / max(rows - 1, 1) - 1, 2 * x_ / max(columns - 1, 1) - 1, indexing="ij")
+    s = F.grid_sample(x[None], torch.stack([gx, gy], -1)[None], mode="bilinear", padding_mode="border", align_corners=True)
+    return F.avg_pool2d(s, (ny, nx))[0]
+
+
+def second_stage(net, x, box, scale, width, height, extra, stride):
+    c, p, r = net.c, net.p, net.c["regions"]
+    pool = roi_align if r["roi_align"] else roi_pool
+    pooled = torch.stack([pool(x[0], b, r["roi_size"], 1 / stride) for b in box])
+    feature = net.stage("head", c["head"], pooled).mean((2, 3))
+    probs = torch.softmax(F.linear(feature, p["predict.class.weight"], p["predict.class.bias"]), -1)
+    best = probs[:, 1:].argmax(-1) + 1
+    delta = F.linear(feature, p["predict.box.weight"], p["predict.box.bias"]).reshape(len(box), -1, 4)
+    delta = delta[torch.arange(len(box)), best if r["boxes_per_class"] else 0] * torch.tensor([0.1, 0.1, 0.2, 0.2], dtype=torch.float64)
+    refined = clip(decode(delta, box, extra) / scale, width, height, extra)
+    hidden = F.relu(F.linear(feature, p["predict.attribute.feature.weight"], p["predict.attribute.feature.bias"]) + p["predict.attribute.class.weight"][best])
+    attributes = torch.softmax(F.linear(hidden, p["predict.attribute.weight"], p["predict.attribute.bias"]), -1)
+    return {"features": feature, "probs": probs, "refined": refined, "attributes": attributes}
+
+
+def compare(folder):
+    c = json.load(open(folder + "/config.json"))
+    net, case = Net(c, read(folder + "/model.safetensors")), read(folder + "/case.safetensors")
+    extra = 1 if c["anchors"]["caffe"] else 0
+    bad, worst = [], 0.0
+
+    def check(name, got, want):
+        nonlocal worst
+        if got.shape != want.shape:
+            bad.append(f"# {name}: shape {list(got.shape)}, PyTorch's is {list(want.shape)}")
+            return
+        d = float((got - want).abs().max()) / max(float(want.abs().max()), 1e-3)
+        worst = max(worst, d)
+        if not d <= TOLERANCE:
+            bad.append(f"# {name}: off by {d:.3g} of the largest value (at most {TOLERANCE})")
+
+    height, width = case["rgb"].shape[:2]
+    x, scale = input_of(c["input"], case["rgb"])
+    features = net.backbone(x)
+    check("feature map", case["map"], features.permute(0, 2, 3, 1))
+    stride = c["stem"]["stride"] * (c["stem"]["pool_stride"] if c["stem"]["pool_kernel"] else 1)
+    for s in c["stages"]:
+        stride *= s["stride"]
+    score, delta = net.rpn(features)
+    check("objectness", case["objectness"][0], score)
+    check("deltas", case["deltas"][0].reshape(delta.shape), delta)
+    box = clip(decode(delta, make_anchors(c, *score.shape[:2], stride), extra), x.shape[3], x.shape[2], extra)
+    box = proposals(c, score, box, extra)
+    check("proposals", case["proposals"], clip(box / scale, width, height, 0))
+    for name, want in second_stage(net, features, box, scale, width, height, extra, stride).items():
+        check(name, case[name], want)
+    spread = float(case["features"].std(0).max() / case["features"].abs().max())
+    print(f"# {len(box)} proposals; worst difference from PyTorch {worst:.3g} of the largest value; regions differ by {spread:.2g}")
+    if spread < 0.01 or len(box) < 5:
+        bad.append("# the case says nothing: regions are all alike")
+    for line in bad:
+        print(line)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    verb = sys.argv[1]
+    sys.exit(0 if verb == "check" else compare(sys.argv[2]))

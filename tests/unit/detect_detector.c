@@ -1,0 +1,117 @@
+/* Sizes of inputs, pictures alone and in a batch, pictures of odd shapes, refusal of files that do not fit. */
+#include "core/file.h"
+#include "core/str.h"
+#include "tap.h"
+#include "toy_detector.h"
+#include <unistd.h>
+
+static void sizes(void)
+{
+    static const int cases[][6] = { { 600, 1000, 640, 480, 800, 600 },  { 600, 1000, 480, 640, 600, 800 }, { 600, 1000, 1920, 1080, 1000, 563 },
+                                    { 600, 1000, 100, 100, 600, 600 },  { 192, 256, 256, 192, 256, 192 },  { 192, 256, 5000, 20, 256, 32 },
+                                    { 192, 256, 1, 65500, 32, 256 } };
+    int bad = 0;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int *k = cases[i];
+        struct detect_config c = { .short_side = k[0], .long_side = k[1] };
+        float scale[2];
+        int w, h;
+        detector_input_size(&c, k[2], k[3], &w, &h, scale);
+        if (w == k[4] && h == k[5] && fabsf(scale[0] * (float)k[2] - (float)w) <= 0.5f && fabsf(scale[1] * (float)k[3] - (float)h) <= 0.5f) continue;
+        printf("# %d x %d becomes %d x %d\n", k[2], k[3], w, h);
+        bad++;
+    }
+    is_int(bad, 0, "pictures are resized to the short side, within the long side, and no side vanishes");
+}
+
+static bool same(const struct detections *a, const struct detections *b, const struct detector *d)
+{
+    return a->n == b->n && !memcmp(a->proposals, b->proposals, (size_t)a->n * sizeof *a->proposals) &&
+           !memcmp(a->features, b->features, (size_t)(a->n * detector_feature_size(d)) * sizeof(float));
+}
+
+static void batches(struct detector *d)
+{
+    struct image m[3] = { toy_picture(80, 60, 1), toy_picture(80, 60, 2), toy_picture(80, 60, 3) };
+    struct detections alone[3], together[3];
+    struct err e = { 0 };
+    int bad = 0, distinct = 0;
+
+    for (int i = 0; i < 3; i++) bad += detector_run(d, &alone[i], &m[i], 1, &e);
+    bad += detector_run(d, together, m, 3, &e);
+    is_int(bad, 0, "three pictures, alone and in a batch");
+    for (int i = 0; i < 3; i++) bad += !same(&alone[i], &together[i], d);
+    distinct = !same(&alone[0], &alone[1], d) && !same(&alone[1], &alone[2], d);
+    is_int(bad, 0, "give the same to the last bit");
+    ok(distinct, "and not the same as each other");
+    for (int i = 0; i < 3; i++) {
+        detections_release(&alone[i]);
+        detections_release(&together[i]);
+        image_release(&m[i]);
+    }
+}
+
+static void odd_shapes(struct detector *d)
+{
+    static const int shapes[][2] = { { 1, 1 }, { 900, 2 }, { 3, 700 }, { 31, 33 } };
+
+    for (int i = 0; i < 4; i++) {
+        struct image m = toy_picture(shapes[i][0], shapes[i][1], 9);
+        struct detections x;
+        struct err e = { 0 };
+        int outside = 0;
+        if (!ok(!detector_run(d, &x, &m, 1, &e), "%d x %d %s", m.width, m.height, e.text)) continue;
+        for (int64_t k = 0; k < x.n; k++) {
+            for (int refined = 0; refined < 2; refined++) {
+                struct box b = refined ? x.refined[k] : x.proposals[k];
+                outside += !(b.x1 >= 0 && b.y1 >= 0 && b.x1 <= b.x2 && b.y1 <= b.y2 && b.x2 <= (float)m.width && b.y2 <= (float)m.height);
+            }
+        }
+        is_int(outside, 0, "boxes lie in it");
+        detections_release(&x);
+        image_release(&m);
+    }
+}
+
+static void files(struct detector *d, struct device *device)
+{
+    char dir[] = "/tmp/unimo-detector.XXXXXX";
+    struct err e = { 0 };
+    struct detector back;
+
+    if (!mkdtemp(dir)) return;
+    is_int(detector_save(d, dir, &e), 0, "a detector is saved");
+    names_add(&d->config.classes, "one more");
+    char *config = path_join(dir, "config.json");
+    struct str text = { 0 };
+    struct value *v = detect_config_print(&d->config);
+    value_print(v, &text);
+    value_free(v);
+    struct out *o = out_open(config, &e);
+    out_write(o, text.data, text.n, &e);
+    is_int(out_commit(o, &e), 0, "its configuration changed");
+    is_int(detector_load(&back, dir, device, DT_F32, &e), -1, "then its parameters do not fit");
+    ok(strstr(e.text, "model.safetensors: ") && strstr(e.text, "predict.class.weight"), "and the first is named: %s", e.text);
+    str_release(&text);
+    free(config);
+    err_clear(&e);
+    dir_remove(dir, &e);
+}
+
+int main(void)
+{
+    struct err e = { 0 };
+    struct device *device = device_open("cpu", 1, &e);
+    struct detector d = { .config = toy_detector_learnt() };
+
+    sizes();
+    detector_build(&d, device, DT_F32, false);
+    toy_values(&d, 4);
+    batches(&d);
+    odd_shapes(&d);
+    files(&d, device);
+    detector_release(&d);
+    device_close(device);
+    return done();
+}
