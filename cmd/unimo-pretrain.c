@@ -12,7 +12,7 @@
 #include <string.h>
 
 static struct opt_list pairs, images, texts, features;
-static const char *output, *config = "small", *init, *vocabulary, *mix = "1:1:1", *masking = "one", *generation = "fragments", *score = "product";
+static const char *output, *config = "small", *init, *vocabulary, *mix = "1:1:1", *masking = "one", *generation = "fragments", *score = "product", *contrast = "each";
 static const char *schedule = "linear", *device, *precision = "auto", *log_path;
 static bool resume, dry_run;
 static int64_t steps = 10000, warmup = -1, rows = 4096, accumulate = 1, save_every = 1000, keep = 2, log_every = 10, threads, seed = 1;
@@ -50,6 +50,7 @@ static const struct opt opts[] = {
     { OPT_INT, "cmcl-negatives", 0, &cmcl_negatives, 1, 1000, "N", "rewritten negatives in a group" },
     { OPT_INT, "cmcl-texts", 0, &cmcl_texts, 0, 1000, "N", "retrieved texts in a group" },
     { OPT_INT, "cmcl-images", 0, &cmcl_images, 0, 1000, "N", "retrieved images in a group" },
+    { OPT_CHOICE, "contrast", 0, &contrast, 0, 0, "each|sum", "positives one by one against the negatives, or their sum" },
     { OPT_CHOICE, "score", 0, &score, 0, 0, "product|cosine", "score of a pair" },
     { OPT_DOUBLE, "temperature", 0, &tau, 0.001, 1000, "T", "scores are divided by it" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "optimization" },
@@ -145,7 +146,7 @@ static int train(struct model *m, struct err *e)
         .weight = { [LOSS_MLM] = (float)mlm, [LOSS_SEQ2SEQ] = (float)seq2seq, [LOSS_MRC] = (float)mrc, [LOSS_MRFR] = (float)mrfr, [LOSS_CMCL] = (float)cmcl },
         .seq2seq_share = seq2seq_share, .mask_both = !strcmp(masking, "both"), .cmcl_share = cmcl_share,
         .mlm = mlm_defaults, .seq2seq = seq2seq_defaults, .visual = { region_ratio, overlap },
-        .cmcl = { (int)cmcl_positives, (int)cmcl_negatives, (int)cmcl_texts, (int)cmcl_images },
+        .cmcl = { (int)cmcl_positives, (int)cmcl_negatives, (int)cmcl_texts, (int)cmcl_images, !strcmp(contrast, "each") },
     };
     struct train_opts to = {
         .output = output, .vocabulary = vocabulary, .resume = resume,

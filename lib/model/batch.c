@@ -308,33 +308,56 @@ void batch_add_example(struct batch *b, int32_t text, int32_t image, int32_t lab
 
 /* ---- the contrastive example ---- */
 
-static void add_joint(struct batch *b, int64_t image, const struct batch_text *text, bool positive)
+struct scored { /* pooled rows of a pair */
+    int32_t text, image;
+};
+
+static struct scored pool_joint(struct batch *b, int64_t image, const struct batch_text *text)
 {
     int64_t s = batch_add_pair(b, image, text);
 
-    batch_add_score(b, batch_pool_text(b, s), batch_pool_image(b, s), positive);
+    return (struct scored){ batch_pool_text(b, s), batch_pool_image(b, s) };
+}
+
+/* Positives that are encoded alone: retrieved texts against the image, retrieved images against the text. */
+static void pool_retrieved(struct batch *b, const struct batch_cmcl *x, int64_t image, struct scored *out)
+{
+    if (x->n_texts) {
+        int32_t alone = batch_pool_image(b, batch_add_pair(b, image, NULL));
+        for (int64_t i = 0; i < x->n_texts; i++)
+            *out++ = (struct scored){ batch_pool_text(b, batch_add_pair(b, -1, &x->texts[i])), alone };
+    }
+    if (x->n_images) {
+        int32_t alone = batch_pool_text(b, batch_add_pair(b, -1, &x->text));
+        for (int64_t i = 0; i < x->n_images; i++) {
+            int64_t other = batch_add_image(b, &x->images[i], NULL);
+            *out++ = (struct scored){ alone, batch_pool_image(b, batch_add_pair(b, other, NULL)) };
+        }
+    }
+}
+
+static void add_scores(struct batch *b, const struct scored *at, int64_t n, bool positive)
+{
+    for (int64_t i = 0; i < n; i++) batch_add_score(b, at[i].text, at[i].image, positive);
 }
 
 void batch_add_cmcl(struct batch *b, const struct batch_cmcl *x)
 {
-    int64_t image = batch_add_image(b, &x->image, NULL);
+    int64_t image = batch_add_image(b, &x->image, NULL), joint = 1 + x->n_positives, all = joint + x->n_texts + x->n_images;
+    struct scored *positive = mem_new(struct scored, all), *negative = mem_new(struct scored, x->n_negatives + 1);
 
-    add_joint(b, image, &x->text, true);
-    for (int64_t i = 0; i < x->n_positives; i++) add_joint(b, image, &x->positives[i], true);
-    for (int64_t i = 0; i < x->n_negatives; i++) add_joint(b, image, &x->negatives[i], false);
-    if (x->n_texts) { /* retrieved texts against the image, each encoded alone */
-        int32_t alone = batch_pool_image(b, batch_add_pair(b, image, NULL));
-        for (int64_t i = 0; i < x->n_texts; i++)
-            batch_add_score(b, batch_pool_text(b, batch_add_pair(b, -1, &x->texts[i])), alone, true);
+    positive[0] = pool_joint(b, image, &x->text);
+    for (int64_t i = 0; i < x->n_positives; i++) positive[i + 1] = pool_joint(b, image, &x->positives[i]);
+    for (int64_t i = 0; i < x->n_negatives; i++) negative[i] = pool_joint(b, image, &x->negatives[i]);
+    pool_retrieved(b, x, image, positive + joint);
+    int64_t together = x->each ? 1 : all;
+    for (int64_t i = 0; i < all; i += together) {
+        add_scores(b, positive + i, together, true);
+        add_scores(b, negative, x->n_negatives, false);
+        batch_end_group(b);
     }
-    if (x->n_images) { /* retrieved images against the text */
-        int32_t alone = batch_pool_text(b, batch_add_pair(b, -1, &x->text));
-        for (int64_t i = 0; i < x->n_images; i++) {
-            int64_t other = batch_add_image(b, &x->images[i], NULL);
-            batch_add_score(b, alone, batch_pool_image(b, batch_add_pair(b, other, NULL)), true);
-        }
-    }
-    batch_end_group(b);
+    free(positive);
+    free(negative);
 }
 
 int64_t batch_pair_rows(const struct model_config *c, int64_t regions, int64_t tokens)

@@ -123,7 +123,7 @@ void batch_add_example(struct batch *b, int32_t text, int32_t image, int32_t lab
 
 /* One contrastive example (spec of CMCL in unimo-pretrain(1)): joint passes of the image with its text, the positives
  * and the negatives; when there is something related, single passes of image, text and the related ones. Adds one
- * group. */
+ * group, the paper's sum over positives, or one for each positive. */
 struct batch_cmcl {
     struct batch_image image;
     struct batch_text text;
@@ -131,6 +131,7 @@ struct batch_cmcl {
     const struct batch_text *positives, *negatives; /* rewritten texts */
     const struct batch_text *texts;                 /* retrieved texts, count as positives */
     const struct batch_image *images;               /* retrieved images, count as positives */
+    bool each; /* a group for each positive with all the negatives, instead of one group with all of them */
 };
 void batch_add_cmcl(struct batch *b, const struct batch_cmcl *x);
 /* Rows that batch_add_cmcl() would add, for token budgets. */

@@ -1,11 +1,13 @@
 #ifndef MODEL_CMCL_H
 #define MODEL_CMCL_H
 #include "core/rng.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 /* How many examples of each kind enter one contrastive group. */
 struct cmcl_opts {
     int positives, negatives, texts, images; /* 2, 20, 5, 5 */
+    bool each;                               /* true: each positive is contrasted on its own (struct batch_cmcl) */
 };
 extern const struct cmcl_opts cmcl_defaults;
 

@@ -121,7 +121,7 @@ static int related_images(struct pretraining *p, const struct record *rec, struc
 static int add_group(struct pretraining *p, struct batch *b, const struct record *rec, const struct batch_image *image, const struct batch_text *text,
                      struct rng *r, struct err *e)
 {
-    struct batch_cmcl x = { .image = *image, .text = *text };
+    struct batch_cmcl x = { .image = *image, .text = *text, .each = p->o.cmcl.each };
 
     if (draw_texts(p, rec, "negatives", p->o.cmcl.negatives, r, &x.negatives, &x.n_negatives, e) ||
         draw_texts(p, rec, "positives", p->o.cmcl.positives, r, &x.positives, &x.n_positives, e) || related_texts(p, rec, r, &x, e) ||
