@@ -8,8 +8,8 @@ PREFIX  ?= /usr/local
 NVCC    ?= $(firstword $(wildcard $(shell command -v nvcc) /usr/local/cuda/bin/nvcc))
 ARCH    ?= 80 90a
 
-V := $(if $(SAN),san-$(firstword $(subst $(comma), ,$(SAN))),$(if $(COV),cov,release))
 comma := ,
+V := $(if $(SAN),san-$(firstword $(subst $(comma), ,$(SAN))),$(if $(COV),cov,release))
 B := build/$(V)
 
 PACKAGES := jansson libzstd libturbojpeg libutf8proc link-grammar

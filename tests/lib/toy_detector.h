@@ -4,7 +4,9 @@
 #include "core/mem.h"
 #include "core/rng.h"
 #include "detect/detector.h"
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static inline void toy_names(struct detect_config *c, int classes, int attributes)
 {

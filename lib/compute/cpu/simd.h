@@ -6,7 +6,7 @@
 /* Sixteen floats at once in the compiler's vector types: one register with AVX-512, two with AVX, four with SSE or NEON. Kernels that
  * use them are compiled for each (MULTIVERSION) and chosen at run time. OpenMP loops stay outside of such kernels: what the compiler
  * outlines for threads would be compiled for the default target only. */
-#ifdef __x86_64__
+#if defined __x86_64__ && !defined __clang__ /* clang 14 does not inline into clones */
 #define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MULTIVERSION
