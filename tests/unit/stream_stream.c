@@ -41,7 +41,7 @@ static int count(const char *path, struct err *e)
 
     while (in && (got = reader_next(in, &r, e)) > 0) {
         const struct record_tensor *x = record_tensor(r, "x");
-        int64_t i = strtol(record_id(r) + 1, NULL, 10);
+        int64_t i = x ? strtol(record_id(r) + 1, NULL, 10) : 0;
         n += !x || ((const float *)x->data)[1] == (float)(i * 1000 + 1);
         record_free(r);
     }
