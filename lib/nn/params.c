@@ -122,16 +122,20 @@ void params_init(struct params *p, uint64_t seed)
     changed(p);
 }
 
+/* "[2,3]", or "[-]" for a parameter that is not there. */
+static void add_shape(struct str *s, int rank, const int64_t *shape)
+{
+    str_add_char(s, '[');
+    for (int k = 0; k < rank; k++) str_addf(s, "%s%" PRId64, k ? "," : "", shape[k]);
+    str_add(s, rank < 0 ? "-]" : "]");
+}
+
 static void report_line(struct params_report *report, const char *status, const char *name, const struct param *here, const struct safetensor *there)
 {
-    str_addf(&report->text, "%-10s %-64s", status, name);
-    for (int side = 0; side < 2; side++) {
-        int rank = side ? (there ? there->rank : -1) : (here ? here->rank : -1);
-        const int64_t *shape = side ? (there ? there->shape : NULL) : (here ? here->shape : NULL);
-        str_add(&report->text, side ? " file [" : " model [");
-        for (int k = 0; k < rank; k++) str_addf(&report->text, "%s%" PRId64, k ? "," : "", shape[k]);
-        str_add(&report->text, rank < 0 ? "-]" : "]");
-    }
+    str_addf(&report->text, "%-10s %-64s model ", status, name);
+    add_shape(&report->text, here ? here->rank : -1, here ? here->shape : NULL);
+    str_add(&report->text, " file ");
+    add_shape(&report->text, there ? there->rank : -1, there ? there->shape : NULL);
     str_add_char(&report->text, '\n');
 }
 
@@ -149,11 +153,12 @@ static int load_one(struct params *p, int i, const struct safetensor *t, struct 
     const struct param *q = &p->at[i];
 
     if (!same_shape(q, t)) {
-        struct params_report one = { 0 };
-        report_line(&one, "", q->name, q, t);
-        one.text.data[one.text.n - 1] = 0;
-        err_set(e, ERR_INPUT, "tensor %s has another shape:%s", err_quote(t->name), one.text.data);
-        str_release(&one.text);
+        struct str there = { 0 }, here = { 0 };
+        add_shape(&there, t->rank, t->shape);
+        add_shape(&here, q->rank, q->shape);
+        err_set(e, ERR_INPUT, "tensor %s: shape %s (expected %s)", err_quote(t->name), there.data, here.data);
+        str_release(&there);
+        str_release(&here);
         return -1;
     }
     if (t->dtype != DT_F32 && t->dtype != DT_BF16 && t->dtype != DT_F16 && t->dtype != DT_F64)
