@@ -1,0 +1,169 @@
+#include "rewrite/inflect.h"
+#include "core/str.h"
+#include <string.h>
+
+static const struct {
+    const char *one, *many;
+} irregular[] = {
+    { "man", "men" },           { "woman", "women" },       { "child", "children" },  { "person", "people" },     { "foot", "feet" },      { "tooth", "teeth" },
+    { "goose", "geese" },       { "mouse", "mice" },        { "ox", "oxen" },         { "knife", "knives" },      { "wife", "wives" },     { "life", "lives" },
+    { "leaf", "leaves" },       { "loaf", "loaves" },       { "half", "halves" },     { "shelf", "shelves" },     { "wolf", "wolves" },    { "calf", "calves" },
+    { "scarf", "scarves" },     { "thief", "thieves" },     { "elf", "elves" },       { "hoof", "hooves" },       { "potato", "potatoes" },{ "tomato", "tomatoes" },
+    { "hero", "heroes" },       { "mango", "mangoes" },     { "volcano", "volcanoes" },{ "buffalo", "buffaloes" },{ "cactus", "cacti" },   { "fireman", "firemen" },
+    { "policeman", "policemen" },{ "fisherman", "fishermen" },{ "snowman", "snowmen" },{ "businessman", "businessmen" },{ "bus", "buses" }, { "gas", "gases" },
+    { "canvas", "canvases" },   { "octopus", "octopuses" }, { "walrus", "walruses" }, { "hippopotamus", "hippopotamuses" }, { "lens", "lenses" }, { "iris", "irises" },
+    { "cookie", "cookies" },    { "movie", "movies" },      { "zombie", "zombies" },  { "tie", "ties" },          { "pie", "pies" },       { "shoe", "shoes" },
+    { "toe", "toes" },          { "canoe", "canoes" },      { "hoe", "hoes" },        { "horse", "horses" },      { "house", "houses" },   { "nurse", "nurses" },
+    { "vase", "vases" },        { "base", "bases" },        { "case", "cases" },      { "suitcase", "suitcases" },{ "purse", "purses" },   { "rose", "roses" },
+    { "hose", "hoses" },        { "nose", "noses" },        { "cheese", "cheeses" },  { "mouse", "mouses" },      { "blouse", "blouses" }, { "bookcase", "bookcases" },
+    { "staircase", "staircases" }, { "axe", "axes" },       { "headache", "headaches" }, { "brownie", "brownies" }, { "selfie", "selfies" }, { "birdie", "birdies" },
+    { "bruise", "bruises" },    { "cruise", "cruises" },    { "tortoise", "tortoises" }, { "phrase", "phrases" },  { "cause", "causes" },   { "fuse", "fuses" },
+    { "exercise", "exercises" }, { "surprise", "surprises" },{ "moose", "moose" },
+};
+static const char invariant[] = " sheep fish deer aircraft moose salmon trout bison shrimp squid series species swine offspring spacecraft hovercraft ";
+static const char plural_only[] =
+    " glasses sunglasses jeans pants trousers shorts scissors clothes goggles tights pajamas pyjamas binoculars tongs pliers leggings overalls headphones cattle police "
+    "goods stairs outdoors surroundings ";
+static const char singular_in_s[] = " grass glass dress bus gas class mattress cross moss chess tennis boss compass bass iris lens news mess waitress actress canvas species "
+                                    "series cactus octopus walrus hibiscus campus circus virus asparagus plus thus this as is was his its us hippopotamus christmas "
+                                    "address princess business illness darkness atlas pancreas axis basis molasses always sometimes across less perhaps ";
+
+static bool is_in(const char *list, const char *word)
+{
+    char key[64];
+    size_t n = strlen(word);
+
+    if (n > 60) return false;
+    key[0] = ' ';
+    memcpy(key + 1, word, n);
+    memcpy(key + n + 1, " ", 2);
+    return strstr(list, key) != NULL;
+}
+
+static const char *replaced_end(const char *word, size_t cut, const char *end, struct arena *a)
+{
+    size_t n = strlen(word) - cut, m = strlen(end);
+    char *out = arena_new(a, char, n + m + 1);
+
+    memcpy(out, word, n);
+    memcpy(out + n, end, m + 1);
+    return out;
+}
+
+bool noun_is_invariant(const char *word)
+{
+    return is_in(invariant, word);
+}
+
+bool noun_is_plural_only(const char *word)
+{
+    return is_in(plural_only, word);
+}
+
+bool noun_is_plural(const char *word)
+{
+    size_t n = strlen(word);
+
+    for (size_t i = 0; i < sizeof irregular / sizeof *irregular; i++) {
+        if (!strcmp(word, irregular[i].many)) return strcmp(irregular[i].one, irregular[i].many) != 0;
+        if (!strcmp(word, irregular[i].one)) return false;
+    }
+    if (is_in(plural_only, word)) return true;
+    if (n < 3 || word[n - 1] != 's' || is_in(singular_in_s, word)) return false;
+    return !str_ends(word, "ss") && !str_ends(word, "us") && !str_ends(word, "is");
+}
+
+static bool is_vowel(char c)
+{
+    return c && strchr("aeiou", c);
+}
+
+const char *noun_singular(const char *word, struct arena *a)
+{
+    size_t n = strlen(word);
+    const char *last = strrchr(word, ' ');
+
+    if (last) {
+        const char *one = noun_singular(last + 1, a);
+        return replaced_end(word, strlen(last + 1), one, a);
+    }
+    for (size_t i = 0; i < sizeof irregular / sizeof *irregular; i++) {
+        if (!strcmp(word, irregular[i].many)) return irregular[i].one;
+    }
+    if (!noun_is_plural(word) || is_in(plural_only, word)) return word;
+    if (str_ends(word, "ies") && n > 4) return replaced_end(word, 3, "y", a);
+    if (str_ends(word, "ches") || str_ends(word, "shes") || str_ends(word, "xes") || str_ends(word, "sses") || str_ends(word, "zzes"))
+        return replaced_end(word, 2, "", a);
+    if (str_ends(word, "uses") && !str_ends(word, "ouses")) return replaced_end(word, 2, "", a);
+    return replaced_end(word, 1, "", a);
+}
+
+const char *noun_plural(const char *word, struct arena *a)
+{
+    size_t n = strlen(word);
+    const char *last = strrchr(word, ' ');
+
+    if (last) return replaced_end(word, strlen(last + 1), noun_plural(last + 1, a), a);
+    if (!n || is_in(invariant, word) || is_in(plural_only, word)) return word;
+    for (size_t i = 0; i < sizeof irregular / sizeof *irregular; i++) {
+        if (!strcmp(word, irregular[i].one)) return irregular[i].many;
+    }
+    if (word[n - 1] == 'y' && n > 1 && !is_vowel(word[n - 2])) return replaced_end(word, 1, "ies", a);
+    if (str_ends(word, "s") || str_ends(word, "x") || str_ends(word, "z") || str_ends(word, "ch") || str_ends(word, "sh")) return replaced_end(word, 0, "es", a);
+    return replaced_end(word, 0, "s", a);
+}
+
+bool takes_an(const char *word)
+{
+    static const char *const silent[] = { "hour", "honest", "honor", "honour", "heir" };
+    static const char *const consonant[] = { "uni", "use", "usu", "uti", "eur", "ewe", "one", "once", "ukulele", "ufo" };
+    char c = word[0] >= 'A' && word[0] <= 'Z' ? (char)(word[0] + 32) : word[0];
+
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
+        if (str_starts(word, silent[i])) return true;
+    }
+    for (size_t i = 0; i < sizeof consonant / sizeof *consonant; i++) {
+        if (str_starts(word, consonant[i])) return str_starts(word, "unin") || str_starts(word, "unim");
+    }
+    if (c == '8') return true;
+    return is_vowel(c);
+}
+
+const char *verb_lemma(const char *word, struct arena *a, bool (*is_verb)(void *arg, const char *word), void *arg)
+{
+    static const struct {
+        const char *form, *base;
+    } table[] = { { "lying", "lie" },   { "tied", "tie" },     { "held", "hold" },   { "seen", "see" },   { "worn", "wear" },   { "ridden", "ride" }, { "eaten", "eat" },
+                  { "driven", "drive" },{ "flown", "fly" },    { "laid", "lay" },    { "sat", "sit" },    { "stood", "stand" }, { "made", "make" },   { "shown", "show" },
+                  { "taken", "take" },  { "drawn", "draw" },   { "worn", "wear" },   { "has", "have" },   { "is", "be" },       { "are", "be" },      { "being", "be" },
+                  { "does", "do" },     { "goes", "go" },      { "dying", "die" },   { "tying", "tie" },  { "cut", "cut" },     { "set", "set" } };
+    static const struct {
+        const char *end, *with;
+    } rules[] = { { "ing", "" }, { "ing", "e" }, { "ied", "y" }, { "ed", "e" }, { "ed", "" }, { "ies", "y" }, { "es", "e" }, { "es", "" }, { "s", "" } };
+    size_t n = strlen(word);
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (!strcmp(word, table[i].form)) return table[i].base;
+    }
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        size_t m = strlen(rules[i].end);
+        if (n < m + 2 || !str_ends(word, rules[i].end)) continue;
+        const char *base = replaced_end(word, m, rules[i].with, a);
+        size_t k = strlen(base);
+        /* "rid" would double its letter: "riding" is of "ride" */
+        bool doubles = !*rules[i].with && k > 2 && is_vowel(base[k - 2]) && !is_vowel(base[k - 3]) && !is_vowel(base[k - 1]) && !strchr("wxy", base[k - 1]);
+        if (is_verb && doubles && str_ends(word, "ing") && is_verb(arg, replaced_end(base, 0, "e", a))) return replaced_end(base, 0, "e", a);
+        if (is_verb && is_verb(arg, base)) return base;
+        if (is_verb && !*rules[i].with && k > 2 && base[k - 1] == base[k - 2] && is_verb(arg, replaced_end(base, 1, "", a))) return replaced_end(base, 1, "", a);
+    }
+    if (!is_verb) {
+        if (n > 5 && str_ends(word, "ing")) {
+            const char *base = replaced_end(word, 3, "", a);
+            size_t k = strlen(base);
+            if (k > 2 && base[k - 1] == base[k - 2] && !strchr("lsz", base[k - 1])) return replaced_end(base, 1, "", a);
+            return base[k - 1] == 'd' || !strchr("vzcgdkrt", base[k - 1]) || is_vowel(base[k - 1]) || !is_vowel(base[k - 2]) ? base : replaced_end(base, 0, "e", a);
+        }
+        if (n > 3 && str_ends(word, "s") && !str_ends(word, "ss")) return replaced_end(word, 1, "", a);
+    }
+    return word;
+}

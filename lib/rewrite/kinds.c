@@ -1,0 +1,156 @@
+/* Small tables of English that neither a corpus nor WordNet gives reliably: which attributes and relations exclude each other in a picture. */
+#include "rewrite/kinds.h"
+#include <stddef.h>
+#include <string.h>
+
+#define CLASSES(...) sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), (const char *const[]){ __VA_ARGS__ }
+
+/* Each class is words for the same; the first is the plainest. */
+static const struct attribute_kind kinds[] = {
+    { "colour", CLASSES("red crimson scarlet maroon", "orange", "yellow gold golden", "green", "blue navy", "purple violet", "pink", "brown tan", "black", "white",
+                        "gray grey silver", "beige", "turquoise teal") },
+    { "size", CLASSES("large big huge giant enormous massive gigantic", "small little tiny mini miniature") },
+    { "height", CLASSES("tall", "short") },
+    { "length", CLASSES("long", "short") },
+    { "width", CLASSES("wide broad", "narrow") },
+    { "age", CLASSES("old elderly ancient", "young", "new modern") },
+    { "material", CLASSES("wooden", "metal metallic steel iron", "plastic", "glass", "stone brick concrete", "leather", "paper cardboard", "ceramic") },
+    { "opening", CLASSES("open opened", "closed shut") },
+    { "filling", CLASSES("full filled", "empty") },
+    { "moisture", CLASSES("wet", "dry") },
+    { "cleanliness", CLASSES("clean", "dirty muddy") },
+    { "temperature", CLASSES("hot", "cold frozen icy") },
+    { "light", CLASSES("bright", "dark") },
+    { "weather", CLASSES("sunny", "rainy", "snowy", "cloudy overcast", "foggy") },
+    { "shape", CLASSES("round circular", "square", "rectangular", "triangular") },
+    { "pattern", CLASSES("striped", "plaid checkered", "spotted dotted", "plain") },
+    { "mood", CLASSES("happy smiling", "sad", "angry") },
+    { "girth", CLASSES("fat", "thin skinny") },
+    { "surface", CLASSES("smooth", "rough") },
+    { "hair", CLASSES("curly", "straight") },
+    { "gender", CLASSES("male", "female") },
+    { "side", CLASSES("left", "right") },
+};
+
+static const char *const unclear[][2] = {
+    { "pink", "red" },     { "pink", "purple" },  { "red", "orange" },    { "beige", "white" },   { "beige", "brown" }, { "turquoise", "blue" }, { "turquoise", "green" },
+    { "gray", "white" },   { "gray", "black" },   { "yellow", "beige" },  { "wooden", "paper" },  { "blue", "purple" }, { "brown", "orange" },   { "red", "brown" },
+};
+
+static bool holds_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *p = list; *p;) {
+        size_t m = strcspn(p, " ");
+        if (m == n && !memcmp(p, word, n)) return true;
+        p += m + (p[m] == ' ');
+    }
+    return false;
+}
+
+/* The class of the word in a kind, or -1. */
+static int class_in(const struct attribute_kind *k, const char *word)
+{
+    for (int c = 0; c < k->n; c++) {
+        if (holds_word(k->classes[c], word)) return c;
+    }
+    return -1;
+}
+
+const struct attribute_kind *attribute_kind_of(const char *word, int *class)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        *class = class_in(&kinds[i], word);
+        if (*class >= 0) return &kinds[i];
+    }
+    return NULL;
+}
+
+enum contrast attributes_contrast(const char *a, const char *b)
+{
+    if (!strcmp(a, b)) return CONTRAST_SAME;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        int x = class_in(&kinds[i], a), y = class_in(&kinds[i], b);
+        if (x < 0 || y < 0) continue;
+        if (x == y) return CONTRAST_SAME;
+        for (size_t k = 0; k < sizeof unclear / sizeof *unclear; k++) {
+            const char *p = kinds[i].classes[x], *q = kinds[i].classes[y];
+            if ((holds_word(p, unclear[k][0]) && holds_word(q, unclear[k][1])) || (holds_word(p, unclear[k][1]) && holds_word(q, unclear[k][0]))) return CONTRAST_UNCLEAR;
+        }
+        return CONTRAST_CONTRARY;
+    }
+    return CONTRAST_NONE;
+}
+
+static const struct {
+    const char *relation;
+    const char *opposites[3];
+    bool is_directed;
+} relations[] = {
+    { "to the left of", { "to the right of" }, true },
+    { "to the right of", { "to the left of" }, true },
+    { "on the left of", { "on the right of" }, true },
+    { "on the right of", { "on the left of" }, true },
+    { "on the left side of", { "on the right side of" }, true },
+    { "on the right side of", { "on the left side of" }, true },
+    { "left of", { "right of" }, true },
+    { "right of", { "left of" }, true },
+    { "above", { "below", "underneath" }, true },
+    { "over", { "under", "below" }, true },
+    { "below", { "above" }, true },
+    { "beneath", { "above", "on top of" }, true },
+    { "under", { "above", "on top of" }, true },
+    { "underneath", { "above", "on top of" }, true },
+    { "in front of", { "behind" }, true },
+    { "behind", { "in front of" }, true },
+    { "on top of", { "under", "underneath", "behind" }, true },
+    { "atop", { "under", "behind" }, true },
+    { "on", { "under", "behind" }, false },
+    { "inside", { "outside" }, true },
+    { "inside of", { "outside of" }, true },
+    { "outside", { "inside" }, true },
+    { "outside of", { "inside of" }, true },
+    { "near", { "far from" }, false },
+    { "next to", { "far from" }, false },
+    { "beside", { "far from" }, false },
+    { "close to", { "far from" }, false },
+    { "far from", { "next to", "near" }, false },
+    { "with", { "without" }, false },
+    { "without", { "with" }, false },
+    { "into", { "out of" }, false },
+    { "out of", { "into" }, false },
+    { "toward", { "away from" }, true },
+    { "towards", { "away from" }, true },
+    { "away from", { "towards" }, true },
+    { "up", { "down" }, false },
+    { "down", { "up" }, false },
+    { "at the top of", { "at the bottom of" }, true },
+    { "at the bottom of", { "at the top of" }, true },
+};
+
+const char *relation_opposite(const char *relation, int i)
+{
+    for (size_t k = 0; k < sizeof relations / sizeof *relations; k++) {
+        if (!strcmp(relations[k].relation, relation)) return i < 3 ? relations[k].opposites[i] : NULL;
+    }
+    return NULL;
+}
+
+bool relation_is_directed(const char *relation)
+{
+    for (size_t k = 0; k < sizeof relations / sizeof *relations; k++) {
+        if (!strcmp(relations[k].relation, relation)) return relations[k].is_directed;
+    }
+    return false;
+}
+
+bool noun_is_place(const char *noun)
+{
+    static const char places[] = "beach city town village desert mountain mountains hill field meadow snow sea ocean lake river valley volcano shore coast park street road forest wood "
+                                 "woods jungle kitchen bathroom bedroom room office garden yard farm airport station stadium zoo sky skyline landscape ground dune peak harbor harbour "
+                                 "sidewalk highway countryside water court slope grass sand island canyon pasture";
+    const char *blank = strrchr(noun, ' ');
+
+    return holds_word(places, blank ? blank + 1 : noun);
+}

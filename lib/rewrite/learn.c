@@ -1,0 +1,199 @@
+/* Learning: graphs are made by all threads, and added up in the order of the records. */
+#include "core/file.h"
+#include "core/log.h"
+#include "core/pool.h"
+#include "core/str.h"
+#include "rewrite/retrieve.h"
+#include "rewrite/rewriter.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 32, TEXT_MAX = 1 << 16 };
+
+enum what { PAIRS, TEXTS, IMAGES };
+struct job {
+    int n;
+    struct learnt {
+        struct record *record;
+        struct scene_graph graph;
+        int n_terms;
+        const char **terms;
+        const char *text, *image;
+        struct err bad;
+    } at[BATCH];
+    struct arena arena;
+};
+struct learner {
+    enum what what;
+    struct reader *in;
+    struct lexicon *lexicon;
+    struct tfidf_builder *index;
+    struct parser **parsers; /* [threads]; NULL: texts and images are not parsed */
+    const struct wordnet *wordnet;
+    struct map seen;         /* ids */
+    struct progress progress;
+    bool is_over;
+    int64_t done;
+};
+
+static void job_free(struct job *j)
+{
+    for (int i = 0; i < j->n; i++) record_free(j->at[i].record);
+    arena_release(&j->arena);
+    free(j);
+}
+
+static int next_job(void *arg, void **out, struct err *e)
+{
+    struct learner *l = arg;
+    struct job *j = mem_new(struct job, 1);
+
+    while (j->n < BATCH && !l->is_over) {
+        int got = reader_next(l->in, &j->at[j->n].record, e);
+        if (got < 0) {
+            job_free(j);
+            return -1;
+        }
+        if (got) j->n++;
+        else l->is_over = true;
+    }
+    if (!j->n) {
+        job_free(j);
+        return 0;
+    }
+    *out = j;
+    return 1;
+}
+
+static int understand(struct learner *l, struct learnt *x, int worker, struct arena *a, struct err *e)
+{
+    struct value *fields = x->record->fields;
+    struct words w;
+
+    x->image = "";
+    if (!*record_id(x->record)) return err_set(e, ERR_INPUT, "no \"id\"");
+    if (l->what == IMAGES) {
+        struct str s = { 0 };
+        x->n_terms = image_terms(x->record, &x->terms, a, e);
+        for (int i = 0; i < x->n_terms; i++) str_addf(&s, "%s%s", i ? "\n" : "", x->terms[i]);
+        x->text = arena_strdup(a, str_c(&s));
+        str_release(&s);
+        return x->n_terms < 0 ? -1 : 0;
+    }
+    if (record_string(x->record, "text", &x->text, e) || (l->what == PAIRS && value_get_string(fields, "image", &x->image, e))) return -1;
+    if (strlen(x->text) > TEXT_MAX) return err_set(e, ERR_INPUT, "text has %zu bytes (at most %d)", strlen(x->text), TEXT_MAX);
+    if (l->what == PAIRS) scene_graph_make(&x->graph, x->text, l->parsers[worker], l->wordnet, a);
+    words_split(&w, x->text, a); /* not the graph's: terms must not depend on a parse */
+    x->n_terms = text_terms(&w, &x->terms, a);
+    return 0;
+}
+
+static int work_job(void *arg, void *job, int worker, struct err *e)
+{
+    struct learner *l = arg;
+    struct job *j = job;
+
+    for (int i = 0; i < j->n; i++) understand(l, &j->at[i], worker, &j->arena, &j->at[i].bad);
+    return 0;
+}
+
+static int done_job(void *arg, void *job, bool failed, struct err *e)
+{
+    struct learner *l = arg;
+    struct job *j = job;
+    int rc = 0;
+
+    for (int i = 0; i < j->n && !failed && !rc; i++) {
+        struct learnt *x = &j->at[i];
+        const char *id = record_id(x->record);
+        struct str facts = { 0 };
+        bool is_new = true;
+        if (!x->bad.code) map_put(&l->seen, id, strlen(id), &is_new);
+        if (!is_new) err_set(&x->bad, ERR_INPUT, "the id %s occurs twice", err_quote(id));
+        if (x->bad.code) {
+            rc = reader_bad(l->in, x->record, &x->bad);
+            if (rc) *e = x->bad;
+            continue;
+        }
+        if (l->what == PAIRS) {
+            lexicon_add(l->lexicon, &x->graph);
+            facts_print(&x->graph, &facts);
+        }
+        tfidf_builder_add(l->index, &(struct tfidf_document){ id, x->image, x->text, str_c(&facts), x->n_terms, x->terms });
+        str_release(&facts);
+    }
+    l->done += j->n;
+    progress_step(&l->progress, l->done, NULL);
+    job_free(j);
+    return rc;
+}
+
+/* Reads one collection into a fresh index. */
+static int learn_collection(struct learner *l, const char *const *paths, int n, const struct reader_opts *how, int threads, struct err *e)
+{
+    struct pipeline p = { next_job, work_job, done_job, l, threads, 2 * threads + 2 };
+
+    l->index = tfidf_builder_new();
+    l->in = reader_open(paths, n, how, e);
+    if (!l->in) return -1;
+    progress_begin(&l->progress, l->what == IMAGES ? "images" : l->what == TEXTS ? "texts" : "pairs", -1);
+    int rc = pipeline_run(&p, e);
+    progress_end(&l->progress);
+    if (!rc && reader_count(l->in) <= reader_skipped(l->in)) rc = err_set(e, ERR_INPUT, "there is nothing to learn from: no usable record");
+    reader_close(l->in);
+    map_release(&l->seen);
+    return rc;
+}
+
+static int save_index(struct tfidf_builder *index, const char *dir, const char *name, struct err *e)
+{
+    char *path = path_join(dir, name);
+    int rc = tfidf_builder_save(index, path, e);
+
+    free(path);
+    return rc;
+}
+
+static int learn_other(enum what what, const char *input, const char *dir, const char *name, const struct reader_opts *how, int threads, struct err *e)
+{
+    struct learner l = { .what = what };
+    struct reader_opts opts = { .skip_bad = how->skip_bad, .skip_tensors = true };
+    int rc = learn_collection(&l, &input, 1, &opts, threads, e);
+
+    if (!rc) rc = save_index(l.index, dir, name, e);
+    tfidf_builder_free(l.index);
+    return rc;
+}
+
+int rewriter_learn(const struct rewriter_opts *o, const char *const *pairs, int n, const char *images, const char *texts, const struct reader_opts *how, struct err *e)
+{
+    struct lexicon lexicon = { 0 };
+    struct learner l = { .what = PAIRS, .lexicon = &lexicon };
+    struct wordnet *wordnet = o->wordnet ? wordnet_open(o->wordnet, e) : NULL;
+    struct dictionary *dictionary = o->wordnet && !wordnet ? NULL : dictionary_open(e);
+    struct outdir *out = dictionary ? outdir_open(o->dir, e) : NULL;
+    int rc = out ? 0 : -1;
+
+    l.wordnet = wordnet;
+    l.parsers = mem_new(struct parser *, o->threads);
+    for (int i = 0; i < o->threads && !rc; i++) l.parsers[i] = parser_new(dictionary, o->time_limit);
+    if (!rc) rc = learn_collection(&l, pairs, n, how, o->threads, e);
+    if (!rc) {
+        char *path = path_join(outdir_path(out), "lexicon.json");
+        lexicon_add_aliases(&lexicon, l.index);
+        rc = lexicon_save(&lexicon, path, e);
+        free(path);
+    }
+    if (!rc) rc = save_index(l.index, outdir_path(out), "captions.safetensors", e);
+    if (!rc && images) rc = learn_other(IMAGES, images, outdir_path(out), "images.safetensors", how, o->threads, e);
+    if (!rc && texts) rc = learn_other(TEXTS, texts, outdir_path(out), "texts.safetensors", how, o->threads, e);
+    if (!rc) rc = outdir_commit(out, e);
+    else outdir_abort(out);
+    for (int i = 0; i < o->threads; i++) parser_free(l.parsers[i]);
+    free(l.parsers);
+    tfidf_builder_free(l.index);
+    lexicon_release(&lexicon);
+    wordnet_close(wordnet);
+    dictionary_free(dictionary);
+    return rc;
+}

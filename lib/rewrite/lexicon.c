@@ -1,0 +1,250 @@
+#include "rewrite/lexicon.h"
+#include "core/file.h"
+#include "core/str.h"
+#include "rewrite/kinds.h"
+#include "stream/limits.h"
+#include "stream/value.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[LEX_KINDS] = { "objects", "bare_objects", "attributes", "relations", "verbs", "phrases", "places", "aliases" };
+
+static void count(struct lexicon *l, enum lexicon_kind kind, const char *text, size_t n)
+{
+    ++*map_put(&l->kinds[kind], text, n, NULL);
+}
+
+/* Words [from, to) of the text in lower case, with single blanks. */
+static void add_words(struct str *s, const struct scene_graph *g, int from, int to)
+{
+    for (int i = from; i < to; i++) str_addf(s, "%s%s", i > from ? " " : "", g->words.at[i].lower);
+}
+
+static bool is_plain(const char *s) /* replacements are written as they are: letters, blanks, hyphens */
+{
+    for (; *s; s++) {
+        if (!((*s >= 'a' && *s <= 'z') || *s == ' ' || *s == '-')) return false;
+    }
+    return true;
+}
+
+void lexicon_add(struct lexicon *l, const struct scene_graph *g)
+{
+    struct str s = { 0 };
+
+    for (int i = 0; i < g->n_objects; i++) {
+        const struct graph_object *o = &g->objects[i];
+        if (!is_plain(o->name)) continue;
+        count(l, LEX_OBJECTS, o->name, strlen(o->name));
+        if (!o->has_article && !o->is_plural) count(l, LEX_BARE, o->name, strlen(o->name));
+        if (o->phrase_from == o->from || noun_is_place(o->name)) continue;
+        str_clear(&s);
+        add_words(&s, g, o->phrase_from, o->from);
+        str_addf(&s, "\t%s", o->name);
+        if (!strchr(str_c(&s), ',')) count(l, LEX_PHRASES, s.data, s.n);
+    }
+    for (int i = 0; i < g->n_attributes; i++) {
+        if (is_plain(g->attributes[i].name)) count(l, LEX_ATTRIBUTES, g->attributes[i].name, strlen(g->attributes[i].name));
+    }
+    for (int i = 0; i < g->n_relations; i++) {
+        const struct graph_relation *r = &g->relations[i];
+        const struct graph_object *o = &g->objects[r->object];
+        if (i && g->relations[i - 1].from == r->from) continue; /* one of several subjects or objects */
+        count(l, LEX_RELATIONS, r->name, strlen(r->name));
+        if (r->is_verb && g->words.at[r->from].class == WORD_VERB && is_plain(g->words.at[r->from].lower))
+            count(l, LEX_VERBS, g->words.at[r->from].lower, strlen(g->words.at[r->from].lower));
+        if (r->is_verb || r->to > o->phrase_from || !noun_is_place(o->name)) continue;
+        str_clear(&s);
+        add_words(&s, g, r->from, o->to);
+        str_addf(&s, "\t%s", o->name);
+        if (o->to - r->from <= 8) count(l, LEX_PLACES, s.data, s.n);
+    }
+    str_release(&s);
+}
+
+/* ---- names for one thing ---- */
+
+enum { NAMES_MAX = 40, PAIRS_MAX = 2000000, SEEN_MIN = 3 };
+
+struct pairs {
+    struct lexicon *lexicon;
+    struct map shared, together; /* "a\tb" -> images with both, images where one caption has both */
+};
+
+static void count_pairs(void *arg, const char *const *facts, int n)
+{
+    struct pairs *p = arg;
+    struct map names_of = { 0 }; /* name -> captions, as bits */
+    struct str key = { 0 };
+
+    for (int d = 0; d < n && d < 60; d++) {
+        for (const char *f = facts[d]; *f;) {
+            size_t m = strcspn(f, "\n"), k = m && f[m - 1] == '+' ? m - 1 : m;
+            if (!memchr(f, '|', m)) {
+                int64_t *seen = map_find(&p->lexicon->kinds[LEX_OBJECTS], f, k);
+                if (seen && *seen >= SEEN_MIN && (names_of.n < NAMES_MAX || map_find(&names_of, f, k))) *map_put(&names_of, f, k, NULL) |= 1ll << d;
+            }
+            f += m + (f[m] == '\n');
+        }
+    }
+    for (int64_t i = 0; i < names_of.n; i++) {
+        for (int64_t k = 0; k < names_of.n; k++) {
+            const struct map_entry *a = &names_of.at[i], *b = &names_of.at[k];
+            if (strcmp(a->key, b->key) >= 0) continue;
+            str_clear(&key);
+            str_addf(&key, "%s\t%s", a->key, b->key);
+            if (p->shared.n >= PAIRS_MAX && !map_find(&p->shared, key.data, key.n)) continue;
+            ++*map_put(&p->shared, key.data, key.n, NULL);
+            *map_put(&p->together, key.data, key.n, NULL) += (a->value & b->value) != 0;
+        }
+    }
+    map_release(&names_of);
+    str_release(&key);
+}
+
+void lexicon_add_aliases(struct lexicon *l, const struct tfidf_builder *captions)
+{
+    struct pairs p = { .lexicon = l };
+
+    tfidf_builder_groups(captions, count_pairs, &p);
+    for (int64_t i = 0; i < p.shared.n; i++) {
+        const struct map_entry *x = &p.shared.at[i];
+        const int64_t *together = map_find(&p.together, x->key, x->n);
+        if (x->value >= SEEN_MIN && *together * 12 <= x->value) *map_put(&l->kinds[LEX_ALIASES], x->key, x->n, NULL) = x->value;
+    }
+    map_release(&p.shared);
+    map_release(&p.together);
+}
+
+/* ---- keeping ---- */
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct map_entry *)a)->key, ((const struct map_entry *)b)->key);
+}
+
+int lexicon_save(const struct lexicon *l, const char *path, struct err *e)
+{
+    struct value *v = value_object();
+    struct str s = { 0 };
+
+    for (int k = 0; k < LEX_KINDS; k++) {
+        const struct map *m = &l->kinds[k];
+        struct map_entry *sorted = mem_new(struct map_entry, m->n + 1);
+        struct value *entries = value_object();
+        if (m->n) memcpy(sorted, m->at, sizeof *sorted * (size_t)m->n);
+        qsort(sorted, (size_t)m->n, sizeof *sorted, by_key);
+        for (int64_t i = 0; i < m->n; i++) value_set(entries, sorted[i].key, value_int(sorted[i].value));
+        free(sorted);
+        value_set(v, names[k], entries);
+    }
+    value_print_indented(v, &s);
+    value_free(v);
+    struct out *o = out_open(path, e);
+    int rc = o ? out_write(o, s.data, s.n, e) : -1;
+    if (o && !rc) rc = out_commit(o, e);
+    else out_abort(o);
+    str_release(&s);
+    return rc;
+}
+
+static int load_kind(struct lexicon *l, int k, const struct value *entries, const struct wordnet *wordnet, struct err *e)
+{
+    struct drawing *d = &l->drawings[k];
+    int64_t total = 0;
+
+    d->n = value_count(entries);
+    d->text = mem_new(const char *, d->n + 1);
+    d->sum = mem_new(int64_t, d->n + 1);
+    d->file = mem_new(int, d->n + 1);
+    for (int64_t i = 0; i < d->n; i++) {
+        struct value *v;
+        const char *key = value_key(entries, i, &v);
+        if (!value_is_int(v) || value_integer(v) < 1) return err_set(e, ERR_INPUT, "%s: %s: a count was expected", names[k], err_quote(key));
+        *map_put(&l->kinds[k], key, strlen(key), NULL) = value_integer(v);
+        if (value_integer(v) > d->top) d->top = value_integer(v);
+        total += 1 + (int64_t)(16 * sqrt((double)value_integer(v)));
+        d->sum[i] = total;
+        d->file[i] = k == LEX_OBJECTS && wordnet ? wordnet_file(wordnet, key) : -1;
+        if (d->file[i] < 0 && k == LEX_OBJECTS && wordnet && strrchr(key, ' ')) d->file[i] = wordnet_file(wordnet, strrchr(key, ' ') + 1);
+    }
+    for (int64_t i = 0; i < d->n; i++) d->text[i] = l->kinds[k].at[i].key;
+    return 0;
+}
+
+int lexicon_load(struct lexicon *l, const char *path, const struct wordnet *wordnet, struct err *e)
+{
+    struct value *v = value_load(path, e), *entries;
+    int rc = v ? 0 : -1;
+
+    *l = (struct lexicon){ 0 };
+    for (int k = 0; k < LEX_KINDS && !rc; k++) {
+        rc = value_get_object(v, names[k], &entries, e);
+        if (!rc) rc = load_kind(l, k, entries, wordnet, e);
+        if (rc) err_in(e, "%s", path);
+    }
+    value_free(v);
+    if (rc) lexicon_release(l);
+    return rc;
+}
+
+void lexicon_release(struct lexicon *l)
+{
+    for (int k = 0; k < LEX_KINDS; k++) {
+        map_release(&l->kinds[k]);
+        free(l->drawings[k].text);
+        free(l->drawings[k].sum);
+        free(l->drawings[k].file);
+    }
+    *l = (struct lexicon){ 0 };
+}
+
+/* ---- asking ---- */
+
+int64_t lexicon_count(const struct lexicon *l, enum lexicon_kind kind, const char *text)
+{
+    const int64_t *n = map_find(&l->kinds[kind], text, strlen(text));
+
+    return n ? *n : 0;
+}
+
+double lexicon_commonness(const struct lexicon *l, enum lexicon_kind kind, const char *text)
+{
+    return l->drawings[kind].top ? log1p((double)lexicon_count(l, kind, text)) / log1p((double)l->drawings[kind].top) : 0;
+}
+
+bool lexicon_is_alias(const struct lexicon *l, const char *a, const char *b)
+{
+    char key[256];
+    size_t n = strlen(a), m = strlen(b);
+
+    if (n + m + 2 > sizeof key) return false;
+    if (strcmp(a, b) > 0) { /* kept in byte order */
+        const char *swap = a;
+        a = b;
+        b = swap;
+        n = strlen(a);
+        m = strlen(b);
+    }
+    memcpy(key, a, n);
+    key[n] = '\t';
+    memcpy(key + n + 1, b, m + 1);
+    return map_find(&l->kinds[LEX_ALIASES], key, n + m + 1) != NULL;
+}
+
+const char *lexicon_draw(const struct lexicon *l, enum lexicon_kind kind, struct rng *r, int *file)
+{
+    const struct drawing *d = &l->drawings[kind];
+    int64_t low = 0, high = d->n - 1, x;
+
+    if (!d->n) return NULL;
+    x = rng_below(r, d->sum[d->n - 1]);
+    while (low < high) { /* the first whose sum is above x */
+        int64_t middle = low + (high - low) / 2;
+        if (d->sum[middle] > x) high = middle;
+        else low = middle + 1;
+    }
+    if (file) *file = d->file[low];
+    return d->text[low];
+}

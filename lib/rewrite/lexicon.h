@@ -1,0 +1,43 @@
+#ifndef REWRITE_LEXICON_H
+#define REWRITE_LEXICON_H
+#include "core/err.h"
+#include "core/hash.h"
+#include "core/rng.h"
+#include "rewrite/scene_graph.h"
+#include "rewrite/tfidf.h"
+
+/* The strings of a corpus' scene graphs with their counts: what replacements are drawn from. */
+enum lexicon_kind {
+    LEX_OBJECTS,    /* "dog" */
+    LEX_BARE,       /* objects in the singular without an article: "grass", and "dog" in "dog on a beach" */
+    LEX_ATTRIBUTES, /* "red" */
+    LEX_RELATIONS,  /* "to the left of", "ride" */
+    LEX_VERBS,      /* forms of verbs that took an object: "riding" */
+    LEX_PHRASES,    /* an object with its attributes: "large red\tdog" */
+    LEX_PLACES,     /* where a picture was taken: "in the desert\tdesert" */
+    LEX_ALIASES,    /* pairs of names that captions of one image use for one thing: "coach\tbus", in byte order */
+    LEX_KINDS
+};
+struct lexicon {
+    struct map kinds[LEX_KINDS];
+    struct drawing { /* made by lexicon_load(): entries in byte order with running sums of their counts */
+        int64_t n;
+        const char **text;
+        int64_t *sum, top; /* top: the largest count */
+        int *file; /* of objects: WordNet's file, or -1 */
+    } drawings[LEX_KINDS];
+};
+void lexicon_add(struct lexicon *l, const struct scene_graph *g);
+/* Finds names for one thing: they share many images and hardly ever a caption. */
+void lexicon_add_aliases(struct lexicon *l, const struct tfidf_builder *captions);
+int lexicon_save(const struct lexicon *l, const char *path, struct err *e);
+int lexicon_load(struct lexicon *l, const char *path, const struct wordnet *wordnet, struct err *e); /* wordnet may be NULL */
+void lexicon_release(struct lexicon *l);
+
+/* How common an entry is, from 0 to 1. */
+double lexicon_commonness(const struct lexicon *l, enum lexicon_kind kind, const char *text);
+int64_t lexicon_count(const struct lexicon *l, enum lexicon_kind kind, const char *text);
+bool lexicon_is_alias(const struct lexicon *l, const char *a, const char *b);
+/* An entry by its frequency (its square root: rare ones get a chance), or NULL when the kind is empty. */
+const char *lexicon_draw(const struct lexicon *l, enum lexicon_kind kind, struct rng *r, int *file);
+#endif

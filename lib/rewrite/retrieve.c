@@ -1,0 +1,104 @@
+#include "rewrite/retrieve.h"
+#include "rewrite/inflect.h"
+#include "stream/value.h"
+#include <stdlib.h>
+#include <string.h>
+
+int text_terms(const struct words *w, const char ***out, struct arena *a)
+{
+    int n = 0;
+
+    *out = arena_new(a, const char *, w->n + 1);
+    for (int i = 0; i < w->n; i++) {
+        switch (w->at[i].class) {
+        case WORD_PUNCTUATION: case WORD_DETERMINER: case WORD_CONJUNCTION: case WORD_AUXILIARY: case WORD_PRONOUN: case WORD_POSSESSIVE: break;
+        case WORD_PREPOSITION: case WORD_NUMBER: case WORD_ADVERB: (*out)[n++] = w->at[i].lower; break;
+        default: (*out)[n++] = noun_singular(w->at[i].lower, a);
+        }
+    }
+    return n;
+}
+
+int image_terms(const struct record *r, const char ***out, struct arena *a, struct err *e)
+{
+    struct value *classes;
+    int n = 0;
+
+    if (value_get_array(r->fields, "classes", &classes, e)) return -1;
+    *out = arena_new(a, const char *, value_count(classes) + 1);
+    for (int64_t i = 0; i < value_count(classes); i++) {
+        const char *name = value_text(value_at(classes, i), NULL);
+        if (!name) return err_set(e, ERR_INPUT, "classes: element %lld is not a string", (long long)i);
+        (*out)[n++] = arena_strdup(a, name);
+    }
+    return n;
+}
+
+struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n, const char *not, int k, struct arena *a)
+{
+    struct value *ids = value_array();
+    struct tfidf_hit *hits = arena_new(a, struct tfidf_hit, k + 2);
+    int found = tfidf_best(s, x, terms, n, hits, k + 1), pushed = 0;
+
+    for (int i = 0; i < found && pushed < k; i++) {
+        const char *id = tfidf_id(x, hits[i].document, a);
+        if (!strcmp(id, not)) continue;
+        value_push(ids, value_str(id));
+        pushed++;
+    }
+    return ids;
+}
+
+int image_query(const struct tfidf *images, const char *id, const struct scene_graph *g, const char ***out, struct arena *a)
+{
+    int64_t known = tfidf_find(images, id);
+    int n = 0;
+
+    if (known < 0) {
+        *out = arena_new(a, const char *, g->n_objects + 1);
+        for (int i = 0; i < g->n_objects; i++) (*out)[n++] = g->objects[i].name;
+        return n;
+    }
+    const char *lines = tfidf_text(images, known, a);
+    *out = arena_new(a, const char *, (int64_t)strlen(lines) + 1);
+    for (const char *p = lines; *p;) {
+        size_t m = strcspn(p, "\n");
+        (*out)[n++] = arena_strndup(a, p, m);
+        p += m + (p[m] == '\n');
+    }
+    return n;
+}
+
+static bool same_words(const char *const *a, int n_a, const char *const *b, int n_b)
+{
+    bool same = n_a == n_b;
+
+    for (int i = 0; i < n_a && same; i++) same = !strcmp(a[i], b[i]);
+    return same;
+}
+
+int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group, const struct facts *facts, struct names *names,
+                       struct negative *out, int want, struct arena *a)
+{
+    const char **terms, **others;
+    int n_terms = text_terms(&g->words, &terms, a), looked_at = 16 * want + 100, n = 0;
+    struct tfidf_hit *hits = arena_new(a, struct tfidf_hit, looked_at + 1);
+    int found = tfidf_best(s, captions, terms, n_terms, hits, looked_at);
+
+    for (int i = 0; i < found && n < want; i++) {
+        struct facts claims = { 0 };
+        struct words w;
+        bool repeated = false;
+        if (group >= 0 && tfidf_group(captions, hits[i].document) == group) continue;
+        facts_add(&claims, tfidf_facts(captions, hits[i].document, a), a);
+        if (!facts_contradict(facts, &claims, names)) continue;
+        const char *text = tfidf_text(captions, hits[i].document, a);
+        words_split(&w, text, a);
+        int n_others = text_terms(&w, &others, a);
+        if (same_words(terms, n_terms, others, n_others)) continue;
+        for (int k = 0; k < n && !repeated; k++) repeated = !strcmp(out[k].text, text);
+        if (repeated) continue;
+        out[n++] = (struct negative){ .text = text, .level = LEVEL_SENTENCE, .score = hits[i].score, .id = tfidf_id(captions, hits[i].document, a) };
+    }
+    return n;
+}

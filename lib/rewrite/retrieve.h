@@ -1,0 +1,21 @@
+#ifndef REWRITE_RETRIEVE_H
+#define REWRITE_RETRIEVE_H
+#include "rewrite/facts.h"
+#include "rewrite/substitute.h"
+#include "rewrite/tfidf.h"
+#include "stream/record.h"
+
+/* What a document is indexed by. Arrays and strings live in the arena. */
+int text_terms(const struct words *w, const char ***out, struct arena *a); /* content words, nouns in the singular */
+/* The detected classes of an image record (field "classes"), one term a region. */
+int image_terms(const struct record *r, const char ***out, struct arena *a, struct err *e);
+
+/* The nearest k documents of an index, other than the one called `not`, as an array of ids. */
+struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n, const char *not, int k, struct arena *a);
+/* The terms of the image with this id in an index of images, or of the objects of a graph when it is not there. */
+int image_query(const struct tfidf *images, const char *id, const struct scene_graph *g, const char ***out, struct arena *a);
+
+/* Captions of other images that are close in wording and cannot be true of this one; returns their number. */
+int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group, const struct facts *facts, struct names *names,
+                       struct negative *out, int want, struct arena *a);
+#endif

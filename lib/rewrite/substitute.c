@@ -1,0 +1,429 @@
+/* Every possible edit of a few kinds is collected with a few drawn replacements each; then kinds take turns. A replacement must exclude what it replaces: another object that nothing
+ * in the picture is called, a contrary attribute, an opposite relation. */
+#include "rewrite/substitute.h"
+#include "rewrite/inflect.h"
+#include "rewrite/kinds.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DRAWS = 6,            /* replacements of one object */
+    TRIES = 24,
+    CANDIDATES_MAX = 400, /* of a kind */
+    PARTS_MAX = 64        /* objects, attributes, relations that are looked at: captions have a dozen */
+};
+enum kind { KIND_OBJECT, KIND_ATTRIBUTE, KIND_RELATION, KIND_COUNT, KIND_PHRASE, KIND_PLACE, KIND_ATTRIBUTE_SWAP, KIND_OBJECT_SWAP, KINDS };
+
+const char *const level_names[] = { "sentence", "phrase", "word" };
+static const struct {
+    const char *name;
+    enum level level;
+} kinds[KINDS] = {
+    [KIND_OBJECT] = { "object", LEVEL_WORD },         [KIND_ATTRIBUTE] = { "attribute", LEVEL_WORD },
+    [KIND_RELATION] = { "relation", LEVEL_WORD },     [KIND_COUNT] = { "count", LEVEL_WORD },
+    [KIND_PHRASE] = { "object phrase", LEVEL_PHRASE },[KIND_PLACE] = { "place", LEVEL_PHRASE },
+    [KIND_ATTRIBUTE_SWAP] = { "attribute swap", LEVEL_PHRASE }, [KIND_OBJECT_SWAP] = { "object swap", LEVEL_PHRASE },
+};
+
+struct change { /* words [from, to) become `with` */
+    int from, to;
+    const char *with;
+};
+struct work {
+    const struct substitution *s;
+    const struct scene_graph *g;
+    struct rng *r;
+    struct list {
+        int n;
+        struct negative at[CANDIDATES_MAX];
+    } *lists; /* [KINDS] */
+};
+
+static int at_most(int n)
+{
+    return n < PARTS_MAX ? n : PARTS_MAX;
+}
+
+/* ---- writing ---- */
+
+static bool is_capital(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool begins_sentence(const struct scene_graph *g, int word)
+{
+    return word == 0 || strchr(".!?", g->words.at[word - 1].lower[0]) != NULL;
+}
+
+/* The text with n changes, in order of place, made; articles before them and capitals follow. */
+static const char *rewritten(const struct scene_graph *g, const struct change *changes, int n, struct arena *a)
+{
+    struct str out = { 0 };
+    int32_t done = 0;
+
+    for (int i = 0; i < n; i++) {
+        const struct change *c = &changes[i];
+        const struct word *first = &g->words.at[c->from], *before = c->from ? first - 1 : NULL;
+        bool article = before && (!strcmp(before->lower, "a") || !strcmp(before->lower, "an")) && before->from >= done;
+        if (article) {
+            str_add_bytes(&out, g->text + done, (size_t)(before->from - done));
+            str_add_char(&out, g->text[before->from]);
+            if (takes_an(c->with)) str_add_char(&out, is_capital(g->text[before->from]) && before->to - before->from > 1 && is_capital(g->text[before->from + 1]) ? 'N' : 'n');
+            done = before->to;
+        }
+        str_add_bytes(&out, g->text + done, (size_t)(first->from - done));
+        size_t at = out.n;
+        str_add(&out, c->with);
+        if (begins_sentence(g, c->from) && is_capital(g->text[first->from]) && out.data[at] >= 'a' && out.data[at] <= 'z') out.data[at] = (char)(out.data[at] - 32);
+        done = g->words.at[c->to - 1].to;
+    }
+    str_add(&out, g->text + done);
+    const char *text = arena_strndup(a, out.data, out.n);
+    str_release(&out);
+    return text;
+}
+
+/* Words [from, to) as they would stand inside a sentence. */
+static const char *inner_text(const struct scene_graph *g, int from, int to, struct arena *a)
+{
+    const struct word *first = &g->words.at[from];
+    char *text = arena_strndup(a, g->text + first->from, (size_t)(g->words.at[to - 1].to - first->from));
+
+    if (begins_sentence(g, from) && is_capital(text[0]) && (first->to - first->from == 1 || !is_capital(text[1]))) text[0] = (char)(text[0] + 32);
+    return text;
+}
+
+static void add(struct work *w, enum kind kind, const struct change *changes, int n, const char *from, const char *to, double score)
+{
+    struct list *l = &w->lists[kind];
+
+    if (l->n >= CANDIDATES_MAX) return;
+    const char *text = rewritten(w->g, changes, n, w->s->arena);
+    if (!strcmp(text, w->g->text)) return;
+    for (int k = 0; k < KINDS; k++) {
+        for (int i = 0; i < w->lists[k].n; i++) {
+            if (!strcmp(w->lists[k].at[i].text, text)) return;
+        }
+    }
+    l->at[l->n++] = (struct negative){ text, kinds[kind].level, kinds[kind].name, from, to, changes[0].from, changes[n - 1].to, score, NULL };
+}
+
+static double commonness(const struct work *w, enum lexicon_kind kind, const char *text)
+{
+    return lexicon_commonness(w->s->lexicon, kind, text);
+}
+
+/* ---- objects ---- */
+
+static int file_of(const struct work *w, const char *name)
+{
+    const char *blank = strrchr(name, ' ');
+    int file = w->s->wordnet ? wordnet_file(w->s->wordnet, name) : -1;
+
+    return file < 0 && blank && w->s->wordnet ? wordnet_file(w->s->wordnet, blank + 1) : file;
+}
+
+/* Whether `name` can stand where o stands: counted where that is, bare where that is, and nothing of the picture. */
+static bool fits(const struct work *w, const struct graph_object *o, const char *name, bool from_lexicon)
+{
+    int64_t all = lexicon_count(w->s->lexicon, LEX_OBJECTS, name), bare = lexicon_count(w->s->lexicon, LEX_BARE, name);
+    bool counted = o->is_plural || (o->article >= 0 && strchr("ao1", w->g->words.at[o->article].lower[0])); /* a, an, one, another */
+
+    if (noun_is_plural_only(name) || noun_is_place(name) != noun_is_place(o->name)) return false;
+    if (from_lexicon && counted && all == bare) return false;
+    if (!o->has_article && !o->is_plural && !bare) return false;
+    return !facts_have(w->s->facts, w->s->names, name);
+}
+
+static const char *number_form(const struct work *w, const struct graph_object *o, const char *name)
+{
+    return o->is_plural ? noun_plural(name, w->s->arena) : name;
+}
+
+/* Another object for o, or NULL. */
+static const char *other_object(struct work *w, const struct graph_object *o, int file)
+{
+    const char **siblings;
+    int n = w->s->wordnet && rng_uniform(w->r) < 0.3 ? wordnet_siblings(w->s->wordnet, o->name, &siblings, w->s->arena) : 0;
+
+    for (int i = 0; i < TRIES; i++) {
+        int its_file = -1;
+        const char *name = n && i < 4 ? siblings[rng_below(w->r, n)] : lexicon_draw(w->s->lexicon, LEX_OBJECTS, w->r, &its_file);
+        if (!name) return NULL;
+        if (!(n && i < 4) && file >= 0 && its_file != file && i < TRIES * 3 / 4) continue; /* first among things of its sort */
+        if (its_file < 0 && w->s->wordnet && !(n && i < 4)) continue;
+        if (fits(w, o, name, !(n && i < 4))) return name;
+    }
+    return NULL;
+}
+
+static void replace_objects(struct work *w)
+{
+    for (int i = 0; i < at_most(w->g->n_objects); i++) {
+        const struct graph_object *o = &w->g->objects[i];
+        int file = file_of(w, o->name);
+        const char *from = inner_text(w->g, o->from, o->to, w->s->arena);
+        for (int k = 0; k < DRAWS; k++) {
+            const char *name = other_object(w, o, file);
+            if (!name) break;
+            const char *with = number_form(w, o, name);
+            add(w, KIND_OBJECT, &(struct change){ o->from, o->to, with }, 1, from, with, commonness(w, LEX_OBJECTS, name));
+        }
+    }
+}
+
+/* "a large purple backpack" -> "a red car": words before the noun too. */
+static void replace_phrases(struct work *w)
+{
+    for (int i = 0; i < at_most(w->g->n_objects); i++) {
+        const struct graph_object *o = &w->g->objects[i];
+        const char *from = inner_text(w->g, o->phrase_from, o->to, w->s->arena);
+        if (noun_is_place(o->name)) continue;
+        for (int k = 0; k < TRIES; k++) {
+            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, w->r, NULL), *tab = drawn ? strchr(drawn, '\t') : NULL;
+            if (!tab) break;
+            if (!fits(w, o, tab + 1, true)) continue;
+            struct str s = { 0 };
+            str_add_bytes(&s, drawn, (size_t)(tab - drawn));
+            str_addf(&s, " %s", number_form(w, o, tab + 1));
+            const char *with = arena_strdup(w->s->arena, str_c(&s));
+            str_release(&s);
+            add(w, KIND_PHRASE, &(struct change){ o->phrase_from, o->to, with }, 1, from, with, commonness(w, LEX_PHRASES, drawn));
+            if (w->lists[KIND_PHRASE].n >= DRAWS * (i + 1)) break;
+        }
+    }
+}
+
+static void replace_places(struct work *w)
+{
+    for (int i = 0; i < at_most(w->g->n_relations); i++) {
+        const struct graph_relation *r = &w->g->relations[i];
+        const struct graph_object *o = &w->g->objects[r->object];
+        if (r->is_verb || r->to > o->phrase_from || !noun_is_place(o->name) || (i && w->g->relations[i - 1].from == r->from)) continue;
+        const char *from = inner_text(w->g, r->from, o->to, w->s->arena);
+        for (int k = 0; k < TRIES; k++) {
+            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PLACES, w->r, NULL), *tab = drawn ? strchr(drawn, '\t') : NULL;
+            if (!tab) break;
+            if (facts_have(w->s->facts, w->s->names, tab + 1)) continue;
+            const char *with = arena_strndup(w->s->arena, drawn, (size_t)(tab - drawn));
+            add(w, KIND_PLACE, &(struct change){ r->from, o->to, with }, 1, from, with, commonness(w, LEX_PLACES, drawn));
+            if (w->lists[KIND_PLACE].n >= DRAWS) break;
+        }
+    }
+}
+
+/* ---- attributes ---- */
+
+/* Whether an object of this name with this attribute, or one too like it, may be in the picture. */
+static bool may_have(const struct work *w, const char *name, const char *attribute)
+{
+    for (int i = 0; i < w->s->facts->n; i++) {
+        const struct fact *f = &w->s->facts->at[i];
+        enum contrast c = f->attribute ? attributes_contrast(f->attribute, attribute) : CONTRAST_NONE;
+        if ((c == CONTRAST_SAME || c == CONTRAST_UNCLEAR) && names_related(w->s->names, f->name, name)) return true;
+    }
+    return false;
+}
+
+/* One word of a class, by how common it is in the corpus; NULL when the corpus has none. */
+static const char *word_of_class(struct work *w, const char *class)
+{
+    const char *best = NULL;
+    double most = 0;
+
+    for (const char *p = class; *p;) {
+        size_t n = strcspn(p, " ");
+        const char *word = arena_strndup(w->s->arena, p, n);
+        double x = (rng_uniform(w->r) + 1e-3) * sqrt((double)lexicon_count(w->s->lexicon, LEX_ATTRIBUTES, word));
+        if (x > most) {
+            most = x;
+            best = word;
+        }
+        p += n + (p[n] == ' ');
+    }
+    return best;
+}
+
+static void replace_attributes(struct work *w)
+{
+    for (int i = 0; i < at_most(w->g->n_attributes); i++) {
+        const struct graph_attribute *x = &w->g->attributes[i];
+        const char *name = w->g->objects[x->object].name, *from = inner_text(w->g, x->from, x->to, w->s->arena), **opposites;
+        int class, before = w->lists[KIND_ATTRIBUTE].n;
+        const struct attribute_kind *kind = attribute_kind_of(x->name, &class);
+        for (int c = 0; kind && c < kind->n; c++) {
+            const char *with = c == class ? NULL : word_of_class(w, kind->classes[c]);
+            if (!with || attributes_contrast(x->name, with) != CONTRAST_CONTRARY || may_have(w, name, with)) continue;
+            add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, with }, 1, from, with, commonness(w, LEX_ATTRIBUTES, with));
+        }
+        if (kind && w->lists[KIND_ATTRIBUTE].n == before) { /* a corpus without a contrary one */
+            for (int c = 0; c < kind->n; c++) {
+                const char *with = arena_strndup(w->s->arena, kind->classes[c], strcspn(kind->classes[c], " "));
+                if (c == class || attributes_contrast(x->name, with) != CONTRAST_CONTRARY || may_have(w, name, with)) continue;
+                add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, with }, 1, from, with, 0);
+            }
+        }
+        int n = !kind && w->s->wordnet ? wordnet_antonyms(w->s->wordnet, x->name, &opposites, w->s->arena) : 0;
+        for (int k = 0; k < n; k++) {
+            if (may_have(w, name, opposites[k])) continue;
+            add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, opposites[k] }, 1, from, opposites[k], commonness(w, LEX_ATTRIBUTES, opposites[k]));
+        }
+    }
+}
+
+/* "a red car and a blue bus" -> "a blue car and a red bus". */
+static void swap_attributes(struct work *w)
+{
+    for (int i = 0; i < at_most(w->g->n_attributes); i++) {
+        for (int k = i + 1; k < at_most(w->g->n_attributes); k++) {
+            const struct graph_attribute *x = &w->g->attributes[i], *y = &w->g->attributes[k];
+            if (x->from > y->from) {
+                const struct graph_attribute *swap = x;
+                x = y;
+                y = swap;
+            }
+            const struct graph_object *a = &w->g->objects[x->object], *b = &w->g->objects[y->object];
+            if (x->object == y->object || attributes_contrast(x->name, y->name) != CONTRAST_CONTRARY || names_related(w->s->names, a->name, b->name)) continue;
+            if (may_have(w, a->name, y->name) || may_have(w, b->name, x->name)) continue;
+            struct change c[2] = { { x->from, x->to, y->name }, { y->from, y->to, x->name } };
+            struct str from = { 0 }, to = { 0 };
+            str_addf(&from, "%s %s, %s %s", x->name, a->name, y->name, b->name);
+            str_addf(&to, "%s %s, %s %s", y->name, a->name, x->name, b->name);
+            add(w, KIND_ATTRIBUTE_SWAP, c, 2, arena_strdup(w->s->arena, str_c(&from)), arena_strdup(w->s->arena, str_c(&to)), 1);
+            str_release(&from);
+            str_release(&to);
+        }
+    }
+}
+
+/* ---- relations and counts ---- */
+
+static bool is_single(const struct work *w, const struct graph_object *o)
+{
+    for (int i = 0; i < w->s->facts->n; i++) {
+        if (w->s->facts->at[i].is_plural && names_related(w->s->names, w->s->facts->at[i].name, o->name)) return false;
+    }
+    for (int i = 0; i < at_most(w->g->n_objects); i++) {
+        if (&w->g->objects[i] != o && names_related(w->s->names, w->g->objects[i].name, o->name)) return false;
+    }
+    return o->count == 1;
+}
+
+static const char *verb_ending(const char *verb)
+{
+    size_t n = strlen(verb);
+
+    if (n > 4 && !strcmp(verb + n - 3, "ing")) return "ing";
+    if (n > 3 && !strcmp(verb + n - 2, "ed")) return "ed";
+    return n > 3 && verb[n - 1] == 's' && verb[n - 2] != 's' ? "s" : "";
+}
+
+static void replace_verb(struct work *w, const struct graph_relation *x, const char *from)
+{
+    const char *now = w->g->words.at[x->from].lower;
+    struct meaning a, b;
+
+    if (!w->s->wordnet || !*verb_ending(now) || w->g->words.at[x->from].class != WORD_VERB) return;
+    wordnet_meaning(w->s->wordnet, &a, WN_VERB, x->name, w->s->arena);
+    for (int k = 0, found = 0; k < TRIES && found < 3; k++) {
+        const char *with = lexicon_draw(w->s->lexicon, LEX_VERBS, w->r, NULL);
+        if (!with) return;
+        if (strcmp(verb_ending(with), verb_ending(now)) || !strcmp(with, now)) continue;
+        const char *base = wordnet_verb_lemma(w->s->wordnet, with, w->s->arena);
+        wordnet_meaning(w->s->wordnet, &b, WN_VERB, base, w->s->arena);
+        if (!b.n_own || !a.n_own || meaning_related(&a, &b)) continue;
+        add(w, KIND_RELATION, &(struct change){ x->from, x->to, with }, 1, from, with, commonness(w, LEX_VERBS, with));
+        found++;
+    }
+}
+
+static void replace_relations(struct work *w)
+{
+    for (int i = 0; i < at_most(w->g->n_relations); i++) {
+        const struct graph_relation *x = &w->g->relations[i];
+        const char *from = inner_text(w->g, x->from, x->to, w->s->arena), *with;
+        bool sure = true;
+        for (int k = 0; k < at_most(w->g->n_relations); k++) {
+            const struct graph_relation *y = &w->g->relations[k];
+            if (y->from == x->from) sure = sure && is_single(w, &w->g->objects[y->subject]) && is_single(w, &w->g->objects[y->object]);
+        }
+        if (i && w->g->relations[i - 1].from == x->from) continue;
+        if (x->is_verb) {
+            replace_verb(w, x, from);
+            continue;
+        }
+        if (!sure || (noun_is_place(w->g->objects[x->object].name) && !relation_is_directed(x->name))) continue;
+        for (int k = 0; (with = relation_opposite(x->name, k)); k++)
+            add(w, KIND_RELATION, &(struct change){ x->from, x->to, with }, 1, from, with, commonness(w, LEX_RELATIONS, with));
+    }
+}
+
+/* "a dog to the left of a cat" -> "a cat to the left of a dog". */
+static void swap_objects(struct work *w)
+{
+    for (int i = 0; i < at_most(w->g->n_relations); i++) {
+        const struct graph_relation *x = &w->g->relations[i];
+        const struct graph_object *a = &w->g->objects[x->subject], *b = &w->g->objects[x->object];
+        if (!relation_is_directed(x->name) || !is_single(w, a) || !is_single(w, b) || noun_is_place(a->name) || noun_is_place(b->name)) continue;
+        if (a->has_article != b->has_article || a->to > b->phrase_from) continue;
+        const char *one = inner_text(w->g, a->phrase_from, a->to, w->s->arena), *two = inner_text(w->g, b->phrase_from, b->to, w->s->arena);
+        struct change c[2] = { { a->phrase_from, a->to, two }, { b->phrase_from, b->to, one } };
+        struct str from = { 0 }, to = { 0 };
+        str_addf(&from, "%s %s %s", one, x->name, two);
+        str_addf(&to, "%s %s %s", two, x->name, one);
+        add(w, KIND_OBJECT_SWAP, c, 2, arena_strdup(w->s->arena, str_c(&from)), arena_strdup(w->s->arena, str_c(&to)), 1);
+        str_release(&from);
+        str_release(&to);
+    }
+}
+
+static void replace_counts(struct work *w)
+{
+    for (int i = 0; i < at_most(w->g->n_objects); i++) {
+        const struct graph_object *o = &w->g->objects[i];
+        int others = 0;
+        if (o->count < 2 || o->count > 10 || o->article < 0) continue;
+        for (int k = 0; k < at_most(w->g->n_objects); k++) others += k != i && names_related(w->s->names, w->g->objects[k].name, o->name);
+        if (others) continue;
+        for (int n = 2; n <= 5; n++) {
+            if (n == o->count) continue;
+            add(w, KIND_COUNT, &(struct change){ o->article, o->article + 1, word_of_number(n) }, 1, w->g->words.at[o->article].lower, word_of_number(n), 1);
+        }
+    }
+}
+
+int substitute(const struct substitution *s, struct negative *out, int want, struct rng *r)
+{
+    struct work w = { .s = s, .g = s->graph, .r = r, .lists = mem_new(struct list, KINDS) };
+    int n = 0, taken[KINDS] = { 0 };
+
+    replace_objects(&w);
+    replace_attributes(&w);
+    replace_relations(&w);
+    replace_counts(&w);
+    replace_phrases(&w);
+    replace_places(&w);
+    swap_attributes(&w);
+    swap_objects(&w);
+    for (int k = 0; k < KINDS; k++) {
+        struct list *l = &w.lists[k];
+        for (int i = l->n - 1; i > 0; i--) {
+            int64_t j = rng_below(r, i + 1);
+            struct negative swap = l->at[i];
+            l->at[i] = l->at[j];
+            l->at[j] = swap;
+        }
+    }
+    for (bool any = true; any && n < want;) { /* kinds take turns */
+        any = false;
+        for (int k = 0; k < KINDS && n < want; k++) {
+            if (taken[k] == w.lists[k].n) continue;
+            out[n++] = w.lists[k].at[taken[k]++];
+            any = true;
+        }
+    }
+    free(w.lists);
+    return n;
+}

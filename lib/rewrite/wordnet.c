@@ -1,0 +1,421 @@
+/* The files of wndb(5WN): index lines are sorted by bytes and found by bisection; synsets are found by their byte offset. Nothing is trusted: every number is checked
+ * against the file's size, and a line ends where the file does. */
+#include "rewrite/wordnet.h"
+#include "core/file.h"
+#include "core/str.h"
+#include "rewrite/inflect.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SENSES_MAX = 24, ANCESTORS_MAX = 512, POINTERS_MAX = 400, WORDS_MAX = 32, SIBLINGS_MAX = 200 };
+
+struct text {
+    const char *data;
+    int64_t n;
+};
+struct wordnet {
+    struct text index[WN_POS], data[WN_POS], exceptions;
+};
+struct synset {
+    int file;
+    char type; /* n v a s */
+    int n_words, n_pointers;
+    struct {
+        const char *at;
+        int n;
+    } words[WORDS_MAX];
+    struct {
+        char symbol[4];
+        uint32_t offset;
+        char pos;
+    } pointers[POINTERS_MAX];
+};
+
+static int map_file(struct text *t, const char *dir, const char *name, struct err *e)
+{
+    char *path = path_join(dir, name);
+    int fd = file_open(path, e), rc = -1;
+    struct stat st;
+
+    if (fd >= 0 && !fstat(fd, &st) && st.st_size > 0) {
+        void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data != MAP_FAILED) {
+            *t = (struct text){ data, (int64_t)st.st_size };
+            rc = 0;
+        }
+    }
+    if (rc && fd >= 0) err_set(e, ERR_INPUT, "%s: cannot be mapped (a file of WordNet's data base was expected)", path);
+    if (fd >= 0) close(fd);
+    free(path);
+    return rc;
+}
+
+struct wordnet *wordnet_open(const char *dir, struct err *e)
+{
+    static const char *const names[WN_POS] = { "noun", "verb", "adj" };
+    struct wordnet *w = mem_new(struct wordnet, 1);
+    char name[32];
+    int rc = 0;
+
+    for (int p = 0; p < WN_POS && !rc; p++) {
+        snprintf(name, sizeof name, "index.%s", names[p]);
+        rc = map_file(&w->index[p], dir, name, e);
+        snprintf(name, sizeof name, "data.%s", names[p]);
+        if (!rc) rc = map_file(&w->data[p], dir, name, e);
+    }
+    if (!rc) rc = map_file(&w->exceptions, dir, "noun.exc", e);
+    if (!rc) return w;
+    wordnet_close(w);
+    return NULL;
+}
+
+void wordnet_close(struct wordnet *w)
+{
+    if (!w) return;
+    for (int p = 0; p < WN_POS; p++) {
+        if (w->index[p].data) munmap((void *)(uintptr_t)w->index[p].data, (size_t)w->index[p].n);
+        if (w->data[p].data) munmap((void *)(uintptr_t)w->data[p].data, (size_t)w->data[p].n);
+    }
+    if (w->exceptions.data) munmap((void *)(uintptr_t)w->exceptions.data, (size_t)w->exceptions.n);
+    free(w);
+}
+
+/* ---- lines and fields ---- */
+
+static const char *line_end(const struct text *t, const char *p)
+{
+    const char *end = memchr(p, '\n', (size_t)(t->data + t->n - p));
+
+    return end ? end : t->data + t->n;
+}
+
+/* The next field of a line, or n = 0 at its end. */
+struct field {
+    const char *at;
+    int n;
+};
+static struct field next_field(const char **p, const char *end)
+{
+    struct field f = { NULL, 0 };
+
+    while (*p < end && **p == ' ') ++*p;
+    f.at = *p;
+    while (*p < end && **p != ' ') ++*p;
+    f.n = (int)(*p - f.at);
+    return f;
+}
+
+static int64_t field_number(struct field f, int base)
+{
+    int64_t v = 0;
+
+    if (!f.n || f.n > 8) return -1;
+    for (int i = 0; i < f.n; i++) {
+        char c = f.at[i];
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
+        if (digit >= base) return -1;
+        v = v * base + digit;
+    }
+    return v;
+}
+
+/* The line whose first field is the key (blanks as underscores), or NULL. */
+static const char *find_line(const struct text *t, const char *word, const char **end)
+{
+    char key[80];
+    size_t n = strlen(word);
+    int64_t low = 0, high = t->n;
+
+    if (!n || n > 76) return NULL;
+    for (size_t i = 0; i < n; i++) key[i] = word[i] == ' ' ? '_' : word[i];
+    key[n] = ' ';
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2, start = middle;
+        while (start > low && t->data[start - 1] != '\n') start--;
+        const char *line = t->data + start, *stop = line_end(t, line);
+        size_t m = (size_t)(stop - line);
+        int order = memcmp(line, key, m < n + 1 ? m : n + 1);
+        if (!order && m < n + 1) order = -1;
+        if (!order) {
+            *end = stop;
+            return line;
+        }
+        if (order < 0) low = stop - t->data + 1;
+        else high = start;
+    }
+    return NULL;
+}
+
+/* The synsets of a word, at most SENSES_MAX, in WordNet's order; *uses: how many of them were seen in texts. */
+static int senses(const struct wordnet *w, enum wordnet_pos pos, const char *word, uint32_t *out, int *uses)
+{
+    const char *end, *p = find_line(&w->index[pos], word, &end);
+    int n = 0;
+
+    *uses = 0;
+    if (!p) return 0;
+    next_field(&p, end);
+    next_field(&p, end);
+    int64_t count = field_number(next_field(&p, end), 10), pointers = field_number(next_field(&p, end), 10);
+    if (count < 0 || pointers < 0 || pointers > 64) return 0;
+    for (int i = 0; i < pointers + 1; i++) next_field(&p, end);
+    int64_t seen = field_number(next_field(&p, end), 10);
+    *uses = seen > 0 ? (int)seen : 0;
+    while (n < count && n < SENSES_MAX) {
+        int64_t offset = field_number(next_field(&p, end), 10);
+        if (offset < 0) break;
+        out[n++] = (uint32_t)offset;
+    }
+    return n;
+}
+
+static bool read_synset(const struct wordnet *w, enum wordnet_pos pos, uint32_t offset, struct synset *s)
+{
+    const struct text *t = &w->data[pos];
+
+    s->n_words = s->n_pointers = 0;
+    if ((int64_t)offset >= t->n || (offset && t->data[offset - 1] != '\n')) return false;
+    const char *p = t->data + offset, *end = line_end(t, p);
+    if (field_number(next_field(&p, end), 10) != (int64_t)offset) return false;
+    s->file = (int)field_number(next_field(&p, end), 10);
+    struct field type = next_field(&p, end);
+    s->type = type.n ? *type.at : 0;
+    int64_t n = field_number(next_field(&p, end), 16);
+    for (int64_t i = 0; i < n; i++) {
+        struct field word = next_field(&p, end);
+        next_field(&p, end);
+        if (word.n && s->n_words < WORDS_MAX) {
+            s->words[s->n_words].at = word.at;
+            s->words[s->n_words++].n = word.n;
+        }
+    }
+    n = field_number(next_field(&p, end), 10);
+    for (int64_t i = 0; i < n && s->n_pointers < POINTERS_MAX; i++) {
+        struct field symbol = next_field(&p, end);
+        int64_t target = field_number(next_field(&p, end), 10);
+        struct field kind = next_field(&p, end);
+        next_field(&p, end);
+        if (target < 0 || !kind.n || symbol.n > 3) return s->n_words > 0;
+        memcpy(s->pointers[s->n_pointers].symbol, symbol.at, (size_t)symbol.n);
+        s->pointers[s->n_pointers].symbol[symbol.n] = 0;
+        s->pointers[s->n_pointers].offset = (uint32_t)target;
+        s->pointers[s->n_pointers++].pos = *kind.at;
+    }
+    return s->n_words > 0;
+}
+
+bool wordnet_knows(const struct wordnet *w, enum wordnet_pos pos, const char *word)
+{
+    const char *end;
+
+    return find_line(&w->index[pos], word, &end) != NULL;
+}
+
+int wordnet_uses(const struct wordnet *w, enum wordnet_pos pos, const char *word)
+{
+    uint32_t offsets[SENSES_MAX];
+    int uses;
+
+    senses(w, pos, word, offsets, &uses);
+    return uses;
+}
+
+const char *wordnet_exception(const struct wordnet *w, const char *plural, struct arena *a)
+{
+    const char *end, *p = find_line(&w->exceptions, plural, &end);
+
+    if (!p) return NULL;
+    next_field(&p, end);
+    struct field one = next_field(&p, end);
+    return one.n ? arena_strndup(a, one.at, (size_t)one.n) : NULL;
+}
+
+static bool is_verb(void *wordnet, const char *word)
+{
+    return wordnet_knows(wordnet, WN_VERB, word);
+}
+
+const char *wordnet_verb_lemma(const struct wordnet *w, const char *form, struct arena *a)
+{
+    return verb_lemma(form, a, w ? is_verb : NULL, (void *)(uintptr_t)w);
+}
+
+static bool is_visible(int file)
+{
+    static const int files[] = { LEX_ANIMAL, LEX_ARTIFACT, LEX_BODY, LEX_FOOD, LEX_OBJECT, LEX_PERSON, LEX_PLANT, LEX_SUBSTANCE, LEX_LOCATION };
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (files[i] == file) return true;
+    }
+    return false;
+}
+
+/* The first sense that can be seen; the first of all when none can. */
+static bool likely_sense(const struct wordnet *w, const char *noun, uint32_t *offset, struct synset *s)
+{
+    uint32_t offsets[SENSES_MAX];
+    int uses, n = senses(w, WN_NOUN, noun, offsets, &uses);
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < n; i++) {
+            if (!read_synset(w, WN_NOUN, offsets[i], s)) continue;
+            if (!pass && !is_visible(s->file)) continue;
+            *offset = offsets[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+int wordnet_file(const struct wordnet *w, const char *noun)
+{
+    struct synset s;
+    uint32_t offset;
+
+    return likely_sense(w, noun, &offset, &s) ? s.file : -1;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static bool holds(const uint32_t *set, int n, uint32_t x)
+{
+    for (int i = 0; i < n; i++) {
+        if (set[i] == x) return true;
+    }
+    return false;
+}
+
+void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word, struct arena *a)
+{
+    uint32_t own[SENSES_MAX], all[ANCESTORS_MAX];
+    int uses, n_own = senses(w, pos, word, own, &uses), n = n_own;
+    struct synset s;
+
+    memcpy(all, own, sizeof *own * (size_t)n_own);
+    for (int i = 0; i < n; i++) { /* breadth first, over what is more general */
+        if (!read_synset(w, pos, all[i], &s)) continue;
+        for (int k = 0; k < s.n_pointers && n < ANCESTORS_MAX; k++) {
+            bool is_up = s.pointers[k].symbol[0] == '@' || (pos == WN_ADJECTIVE && !strcmp(s.pointers[k].symbol, "&") && s.type == 's');
+            if (is_up && !holds(all, n, s.pointers[k].offset)) all[n++] = s.pointers[k].offset;
+        }
+    }
+    m->n_own = n_own;
+    m->n_all = n;
+    m->own = arena_new(a, uint32_t, n_own + 1);
+    m->all = arena_new(a, uint32_t, n + 1);
+    memcpy(m->own, own, sizeof *own * (size_t)n_own);
+    memcpy(m->all, all, sizeof *all * (size_t)n);
+    qsort(m->own, (size_t)n_own, sizeof *m->own, by_number);
+    qsort(m->all, (size_t)n, sizeof *m->all, by_number);
+}
+
+static bool meet(const uint32_t *a, int n_a, const uint32_t *b, int n_b)
+{
+    for (int i = 0, k = 0; i < n_a && k < n_b;) {
+        if (a[i] == b[k]) return true;
+        if (a[i] < b[k]) i++;
+        else k++;
+    }
+    return false;
+}
+
+bool meaning_related(const struct meaning *a, const struct meaning *b)
+{
+    return meet(a->own, a->n_own, b->all, b->n_all) || meet(a->all, a->n_all, b->own, b->n_own);
+}
+
+/* The synset's words that are one word in lower case. */
+static int plain_words(const struct wordnet *w, enum wordnet_pos pos, const struct synset *s, bool only_used, const char **out, int n, int max, struct arena *a)
+{
+    for (int i = 0; i < s->n_words && n < max; i++) {
+        bool plain = true;
+        int length = s->words[i].n;
+        for (int k = 0; k < length; k++) {
+            char c = s->words[i].at[k];
+            if (c == '(') { /* an adjective's syntactic marker */
+                length = k;
+                break;
+            }
+            if (c < 'a' || c > 'z') plain = false;
+        }
+        if (!plain || length < 2) continue;
+        const char *word = arena_strndup(a, s->words[i].at, (size_t)length);
+        if (only_used && !wordnet_uses(w, pos, word)) continue;
+        out[n++] = word;
+    }
+    return n;
+}
+
+int wordnet_siblings(const struct wordnet *w, const char *noun, const char ***out, struct arena *a)
+{
+    struct synset *s = mem_new(struct synset, 3);
+    uint32_t offset, likely;
+    int n = 0;
+
+    *out = arena_new(a, const char *, SIBLINGS_MAX);
+    if (likely_sense(w, noun, &offset, &s[0])) {
+        for (int i = 0; i < s[0].n_pointers; i++) {
+            if (strcmp(s[0].pointers[i].symbol, "@") || !read_synset(w, WN_NOUN, s[0].pointers[i].offset, &s[1])) continue;
+            for (int k = 0; k < s[1].n_pointers && n < SIBLINGS_MAX; k++) {
+                uint32_t other = s[1].pointers[k].offset;
+                if (strcmp(s[1].pointers[k].symbol, "~") || other == offset || !read_synset(w, WN_NOUN, other, &s[2]) || s[2].file != s[0].file) continue;
+                int before = n;
+                n = plain_words(w, WN_NOUN, &s[2], true, *out, n, SIBLINGS_MAX, a);
+                for (int j = before; j < n;) { /* only words that mostly mean this */
+                    if (likely_sense(w, (*out)[j], &likely, &s[2]) && likely == other) j++;
+                    else (*out)[j] = (*out)[--n];
+                }
+            }
+        }
+    }
+    free(s);
+    return n;
+}
+
+int wordnet_antonyms(const struct wordnet *w, const char *adjective, const char ***out, struct arena *a)
+{
+    struct synset *s = mem_new(struct synset, 3);
+    uint32_t offsets[SENSES_MAX];
+    int uses, n = 0;
+
+    *out = arena_new(a, const char *, SIBLINGS_MAX);
+    if (senses(w, WN_ADJECTIVE, adjective, offsets, &uses) && read_synset(w, WN_ADJECTIVE, offsets[0], &s[0])) {
+        const struct synset *head = &s[0];
+        for (int i = 0; i < s[0].n_pointers && s[0].type == 's'; i++) {
+            if (strcmp(s[0].pointers[i].symbol, "&") || !read_synset(w, WN_ADJECTIVE, s[0].pointers[i].offset, &s[1])) continue;
+            head = &s[1];
+            break;
+        }
+        for (int i = 0; i < head->n_pointers; i++) {
+            if (strcmp(head->pointers[i].symbol, "!") || !read_synset(w, WN_ADJECTIVE, head->pointers[i].offset, &s[2])) continue;
+            n = plain_words(w, WN_ADJECTIVE, &s[2], true, *out, n, SIBLINGS_MAX, a);
+        }
+    }
+    free(s);
+    return n;
+}
+
+bool wordnet_is_colour(const struct wordnet *w, const char *adjective)
+{
+    enum { CHROMATIC = 366691, ACHROMATIC = 386392 };
+    uint32_t offsets[SENSES_MAX];
+    struct synset *s = mem_new(struct synset, 1);
+    int uses;
+    bool is = false;
+
+    if (senses(w, WN_ADJECTIVE, adjective, offsets, &uses) && read_synset(w, WN_ADJECTIVE, offsets[0], s)) {
+        for (int i = 0; i < s->n_pointers && !is; i++)
+            is = !strcmp(s->pointers[i].symbol, "&") && (s->pointers[i].offset == CHROMATIC || s->pointers[i].offset == ACHROMATIC);
+    }
+    free(s);
+    return is;
+}

@@ -1,0 +1,159 @@
+#include "rewrite/words.h"
+#include "core/str.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    enum word_class class;
+    const char *words; /* blanks around each */
+} closed[] = {
+    { WORD_DETERMINER, " a an the this that these those some any each every another both several many few various all no its his her their our my your other " },
+    { WORD_CONJUNCTION, " and or but while as " },
+    { WORD_PRONOUN, " it he she they them him i we you who which there something someone themselves itself " },
+    { WORD_AUXILIARY, " is are was were be been being am has have had can could will would may might do does did isn't aren't " },
+    { WORD_PREPOSITION, " in on at by near with without under above below over behind beside besides beneath underneath between among amongst around across along "
+                        "against inside outside onto into toward towards through of from to for atop upon up down off past beyond within alongside amid like about "
+                        "aboard throughout via opposite next " },
+    { WORD_ADVERB, " very not also together close away there here while too so just nearby outdoors indoors else " },
+    { WORD_POSSESSIVE, " 's ' " },
+};
+
+static const char *const numbers[] = { NULL, "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten" };
+
+/* Prepositions of several words, the longest first where one begins another. */
+static const char *const compound_prepositions[] = {
+    "to the left of", "to the right of", "on the left of", "on the right of", "on the left side of", "on the right side of", "at the left of", "at the right of",
+    "on the other side of", "on the side of", "on each side of", "on both sides of", "in the middle of", "in the center of", "in the centre of", "in the back of",
+    "in the front of", "in front of", "in back of", "in between", "in the midst of", "at the top of", "at the bottom of", "on the top of", "on top of",
+    "on the back of", "on the edge of", "at the edge of", "at the end of", "on the corner of", "at the foot of", "next to", "close to", "near to",
+    "adjacent to", "opposite to", "across from", "away from", "far from", "out of", "inside of", "outside of", "along with", "together with", "full of",
+    "filled with", "covered in", "covered with", "covered by", "surrounded by", "in the background of", "left of", "right of", "up to", "down from",
+    "by the side of", "at the side of", "attached to", "made of", "made from", "off of", "on board",
+};
+
+enum word_class word_closed_class(const char *lower)
+{
+    char key[32];
+    size_t n = strlen(lower);
+
+    if (n > 20) return WORD_OTHER;
+    key[0] = ' ';
+    memcpy(key + 1, lower, n);
+    key[n + 1] = ' ';
+    key[n + 2] = 0;
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) {
+        if (strstr(closed[i].words, key)) return closed[i].class;
+    }
+    return word_number(lower) ? WORD_NUMBER : WORD_OTHER;
+}
+
+int word_number(const char *lower)
+{
+    int64_t value;
+
+    for (int i = 1; i <= 10; i++) {
+        if (!strcmp(lower, numbers[i])) return i;
+    }
+    return str_to_int(lower, 1, 100, &value) ? (int)value : 0;
+}
+
+const char *word_of_number(int n)
+{
+    return n >= 1 && n <= 10 ? numbers[n] : NULL;
+}
+
+static bool is_letter(unsigned char c)
+{
+    return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The end of the word that starts at i. */
+static size_t word_end(const char *s, size_t n, size_t i)
+{
+    while (i < n) {
+        if (is_letter((unsigned char)s[i])) {
+            i++;
+        } else if ((s[i] == '-' || s[i] == '\'') && i + 1 < n && is_letter((unsigned char)s[i + 1])) {
+            if (s[i] == '\'' && (s[i + 1] == 's' || s[i + 1] == 'S') && (i + 2 == n || !is_letter((unsigned char)s[i + 2]))) break;
+            i++;
+        } else {
+            break;
+        }
+    }
+    return i;
+}
+
+static const char *lower_copy(struct arena *a, const char *s, size_t n)
+{
+    char *out = arena_strndup(a, s, n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (out[i] >= 'A' && out[i] <= 'Z') out[i] = (char)(out[i] + 32);
+    }
+    return out;
+}
+
+void words_split(struct words *w, const char *text, struct arena *a)
+{
+    size_t n = strlen(text), i = 0, count = 0;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (i = count = 0; i < n;) {
+            size_t from = i;
+            if ((unsigned char)text[i] <= ' ') {
+                i++;
+                continue;
+            }
+            if (is_letter((unsigned char)text[i])) i = word_end(text, n, i);
+            else if (text[i] == '\'' && i + 1 < n && (text[i + 1] == 's' || text[i + 1] == 'S') && (i + 2 == n || !is_letter((unsigned char)text[i + 2]))) i += 2;
+            else i++;
+            if (pass) {
+                const char *lower = lower_copy(a, text + from, i - from);
+                enum word_class class = word_closed_class(lower);
+                if (class == WORD_OTHER && !is_letter((unsigned char)text[from])) class = WORD_PUNCTUATION;
+                w->at[count] = (struct word){ (int32_t)from, (int32_t)i, lower, class };
+            }
+            count++;
+        }
+        if (!pass) w->at = arena_new(a, struct word, count + 1);
+    }
+    w->n = (int)count;
+}
+
+int words_sentence_end(const struct words *w, int from)
+{
+    int i = from;
+
+    while (i < w->n) {
+        const char *s = w->at[i++].lower;
+        if (!strcmp(s, ".") || !strcmp(s, "!") || !strcmp(s, "?") || !strcmp(s, ";")) break;
+        if (i - from >= 80) break; /* a parser's time grows with the cube of the length */
+    }
+    while (i < w->n && w->at[i].class == WORD_PUNCTUATION && strchr(".!?;\")", w->at[i].lower[0])) i++;
+    return i;
+}
+
+int words_preposition(const struct words *w, int i, int end)
+{
+    for (size_t k = 0; k < sizeof compound_prepositions / sizeof *compound_prepositions; k++) {
+        const char *p = compound_prepositions[k];
+        int j = i;
+        while (*p && j < end) {
+            size_t n = strcspn(p, " ");
+            if (strlen(w->at[j].lower) != n || strncmp(w->at[j].lower, p, n)) break;
+            p += n + (p[n] == ' ');
+            j++;
+        }
+        if (!*p) return j - i;
+    }
+    return w->at[i].class == WORD_PREPOSITION;
+}
+
+int64_t text_code_points(const char *text, int64_t n)
+{
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < n; i++) count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
