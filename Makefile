@@ -32,7 +32,13 @@ LIB_SRC   := $(shell find lib -name '*.c' | LC_ALL=C sort)
 CMD_SRC   := $(wildcard cmd/*.c)
 TEST_SRC  := $(shell find tests/unit tests/numeric tests/fault -name '*.c' 2>/dev/null | LC_ALL=C sort)
 FUZZ_SRC  := $(wildcard tests/fuzz/*.c)
-LIB_OBJ   := $(LIB_SRC:%.c=$B/%.o)
+# Vector kernels are compiled for each level of the processor and chosen at run time. (Not by function attributes: what is inlined into a
+# clone was already broken up for the plainest processor by then.)
+ISAS      := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),v1 v3 v4,v1)
+FLAGS_v3  := -march=x86-64-v3
+FLAGS_v4  := -march=x86-64-v4 -mprefer-vector-width=512
+FAST_SRC  := $(filter %_fast.c,$(LIB_SRC))
+LIB_OBJ   := $(patsubst %.c,$B/%.o,$(filter-out %_fast.c,$(LIB_SRC))) $(foreach i,$(ISAS),$(FAST_SRC:%.c=$B/%.$i.o))
 PROGRAMS  := $(CMD_SRC:cmd/%.c=$B/bin/%)
 TESTS     := $(TEST_SRC:%.c=$B/%.t)
 
@@ -61,7 +67,12 @@ $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 # Fast kernels may contract and vectorise; the reference may not.
-$B/lib/compute/cpu/%_fast.o: override CFLAGS += -O3 -ffp-contract=fast -fno-math-errno -Wno-psabi
+define fast_rule
+$B/%_fast.$1.o: %_fast.c $B/flags
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) -DISA=$1 $$(CFLAGS) -O3 -ffp-contract=fast -fno-math-errno -Wno-psabi $$(FLAGS_$1) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach i,$(ISAS),$(eval $(call fast_rule,$i)))
 $B/lib/core/opt.o: override CPPFLAGS += -DUNIMO_VERSION='"$(VERSION)"' -DUNIMO_GIT='"$(git_id)"'
 $B/lib/core/opt.o: $B/version
 

@@ -51,7 +51,7 @@ struct head {
     int64_t rows, prefix, dim;  /* rows of the sequence, D */
     int64_t wide, padded;       /* D and rows, rounded up to 16 */
     float *q, *k, *v;           /* [rows][wide] */
-    float *kt, *vt;             /* [dim][padded] */
+    float *kt, *vt;             /* [wide][padded] */
     float *out, *dout, *dq, *dk, *dv; /* [rows][wide] */
     float *lse, *delta;         /* [rows] */
     float *score, *slope;       /* [QUERIES][KEYS] */
@@ -66,7 +66,7 @@ static int64_t round_up(int64_t n)
 /* Floats that a head of so many rows needs. */
 static int64_t head_room(int64_t rows, int64_t dim)
 {
-    return 8 * rows * round_up(dim) + 2 * dim * round_up(rows) + 2 * round_up(rows) + 3 * QUERIES * KEYS + 64;
+    return 8 * rows * round_up(dim) + 2 * round_up(dim) * round_up(rows) + 2 * round_up(rows) + 3 * QUERIES * KEYS + 64;
 }
 
 static void head_layout(struct head *h, float *room)
@@ -77,8 +77,8 @@ static void head_layout(struct head *h, float *room)
     h->padded = round_up(h->rows);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++, room += h->rows * h->wide) *parts[i] = room;
     h->kt = room;
-    h->vt = h->kt + h->dim * h->padded;
-    h->lse = h->vt + h->dim * h->padded;
+    h->vt = h->kt + h->wide * h->padded;
+    h->lse = h->vt + h->wide * h->padded;
     h->delta = h->lse + h->padded;
     h->score = h->delta + h->padded;
     h->slope = h->score + QUERIES * KEYS;
@@ -100,10 +100,31 @@ INLINE void store_part(void *x, bool half, int64_t stride, int64_t column, int64
     }
 }
 
-INLINE void transpose(float *to, const float *from, int64_t rows, int64_t wide, int64_t dim, int64_t padded)
+/* Sixteen rows of sixteen into columns: four rounds of zipping the upper half of the rows with the lower. */
+INLINE void transpose_block(float *to, int64_t ld_to, const float *from, int64_t ld_from, int64_t rows)
 {
-    for (int64_t c = 0; c < dim; c++) {
-        for (int64_t i = 0; i < padded; i++) to[c * padded + i] = i < rows ? from[i * wide + c] : 0;
+    const i16 low = { 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23 }, high = low + 8;
+    v16 a[LANES], b[LANES];
+
+    for (int i = 0; i < LANES; i++) a[i] = i < rows ? load(from + i * ld_from) : (v16){ 0 };
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < LANES / 2; i++) {
+            b[2 * i] = __builtin_shuffle(a[i], a[i + LANES / 2], low);
+            b[2 * i + 1] = __builtin_shuffle(a[i], a[i + LANES / 2], high);
+        }
+        for (int i = 0; i < LANES / 2; i++) {
+            a[2 * i] = __builtin_shuffle(b[i], b[i + LANES / 2], low);
+            a[2 * i + 1] = __builtin_shuffle(b[i], b[i + LANES / 2], high);
+        }
+    }
+    for (int i = 0; i < LANES; i++) store(to + i * ld_to, a[i]);
+}
+
+/* wide columns, padded rows: both multiples of 16, so that only the source's last rows need care. */
+INLINE void transpose(float *to, const float *from, int64_t rows, int64_t wide, int64_t padded)
+{
+    for (int64_t c = 0; c < wide; c += LANES) {
+        for (int64_t i = 0; i < padded; i += LANES) transpose_block(to + c * padded + i, padded, from + i * wide + c, wide, rows - i);
     }
 }
 
@@ -126,11 +147,11 @@ INLINE void tile_keep(const struct head *h, int64_t row, int64_t n_rows, int64_t
         dropout_factors(h->keep + i * KEYS, round_up(n_keys), ((uint64_t)((row + i) * heads + head) << 16) + (uint64_t)j0, drop);
 }
 
-MULTIVERSION static void head_forward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale, const struct dropout *drop)
+static void head_forward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale, const struct dropout *drop)
 {
     float max[QUERIES], total[QUERIES];
 
-    transpose(h->kt, h->k, h->rows, h->wide, h->dim, h->padded);
+    transpose(h->kt, h->k, h->rows, h->wide, h->padded);
     memset(h->out, 0, (size_t)(h->rows * h->wide) * sizeof(float));
     for (int64_t i0 = 0; i0 < h->rows; i0 += QUERIES) {
         int64_t n = h->rows - i0 < QUERIES ? h->rows - i0 : QUERIES;
@@ -173,12 +194,12 @@ MULTIVERSION static void head_forward(struct head *h, int64_t row, int64_t heads
     }
 }
 
-MULTIVERSION static void head_backward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale, const struct dropout *drop)
+static void head_backward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale, const struct dropout *drop)
 {
     size_t bytes = (size_t)(h->rows * h->wide) * sizeof(float);
 
-    transpose(h->kt, h->k, h->rows, h->wide, h->dim, h->padded);
-    transpose(h->vt, h->v, h->rows, h->wide, h->dim, h->padded);
+    transpose(h->kt, h->k, h->rows, h->wide, h->padded);
+    transpose(h->vt, h->v, h->rows, h->wide, h->padded);
     memset(h->dq, 0, bytes);
     memset(h->dk, 0, bytes);
     memset(h->dv, 0, bytes);
@@ -211,19 +232,19 @@ MULTIVERSION static void head_backward(struct head *h, int64_t row, int64_t head
 }
 
 /* Loads and stores of one head are kernels of their own: they, too, want the wide registers. */
-MULTIVERSION static void load_qkv(struct head *h, const void *qkv, bool half, int64_t hidden, int64_t column, int64_t from)
+static void load_qkv(struct head *h, const void *qkv, bool half, int64_t hidden, int64_t column, int64_t from)
 {
     load_part(h->q, h->wide, qkv, half, 3 * hidden, column, from, h->rows, h->dim);
     load_part(h->k, h->wide, qkv, half, 3 * hidden, hidden + column, from, h->rows, h->dim);
     load_part(h->v, h->wide, qkv, half, 3 * hidden, 2 * hidden + column, from, h->rows, h->dim);
 }
 
-MULTIVERSION static void load_rows(float *to, const struct head *h, const void *x, bool half, int64_t hidden, int64_t column, int64_t from)
+static void load_rows(float *to, const struct head *h, const void *x, bool half, int64_t hidden, int64_t column, int64_t from)
 {
     load_part(to, h->wide, x, half, hidden, column, from, h->rows, h->dim);
 }
 
-MULTIVERSION static void store_rows(void *x, bool half, int64_t stride, int64_t column, int64_t from, const struct head *h, const float *part)
+static void store_rows(void *x, bool half, int64_t stride, int64_t column, int64_t from, const struct head *h, const float *part)
 {
     store_part(x, half, stride, column, from, h->rows, h->dim, part, h->wide);
 }
@@ -237,7 +258,7 @@ static struct head head_of(struct sequences seq, int64_t job, int heads, int64_t
     return (struct head){ .rows = start[s + 1] - start[s], .prefix = prefix[s], .dim = hidden / heads };
 }
 
-int fast_attention_forward(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv, struct sequences seq, int heads, float scale,
+int FAST_ROW(attention_forward)(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv, struct sequences seq, int heads, float scale,
                            struct dropout drop)
 {
     int64_t hidden = out.shape[1], each = round_up(head_room(seq.longest, hidden / heads));
@@ -259,7 +280,7 @@ int fast_attention_forward(struct device *d, struct tensor out, struct tensor ls
     return 0;
 }
 
-int fast_attention_backward(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out, struct tensor qkv, struct tensor lse,
+int FAST_ROW(attention_backward)(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out, struct tensor qkv, struct tensor lse,
                             struct sequences seq, int heads, float scale, struct dropout drop)
 {
     int64_t hidden = out.shape[1], each = round_up(head_room(seq.longest, hidden / heads));
@@ -286,7 +307,7 @@ int fast_attention_backward(struct device *d, struct tensor dqkv, struct tensor 
 }
 
 /* One beam's new row against its cached rows, all heads. score[length]. */
-MULTIVERSION static void cached_row(void *out, const void *q, const void *k, const void *v, bool half, bool cache_half, const int32_t *slot,
+static void cached_row(void *out, const void *q, const void *k, const void *v, bool half, bool cache_half, const int32_t *slot,
                                     int64_t length, int64_t hidden, int64_t heads, float scale, float *score)
 {
     int64_t dim = hidden / heads;
@@ -313,7 +334,7 @@ MULTIVERSION static void cached_row(void *out, const void *q, const void *k, con
     }
 }
 
-int fast_attention_cached(struct device *d, struct tensor out, struct tensor qkv, struct tensor k, struct tensor v, struct tensor slots,
+int FAST_ROW(attention_cached)(struct device *d, struct tensor out, struct tensor qkv, struct tensor k, struct tensor v, struct tensor slots,
                           struct tensor lengths, int heads, float scale)
 {
     int64_t hidden = out.shape[1], width = slots.shape[1], size = dtype_size(out.dtype);

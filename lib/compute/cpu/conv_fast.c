@@ -172,7 +172,7 @@ static struct shape shape_of(enum way way, struct tensor x, struct tensor y, str
     return k;
 }
 
-int fast_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, struct conv c, bool relu, int flags)
+int FAST_ROW(conv_forward)(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, struct conv c, bool relu, int flags)
 {
     struct shape k = shape_of(WAY_FORWARD, x, y, w, c);
 
@@ -192,7 +192,7 @@ int fast_conv_forward(struct device *d, struct tensor y, struct tensor x, struct
 }
 
 /* The library's data gradient cannot add: with ADD it goes to working memory first. */
-int fast_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c, int flags)
+int FAST_ROW(conv_backward_input)(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c, int flags)
 {
     struct shape k = shape_of(WAY_INPUT, dx, dy, w, c);
     struct tensor to = dx;
@@ -207,10 +207,10 @@ int fast_conv_backward_input(struct device *d, struct tensor dx, struct tensor d
     dnnl_memory_set_data_handle(m->x, to.data);
     dnnl_memory_set_data_handle(m->y, dy.data);
     if (dnnl_primitive_execute(m->run, fast_dnnl(d)->stream, 3, args)) return -1;
-    return flags & LINEAR_ADD ? fast_add(d, dx, dx, to) : 0;
+    return flags & LINEAR_ADD ? FAST_ROW(add)(d, dx, dx, to) : 0;
 }
 
-int fast_conv_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x, struct conv c)
+int FAST_ROW(conv_backward_weight)(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x, struct conv c)
 {
     struct shape k = shape_of(WAY_WEIGHT, x, dy, dw, c);
 
@@ -225,6 +225,6 @@ int fast_conv_backward_weight(struct device *d, struct tensor dw, struct tensor 
     dnnl_memory_set_data_handle(m->plain, dw.data);
     if (dnnl_primitive_execute(m->run, fast_dnnl(d)->stream, 3, args)) return -1;
     if (dnnl_primitive_execute(m->reorder, fast_dnnl(d)->stream, 2, out)) return -1;
-    if (db.data) fast_column_sums(d, db, dy);
+    if (db.data) FAST_ROW(column_sums)(d, db, dy);
     return 0;
 }

@@ -32,7 +32,7 @@ static int64_t positions(const struct maps *m, int64_t block)
 
 /* sums[0][c], sums[1][c] of one block: of x - k and its square, where k is the channel's value at the image's first position (so
  * that little cancels when the variance is taken from them). */
-MULTIVERSION static void forward_sums(const struct maps *m, int64_t image, int64_t block, float *sums)
+static void forward_sums(const struct maps *m, int64_t image, int64_t block, float *sums)
 {
     int64_t c = m->c, from = (image * m->area + block * POSITIONS) * c, n = positions(m, block);
     bool half = m->x.dtype == DT_BF16;
@@ -70,7 +70,7 @@ static void channel_stats(const struct maps *m, int64_t image, float *mean, floa
 }
 
 /* sums[0][c], sums[1][c] of one block: of the slope and of slope * normalised x. mean, rstd per channel. */
-MULTIVERSION static void backward_sums(const struct maps *m, int64_t image, int64_t block, const float *mean, const float *rstd, float *sums)
+static void backward_sums(const struct maps *m, int64_t image, int64_t block, const float *mean, const float *rstd, float *sums)
 {
     int64_t c = m->c, from = (image * m->area + block * POSITIONS) * c, n = positions(m, block);
     bool half = m->x.dtype == DT_BF16;
@@ -89,7 +89,7 @@ MULTIVERSION static void backward_sums(const struct maps *m, int64_t image, int6
 }
 
 /* y = x * gain + offset per channel (and relu). */
-MULTIVERSION static void forward_apply(const struct maps *m, int64_t image, int64_t block, const float *gain, const float *offset)
+static void forward_apply(const struct maps *m, int64_t image, int64_t block, const float *gain, const float *offset)
 {
     int64_t c = m->c, from = (image * m->area + block * POSITIONS) * c, n = positions(m, block);
     bool half = m->x.dtype == DT_BF16, y_half = m->y.dtype == DT_BF16;
@@ -104,7 +104,7 @@ MULTIVERSION static void forward_apply(const struct maps *m, int64_t image, int6
 }
 
 /* dx = rstd (slope g - (sum + unit dot) / n): as slope * a + x * b + e per channel. */
-MULTIVERSION static void backward_apply(const struct maps *m, int64_t image, int64_t block, const float *a, const float *b, const float *e)
+static void backward_apply(const struct maps *m, int64_t image, int64_t block, const float *a, const float *b, const float *e)
 {
     int64_t c = m->c, from = (image * m->area + block * POSITIONS) * c, n = positions(m, block);
 
@@ -159,7 +159,7 @@ static void group_stats(const struct maps *m, const float *sums, int64_t image, 
     *rstd = 1 / sqrt((inside + between) / (area * (double)width) + eps);
 }
 
-int fast_group_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, int groups,
+int FAST_ROW(group_norm_forward)(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, int groups,
                             float eps, bool relu)
 {
     struct maps m = maps_of(x, stats, g, groups, relu);
@@ -190,7 +190,7 @@ int fast_group_norm_forward(struct device *d, struct tensor y, struct tensor sta
     return 0;
 }
 
-int fast_group_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor y, struct tensor x,
+int FAST_ROW(group_norm_backward)(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor y, struct tensor x,
                              struct tensor stats, struct tensor g, int groups, bool relu)
 {
     struct maps m = maps_of(x, stats, g, groups, relu);

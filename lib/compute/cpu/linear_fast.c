@@ -130,7 +130,7 @@ static int64_t chunk(int64_t left, int64_t weights)
     return left;
 }
 
-int fast_linear_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, int flags)
+int FAST_ROW(linear_forward)(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, int flags)
 {
     int64_t in = x.shape[1], out = w.shape[0];
     struct product key = { .n = out, .k = in, .src_stride = { in, 1 }, .wei_stride = { 1, in }, .in = x.dtype, .out = y.dtype,
@@ -143,7 +143,7 @@ int fast_linear_forward(struct device *d, struct tensor y, struct tensor x, stru
     return 0;
 }
 
-int fast_linear_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, int flags)
+int FAST_ROW(linear_backward_input)(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, int flags)
 {
     int64_t in = w.shape[1], out = w.shape[0];
     struct product key = { .n = in, .k = out, .src_stride = { out, 1 }, .wei_stride = { in, 1 }, .in = dy.dtype, .out = dx.dtype,
@@ -157,7 +157,7 @@ int fast_linear_backward_input(struct device *d, struct tensor dx, struct tensor
 }
 
 /* db[from..to) += sums of the columns of dy[T,O]. */
-MULTIVERSION static void column_sums(float *db, const void *dy, bool half, int64_t rows, int64_t width, int64_t from, int64_t to)
+static void column_sums(float *db, const void *dy, bool half, int64_t rows, int64_t width, int64_t from, int64_t to)
 {
     for (int64_t c = from; c < to; c += LANES) {
         v16 sum = { 0 };
@@ -166,7 +166,7 @@ MULTIVERSION static void column_sums(float *db, const void *dy, bool half, int64
     }
 }
 
-void fast_column_sums(struct device *d, struct tensor db, struct tensor dy)
+void FAST_ROW(column_sums)(struct device *d, struct tensor db, struct tensor dy)
 {
     int64_t out = db.n, rows = dy.n / out, block = (out + d->threads - 1) / d->threads;
 
@@ -175,7 +175,7 @@ void fast_column_sums(struct device *d, struct tensor db, struct tensor dy)
     for (int64_t c = 0; c < out; c += block) column_sums(db.data, dy.data, dy.dtype == DT_BF16, rows, out, c, c + block < out ? c + block : out);
 }
 
-int fast_linear_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x)
+int FAST_ROW(linear_backward_weight)(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x)
 {
     int64_t in = x.shape[1], out = dy.shape[1], rows = dy.shape[0];
     struct product key = { .m = out, .n = in, .src_stride = { 1, out }, .wei_stride = { in, 1 }, .in = dy.dtype, .out = DT_F32, .adds = true };
@@ -184,6 +184,6 @@ int fast_linear_backward_weight(struct device *d, struct tensor dw, struct tenso
         key.k = chunk(rows - t, dw.n);
         if (run_product(d, &key, dw.data, tensor_rows(dy, t, key.k).data, tensor_rows(x, t, key.k).data, NULL)) return -1;
     }
-    if (db.data) fast_column_sums(d, db, dy);
+    if (db.data) FAST_ROW(column_sums)(d, db, dy);
     return 0;
 }

@@ -33,7 +33,7 @@ struct entropy {
     float smoothing, scale;
 };
 
-MULTIVERSION static void entropy_row(const struct entropy *w, int64_t t)
+static void entropy_row(const struct entropy *w, int64_t t)
 {
     int64_t v = w->logits.shape[1], label = ((const int32_t *)w->labels.data)[t], at = t * v;
     bool half = w->logits.dtype == DT_BF16, d_half = w->dlogits.dtype == DT_BF16;
@@ -55,7 +55,7 @@ MULTIVERSION static void entropy_row(const struct entropy *w, int64_t t)
     else ((float *)w->dlogits.data)[at + label] = own_slope;
 }
 
-int fast_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits, struct tensor labels, float smoothing,
+int FAST_ROW(cross_entropy)(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits, struct tensor labels, float smoothing,
                        float scale)
 {
     struct entropy w = { loss, dlogits, logits, labels, smoothing, scale };
@@ -65,14 +65,14 @@ int fast_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogi
     return 0;
 }
 
-MULTIVERSION static void log_softmax_row(float *y, const void *x, bool half, int64_t at, int64_t v)
+static void log_softmax_row(float *y, const void *x, bool half, int64_t at, int64_t v)
 {
     float sum, lse = row_lse(x, half, at, v, &sum);
 
     for (int64_t i = 0; i < v; i += LANES) store_at(y, false, at + i, v - i, load_at(x, half, at + i, v - i) - lse);
 }
 
-int fast_log_softmax(struct device *d, struct tensor y, struct tensor x)
+int FAST_ROW(log_softmax)(struct device *d, struct tensor y, struct tensor x)
 {
 #pragma omp parallel for num_threads(d->threads) if (x.n > FAST_PARALLEL / 4)
     for (int64_t t = 0; t < x.shape[0]; t++) log_softmax_row(y.data, x.data, x.dtype == DT_BF16, t * x.shape[1], x.shape[1]);

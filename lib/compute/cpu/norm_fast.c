@@ -40,7 +40,7 @@ struct forward {
 };
 
 /* room: [3][width] floats of the calling thread. */
-MULTIVERSION static void forward_rows(const struct forward *f, int64_t from, int64_t to, float *room)
+static void forward_rows(const struct forward *f, int64_t from, int64_t to, float *room)
 {
     int64_t h = f->y.shape[1];
     float *x = room, *factor = room + h + WIDE;
@@ -76,12 +76,12 @@ static int forward(struct device *d, const struct forward *f)
     return 0;
 }
 
-int fast_layer_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, float eps)
+int FAST_ROW(layer_norm_forward)(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, float eps)
 {
     return forward(d, &(struct forward){ .y = y, .stats = stats, .residual = x, .g = g, .b = b, .eps = eps });
 }
 
-int fast_residual_norm_forward(struct device *d, struct tensor y, struct tensor sum, struct tensor stats, struct tensor residual, struct tensor sub,
+int FAST_ROW(residual_norm_forward)(struct device *d, struct tensor y, struct tensor sum, struct tensor stats, struct tensor residual, struct tensor sub,
                                struct tensor g, struct tensor b, float eps, struct dropout drop)
 {
     return forward(d, &(struct forward){ y, sum, stats, residual, sub, g, b, eps, &drop });
@@ -94,7 +94,7 @@ struct backward {
 
 /* Rows [from, to): dx (and dsub), and the sums of this part for gain and bias. Both passes use the same rounded dy * g: a product that is
  * contracted in one of them only would leave its rounding, times rstd, where the terms cancel. */
-MULTIVERSION static void backward_rows(const struct backward *w, int64_t from, int64_t to, float *dg, float *db, float *dn_row, float *factor)
+static void backward_rows(const struct backward *w, int64_t from, int64_t to, float *dg, float *db, float *dn_row, float *factor)
 {
     int64_t h = w->x.shape[1];
     bool x_half = w->x.dtype == DT_BF16, dy_half = w->dy.dtype == DT_BF16, dx_half = w->dx.dtype == DT_BF16;
@@ -154,13 +154,13 @@ static int backward(struct device *d, const struct backward *w, struct tensor dg
     return 0;
 }
 
-int fast_layer_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor x,
+int FAST_ROW(layer_norm_backward)(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor x,
                              struct tensor stats, struct tensor g)
 {
     return backward(d, &(struct backward){ .dx = dx, .dy = dy, .x = x, .stats = stats, .g = g }, dg, db);
 }
 
-int fast_residual_norm_backward(struct device *d, struct tensor dresidual, struct tensor dsub, struct tensor dg, struct tensor db, struct tensor dy,
+int FAST_ROW(residual_norm_backward)(struct device *d, struct tensor dresidual, struct tensor dsub, struct tensor dg, struct tensor db, struct tensor dy,
                                 struct tensor sum, struct tensor stats, struct tensor g, struct dropout drop)
 {
     return backward(d, &(struct backward){ dresidual, dsub, dy, sum, stats, g, &drop }, dg, db);

@@ -8,7 +8,7 @@
 enum { BLOCK = 16384 };
 
 /* Sum of squares of one block in f32 lanes; blocks are added in order in double. */
-MULTIVERSION static double squares_of(const float *g, int64_t n)
+static double squares_of(const float *g, int64_t n)
 {
     v16 sum = { 0 };
 
@@ -19,7 +19,7 @@ MULTIVERSION static double squares_of(const float *g, int64_t n)
     return lane_sum(sum);
 }
 
-int fast_sum_of_squares(struct device *d, struct tensor out, struct tensor g)
+int FAST_ROW(sum_of_squares)(struct device *d, struct tensor out, struct tensor g)
 {
     int64_t blocks = (g.n + BLOCK - 1) / BLOCK;
     double *part = fast_room(d, ROOM_PARTIAL, (blocks + 1) * (int64_t)sizeof(double)), total = 0;
@@ -46,7 +46,7 @@ INLINE v16 root(v16 x)
     return y;
 }
 
-MULTIVERSION static void update_range(const struct update *u, int64_t from, int64_t to)
+static void update_range(const struct update *u, int64_t from, int64_t to)
 {
     for (int64_t i = from; i < to; i += LANES) {
         int64_t left = to - i;
@@ -61,7 +61,7 @@ MULTIVERSION static void update_range(const struct update *u, int64_t from, int6
     }
 }
 
-int fast_adamw(struct device *d, struct tensor p, struct tensor p16, struct tensor g, struct tensor m, struct tensor v, struct tensor square_sum,
+int FAST_ROW(adamw)(struct device *d, struct tensor p, struct tensor p16, struct tensor g, struct tensor m, struct tensor v, struct tensor square_sum,
                const struct adamw_segment *segments, int n_segments, struct adamw a)
 {
     double c1 = 1 - pow(a.beta1, (double)a.step), c2 = 1 - pow(a.beta2, (double)a.step);

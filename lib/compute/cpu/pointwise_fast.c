@@ -47,7 +47,7 @@ INLINE void map_range(enum map f, const struct operands *o, int64_t from, int64_
 }
 
 #define MAP_KERNEL(name, f)                                                                    \
-    MULTIVERSION static void name##_range(const struct operands *o, int64_t from, int64_t to) \
+    static void name##_range(const struct operands *o, int64_t from, int64_t to) \
     {                                                                                          \
         map_range(f, o, from, to);                                                             \
     }
@@ -72,52 +72,52 @@ static int run(struct device *d, void (*range)(const struct operands *o, int64_t
 }
 static const struct tensor none;
 
-int fast_fill(struct device *d, struct tensor y, float value)
+int FAST_ROW(fill)(struct device *d, struct tensor y, float value)
 {
     return run(d, fill_range, y, none, none, value);
 }
 
-int fast_convert(struct device *d, struct tensor y, struct tensor x)
+int FAST_ROW(convert)(struct device *d, struct tensor y, struct tensor x)
 {
     return run(d, copy_range, y, x, none, 0);
 }
 
-int fast_gelu_forward(struct device *d, struct tensor y, struct tensor x)
+int FAST_ROW(gelu_forward)(struct device *d, struct tensor y, struct tensor x)
 {
     return run(d, gelu_range, y, x, none, 0);
 }
 
-int fast_gelu_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor x)
+int FAST_ROW(gelu_backward)(struct device *d, struct tensor dx, struct tensor dy, struct tensor x)
 {
     return run(d, dgelu_range, dx, dy, x, 0);
 }
 
-int fast_relu_forward(struct device *d, struct tensor y, struct tensor x)
+int FAST_ROW(relu_forward)(struct device *d, struct tensor y, struct tensor x)
 {
     return run(d, relu_range, y, x, none, 0);
 }
 
-int fast_relu_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor y)
+int FAST_ROW(relu_backward)(struct device *d, struct tensor dx, struct tensor dy, struct tensor y)
 {
     return run(d, drelu_range, dx, dy, y, 0);
 }
 
-int fast_add(struct device *d, struct tensor y, struct tensor a, struct tensor b)
+int FAST_ROW(add)(struct device *d, struct tensor y, struct tensor a, struct tensor b)
 {
     return run(d, add_range, y, a, b, 0);
 }
 
-int fast_multiply(struct device *d, struct tensor y, struct tensor a, struct tensor b)
+int FAST_ROW(multiply)(struct device *d, struct tensor y, struct tensor a, struct tensor b)
 {
     return run(d, multiply_range, y, a, b, 0);
 }
 
-int fast_axpy(struct device *d, struct tensor y, struct tensor x, float alpha)
+int FAST_ROW(axpy)(struct device *d, struct tensor y, struct tensor x, float alpha)
 {
     return run(d, axpy_range, y, y, x, alpha);
 }
 
-MULTIVERSION static void dropout_range(void *y, bool y_half, const void *x, bool x_half, const struct dropout *drop, int64_t from, int64_t to)
+static void dropout_range(void *y, bool y_half, const void *x, bool x_half, const struct dropout *drop, int64_t from, int64_t to)
 {
     float factor[256];
 
@@ -128,9 +128,9 @@ MULTIVERSION static void dropout_range(void *y, bool y_half, const void *x, bool
     }
 }
 
-int fast_dropout_forward(struct device *d, struct tensor y, struct tensor x, struct dropout drop)
+int FAST_ROW(dropout_forward)(struct device *d, struct tensor y, struct tensor x, struct dropout drop)
 {
-    if (drop.p <= 0) return y.data == x.data && y.dtype == x.dtype ? 0 : fast_convert(d, y, x);
+    if (drop.p <= 0) return y.data == x.data && y.dtype == x.dtype ? 0 : FAST_ROW(convert)(d, y, x);
 #pragma omp parallel for num_threads(d->threads) if (y.n > FAST_PARALLEL / 8)
     for (int64_t i = 0; i < y.n; i += BLOCK)
         dropout_range(y.data, y.dtype == DT_BF16, x.data, x.dtype == DT_BF16, &drop, i, i + BLOCK < y.n ? i + BLOCK : y.n);

@@ -34,7 +34,7 @@ INLINE void window_max(struct tensor y, struct tensor arg, int64_t out, struct t
     }
 }
 
-MULTIVERSION static void max_pool_row(struct tensor y, struct tensor arg, struct tensor x, int k, int stride, int pad, int64_t row)
+static void max_pool_row(struct tensor y, struct tensor arg, struct tensor x, int k, int stride, int pad, int64_t row)
 {
     int64_t c = x.shape[3], b = row / y.shape[1], oy = row % y.shape[1];
     int64_t y0 = oy * stride - pad, y1 = y0 + k < x.shape[1] ? y0 + k : x.shape[1];
@@ -45,14 +45,14 @@ MULTIVERSION static void max_pool_row(struct tensor y, struct tensor arg, struct
     }
 }
 
-int fast_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride, int pad)
+int FAST_ROW(max_pool_forward)(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride, int pad)
 {
 #pragma omp parallel for num_threads(d->threads) if (y.n > FAST_PARALLEL)
     for (int64_t row = 0; row < y.shape[0] * y.shape[1]; row++) max_pool_row(y, arg, x, k, stride, pad, row);
     return 0;
 }
 
-MULTIVERSION static void mean_of_image(struct tensor y, struct tensor x, int64_t b)
+static void mean_of_image(struct tensor y, struct tensor x, int64_t b)
 {
     int64_t c = x.shape[3], area = x.shape[1] * x.shape[2];
 
@@ -63,7 +63,7 @@ MULTIVERSION static void mean_of_image(struct tensor y, struct tensor x, int64_t
     }
 }
 
-int fast_mean_pool_forward(struct device *d, struct tensor y, struct tensor x)
+int FAST_ROW(mean_pool_forward)(struct device *d, struct tensor y, struct tensor x)
 {
 #pragma omp parallel for num_threads(d->threads) if (x.n > FAST_PARALLEL)
     for (int64_t b = 0; b < x.shape[0]; b++) mean_of_image(y, x, b);
@@ -79,7 +79,7 @@ static void bin(double low, double high, double scale, int64_t i, int64_t n, int
     *to = (int64_t)fmin(fmax(ceil((double)(i + 1) * extent / (double)n) + start, 0), (double)limit);
 }
 
-MULTIVERSION static void roi_row(struct tensor y, struct tensor arg, struct tensor x, const float *roi, float scale, int64_t r, int64_t p)
+static void roi_row(struct tensor y, struct tensor arg, struct tensor x, const float *roi, float scale, int64_t r, int64_t p)
 {
     int64_t c = x.shape[3], y0, y1, x0, x1, base = (int64_t)roi[0] * x.shape[1] * x.shape[2] * c;
 
@@ -90,7 +90,7 @@ MULTIVERSION static void roi_row(struct tensor y, struct tensor arg, struct tens
     }
 }
 
-int fast_roi_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, struct tensor rois, float spatial_scale)
+int FAST_ROW(roi_pool_forward)(struct device *d, struct tensor y, struct tensor arg, struct tensor x, struct tensor rois, float spatial_scale)
 {
 #pragma omp parallel for num_threads(d->threads) if (y.n > FAST_PARALLEL)
     for (int64_t j = 0; j < y.shape[0] * y.shape[1]; j++)
@@ -118,11 +118,11 @@ static void roi_scatter(struct tensor dx, struct tensor dy, struct tensor arg, s
     }
 }
 
-int fast_roi_pool_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg, struct tensor rois)
+int FAST_ROW(roi_pool_backward)(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg, struct tensor rois)
 {
     int64_t c = dx.shape[3], block = (c + d->threads - 1) / d->threads;
 
-    fast_fill(d, dx, 0);
+    FAST_ROW(fill)(d, dx, 0);
     block = (block + LANES - 1) / LANES * LANES;
 #pragma omp parallel for num_threads(d->threads) if (dy.n > FAST_PARALLEL)
     for (int64_t k = 0; k < c; k += block) roi_scatter(dx, dy, arg, rois, k, k + block < c ? k + block : c);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* y[row i] (+)= x[row k], or zeros for k < 0. */
-MULTIVERSION static void gather_row(void *y, bool y_half, int64_t i, const void *x, bool x_half, int64_t k, int64_t h, bool add)
+static void gather_row(void *y, bool y_half, int64_t i, const void *x, bool x_half, int64_t k, int64_t h, bool add)
 {
     for (int64_t c = 0; c < h; c += LANES) {
         v16 v = k < 0 ? (v16){ 0 } : load_at(x, x_half, k * h + c, h - c);
@@ -13,7 +13,7 @@ MULTIVERSION static void gather_row(void *y, bool y_half, int64_t i, const void 
     }
 }
 
-int fast_gather_rows(struct device *d, struct tensor y, struct tensor x, struct tensor index, bool add)
+int FAST_ROW(gather_rows)(struct device *d, struct tensor y, struct tensor x, struct tensor index, bool add)
 {
     const int32_t *at = index.data;
 
@@ -23,7 +23,7 @@ int fast_gather_rows(struct device *d, struct tensor y, struct tensor x, struct 
 }
 
 /* Each thread adds all rows to its own columns: repeated indices are summed in order, by one writer. */
-MULTIVERSION static void scatter_columns(struct tensor x, struct tensor y, const int32_t *at, int64_t from, int64_t to)
+static void scatter_columns(struct tensor x, struct tensor y, const int32_t *at, int64_t from, int64_t to)
 {
     int64_t h = y.shape[1];
     bool x_half = x.dtype == DT_BF16, y_half = y.dtype == DT_BF16;
@@ -34,7 +34,7 @@ MULTIVERSION static void scatter_columns(struct tensor x, struct tensor y, const
     }
 }
 
-int fast_scatter_add_rows(struct device *d, struct tensor x, struct tensor y, struct tensor index)
+int FAST_ROW(scatter_add_rows)(struct device *d, struct tensor x, struct tensor y, struct tensor index)
 {
     int64_t h = y.shape[1], block = (h + d->threads - 1) / d->threads;
     block = (block + LANES - 1) / LANES * LANES;

@@ -3,14 +3,8 @@
 #include "core/dtype.h"
 #include "compute/ops.h"
 
-/* Sixteen floats at once in the compiler's vector types: one register with AVX-512, two with AVX, four with SSE or NEON. Kernels that
- * use them are compiled for each (MULTIVERSION) and chosen at run time. OpenMP loops stay outside of such kernels: what the compiler
- * outlines for threads would be compiled for the default target only. */
-#if defined __x86_64__ && !defined __clang__ /* clang 14 does not inline into clones */
-#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSION
-#endif
+/* Sixteen floats at once in the compiler's vector types: one register with AVX-512, two with AVX, four with SSE or NEON. Files that use
+ * them are named *_fast.c and compiled for each level of the processor (see the Makefile); which one runs is chosen when the device is opened. */
 #define INLINE static inline __attribute__((always_inline))
 
 enum { LANES = 16 };
