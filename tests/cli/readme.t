@@ -1,0 +1,13 @@
+#!/bin/bash
+# Every command of README.md's tour runs, in order, in an empty folder.
+. "$(dirname "$0")/../lib/lib.sh"
+awk '/^```sh/ { on = 1; next } /^```/ { on = 0 } on' "$top/README.md" >commands
+t_ok "README has commands" [ "$(wc -l <commands)" -gt 8 ]
+while read -r line; do
+    t_run bash -o pipefail -c "$line"
+    t_exit 0 "$line"
+done <commands
+t_ok "the last one wrote captions" [ "$(wc -l <"$out")" = 10 ]
+t_ok "the set-up commands exist" sh -c 'cd "$1" && scripts/setup -n && make -n check demo >/dev/null' sh "$top"
+t_ok "and are what CI runs" grep -q 'scripts/setup' "$top/.ci/run"
+t_done
