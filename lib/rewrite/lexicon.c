@@ -29,6 +29,15 @@ static bool is_plain(const char *s) /* replacements are written as they are: let
     return true;
 }
 
+bool relation_is_place(const struct scene_graph *g, int i)
+{
+    const struct graph_relation *r = &g->relations[i];
+    const struct graph_object *o = &g->objects[r->object];
+
+    if (r->is_verb || r->to > o->phrase_from || !noun_is_place(o->name) || !strcmp(r->name, "of") || (i && g->relations[i - 1].from == r->from)) return false;
+    return o->to >= g->words.n || (strcmp(g->words.at[o->to].lower, "of") && strcmp(g->words.at[o->to].lower, "and"));
+}
+
 void lexicon_add(struct lexicon *l, const struct scene_graph *g)
 {
     struct str s = { 0 };
@@ -54,7 +63,7 @@ void lexicon_add(struct lexicon *l, const struct scene_graph *g)
         count(l, LEX_RELATIONS, r->name, strlen(r->name));
         if (r->is_verb && g->words.at[r->from].class == WORD_VERB && is_plain(g->words.at[r->from].lower))
             count(l, LEX_VERBS, g->words.at[r->from].lower, strlen(g->words.at[r->from].lower));
-        if (r->is_verb || r->to > o->phrase_from || !noun_is_place(o->name)) continue;
+        if (!relation_is_place(g, i)) continue;
         str_clear(&s);
         add_words(&s, g, r->from, o->to);
         str_addf(&s, "\t%s", o->name);

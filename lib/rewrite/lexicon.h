@@ -27,6 +27,8 @@ struct lexicon {
         int *file; /* of objects: WordNet's file, or -1 */
     } drawings[LEX_KINDS];
 };
+/* Whether relation i says where all of it is: "in the desert". */
+bool relation_is_place(const struct scene_graph *g, int i);
 void lexicon_add(struct lexicon *l, const struct scene_graph *g);
 /* Finds names for one thing: they share many images and hardly ever a caption. */
 void lexicon_add_aliases(struct lexicon *l, const struct tfidf_builder *captions);

@@ -3,6 +3,7 @@
 #include "rewrite/parse.h"
 #include "core/str.h"
 #include "rewrite/inflect.h"
+#include "rewrite/kinds.h"
 #include <link-grammar/link-includes.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 enum {
     WORDS_MAX = 60,      /* of a sentence: longer ones take seconds */
     WORD_BYTES_MAX = 60, /* of a word */
-    LINKAGES = 30        /* the cheapest of these is taken */
+    LINKAGES = 20       /* the cheapest of these is taken */
 };
 
 struct dictionary {
@@ -59,7 +60,6 @@ struct parser *parser_new(struct dictionary *d, int time_limit)
     parse_options_set_linkage_limit(p->options, LINKAGES);
     parse_options_set_spell_guess(p->options, 0);
     parse_options_set_max_null_count(p->options, 0);
-    parse_options_set_disjunct_cost(p->options, 2.0f);
     parse_options_set_max_parse_time(p->options, time_limit);
     parse_options_set_max_memory(p->options, 512 << 20);
     return p;
@@ -113,7 +113,7 @@ static enum word_class class_of_subscript(const char *word)
 {
     const char *dot = strrchr(word, '.');
 
-    if (!dot || !dot[1]) return WORD_OTHER;
+    if (!dot || !dot[1] || strstr(word, "[?]")) return WORD_OTHER; /* [?]: a word that the dictionary does not have */
     switch (dot[1]) {
     case 'n': case 's': case 'p': case 'f': case 'b': case 'l': case 'm': return WORD_NOUN;
     case 'a': return WORD_ADJECTIVE;
@@ -124,6 +124,22 @@ static enum word_class class_of_subscript(const char *word)
     case 'j': return WORD_CONJUNCTION;
     default: return WORD_OTHER;
     }
+}
+
+/* A list of bare nouns can be read as an order ("house, yellow ducks and ..."): captions give none, and paint nothing. */
+static bool is_misread(Linkage l)
+{
+    bool misread = false;
+
+    for (LinkIdx i = 0; i < linkage_get_num_links(l) && !misread; i++) misread = str_starts(linkage_get_link_label(l, i), "Wi");
+    for (WordIdx i = 0; i < linkage_get_num_words(l) && !misread; i++) {
+        const char *word = linkage_get_word(l, i), *dot = strrchr(word, '.');
+        char plain[16];
+        if (!dot || dot[1] != 'v' || (size_t)(dot - word) >= sizeof plain) continue;
+        copy_cut(plain, sizeof plain, word, (size_t)(dot - word));
+        misread = word_is_colour(plain);
+    }
+    return misread;
 }
 
 static void read_linkage(Linkage l, struct parse *out, struct words *w, int from, int to, const int32_t *start, bool classes, struct arena *a)
@@ -171,7 +187,7 @@ static bool try_sentence(struct parser *p, struct parse *out, struct words *w, c
                 const char *stem = out->at[i].stem;
                 parsed = (stem[0] == 'S' && strcmp(stem, "SJ")) || !strcmp(stem, "PF");
             }
-            if (*prefix) parsed = true;
+            parsed = (parsed || *prefix) && !is_misread(l);
             out->n = 0;
             read_linkage(l, out, w, from, to, start, parsed, a);
             linkage_delete(l);
@@ -181,15 +197,15 @@ static bool try_sentence(struct parser *p, struct parse *out, struct words *w, c
     return parsed;
 }
 
-/* Whether the words could hold a finite verb: one does, or something plural or several things are named. */
+/* Whether the words seem to hold a finite verb: "is", or a word right after what looks like a noun. A wrong guess costs a second parse. */
 static bool may_be_clause(const struct words *w, int from, int to)
 {
     for (int i = from; i < to; i++) {
-        const struct word *x = &w->at[i];
-        size_t n = strlen(x->lower);
-        if (x->class == WORD_AUXILIARY || x->class == WORD_PRONOUN || !strcmp(x->lower, "and")) return true;
-        if (x->class == WORD_NUMBER && word_number(x->lower) != 1) return true;
-        if (x->class == WORD_OTHER && ((n > 1 && x->lower[n - 1] == 's') || noun_is_plural(x->lower) || noun_is_invariant(x->lower) || str_ends(x->lower, "ed"))) return true;
+        const struct word *x = &w->at[i], *before = i > from ? x - 1 : NULL;
+        int kind;
+        if (x->class == WORD_AUXILIARY || x->class == WORD_PRONOUN) return true;
+        if (x->class != WORD_OTHER || !before || (before->class != WORD_OTHER && before->class != WORD_ADVERB)) continue;
+        if (!word_is_colour(before->lower) && !attribute_kind_of(before->lower, &kind) && !str_ends(x->lower, "ing") && !str_ends(x->lower, "ed")) return true;
     }
     return false;
 }
@@ -218,11 +234,14 @@ void parser_run(struct parser *p, struct parse *out, struct words *w, const char
         if (w->at[i].to - w->at[i].from > WORD_BYTES_MAX) return;
     }
     before = uselocale(p->locale ? p->locale : LC_GLOBAL_LOCALE);
-    if (may_be_clause(w, from, to) && try_sentence(p, out, w, text, from, to, "", a)) {
-        out->kind = PARSE_FULL;
-    } else {
+    bool clause_first = may_be_clause(w, from, to);
+    for (int attempt = 0; attempt < 3 && out->kind == PARSE_PATTERN; attempt++) {
+        bool as_clause = clause_first == (attempt != 1);
+        /* dear constructions cost a third of the time and are rarely needed: only when all else failed */
+        parse_options_set_disjunct_cost(p->options, attempt < 2 ? 1.5f : 2.7f);
+        const char *prefix = as_clause ? "" : begins_plural(w, from, to) ? "There are " : "There is ";
         *out = (struct parse){ 0 };
-        if (try_sentence(p, out, w, text, from, to, begins_plural(w, from, to) ? "There are " : "There is ", a)) out->kind = PARSE_REPAIRED;
+        if (try_sentence(p, out, w, text, from, to, prefix, a)) out->kind = as_clause ? PARSE_FULL : PARSE_REPAIRED;
         else *out = (struct parse){ 0 };
     }
     uselocale(before);

@@ -214,7 +214,7 @@ static struct value *negatives_of(struct rewriter *w, struct worker *k, const st
     int n_edits = w->o.sentence_share < 1 ? substitute(&s, edits, want, r) : 0;
     if (n_edits > want - sentences_wanted) n_edits = want - sentences_wanted;
     /* what one level cannot give, the other may */
-    int n_sentences = w->o.sentence_share > 0 ? sentence_negatives(&k->captions, w->captions, g, group, &facts, &k->names, sentences, want - n_edits, &k->arena) : 0;
+    int n_sentences = w->o.sentence_share > 0 && want > n_edits ? sentence_negatives(&k->captions, w->captions, g, group, &facts, &k->names, sentences, want - n_edits, &k->arena) : 0;
     for (int i = 0; i < n_sentences; i++) value_push(list, negative_value(g, &sentences[i]));
     for (int i = 0; i < n_edits; i++) value_push(list, negative_value(g, &edits[i]));
     return list;

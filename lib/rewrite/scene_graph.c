@@ -34,11 +34,6 @@ static bool is_one_of(const char *word, const char *list)
     return strstr(list, key) != NULL;
 }
 
-static bool is_colour(const char *word)
-{
-    return is_one_of(word, " red orange yellow green blue purple pink brown black white gray grey gold golden silver tan beige violet turquoise teal maroon navy ");
-}
-
 static bool has_link(const struct work *k, int left, int right, const char *stem)
 {
     for (int i = 0; i < k->parse.n; i++) {
@@ -64,8 +59,8 @@ static enum word_class guess_class(const struct work *k, int i)
     bool after_article = i > k->from && (k->w->at[i - 1].class == WORD_DETERMINER || k->w->at[i - 1].class == WORD_NUMBER);
 
     if (n > 4 && str_ends(s, "ing") && !after_article) return WORD_VERB;
-    if (n > 4 && str_ends(s, "ly")) return WORD_ADVERB;
-    if (is_colour(s)) return before_end && after_article ? WORD_NOUN : WORD_ADJECTIVE;
+    if (n > 4 && str_ends(s, "ly") && !is_known(k, WN_NOUN, s)) return WORD_ADVERB;
+    if (word_is_colour(s)) return before_end && after_article ? WORD_NOUN : WORD_ADJECTIVE;
     if (n > 3 && str_ends(s, "ed") && !after_article && (i + 1 >= k->to || k->w->at[i + 1].class != WORD_OTHER)) return WORD_VERB;
     if (before_end) return WORD_NOUN;
     if (k->wordnet && is_known(k, WN_ADJECTIVE, s) && (!is_known(k, WN_NOUN, s) || wordnet_uses(k->wordnet, WN_ADJECTIVE, s) >= wordnet_uses(k->wordnet, WN_NOUN, s)))
@@ -76,6 +71,54 @@ static enum word_class guess_class(const struct work *k, int i)
     return WORD_NOUN;
 }
 
+/* Where the phrase that ends before word i begins: its article or number, or -1. */
+static int article_before(const struct work *k, int i)
+{
+    while (--i >= k->from) {
+        enum word_class class = k->w->at[i].class;
+        if (class == WORD_DETERMINER || class == WORD_NUMBER) return i;
+        if (class != WORD_ADJECTIVE && class != WORD_NOUN) break;
+    }
+    return -1;
+}
+
+static bool says_one(const struct work *k, int article)
+{
+    return article >= 0 && is_one_of(k->w->at[article].lower, " a an one another this that each every ");
+}
+
+/* Nouns that look like verbs in -ing. */
+static bool is_thing_in_ing(const char *s)
+{
+    return is_one_of(s, " building ceiling wedding painting railing clothing evening morning crossing ring king string wing drawing sibling awning pudding lighting swing spring "
+                        "thing landing wing dwelling opening parking clearing icing topping filling seasoning stuffing frosting earring duckling ");
+}
+
+/* What the parser takes for nouns and verbs is checked against number: "a bicycle stands" is no kind of stands, "an orange car" does not car. */
+static enum word_class corrected_class(const struct work *k, int i)
+{
+    const struct word *x = &k->w->at[i], *before = i > k->from ? x - 1 : NULL;
+    bool at_end = i + 1 >= k->to, before_preposition = at_end || x[1].class == WORD_PREPOSITION || x[1].class == WORD_PUNCTUATION || x[1].class == WORD_CONJUNCTION;
+    size_t n = strlen(x->lower);
+
+    if (x->class == WORD_NOUN && before && before->class == WORD_NOUN && !word_is_colour(before->lower)) {
+        bool is_verb = !k->wordnet || wordnet_knows(k->wordnet, WN_VERB, wordnet_verb_lemma(k->wordnet, x->lower, k->a));
+        if (n > 4 && str_ends(x->lower, "ing")) return is_verb && before_preposition && !is_thing_in_ing(x->lower) ? WORD_VERB : WORD_NOUN;
+        if (is_verb && noun_is_plural(x->lower) && says_one(k, article_before(k, i)) && !noun_is_plural(before->lower)) return WORD_VERB;
+        if (is_verb && noun_is_plural(before->lower) && !noun_is_plural(x->lower) && !noun_is_plural_only(before->lower) && before_preposition) return WORD_VERB;
+    }
+    if (x->class == WORD_VERB && before && !str_ends(x->lower, "ed") && !str_ends(x->lower, "ing") && !has_link(k, -1, i, "I")) {
+        bool bare = !noun_is_plural(x->lower);
+        bool is_noun = k->wordnet && wordnet_knows(k->wordnet, WN_NOUN, bare ? x->lower : noun_singular(x->lower, k->a));
+        int j = i - 1;
+        while (j >= k->from && (k->w->at[j].class == WORD_ADJECTIVE || word_is_colour(k->w->at[j].lower))) j--;
+        bool after_opening = j >= k->from && (k->w->at[j].class == WORD_DETERMINER || k->w->at[j].class == WORD_NUMBER || k->w->at[j].class == WORD_PREPOSITION);
+        if (is_noun && (after_opening || (bare && j < i - 1))) return WORD_NOUN; /* "near two ducks", "big dog" */
+        if (is_noun && bare && before->class == WORD_NOUN && says_one(k, article_before(k, i))) return WORD_NOUN;
+    }
+    return x->class;
+}
+
 static void settle_classes(struct work *k)
 {
     for (int i = k->to - 1; i >= k->from; i--) {
@@ -84,13 +127,13 @@ static void settle_classes(struct work *k)
     }
     for (int i = k->from; i < k->to; i++) {
         struct word *x = &k->w->at[i];
-        bool before_noun = i + 1 < k->to && (k->w->at[i + 1].class == WORD_NOUN || k->w->at[i + 1].class == WORD_ADJECTIVE);
-        if (x->class == WORD_NOUN && is_colour(x->lower) && before_noun) x->class = WORD_ADJECTIVE;
+        x->class = corrected_class(k, i);
+        bool before_noun = i + 1 < k->to && (k->w->at[i + 1].class == WORD_NOUN || k->w->at[i + 1].class == WORD_ADJECTIVE || corrected_class(k, i + 1) == WORD_NOUN);
+        if (word_is_colour(x->lower) && before_noun) x->class = WORD_ADJECTIVE;
         if (x->class == WORD_ADJECTIVE && !before_noun && i > k->from && has_link(k, i - 1, i, "D")) x->class = WORD_NOUN;
-        /* "a group of people standing ...": not a kind of standing */
-        if (x->class == WORD_NOUN && i > k->from && strlen(x->lower) > 4 && str_ends(x->lower, "ing") && k->w->at[i - 1].class == WORD_NOUN &&
-            noun_is_plural(k->w->at[i - 1].lower))
-            x->class = WORD_VERB;
+        if (x->class == WORD_ADJECTIVE && !before_noun && i > k->from && x[-1].class == WORD_ADJECTIVE && is_known(k, WN_NOUN, x->lower) &&
+            (article_before(k, i) >= 0 || i + 1 == k->to || x[1].class != WORD_PREPOSITION) && !word_is_colour(x->lower))
+            x->class = WORD_NOUN; /* "a little locomotive" */
     }
 }
 
@@ -150,8 +193,9 @@ static void add_object(struct work *k, int from, int to)
         o.phrase_from = i;
         if (k->w->at[i].class != WORD_ADVERB) add_attribute(k, index, i, i + 1, false);
     }
-    /* "big, red ball": a comma between adjectives */
-    while (i - 1 >= k->from && !strcmp(k->w->at[i].lower, ",") && k->w->at[i - 1].class == WORD_ADJECTIVE && o.phrase_from < from && has_link(k, i - 1, -1, "A")) {
+    /* "big, red ball", "black and white cat": more adjectives behind a comma or "and", up to the article */
+    while (i - 1 >= k->from && (!strcmp(k->w->at[i].lower, ",") || !strcmp(k->w->at[i].lower, "and")) && k->w->at[i - 1].class == WORD_ADJECTIVE && o.phrase_from < from &&
+           k->head_of[i - 1] < 0) {
         add_attribute(k, index, i - 1, i, false);
         o.phrase_from = i - 1;
         i -= 2;
@@ -222,7 +266,7 @@ static void find_objects(struct work *k)
         int end = i + 1;
         while (end < k->to && w->at[end].class == WORD_NOUN && !k->is_used[end]) end++;
         int head = end - 1, from = head;
-        while (from > i && !is_colour(w->at[from - 1].lower)) from--;
+        while (from > i && !word_is_colour(w->at[from - 1].lower)) from--;
         add_object(k, from, end);
         i = end - 1;
     }
@@ -321,7 +365,7 @@ static void relate_preposition(struct work *k, int i, int n)
         if (out_of && (l->stem[0] == 'J' || !strcmp(l->stem, "OF"))) objects |= meant_by(k, l->right, 0);
         if (out_of && !strcmp(l->stem, "CO")) opened |= meant_by(k, l->right, 0);
         if (into && !strcmp(l->stem, "M")) nouns |= meant_by(k, l->left, 0);
-        if (into && (!strcmp(l->stem, "MV") || !strcmp(l->stem, "P"))) {
+        if (into && (!strcmp(l->stem, "MV") || !strcmp(l->stem, "P") || !strcmp(l->stem, "K"))) {
             verbs |= subjects_of(k, l->left, 0);
             verb = l->left;
         }
@@ -342,7 +386,7 @@ static void relate_verb(struct work *k, int i)
     uint64_t objects = 0;
     bool is_auxiliary = k->w->at[i].class == WORD_AUXILIARY && !is_one_of(k->w->at[i].lower, " has have had ");
 
-    if (is_auxiliary) return;
+    if (is_auxiliary || (i + 1 < k->to && words_preposition(k->w, i + 1, k->to))) return;
     for (int j = 0; j < k->parse.n; j++) {
         const struct parse_link *l = &k->parse.at[j];
         if (l->left == i && !strcmp(l->stem, "O")) objects |= meant_by(k, l->right, 0);

@@ -146,7 +146,8 @@ static const char *number_form(const struct work *w, const struct graph_object *
 static const char *other_object(struct work *w, const struct graph_object *o, int file)
 {
     const char **siblings;
-    int n = w->s->wordnet && rng_uniform(w->r) < 0.3 ? wordnet_siblings(w->s->wordnet, o->name, &siblings, w->s->arena) : 0;
+    /* WordNet's persons are mostly roles and epithets ("liberal", "gallant"): there the corpus knows better */
+    int n = w->s->wordnet && file != LEX_PERSON && rng_uniform(w->r) < 0.3 ? wordnet_siblings(w->s->wordnet, o->name, &siblings, w->s->arena) : 0;
 
     for (int i = 0; i < TRIES; i++) {
         int its_file = -1;
@@ -159,6 +160,25 @@ static const char *other_object(struct work *w, const struct graph_object *o, in
     return NULL;
 }
 
+/* Whether the corpus puts the place `name` behind the preposition before o: "at the beach", never "among beach". */
+static bool is_usual_place(const struct work *w, const struct graph_object *o, const char *name)
+{
+    struct str s = { 0 };
+    int first = o->article >= 0 ? o->article : o->phrase_from;
+    bool usual = false;
+
+    for (int i = 0; i < at_most(w->g->n_relations) && !usual; i++) {
+        const struct graph_relation *r = &w->g->relations[i];
+        if (r->is_verb || r->to != first || o->phrase_from != o->from) continue;
+        str_clear(&s);
+        for (int k = r->from; k < o->from; k++) str_addf(&s, "%s ", w->g->words.at[k].lower);
+        str_addf(&s, "%s\t%s", name, name);
+        usual = lexicon_count(w->s->lexicon, LEX_PLACES, str_c(&s)) > 0;
+    }
+    str_release(&s);
+    return usual;
+}
+
 static void replace_objects(struct work *w)
 {
     for (int i = 0; i < at_most(w->g->n_objects); i++) {
@@ -168,6 +188,7 @@ static void replace_objects(struct work *w)
         for (int k = 0; k < DRAWS; k++) {
             const char *name = other_object(w, o, file);
             if (!name) break;
+            if (noun_is_place(o->name) && !is_usual_place(w, o, name)) continue;
             const char *with = number_form(w, o, name);
             add(w, KIND_OBJECT, &(struct change){ o->from, o->to, with }, 1, from, with, commonness(w, LEX_OBJECTS, name));
         }
@@ -180,10 +201,12 @@ static void replace_phrases(struct work *w)
     for (int i = 0; i < at_most(w->g->n_objects); i++) {
         const struct graph_object *o = &w->g->objects[i];
         const char *from = inner_text(w->g, o->phrase_from, o->to, w->s->arena);
+        int file = file_of(w, o->name);
         if (noun_is_place(o->name)) continue;
-        for (int k = 0; k < TRIES; k++) {
+        for (int k = 0; k < 2 * TRIES; k++) {
             const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, w->r, NULL), *tab = drawn ? strchr(drawn, '\t') : NULL;
             if (!tab) break;
+            if (file >= 0 && file_of(w, tab + 1) != file) continue;
             if (!fits(w, o, tab + 1, true)) continue;
             struct str s = { 0 };
             str_add_bytes(&s, drawn, (size_t)(tab - drawn));
@@ -201,7 +224,7 @@ static void replace_places(struct work *w)
     for (int i = 0; i < at_most(w->g->n_relations); i++) {
         const struct graph_relation *r = &w->g->relations[i];
         const struct graph_object *o = &w->g->objects[r->object];
-        if (r->is_verb || r->to > o->phrase_from || !noun_is_place(o->name) || (i && w->g->relations[i - 1].from == r->from)) continue;
+        if (!relation_is_place(w->g, i)) continue;
         const char *from = inner_text(w->g, r->from, o->to, w->s->arena);
         for (int k = 0; k < TRIES; k++) {
             const char *drawn = lexicon_draw(w->s->lexicon, LEX_PLACES, w->r, NULL), *tab = drawn ? strchr(drawn, '\t') : NULL;
@@ -246,22 +269,32 @@ static const char *word_of_class(struct work *w, const char *class)
     return best;
 }
 
+/* Only what lives is young, only what does not is new. */
+static bool suits(const char *attribute, int file)
+{
+    bool lives = file == LEX_PERSON || file == LEX_ANIMAL;
+
+    return lives ? strcmp(attribute, "new") && strcmp(attribute, "modern") && strcmp(attribute, "ancient") : strcmp(attribute, "young") && strcmp(attribute, "elderly");
+}
+
 static void replace_attributes(struct work *w)
 {
     for (int i = 0; i < at_most(w->g->n_attributes); i++) {
         const struct graph_attribute *x = &w->g->attributes[i];
         const char *name = w->g->objects[x->object].name, *from = inner_text(w->g, x->from, x->to, w->s->arena), **opposites;
         int class, before = w->lists[KIND_ATTRIBUTE].n;
+        if (noun_is_place(name)) continue; /* "a small city": who can tell */
+        int file = file_of(w, name);
         const struct attribute_kind *kind = attribute_kind_of(x->name, &class);
         for (int c = 0; kind && c < kind->n; c++) {
             const char *with = c == class ? NULL : word_of_class(w, kind->classes[c]);
-            if (!with || attributes_contrast(x->name, with) != CONTRAST_CONTRARY || may_have(w, name, with)) continue;
+            if (!with || !suits(with, file) || attributes_contrast(x->name, with) != CONTRAST_CONTRARY || may_have(w, name, with)) continue;
             add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, with }, 1, from, with, commonness(w, LEX_ATTRIBUTES, with));
         }
         if (kind && w->lists[KIND_ATTRIBUTE].n == before) { /* a corpus without a contrary one */
             for (int c = 0; c < kind->n; c++) {
                 const char *with = arena_strndup(w->s->arena, kind->classes[c], strcspn(kind->classes[c], " "));
-                if (c == class || attributes_contrast(x->name, with) != CONTRAST_CONTRARY || may_have(w, name, with)) continue;
+                if (c == class || !suits(with, file) || attributes_contrast(x->name, with) != CONTRAST_CONTRARY || may_have(w, name, with)) continue;
                 add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, with }, 1, from, with, 0);
             }
         }
@@ -354,7 +387,7 @@ static void replace_relations(struct work *w)
             replace_verb(w, x, from);
             continue;
         }
-        if (!sure || (noun_is_place(w->g->objects[x->object].name) && !relation_is_directed(x->name))) continue;
+        if (!sure || noun_is_place(w->g->objects[x->object].name)) continue;
         for (int k = 0; (with = relation_opposite(x->name, k)); k++)
             add(w, KIND_RELATION, &(struct change){ x->from, x->to, with }, 1, from, with, commonness(w, LEX_RELATIONS, with));
     }

@@ -32,20 +32,30 @@ static const char *const compound_prepositions[] = {
     "by the side of", "at the side of", "attached to", "made of", "made from", "off of", "on board",
 };
 
-enum word_class word_closed_class(const char *lower)
+/* list: words with blanks around each. */
+static bool is_one_of(const char *lower, const char *list)
 {
     char key[32];
     size_t n = strlen(lower);
 
-    if (n > 20) return WORD_OTHER;
+    if (n > 20) return false;
     key[0] = ' ';
     memcpy(key + 1, lower, n);
-    key[n + 1] = ' ';
-    key[n + 2] = 0;
+    memcpy(key + n + 1, " ", 2);
+    return strstr(list, key) != NULL;
+}
+
+enum word_class word_closed_class(const char *lower)
+{
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) {
-        if (strstr(closed[i].words, key)) return closed[i].class;
+        if (is_one_of(lower, closed[i].words)) return closed[i].class;
     }
     return word_number(lower) ? WORD_NUMBER : WORD_OTHER;
+}
+
+bool word_is_colour(const char *lower)
+{
+    return is_one_of(lower, " red orange yellow green blue purple pink brown black white gray grey gold golden silver tan beige violet turquoise teal maroon navy ");
 }
 
 int word_number(const char *lower)

@@ -24,6 +24,7 @@ int words_sentence_end(const struct words *w, int from);
 
 /* The closed class of a lower-case word, or WORD_OTHER. */
 enum word_class word_closed_class(const char *lower);
+bool word_is_colour(const char *lower);
 /* The value of a number word or numeral from 1 to 100, or 0. */
 int word_number(const char *lower);
 const char *word_of_number(int n); /* "two" .. "ten", or NULL */
