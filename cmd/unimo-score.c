@@ -15,7 +15,7 @@ static const struct opt opts[] = {
     OPT_ROW_OUTPUT(&output),
     { OPT_STRING, "images", 0, &images, 0, 0, "FILE", "retrieval: the images that were scored, in the same order" },
     { OPT_STRING, "field", 0, &field, 0, 0, "NAME", "field of the references that holds the label" },
-    { OPT_CHOICE, "format", 0, &format, 0, 0, "auto|table|json", "how to print (auto: a table on a terminal, else JSON Lines)" },
+    { OPT_CHOICE, "format", 0, &format, 0, 0, "auto|table|tsv|json", "how to print (auto: a table on a terminal, else JSON Lines)" },
     { OPT_STRING, "each", 0, &each, 0, 0, "FILE", "also write each item's scores as JSON Lines" },
     { 0 },
 };
@@ -28,7 +28,8 @@ static void print_json(const struct value *list, struct str *out)
     }
 }
 
-static void print_table(const struct value *list, struct str *out)
+/* A line for each figure: for people, or separated by tabs with every digit. */
+static void print_lines(const struct value *list, bool tabs, struct str *out)
 {
     for (int64_t i = 0; i < value_count(list); i++) {
         const struct value *v = value_at(list, i);
@@ -36,7 +37,11 @@ static void print_table(const struct value *list, struct str *out)
         for (int64_t k = 0; k < value_count(v); k++) {
             struct value *x;
             const char *name = value_key(v, k, &x);
-            if (value_is_int(x)) str_addf(out, "%-16s %-12s %10lld\n", metric, name, (long long)value_integer(x));
+            if (tabs && value_is_number(x)) {
+                str_addf(out, "%s\t%s\t", metric, name);
+                value_print(x, out);
+                str_add_char(out, '\n');
+            } else if (value_is_int(x)) str_addf(out, "%-16s %-12s %10lld\n", metric, name, (long long)value_integer(x));
             else if (value_is_number(x)) str_addf(out, "%-16s %-12s %10.2f\n", metric, name, value_number(x));
         }
     }
@@ -57,22 +62,22 @@ static int run(int argc, char **argv, struct err *e)
     if (!metrics) return opt_usage(e, "--metrics: is required");
     if (argc < 1 || argc > 2) return opt_usage(e, "predictions and, but for retrieval, references were expected");
     const struct score_files files = { .pred = argv[0], .ref = argc > 1 ? argv[1] : NULL, .images = images, .field = field };
-    struct value *scores = value_array(), *items = each ? value_array() : NULL;
-    bool is_table = !strcmp(format, "table") || (!strcmp(format, "auto") && !output && isatty(1));
+    struct report r = { value_array(), each ? value_array() : NULL };
+    bool is_table = !strcmp(format, "table") || (!strcmp(format, "auto") && !output && isatty(1)), is_tabs = !strcmp(format, "tsv");
     struct str text = { 0 };
-    int rc = metrics_compute(metrics, &files, scores, items, e);
+    int rc = metrics_compute(metrics, &files, &r, e);
 
     if (!rc && each) {
-        print_json(items, &text);
+        print_json(r.each, &text);
         rc = write_text(each, &text, e);
         str_clear(&text);
     }
-    if (is_table) print_table(scores, &text);
-    else print_json(scores, &text);
+    if (is_table || is_tabs) print_lines(r.metrics, is_tabs, &text);
+    else print_json(r.metrics, &text);
     if (!rc) rc = write_text(output, &text, e);
     str_release(&text);
-    value_free(scores);
-    value_free(items);
+    value_free(r.metrics);
+    value_free(r.each);
     return rc;
 }
 

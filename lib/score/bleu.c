@@ -2,7 +2,6 @@
 #include "core/mem.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct tally {
     int64_t guess[NGRAM_MAX], correct[NGRAM_MAX], length, ref_length;
@@ -19,56 +18,49 @@ static void finish(const struct tally *t, double out[NGRAM_MAX])
     }
 }
 
-static int64_t most(const struct ngrams *refs, int n, int k, const struct map_entry *x)
+/* Length of the reference that is closest; of two as close, the shorter. */
+static int64_t closest(const struct sentence *refs, int64_t n, int64_t length)
 {
-    int64_t best = 0;
+    int64_t best = refs[0].n_words;
 
-    for (int r = 0; r < n; r++) {
-        const int64_t *c = map_find(&refs[r].count[k], x->key, x->n);
-        if (c && *c > best) best = *c;
+    for (int64_t r = 1; r < n; r++) {
+        int64_t gap = llabs(refs[r].n_words - length), least = llabs(best - length);
+        if (gap < least || (gap == least && refs[r].n_words < best)) best = refs[r].n_words;
     }
     return best;
 }
 
-static void add_item(struct tally *t, const struct score_item *item)
+/* most[id]: how often a reference of this item has an n-gram at most; all 0 between items. */
+static void add_item(struct tally *t, const struct sentence *pred, const struct sentence *refs, int64_t n, int32_t *most)
 {
-    struct words pred;
-    struct ngrams got, *refs = mem_new(struct ngrams, item->n_refs + 1);
-    int64_t closest = -1;
-
-    words_of(&pred, item->pred);
-    ngrams_count(&got, &pred);
-    for (int r = 0; r < item->n_refs; r++) {
-        struct words ref;
-        words_of(&ref, item->refs[r]);
-        ngrams_count(&refs[r], &ref);
-        int64_t gap = llabs(ref.n - pred.n), best = llabs(closest - pred.n);
-        if (closest < 0 || gap < best || (gap == best && ref.n < closest)) closest = ref.n;
-        words_release(&ref);
-    }
-    t->length += pred.n;
-    t->ref_length += closest;
+    t->length += pred->n_words;
+    t->ref_length += closest(refs, n, pred->n_words);
     for (int k = 0; k < NGRAM_MAX; k++) {
-        t->guess[k] += pred.n > k ? pred.n - k : 0;
-        for (int64_t i = 0; i < got.count[k].n; i++) {
-            const struct map_entry *x = &got.count[k].at[i];
-            int64_t limit = most(refs, item->n_refs, k, x);
-            t->correct[k] += x->value < limit ? x->value : limit;
+        t->guess[k] += pred->n_words > k ? pred->n_words - k : 0;
+        for (int64_t r = 0; r < n; r++) {
+            for (int64_t i = 0; i < refs[r].n_ngrams[k]; i++) {
+                struct ngram x = refs[r].ngrams[k][i];
+                if (x.count > most[x.id]) most[x.id] = x.count;
+            }
+        }
+        for (int64_t i = 0; i < pred->n_ngrams[k]; i++) {
+            struct ngram x = pred->ngrams[k][i];
+            t->correct[k] += x.count < most[x.id] ? x.count : most[x.id];
+        }
+        for (int64_t r = 0; r < n; r++) {
+            for (int64_t i = 0; i < refs[r].n_ngrams[k]; i++) most[refs[r].ngrams[k][i].id] = 0;
         }
     }
-    for (int r = 0; r < item->n_refs; r++) ngrams_release(&refs[r]);
-    free(refs);
-    ngrams_release(&got);
-    words_release(&pred);
 }
 
-void bleu(const struct score_item *items, int64_t n, double out[NGRAM_MAX], double *each)
+void bleu(const struct captions *c, double out[NGRAM_MAX], double *each)
 {
     struct tally all = { 0 };
+    int32_t *most = mem_new(int32_t, c->n_ngrams + 1);
 
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < c->n; i++) {
         struct tally one = { 0 };
-        add_item(&one, &items[i]);
+        add_item(&one, &c->preds[i], c->refs + c->ref_start[i], c->ref_start[i + 1] - c->ref_start[i], most);
         if (each) finish(&one, each + NGRAM_MAX * i);
         all.length += one.length;
         all.ref_length += one.ref_length;
@@ -78,4 +70,17 @@ void bleu(const struct score_item *items, int64_t n, double out[NGRAM_MAX], doub
         }
     }
     finish(&all, out);
+    free(most);
+}
+
+void bleu_report(const struct score_data *d, struct report *r)
+{
+    static const char *const names[NGRAM_MAX] = { "bleu1", "bleu2", "bleu3", "bleu4" };
+    double all[NGRAM_MAX], *each = mem_new(double, NGRAM_MAX * d->captions.n + 1);
+
+    bleu(&d->captions, all, each);
+    report_begin(r, "bleu", d->captions.n, "coco-caption|tok:ptb-3.4.1|ref:closest|smooth:tiny|x100");
+    for (int k = 0; k < NGRAM_MAX; k++) report_figure(r, names[k], 100 * all[k]);
+    for (int64_t i = 0; i < d->captions.n; i++) report_each(r, d->texts.id[i], "bleu4", 100 * each[NGRAM_MAX * i + 3]);
+    free(each);
 }

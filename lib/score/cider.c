@@ -1,119 +1,99 @@
 #include "score/cider.h"
 #include "core/mem.h"
-#include "score/ngrams.h"
 #include <math.h>
 #include <stdlib.h>
 
-/* A caption as TF-IDF vectors, one for each order; weights are by entry of the n-gram maps. */
-struct vector {
-    struct ngrams g;
-    double *weight[NGRAM_MAX], norm[NGRAM_MAX];
-    int64_t bigrams; /* its length */
-};
-struct frequency { /* images whose references hold an n-gram */
-    struct map images[NGRAM_MAX];
-    double log_images;
+struct weights {
+    double *rarity; /* of each n-gram: ln of items over items whose references have it */
+    double *ref;    /* of the n-grams of one reference: TF-IDF; 0 elsewhere */
 };
 
-static void vector_make(struct vector *v, const struct words *w, const struct frequency *f)
+/* Each n-gram counts once for an item, however many of its references have it. */
+static void find_rarity(const struct captions *c, double *rarity)
 {
-    *v = (struct vector){ .bigrams = w->n > 1 ? w->n - 1 : 0 };
-    ngrams_count(&v->g, w);
-    for (int k = 0; k < NGRAM_MAX; k++) {
-        double square = 0;
-        v->weight[k] = mem_new(double, v->g.count[k].n + 1);
-        for (int64_t i = 0; i < v->g.count[k].n; i++) {
-            const struct map_entry *x = &v->g.count[k].at[i];
-            const int64_t *df = map_find(&f->images[k], x->key, x->n);
-            v->weight[k][i] = (double)x->value * (f->log_images - log(df && *df > 1 ? (double)*df : 1.0));
-            square += v->weight[k][i] * v->weight[k][i];
-        }
-        v->norm[k] = sqrt(square);
-    }
-}
+    int64_t *seen = mem_new(int64_t, c->n_ngrams + 1); /* item + 1 that counted it last */
 
-static void vector_release(struct vector *v)
-{
-    for (int k = 0; k < NGRAM_MAX; k++) free(v->weight[k]);
-    ngrams_release(&v->g);
-}
-
-/* Each n-gram counts once for an image, however many of its references hold it. */
-static void count_item(struct frequency *f, const struct score_item *item)
-{
-    struct map seen[NGRAM_MAX] = { 0 };
-
-    for (int r = 0; r < item->n_refs; r++) {
-        struct words w;
-        struct ngrams g;
-        words_of(&w, item->refs[r]);
-        ngrams_count(&g, &w);
-        for (int k = 0; k < NGRAM_MAX; k++) {
-            for (int64_t i = 0; i < g.count[k].n; i++) {
-                const struct map_entry *x = &g.count[k].at[i];
-                bool is_new;
-                map_put(&seen[k], x->key, x->n, &is_new);
-                if (is_new) ++*map_put(&f->images[k], x->key, x->n, NULL);
+    for (int64_t i = 0; i < c->n; i++) {
+        for (int64_t r = c->ref_start[i]; r < c->ref_start[i + 1]; r++) {
+            for (int k = 0; k < NGRAM_MAX; k++) {
+                for (int64_t g = 0; g < c->refs[r].n_ngrams[k]; g++) {
+                    int32_t id = c->refs[r].ngrams[k][g].id;
+                    rarity[id] += seen[id] != i + 1;
+                    seen[id] = i + 1;
+                }
             }
         }
-        ngrams_release(&g);
-        words_release(&w);
     }
-    for (int k = 0; k < NGRAM_MAX; k++) map_release(&seen[k]);
+    for (int64_t id = 0; id < c->n_ngrams; id++) rarity[id] = log((double)c->n) - log(rarity[id] > 1 ? rarity[id] : 1);
+    free(seen);
 }
 
-/* The clipped cosine of two captions, summed over the orders. */
-static double similarity(const struct vector *pred, const struct vector *ref)
+static double norm(const struct sentence *x, int k, const double *rarity)
 {
-    double gap = (double)(pred->bigrams - ref->bigrams), sum = 0;
+    double square = 0;
+
+    for (int64_t i = 0; i < x->n_ngrams[k]; i++) {
+        double w = x->ngrams[k][i].count * rarity[x->ngrams[k][i].id];
+        square += w * w;
+    }
+    return sqrt(square);
+}
+
+/* The clipped cosine of a prediction and a reference, summed over the orders. */
+static double similarity(const struct sentence *pred, const double pred_norm[NGRAM_MAX], const struct sentence *ref, struct weights *w)
+{
+    double pred_bigrams = pred->n_words > 1 ? (double)pred->n_words - 1 : 0, ref_bigrams = ref->n_words > 1 ? (double)ref->n_words - 1 : 0;
+    double gap = pred_bigrams - ref_bigrams, sum = 0;
 
     for (int k = 0; k < NGRAM_MAX; k++) {
-        double dot = 0;
-        for (int64_t i = 0; i < pred->g.count[k].n; i++) {
-            const struct map_entry *x = &pred->g.count[k].at[i];
-            const int64_t *there = map_find(&ref->g.count[k], x->key, x->n);
-            if (!there) continue;
-            int64_t at = (const struct map_entry *)((const char *)there - offsetof(struct map_entry, value)) - ref->g.count[k].at;
-            double w = ref->weight[k][at];
-            dot += (pred->weight[k][i] < w ? pred->weight[k][i] : w) * w;
+        double dot = 0, ref_norm = norm(ref, k, w->rarity);
+        for (int64_t i = 0; i < ref->n_ngrams[k]; i++) w->ref[ref->ngrams[k][i].id] = ref->ngrams[k][i].count * w->rarity[ref->ngrams[k][i].id];
+        for (int64_t i = 0; i < pred->n_ngrams[k]; i++) {
+            double in_ref = w->ref[pred->ngrams[k][i].id], in_pred = pred->ngrams[k][i].count * w->rarity[pred->ngrams[k][i].id];
+            dot += (in_pred < in_ref ? in_pred : in_ref) * in_ref;
         }
-        if (pred->norm[k] != 0 && ref->norm[k] != 0) dot /= pred->norm[k] * ref->norm[k];
+        for (int64_t i = 0; i < ref->n_ngrams[k]; i++) w->ref[ref->ngrams[k][i].id] = 0;
+        if (pred_norm[k] != 0 && ref_norm != 0) dot /= pred_norm[k] * ref_norm;
         sum += dot;
     }
     return sum * exp(-gap * gap / (2 * 6.0 * 6.0));
 }
 
-static double score_item(const struct score_item *item, const struct frequency *f)
+double cider_d_of(const struct captions *c, double *each)
 {
-    struct words w;
-    struct vector pred, ref;
-    double sum = 0;
+    struct weights w = { mem_new(double, c->n_ngrams + 1), mem_new(double, c->n_ngrams + 1) };
+    double all = 0;
 
-    words_of(&w, item->pred);
-    vector_make(&pred, &w, f);
-    words_release(&w);
-    for (int r = 0; r < item->n_refs; r++) {
-        words_of(&w, item->refs[r]);
-        vector_make(&ref, &w, f);
-        sum += similarity(&pred, &ref);
-        vector_release(&ref);
-        words_release(&w);
+    find_rarity(c, w.rarity);
+    for (int64_t i = 0; i < c->n; i++) {
+        double pred_norm[NGRAM_MAX], sum = 0;
+        for (int k = 0; k < NGRAM_MAX; k++) pred_norm[k] = norm(&c->preds[i], k, w.rarity);
+        for (int64_t r = c->ref_start[i]; r < c->ref_start[i + 1]; r++) sum += similarity(&c->preds[i], pred_norm, &c->refs[r], &w);
+        sum *= 10.0 / NGRAM_MAX / (double)(c->ref_start[i + 1] - c->ref_start[i]);
+        if (each) each[i] = sum;
+        all += sum;
     }
-    vector_release(&pred);
-    return 10 * sum / NGRAM_MAX / item->n_refs;
+    free(w.rarity);
+    free(w.ref);
+    return c->n ? all / (double)c->n : 0;
 }
 
 double cider_d(const struct score_item *items, int64_t n, double *each)
 {
-    struct frequency f = { .log_images = n ? log((double)n) : 0 };
-    double sum = 0;
+    struct captions c;
 
-    for (int64_t i = 0; i < n; i++) count_item(&f, &items[i]);
-    for (int64_t i = 0; i < n; i++) {
-        double s = score_item(&items[i], &f);
-        if (each) each[i] = s;
-        sum += s;
-    }
-    for (int k = 0; k < NGRAM_MAX; k++) map_release(&f.images[k]);
-    return n ? sum / (double)n : 0;
+    captions_make(&c, items, n);
+    double score = cider_d_of(&c, each);
+    captions_release(&c);
+    return score;
+}
+
+void cider_report(const struct score_data *d, struct report *r)
+{
+    double *each = mem_new(double, d->captions.n + 1);
+
+    report_begin(r, "cider", d->captions.n, "coco-caption|cider-d|tok:ptb-3.4.1|df:self|sigma:6|0..10");
+    report_figure(r, "score", cider_d_of(&d->captions, each));
+    for (int64_t i = 0; i < d->captions.n; i++) report_each(r, d->texts.id[i], "cider", each[i]);
+    free(each);
 }

@@ -2,6 +2,7 @@
 #include "core/hash.h"
 #include "core/mem.h"
 #include "stream/reader.h"
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,7 +10,6 @@
 
 struct reading {
     struct matrix *m;
-    struct map texts, images;
     int64_t cap_scores, cap_gold;
     bool *seen; /* of triples */
 };
@@ -31,11 +31,18 @@ static int read_all(struct reading *x, const char *path, bool tensors, int (*eac
 static int add_image(struct reading *x, const struct record *r, struct err *e)
 {
     bool is_new;
-    int64_t *at = map_put(&x->images, record_id(r), strlen(record_id(r)), &is_new);
+    int64_t *at = map_put(&x->m->images, record_id(r), strlen(record_id(r)), &is_new);
 
     if (!is_new) return err_set(e, ERR_INPUT, "image %s is there twice", err_quote(record_id(r)));
-    *at = x->images.n - 1;
+    *at = x->m->images.n - 1;
     return 0;
+}
+
+enum { PAIRS_MAX = 1 << 30 }; /* 4 GiB of scores: every pair of COCO's 5,000 test images and 25,000 captions is an eighth */
+
+static int too_many(struct err *e)
+{
+    return err_set(e, ERR_INPUT, "more than %d pairs", PAIRS_MAX);
 }
 
 static int add_text(struct reading *x, const struct record *r, struct err *e)
@@ -46,28 +53,27 @@ static int add_text(struct reading *x, const struct record *r, struct err *e)
     bool is_new;
 
     if (value_get_string(r->fields, "image", &image, e)) return -1;
-    if (record_tensor_shaped(r, "scores", DT_F32, 1, (const int64_t[]){ x->images.n }, &t, e)) return -1;
-    const int64_t *gold = map_find(&x->images, image, strlen(image));
+    if (record_tensor_shaped(r, "scores", DT_F32, 1, (const int64_t[]){ x->m->images.n }, &t, e)) return -1;
+    const int64_t *gold = map_find(&x->m->images, image, strlen(image));
     if (!gold) return err_set(e, ERR_INPUT, "image %s is not among the images", err_quote(image));
-    map_put(&x->texts, record_id(r), strlen(record_id(r)), &is_new);
+    map_put(&x->m->texts, record_id(r), strlen(record_id(r)), &is_new);
     if (!is_new) return err_set(e, ERR_INPUT, "text %s is there twice", err_quote(record_id(r)));
     const float *s = t->data;
-    for (int64_t i = 0; i < x->images.n; i++) {
+    for (int64_t i = 0; i < x->m->images.n; i++) {
         if (isnan(s[i])) return err_set(e, ERR_INPUT, "tensor \"scores\": NaN at %" PRId64, i);
     }
-    mem_reserve(&m->scores, &x->cap_scores, (m->n_texts + 1) * x->images.n);
+    if (m->n_texts >= PAIRS_MAX / m->images.n) return too_many(e);
+    if (mem_reserve_try(&m->scores, &x->cap_scores, (m->n_texts + 1) * m->images.n)) return err_set(e, ERR_IO, "out of memory");
     mem_reserve(&m->gold, &x->cap_gold, m->n_texts + 1);
-    memcpy(m->scores + m->n_texts * x->images.n, s, (size_t)x->images.n * sizeof *s);
+    memcpy(m->scores + m->n_texts * x->m->images.n, s, (size_t)x->m->images.n * sizeof *s);
     m->gold[m->n_texts++] = *gold;
     return 0;
 }
 
 static int finish(struct reading *x, int rc, struct err *e)
 {
-    x->m->n_images = x->images.n;
-    if (!rc && (!x->m->n_texts || !x->images.n)) rc = err_set(e, ERR_INPUT, "no scores");
-    map_release(&x->texts);
-    map_release(&x->images);
+    x->m->n_images = x->m->images.n;
+    if (!rc && (!x->m->n_texts || !x->m->images.n)) rc = err_set(e, ERR_INPUT, "no scores");
     free(x->seen);
     if (rc) matrix_release(x->m);
     return rc;
@@ -113,12 +119,12 @@ static int add_truth(struct reading *x, const struct record *r, struct err *e)
     bool is_new_text = false, is_new;
     int rc = read_name(r, "text", &name, e);
 
-    if (!rc) number_of(&x->texts, &name, true, &is_new_text);
+    if (!rc) number_of(&x->m->texts, &name, true, &is_new_text);
     if (!rc && !is_new_text) rc = err_set(e, ERR_INPUT, "text %s is there twice", err_quote(str_c(&name)));
     if (!rc) rc = read_name(r, "image", &name, e);
     if (!rc) {
-        mem_reserve(&x->m->gold, &x->cap_gold, x->texts.n);
-        x->m->gold[x->texts.n - 1] = number_of(&x->images, &name, true, &is_new);
+        mem_reserve(&x->m->gold, &x->cap_gold, x->m->texts.n);
+        x->m->gold[x->m->texts.n - 1] = number_of(&x->m->images, &name, true, &is_new);
     }
     str_release(&name);
     return rc;
@@ -132,20 +138,18 @@ static int add_triple(struct reading *x, const struct record *r, struct err *e)
     bool is_new;
     int rc = read_name(r, "text", &name, e);
 
-    if (!rc && (text = number_of(&x->texts, &name, false, &is_new)) < 0) rc = err_set(e, ERR_INPUT, "text %s has no right image", err_quote(str_c(&name)));
+    if (!rc && (text = number_of(&x->m->texts, &name, false, &is_new)) < 0) rc = err_set(e, ERR_INPUT, "text %s has no right image", err_quote(str_c(&name)));
     if (!rc) rc = read_name(r, "image", &name, e);
-    if (!rc && (image = number_of(&x->images, &name, false, &is_new)) < 0) rc = err_set(e, ERR_INPUT, "image %s is no text's", err_quote(str_c(&name)));
-    if (!rc) rc = value_get_real(r->fields, "score", -1e300, 1e300, &score, e);
+    if (!rc && (image = number_of(&x->m->images, &name, false, &is_new)) < 0) rc = err_set(e, ERR_INPUT, "image %s is no text's", err_quote(str_c(&name)));
+    if (!rc) rc = value_get_real(r->fields, "score", -FLT_MAX, FLT_MAX, &score, e);
     str_release(&name);
     if (rc) return -1;
-    int64_t at = text * x->images.n + image;
+    int64_t at = text * x->m->images.n + image;
     if (x->seen[at]) return err_set(e, ERR_INPUT, "the pair is there twice");
     x->seen[at] = true;
     x->m->scores[at] = (float)score;
     return 0;
 }
-
-enum { PAIRS_MAX = 1 << 30 };
 
 int matrix_read_triples(struct matrix *m, const char *pred, const char *truth, struct err *e)
 {
@@ -153,17 +157,18 @@ int matrix_read_triples(struct matrix *m, const char *pred, const char *truth, s
 
     *m = (struct matrix){ 0 };
     int rc = read_all(&x, truth, false, add_truth, e);
-    int64_t n = x.texts.n * x.images.n;
-    m->n_texts = x.texts.n;
-    if (!rc && n > PAIRS_MAX) rc = err_set(e, ERR_INPUT, "%" PRId64 " pairs (at most %d)", n, PAIRS_MAX);
+    int64_t n = m->texts.n * m->images.n;
+    m->n_texts = m->texts.n;
+    if (!rc && n > PAIRS_MAX) rc = too_many(e);
     if (!rc) {
-        m->scores = mem_new(float, n + 1);
-        x.seen = mem_new(bool, n + 1);
-        rc = read_all(&x, pred, false, add_triple, e);
+        m->scores = mem_try((size_t)n + 1, sizeof *m->scores);
+        x.seen = mem_try((size_t)n + 1, sizeof *x.seen);
+        if (!m->scores || !x.seen) rc = err_set(e, ERR_IO, "out of memory");
+        if (!rc) rc = read_all(&x, pred, false, add_triple, e);
     }
     for (int64_t i = 0; i < n && !rc; i++) {
         if (!x.seen[i])
-            rc = err_set(e, ERR_INPUT, "%s: no score for text %s and image %s", pred, err_quote(x.texts.at[i / x.images.n].key), err_quote(x.images.at[i % x.images.n].key));
+            rc = err_set(e, ERR_INPUT, "%s: no score for text %s and image %s", pred, err_quote(m->texts.at[i / m->images.n].key), err_quote(m->images.at[i % m->images.n].key));
     }
     return finish(&x, rc, e);
 }
@@ -172,5 +177,7 @@ void matrix_release(struct matrix *m)
 {
     free(m->scores);
     free(m->gold);
+    map_release(&m->texts);
+    map_release(&m->images);
     *m = (struct matrix){ 0 };
 }

@@ -1,6 +1,7 @@
 #ifndef SCORE_MATRIX_H
 #define SCORE_MATRIX_H
 #include "core/err.h"
+#include "core/hash.h"
 #include <stdint.h>
 
 /* Scores of all pairs of texts and images. */
@@ -8,6 +9,7 @@ struct matrix {
     int64_t n_texts, n_images;
     float *scores; /* [n_texts][n_images] */
     int64_t *gold; /* [n_texts] */
+    struct map texts, images; /* their ids, in order */
 };
 /* From records of unimo-predict: "image" (the right one) and a tensor "scores" F32 [n_images] in the order of the records of the
  * stream `images`. */

@@ -3,138 +3,80 @@
 #include "score/accuracy.h"
 #include "score/bleu.h"
 #include "score/cider.h"
-#include "score/join.h"
-#include "score/matrix.h"
 #include "score/retrieval.h"
-#include "stream/reader.h"
 #include <stdlib.h>
 #include <string.h>
 
-static struct value *begin(const char *metric, int64_t n)
-{
-    struct value *v = value_object();
-
-    value_set(v, "metric", value_str(metric));
-    value_set(v, "n", value_int(n));
-    return v;
-}
-
-static void add_each(struct value *each, const char *id, const char *figure, double x)
-{
-    if (!each) return;
-    struct value *v = value_object();
-    value_set(v, "id", value_str(id));
-    value_set(v, figure, value_real(x));
-    value_push(each, v);
-}
-
-static int need_ref(const struct score_files *f, struct err *e)
-{
-    return f->ref ? 0 : err_set(e, ERR_USAGE, "REF: references were expected");
-}
-
-static int run_accuracy(const struct score_files *f, struct value *out, struct value *each, struct err *e)
-{
-    struct join j;
-
-    if (need_ref(f, e) || join_read(&j, f->pred, f->ref, f->field, false, e)) return -1;
-    const char **pred = arena_new(&j.arena, const char *, j.n), **gold = arena_new(&j.arena, const char *, j.n);
-    for (int64_t i = 0; i < j.n; i++) {
-        pred[i] = j.items[i].pred;
-        gold[i] = j.items[i].refs[0];
-        add_each(each, j.id[i], "accuracy", !strcmp(pred[i], gold[i]) ? 100 : 0);
-    }
-    struct value *v = begin("accuracy", j.n);
-    value_set(v, "score", value_real(accuracy(pred, gold, j.n)));
-    value_push(out, v);
-    join_release(&j);
-    return 0;
-}
-
-static int run_bleu(const struct score_files *f, struct value *out, struct value *each, struct err *e)
-{
-    static const char *const names[NGRAM_MAX] = { "bleu1", "bleu2", "bleu3", "bleu4" };
-    struct join j;
-    double all[NGRAM_MAX];
-
-    if (need_ref(f, e) || join_read(&j, f->pred, f->ref, f->field, true, e)) return -1;
-    double *one = mem_new(double, NGRAM_MAX * j.n);
-    bleu(j.items, j.n, all, one);
-    struct value *v = begin("bleu", j.n);
-    for (int k = 0; k < NGRAM_MAX; k++) value_set(v, names[k], value_real(100 * all[k]));
-    value_push(out, v);
-    for (int64_t i = 0; i < j.n; i++) add_each(each, j.id[i], "bleu4", 100 * one[NGRAM_MAX * i + 3]);
-    free(one);
-    join_release(&j);
-    return 0;
-}
-
-static int run_cider(const struct score_files *f, struct value *out, struct value *each, struct err *e)
-{
-    struct join j;
-
-    if (need_ref(f, e) || join_read(&j, f->pred, f->ref, f->field, true, e)) return -1;
-    double *one = mem_new(double, j.n);
-    struct value *v = begin("cider", j.n);
-    value_set(v, "score", value_real(cider_d(j.items, j.n, one)));
-    value_push(out, v);
-    for (int64_t i = 0; i < j.n; i++) add_each(each, j.id[i], "cider", one[i]);
-    free(one);
-    join_release(&j);
-    return 0;
-}
-
-static void push_recall(struct value *out, const char *name, const struct recall *r)
-{
-    struct value *v = begin(name, r->n);
-
-    value_set(v, "r1", value_real(r->at1));
-    value_set(v, "r5", value_real(r->at5));
-    value_set(v, "r10", value_real(r->at10));
-    value_set(v, "mean_rank", value_real(r->mean_rank));
-    value_set(v, "median_rank", value_real(r->median_rank));
-    value_set(v, "ties", value_int(r->ties));
-    value_push(out, v);
-}
-
-static int run_retrieval(const struct score_files *f, struct value *out, struct value *each, struct err *e)
-{
-    struct matrix m;
-    struct recall texts, images;
-
-    (void)each;
-    if (!f->images && !f->ref)
-        return err_set(e, ERR_USAGE, "--images: the images that were scored are required (or REF: the right image of each text, for triples)");
-    if (f->images ? matrix_read(&m, f->pred, f->images, e) : matrix_read_triples(&m, f->pred, f->ref, e)) return -1;
-    retrieval_recall(&texts, &images, m.scores, m.gold, m.n_texts, m.n_images);
-    push_recall(out, "text_to_image", &texts);
-    push_recall(out, "image_to_text", &images);
-    matrix_release(&m);
-    return 0;
-}
+enum { LABELS = 1, CAPTIONS = 2, MATRIX = 4 };
 
 static const struct metric {
     const char *name;
-    int (*run)(const struct score_files *f, struct value *out, struct value *each, struct err *e);
-} metrics[] = { { "accuracy", run_accuracy }, { "bleu", run_bleu }, { "cider", run_cider }, { "retrieval", run_retrieval } };
+    int needs; /* parts of struct score_data */
+    void (*report)(const struct score_data *d, struct report *r);
+} metrics[] = {
+    { "accuracy", LABELS, accuracy_report },
+    { "bleu", CAPTIONS, bleu_report },
+    { "cider", CAPTIONS, cider_report },
+    { "retrieval", MATRIX, retrieval_report },
+};
+enum { N_METRICS = sizeof metrics / sizeof *metrics };
 
-static int run_named(const char *name, size_t n, const struct score_files *f, struct value *out, struct value *each, struct err *e)
+static const struct metric *find(const char *name, size_t n, struct err *e)
 {
-    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
-        if (strlen(metrics[i].name) == n && !memcmp(metrics[i].name, name, n)) return metrics[i].run(f, out, each, e);
+    struct str known = { 0 };
+
+    for (int i = 0; i < N_METRICS; i++) {
+        if (strlen(metrics[i].name) == n && !memcmp(metrics[i].name, name, n)) return &metrics[i];
+        str_addf(&known, "%s%s", i ? ", " : "", metrics[i].name);
     }
     char *copy = mem_strndup(name, n);
-    err_set(e, ERR_USAGE, "--metrics: no metric %s (expected accuracy, bleu, cider or retrieval)", err_quote(copy));
+    err_set(e, ERR_USAGE, "--metrics: no metric %s (there are %s)", err_quote(copy), str_c(&known));
     free(copy);
-    return -1;
+    str_release(&known);
+    return NULL;
 }
 
-int metrics_compute(const char *list, const struct score_files *files, struct value *out, struct value *each, struct err *e)
+static int check_files(const struct score_files *f, int needs, struct err *e)
 {
-    for (const char *p = list;;) {
-        size_t n = strcspn(p, ",");
-        if (run_named(p, n, files, out, each, e)) return -1;
-        if (!p[n]) return 0;
-        p += n + 1;
+    const char *const paths[] = { f->pred, f->ref, f->images };
+    int inputs = 0;
+
+    if (needs & (LABELS | CAPTIONS) && !f->ref) return err_set(e, ERR_USAGE, "REF: references were expected");
+    if (needs & MATRIX && !f->images && !f->ref)
+        return err_set(e, ERR_USAGE, "--images: the images that were scored are required (or REF: the right image of each text, for triples)");
+    for (int i = 0; i < 3; i++) inputs += paths[i] && !strcmp(paths[i], "-");
+    bool is_read_again = (needs & (needs - 1)) != 0; /* more than one kind of input */
+    if (inputs > 1 || (inputs && is_read_again)) return err_set(e, ERR_USAGE, "-: standard input can be read once");
+    return 0;
+}
+
+static int read_data(struct score_data *d, const struct score_files *f, int needs, struct err *e)
+{
+    if (needs & LABELS && join_read(&d->labels, f->pred, f->ref, f->field, false, e)) return -1;
+    if (needs & CAPTIONS) {
+        if (join_read(&d->texts, f->pred, f->ref, f->field, true, e)) return -1;
+        captions_make(&d->captions, d->texts.items, d->texts.n);
     }
+    if (needs & MATRIX) return f->images ? matrix_read(&d->matrix, f->pred, f->images, e) : matrix_read_triples(&d->matrix, f->pred, f->ref, e);
+    return 0;
+}
+
+int metrics_compute(const char *list, const struct score_files *files, struct report *out, struct err *e)
+{
+    struct score_data d = { 0 };
+    int needs = 0;
+
+    for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        const struct metric *m = find(p, strcspn(p, ","), e);
+        if (!m) return -1;
+        needs |= m->needs;
+    }
+    if (check_files(files, needs, e)) return -1;
+    int rc = read_data(&d, files, needs, e);
+    for (const char *p = list; p && !rc; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) find(p, strcspn(p, ","), e)->report(&d, out);
+    join_release(&d.labels);
+    join_release(&d.texts);
+    captions_release(&d.captions);
+    matrix_release(&d.matrix);
+    return rc;
 }

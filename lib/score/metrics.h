@@ -1,14 +1,12 @@
 #ifndef SCORE_METRICS_H
 #define SCORE_METRICS_H
-#include "core/err.h"
-#include "stream/value.h"
+#include "score/report.h"
 
-/* The metrics of unimo-score, one row each. */
+/* The metrics of unimo-score: a row in metrics.c and a file each. */
 struct score_files {
-    const char *pred, *ref, *images; /* ref, images: NULL when not given */
+    const char *pred, *ref, *images; /* ref, images: NULL when not given; "-" is standard input, for one of them */
     const char *field;               /* of the references' labels */
 };
-/* Computes the metrics of a comma-separated list; appends to out (an array) an object {"metric", figures..., "n"} for each, and to each (an
- * array, or NULL) an object {"id", figure} for each item of each metric that has one. */
-int metrics_compute(const char *list, const struct score_files *files, struct value *out, struct value *each, struct err *e);
+/* Computes the metrics of a comma-separated list and reports them in that order. Each input is read once. */
+int metrics_compute(const char *list, const struct score_files *files, struct report *out, struct err *e);
 #endif

@@ -1,581 +1,361 @@
-/* At each place every rule says how far it matches, look-ahead included; the longest match wins, ties go to the rule that stands first.
- * Rules, in the order of the table at the end, follow the published lexer. */
+/* The rules of the Penn Treebank tokenizer as coco-caption runs it, described in the order of their precedence. */
 #include "score/ptb.h"
-#include "core/hash.h"
 #include "core/mem.h"
+#include "score/lexer.h"
+#include "score/unicode.h"
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-/* ---- characters ---- */
+/* ---- what the rules are made of ---- */
 
-struct at { /* a place in a text */
-    const char *p, *end;
+#define BLANKS " \t\\xA0\u2000-\u200A\u3000"
+
+static const struct lexer_name names[] = {
+    { "blank", "[" BLANKS "]" },
+    { "space", "[" BLANKS "\n]" },
+    { "any", "[^]" },
+    { "d", "[\\d\u07C0-\u07C9]" },
+    { "an", "[A-Za-z0-9]" },
+    /* Signs that belong to a word: soft hyphen, combining marks, vowel signs of Hebrew, Arabic and the scripts of India and Thailand. */
+    { "l", "([\\l\\xAD\u0237-\u024F\u02C2-\u02C5\u02D2-\u02DF\u02E5-\u02FF\u0300-\u036F\u0370-\u037D\u0384\u0385\u03CF\u03F6\u03FC-\u03FF\u0483-\u0487"
+           "\u04CF\u04F6-\u04FF\u0510-\u0525\u055A-\u055F\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0615-\u061A\u063B-\u063F\u064B-\u065E"
+           "\u0670\u06D6-\u06EF\u06FA-\u06FF\u070F\u0711\u0730-\u074F\u0750-\u077F\u07A6-\u07B1\u07CA-\u07F5\u07FA\u0900-\u0903\u093C\u093E-\u094E"
+           "\u0951-\u0955\u0962-\u0963\u0981-\u0983\u09BC-\u09C4\u09C7\u09C8\u09CB-\u09CD\u09D7\u09E2\u09E3\u0A01-\u0A03\u0A3C\u0A3E-\u0A4F"
+           "\u0A81-\u0A83\u0ABC-\u0ACF\u0B82\u0BBE-\u0BC2\u0BC6-\u0BC8\u0BCA-\u0BCD\u0C01-\u0C03\u0C3E-\u0C56\u0D3E-\u0D44\u0D46-\u0D48"
+           "\u0E30-\u0E3A\u0E47-\u0E4E\u0EB1-\u0EBC\u0EC8-\u0ECD]|&[aeiouAEIOU](acute|grave|uml);)" },
+    { "word", "{l}({l}|{d})*([.!?]{l}({l}|{d})*)*" },
+    { "q", "(['\\x92\u2019]|&apos;)" },            /* an apostrophe */
+    { "Q", "(['\\x92\u2019`\\x91\u2018\u201B]|&apos;)" }, /* also one that is turned the wrong way */
+    { "hyphen", "[-_\u058A\u2010\u2011]" },
+    { "comma", "[,;:\u3001]" },
+    { "aux", "{q}(m|s|d|re|ve|ll)" },
+    { "not", "n{Q}t" },
+    /* A tag: <name attribute a="value">, </name>, <!...>, <?...>. */
+    { "name", "[A-Za-z][A-Za-z0-9_:.\\-]*" },
+    { "tag", "<([!?][A-Za-z\\-][^>\r\n]*|{name}( +({name}|{name} *= *('[^'\n]*'|\"[^\"\n]*\")))* */?|/{name}) *>" },
+    { "integer", "{d}+" },
+    { "number", "({d}+|{d}*([.:,\\xAD\u066B\u066C]{d}+)+)" },
+    { "acronym", "([A-Za-z](.[A-Za-z])+|(canada|sino|korean|eu|japan|non)-u.s|u.s.-(u.k|u.s.s.r))" },
+    { "month", "jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec" },
+    { "day", "mon|tue|tues|wed|thu|thurs|fri" },
+    { "state", "ala|ariz|[A]z|[A]rk|calif|colo|conn|ct|dak|[D]el|fla|ga|[I]ll|ind|kans?|ky|[L][a]|[M]ass|md|mich|minn|[M]iss|mo|mont|neb|nev|okla|[O]re|"
+               "[P]a|penn|tenn|[T]ex|va|vt|[W]ash|wisc?|wyo" },
+    { "company", "inc|cos?|corp|pp?t[ye]s?|ltd|plc|rt|bancorp|bhd|assn|univ|intl|sys" },
+    { "after", "jr|sr|bros|(ed|ph).d|blvd|rd|esq|tel|est|ext|sq|etc|al|seq|bldg" },
+    { "title", "mr|mrs|ms|[M]iss|drs?|profs?|sens?|reps?|attys?|lt|col|gen|messrs|govs?|adm|rev|maj|sgt|cpl|pvt|capt|ste?|ave|pres|lieut|hon|brig|"
+               "com?mdr|pfc|spc|supts?|det|mt|ft|adj|adv|asst|assoc|ens|insp|mlle|mme|msgr|sfc" },
+    { "within", "vs|alex|wm|jos|cie|a.k.a|cf|treas|ph|invt|elec|natl|m[ft]g|dept" },
+    { "final", "({month}|{day}|{state}|{company}|{after})." },             /* may end a sentence */
+    { "inner", "([A-Za-z]|{title}|{within}|{acronym})" },                  /* is not thought to */
+    { "opener", "[A]bout|[A]ccording|[A]dditionally|[A]fter|[A]n|[A]|[A]s|[A]t|[B]ut|[E]arlier|[H]e|[H]er|[H]ere|[H]owever|[I]f|[I]n|[I]t|[L]ast|[M]any|"
+                "[M]ore|[M]r.|[M]s.|[N]ow|[O]nce|[O]ne|[O]ther|[O]ur|[S]he|[S]ince|[S]o|[S]ome|[S]uch|[T]hat|[T]he|[T]hen|[T]here|[T]hese|[T]hey|[T]his|[W]e|"
+                "[W]hen|[W]hile|[W]hat|[Y]et|[Y]ou" },
+    { "extension", "bat|bmp|c|class|cgi|cpp|dll|doc|docx|exe|gif|gz|h|htm|html|jar|java|jpeg|jpg|mov|mp3|pdf|php|pl|png|ppt|ps|py|sql|tar|txt|wav|x|xml|zip" },
+    { "dotted", "{an}[A-Za-z0-9.,\\xAD]*(-([A-Za-z0-9\\xAD]+|{acronym}.))+" }, /* 12-inch */
+    { "elided", "([dDoOlL]{Q}[\\l\\d])?[\\l\\d]+" },
+    { "hyphened", "{elided}({hyphen}{elided})*" },
+    { "capitals", "[A-Z]+(([+&]|&amp;)[A-Z]+)+" },
+    { "path", "(/[^ \t\n\f\r\"<>|()]+[^ \t\n\f\r\"<>|.!?(){},\\-])?" },
+    { NULL, NULL },
 };
 
-static uint32_t look(struct at a, int *bytes)
-{
-    uint32_t c = 0;
+/* ---- the rules ---- */
 
-    *bytes = a.p < a.end ? utf8_decode(a.p, (size_t)(a.end - a.p), &c) : 0;
-    return *bytes ? c : 0;
-}
-
-/* Whether the character here is one of a set. */
-static bool in(struct at a, const char *set)
-{
-    return a.p < a.end && *a.p && strchr(set, *a.p);
-}
-
-static bool is_digit(struct at a)
-{
-    return a.p < a.end && *a.p >= '0' && *a.p <= '9';
-}
-
-static bool is_ascii_letter(struct at a)
-{
-    return a.p < a.end && ((*a.p | 32) >= 'a' && (*a.p | 32) <= 'z');
-}
-
-/* Bytes of the letter here, 0 when there is none: letters beyond ASCII are what is no mark, sign or space of the BMP's tables. */
-static int letter(struct at a)
-{
-    static const uint32_t others[][2] = { { 0x80, 0xA9 }, { 0xAB, 0xAC }, { 0xAE, 0xB4 }, { 0xB6, 0xB9 }, { 0xBB, 0xBF }, { 0xD7, 0xD7 }, { 0xF7, 0xF7 },
-                                          { 0x2000, 0x2070 }, { 0x2072, 0x207E }, { 0x2080, 0x208F }, { 0x20A0, 0x20CF }, { 0x2100, 0x2101 },
-                                          { 0x2140, 0x2BFF }, { 0x2E00, 0x2E7F }, { 0x3000, 0x3004 }, { 0x3008, 0x3020 }, { 0x30FB, 0x30FB },
-                                          { 0xD800, 0xF8FF }, { 0xFE00, 0xFE6F }, { 0xFEFF, 0xFEFF }, { 0xFF00, 0xFF20 }, { 0xFF3B, 0xFF40 }, { 0xFF5B, 0xFF65 },
-                                          { 0xFFE0, 0xFFFF } };
-    int bytes;
-    uint32_t c = look(a, &bytes);
-
-    if (c < 0x80) return is_ascii_letter(a) ? 1 : 0;
-    if (c > 0xFFFF) return 0;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        if (c >= others[i][0] && c <= others[i][1]) return 0;
-    }
-    return bytes;
-}
-
-static int blank(struct at a)
-{
-    int bytes;
-    uint32_t c = look(a, &bytes);
-    bool is_blank = c == ' ' || (c >= 9 && c <= 13) || c == 0xA0 || (c >= 0x2000 && c <= 0x200A) || c == 0x3000 || c == 0x85 || c == 0x2028 || c == 0x2029;
-
-    return bytes && is_blank ? bytes : 0;
-}
-
-static bool ends(struct at a) /* the end of the text, or a blank */
-{
-    return a.p >= a.end || blank(a);
-}
-
-/* An apostrophe, also a typographic one. */
-static int quote(struct at a)
-{
-    int bytes;
-    uint32_t c = look(a, &bytes);
-
-    return c == '\'' || c == 0x92 || c == 0x2019 ? bytes : 0;
-}
-
-/* Whether the text goes on with a word of ASCII, in any case; what follows it is not looked at. */
-static int word_here(struct at a, const char *word)
-{
-    size_t n = strlen(word);
-
-    return (size_t)(a.end - a.p) >= n && !strncasecmp(a.p, word, n) ? (int)n : 0;
-}
-
-static struct at skip(struct at a, int n)
-{
-    return (struct at){ a.p + n, a.end };
-}
-
-static int while_digits(struct at a)
-{
-    int n = 0;
-
-    while (is_digit(skip(a, n))) n++;
-    return n;
-}
-
-static int while_alnum(struct at a) /* ASCII letters and digits */
-{
-    int n = 0;
-
-    while (is_digit(skip(a, n)) || is_ascii_letter(skip(a, n))) n++;
-    return n;
-}
-
-/* ---- rules: bytes of the token; *ahead gets the bytes of the whole match ---- */
-
-/* 'm 's 'd 're 've 'll before what is no letter. */
-static int auxiliary(struct at a)
-{
-    static const char *const tails[] = { "re", "ve", "ll", "m", "s", "d", NULL };
-    int q = quote(a);
-
-    for (int i = 0; q && tails[i]; i++) {
-        int n = word_here(skip(a, q), tails[i]);
-        if (n && !letter(skip(a, q + n))) return q + n;
-    }
-    return 0;
-}
-
-/* n't before what is no letter. */
-static int negation(struct at a)
-{
-    int q = a.p < a.end && (*a.p | 32) == 'n' ? quote(skip(a, 1)) : 0;
-
-    return q && word_here(skip(a, 1 + q), "t") && !letter(skip(a, 2 + q)) ? 2 + q : 0;
-}
-
-static int plain_word(struct at a)
-{
-    int n = letter(a), more;
-
-    if (!n) return 0;
-    for (;;) {
-        struct at b = skip(a, n);
-        if ((more = letter(b)) || (more = is_digit(b))) n += more;
-        else if (in(b, ".!?") && letter(skip(b, 1))) n += 1;
-        else return n;
-    }
-}
-
-static int word(struct at a, int *ahead)
-{
-    int n = plain_word(a), aux = n ? auxiliary(skip(a, n)) : 0;
-
-    *ahead = n + aux;
-    return n;
-}
-
-/* The word before n't: it gives its last n away. */
-static int negated(struct at a, int *ahead)
-{
-    int n = 0, more;
-
-    while ((more = letter(skip(a, n)))) {
-        int tail = n ? negation(skip(a, n)) : 0;
-        if (tail) {
-            *ahead = n + tail;
-            return n;
-        }
-        n += more;
-    }
-    return 0;
-}
-
-static int one_of(struct at a, const char *const *list)
-{
-    int best = 0;
-
-    for (int i = 0; list[i]; i++) {
-        int n = word_here(a, list[i]);
-        if (n > best) best = n;
-    }
-    return best;
-}
-
-static int split_words(struct at a, int *ahead)
-{
-    static const char *const list[] = { "gonna", "gotta", "lemme", "gimme", "wanna", NULL };
-    int n = one_of(a, list);
-
-    if (n && plain_word(a) != n) n = 0;
-    *ahead = n;
-    if (n) return n - 2;
-    n = word_here(a, "cannot");
-    if (n && plain_word(a) != n) n = 0;
-    *ahead = n;
-    return n ? 3 : 0;
-}
-
-static int apostrophe_word(struct at a, int *ahead)
-{
-    static const char *const fixed[] = { "'n'", "dunkin'", "somethin'", "ol'", "'em", "'cause", "cont'd.", "cont'd", "nor'easter", "c'mon", "e'er", "s'mores",
-                                         "ev'ry", "li'l", "nat'l", "'till", "'til", "'tis", "'twas", NULL };
-    int n = one_of(a, fixed), q = quote(a);
-
-    if (n && strncasecmp(a.p, "'t", 2) == 0 && (n == 4 || n == 5) && (a.p[2] | 32) == 'i' && (a.p[3] | 32) == 's') n = 2; /* 't is */
-    if (n == 5 && !strncasecmp(a.p, "'twas", 5)) n = 2;
-    bool initial = is_ascii_letter(a) && ((*a.p >= 'A' && *a.p <= 'Z' && *a.p != 'I' && *a.p != 'Y') || *a.p == 'n');
-    int inner = initial ? quote(skip(a, 1)) : 0;
-    if (inner && letter(skip(a, 1 + inner)) && letter(skip(a, 1 + inner + letter(skip(a, 1 + inner))))) { /* O'Neil */
-        int k = 1 + inner, more;
-        while ((more = letter(skip(a, k)))) k += more;
-        if (k > n) n = k;
-    }
-    if (in(a, "lLdDjJ") && quote(skip(a, 1)) && letter(skip(a, 2)) && !auxiliary(skip(a, 1)) && n < 2) n = 2; /* l'eau */
-    if (q && while_digits(skip(a, q)) == 2 && (a.p[q] >= '2' && a.p[q + 1] == '0') && skip(a, q + 2).p < a.end && (a.p[q + 2] | 32) == 's') n = q + 3; /* '90s */
-    if (n && n > 2 && *a.p != '\'' && letter(skip(a, n))) n = 0;
-    *ahead = n;
-    return n;
-}
-
-static int address(struct at a, int *ahead)
-{
-    static const char *const ends_in[] = { "com", "net", "org", "edu", NULL };
-    int n = 0, scheme = word_here(a, "https://");
-
-    if (!scheme) scheme = word_here(a, "http://");
-    if (scheme || word_here(a, "www.")) {
-        while (skip(a, n).p < a.end && !blank(skip(a, n)) && !strchr("\"<>|(){}", a.p[n])) n++;
-        while (n && strchr(".,-?!", a.p[n - 1])) n--;
-        return *ahead = n > scheme ? n : 0;
-    }
-    int at_sign = 0, dots = 0, last = 0;
-    while (skip(a, n).p < a.end && (while_alnum(skip(a, n)) || strchr("._-@", a.p[n]))) {
-        if (a.p[n] == '@') at_sign++;
-        if (a.p[n] == '.' && while_alnum(skip(a, n + 1))) dots++, last = n + 1;
-        n++;
-    }
-    while (n && strchr(".-_@", a.p[n - 1])) n--;
-    bool is_mail = at_sign == 1 && dots && *a.p != '@' && last < n, is_site = !at_sign && dots && last < n && one_of(skip(a, last), ends_in) == n - last;
-    for (int i = 0; is_site && i < last; i++) is_site = (a.p[i] >= 'a' && a.p[i] <= 'z') || a.p[i] == '.' || a.p[i] == '-';
-    return *ahead = is_mail || is_site ? n : 0;
-}
-
-static int handle(struct at a, int *ahead)
-{
-    int n = 0;
-
-    if (a.p < a.end && (*a.p == '@' || *a.p == '#') && is_ascii_letter(skip(a, 1))) {
-        n = 1;
-        while (is_ascii_letter(skip(a, n)) || (*a.p == '@' && (is_digit(skip(a, n)) || (skip(a, n).p < a.end && a.p[n] == '_')))) n++;
-    }
-    return *ahead = n;
-}
-
-static int sharp(struct at a, int *ahead)
-{
-    static const char *const list[] = { "c++", "c#", "f#", NULL };
-    return *ahead = one_of(a, list);
-}
-
-static int date(struct at a, int *ahead)
-{
-    int d = while_digits(a), m, y;
-
-    *ahead = 0;
-    if (d < 1 || d > 2 || !in(skip(a, d), "/-")) return 0;
-    m = while_digits(skip(a, d + 1));
-    if (m < 1 || m > 2 || !in(skip(a, d + 1 + m), "/-")) return 0;
-    y = while_digits(skip(a, d + m + 2));
-    return *ahead = y >= 2 && y <= 4 ? d + m + 2 + y : 0;
-}
-
-static int number(struct at a, int *ahead)
-{
-    int n = a.p < a.end && (*a.p == '+' || *a.p == '-'), digits = while_digits(skip(a, n)), found = digits;
-
-    n += digits;
-    while (in(skip(a, n), ".:,") && (digits = while_digits(skip(a, n + 1)))) n += 1 + digits, found += digits;
-    return *ahead = found ? n : 0;
-}
-
-static int fraction(struct at a, int *ahead)
-{
-    int whole = while_digits(a), n = 0, top, low;
-
-    if (whole && whole <= 4 && in(skip(a, whole), "- ") && is_digit(skip(a, whole + 1))) n = whole + 1;
-    top = while_digits(skip(a, n));
-    if (n && (!top || skip(a, n + top).p >= a.end || a.p[n + top] != '/')) n = 0, top = whole;
-    if (!top || top > 4 || skip(a, n + top).p >= a.end || a.p[n + top] != '/') return *ahead = 0;
-    low = while_digits(skip(a, n + top + 1));
-    return *ahead = low && low <= 4 ? n + top + 1 + low : 0;
-}
-
-/* he/she, and/or: ASCII words, some with hyphens, joined by slashes. */
-static int slashed(struct at a, int *ahead)
-{
-    int n = while_alnum(a), parts = 0, more;
-
-    if (!n) return *ahead = 0;
-    while (skip(a, n).p < a.end && a.p[n] == '-' && (more = while_alnum(skip(a, n + 1)))) n += 1 + more;
-    while (parts < 2 && skip(a, n).p < a.end && a.p[n] == '/' && (more = while_alnum(skip(a, n + 1)))) n += 1 + more, parts++;
-    return *ahead = parts ? n : 0;
-}
-
-static bool is_hyphen(struct at a)
-{
-    return a.p < a.end && (*a.p == '-' || *a.p == '_');
-}
-
-/* 12-inch, 9-year-old, red-and-white, AT&T. */
-static int joined(struct at a, int *ahead)
-{
-    int n = while_alnum(a), parts = 0, more, k = n;
-
-    while (k && in(skip(a, k), ".,") && (more = while_alnum(skip(a, k + 1))) && is_digit(a)) k += 1 + more;
-    if (k > n && is_hyphen(skip(a, k)) && while_alnum(skip(a, k + 1))) n = k;
-    while (n && is_hyphen(skip(a, n)) && (more = while_alnum(skip(a, n + 1)))) n += 1 + more, parts++;
-    if (!parts) {
-        n = 0;
-        while (skip(a, n).p < a.end && a.p[n] >= 'A' && a.p[n] <= 'Z') n++;
-        for (k = n; k && in(skip(a, k), "&+") && a.p[k + 1] >= 'A' && a.p[k + 1] <= 'Z'; parts++) {
-            k++;
-            while (skip(a, k).p < a.end && a.p[k] >= 'A' && a.p[k] <= 'Z') k++;
-            n = k;
-        }
-    }
-    return *ahead = parts ? n : 0;
-}
-
-/* ---- abbreviations ---- */
-
-/* With a period that belongs to them; at the end of a sentence the period is also one of its own. */
-static const char *const sentence_final[] = {
-    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue", "tues", "wed", "thu", "thurs", "fri", "ala", "ariz", "ark",
-    "calif", "colo", "conn", "ct", "dak", "fla", "ga", "ind", "kan", "kans", "ky", "md", "mich", "minn", "mo", "mont", "neb", "nev", "okla", "pa", "penn", "tenn",
-    "vt", "va", "wis", "wisc", "wyo", "inc", "co", "cos", "corp", "pty", "pte", "ptys", "ltd", "plc", "rt", "bancorp", "bhd", "assn", "univ", "intl", "sys", "tel",
-    "est", "ext", "sq", "jr", "sr", "bros", "ed.d", "ph.d", "blvd", "rd", "esq", "etc", "al", "seq", "bldg", NULL
-};
-static const char *const titles[] = {
-    "mr", "mrs", "ms", "dr", "drs", "prof", "profs", "sen", "sens", "rep", "reps", "atty", "attys", "lt", "col", "gen", "messrs", "gov", "govs", "adm", "rev", "maj",
-    "sgt", "cpl", "pvt", "capt", "st", "ste", "ave", "pres", "lieut", "hon", "brig", "comdr", "commdr", "pfc", "spc", "supt", "supts", "det", "mt", "ft", "adj", "adv",
-    "asst", "assoc", "ens", "insp", "mlle", "mme", "msgr", "sfc", "vs", "alex", "wm", "jos", "cie", "a.k.a", "cf", "treas", "ph", "invt", "elec", "natl", "mtg", "mfg",
-    "dept", NULL
+enum action {
+    AS_IS,
+    SKIP,
+    SPLIT2, SPLIT3, /* the last two, three letters are a token of their own */
+    SOFT,           /* without soft hyphens */
+    AMPERSAND,      /* &amp; is & */
+    JOIN,           /* blanks become no-break spaces */
+    LEFT, RIGHT,    /* quotes, opening where they can be either, closing */
+    BRACKETS,       /* ( and ) are written out */
+    PHONE,          /* both */
+    INITIAL,        /* an acronym at the end of a sentence */
+    SENTENCE,       /* its period is also one of its own */
+    TABLE,          /* replaced, if the table has it */
+    DASH, ELLIPSIS, LESS, MORE
 };
 
-static int listed(struct at a, const char *const *list)
-{
-    int n = one_of(a, list);
+static const struct rule {
+    enum action action;
+    struct lexer_rule pattern;
+} rules[] = {
+    { AS_IS, { "c\\+\\+", NULL } },
+    { AS_IS, { "(c|f)#", NULL } },
+    { SPLIT3, { "cannot", NULL } },
+    { SPLIT3, { "'twas", NULL } },
+    { SPLIT2, { "'tis", NULL } },
+    { SPLIT2, { "gonna|gotta|lemme|gimme|wanna", NULL } },
+    { JOIN, { "{tag}", NULL } },
+    { DASH, { "[\u2013-\u2015\\x96\\x97]|&(MD|mdash|ndash);", NULL } },
+    { AMPERSAND, { "&amp;", NULL } },
+    { AS_IS, { "&(HT|TL|UR|LR|QC|QL|QR|odq|cdq|#[0-9]+);", NULL } },
+    { SOFT, { "{word}", "{aux}" } },
+    { SOFT, { "[A-Za-z\\xAD]*[A-MO-Za-mo-z]\\xAD*", "{not}" } },
+    { SOFT, { "{word}", NULL } },
+    { AS_IS, { "{q}n{q}?|[lLdDjJ]{q}|(dunkin|somethin|ol){q}|{q}em|[A-HJ-XZn]{Q}\\l{2,}|{q}[2-9]0s|{q}till?|\\l+[aeiouyAEIOUY]{Q}[aeiouA-Z]\\l*|{q}cause|"
+               "cont'd.?|nor'easter|c'mon|e'er|s'mores|ev'ry|li'l|nat'l|o{Q}o", NULL } },
+    { AS_IS, { "y{q}", "\\l" } },
+    { AS_IS, { "https?://[^ \t\n\f\r\"<>|()]+[^ \t\n\f\r\"<>|.!?(){},\\-]", NULL } },
+    { AS_IS, { "www.([^ \t\n\f\r\"<>|.!?(){},]+.)+[a-zA-Z]{2,4}{path}|([^ \t\n\f\r\"`'<>|.!?(){},-_$]+.)+(com|net|org|edu){path}", NULL } },
+    { AS_IS, { "(&lt;|<)?[a-zA-Z0-9][^ \t\n\f\r\"<>|(){}\\xA0]*@([^ \t\n\f\r\"<>|(){}.\\xA0]+.)*([^ \t\n\f\r\"<>|(){}.\\xA0]+)(&gt;|>)?", NULL } },
+    { AS_IS, { "@[a-zA-Z_][a-zA-Z_0-9]*|#{l}+", NULL } },
+    { RIGHT, { "{aux}", "[^A-Za-z]" } },
+    { RIGHT, { "{not}", "[^A-Za-z]" } },
+    { AS_IS, { "{d}{1,2}[-/]{d}{1,2}[-/]{d}{2,4}", NULL } },
+    { SOFT, { "[-+]?{number}", NULL } },
+    { AS_IS, { "[\u207A\u207B\u208A\u208B]?([\u2070\\xB9\\xB2\\xB3\u2074-\u2079]+|[\u2080-\u2089]+)", NULL } },
+    { JOIN, { "({d}{1,4}[- \\xA0])?{d}{1,4}(\\\\?/|\u2044){d}{1,4}", NULL } },
+    { TABLE, { "[\\xBC\\xBD\\xBE\u2153-\u215E]", NULL } },
+    { AMPERSAND, { "-(RRB|LRB|RCB|LCB|RSB|LSB)-|c.d.s|pro-|anti-|s(&|&amp;)p-500|s(&|&amp;)ls|cap{q}n|c{q}est", NULL } },
+    { AS_IS, { "{an}+(-[A-Za-z]+){0,2}(\\\\?/{an}+(-[A-Za-z]+){0,2}){1,2}", NULL } },
+    { AS_IS, { "[A-Z]*$|#", NULL } },
+    { TABLE, { "[\\xA2-\\xA5\\x80\u20A0\u20AC\u060B\u0E3F\u20A4\uFFE0\uFFE1\uFFE5\uFFE6]", NULL } },
+    { INITIAL, { "([A-Za-z]|{acronym}).", "{space}+({opener}|{tag}){space}" } },
+    { AS_IS, { "(ca|figs?|prop|nos?|art|bldg|pp|op).", "{blank}?{d}" } },
+    { AS_IS, { "(pt[ey]|co).", "{blank}(ltd|lim)" } },
+    { SENTENCE, { "{final}", "{space}({space}|\\u|{tag})" } },
+    { AS_IS, { "{final}", "{any}{any}" } },
+    { SENTENCE, { "{final}", NULL } },
+    { AS_IS, { "{inner}.", NULL } },
+    { AS_IS, { "{inner}", "{blank}" } },
+    { AS_IS, { "{acronym}.", "{space}" } },
+    { AS_IS, { "{q}[0-9][0-9]", "{space}" } },
+    { AS_IS, { "[\\l\\d]+(.[\\l\\d]+)*.({extension})", "{space}|[.?!,]" } },
+    { SOFT, { "{word}.", "{comma}" } },
+    { PHONE, { "(\\([0-9]{3}\\)[ \\xA0]?|[0-9]{3}[- \\xA0])?[0-9]{3}[- \\xA0][0-9]{4}|"
+               "(\\+\\+?)?([0-9]{2,4}[- \\xA0])?(\\([0-9]{2,4}\\)[ \\xA0]?|[0-9]{2,4}[- \\xA0])?[0-9]{3,4}[- \\xA0]?[0-9]{3,5}|"
+               "((\\+\\+?)?[0-9]{2,4}.)?[0-9]{2,4}.[0-9]{3,4}.[0-9]{3,5}", NULL } },
+    { LEFT, { "\"|&quot;", "[A-Za-z0-9$]" } },
+    { RIGHT, { "\"|&quot;", NULL } },
+    { SKIP, { "\\x7F", NULL } },
+    { LESS, { "<|&lt;", NULL } },
+    { MORE, { ">|&gt;", NULL } },
+    { BRACKETS, { "[<>]?[:;=][-o*']?[)(DPdpO\\\\{@|[\\]]", "[^A-Za-z0-9]" } },
+    { BRACKETS, { "[-^x=~<>']_[-^x=~<>']|\\([-^x=~<>'][_.]?[-^x=~<>']\\)", NULL } },
+    { TABLE, { "\\{|\\}|[[]|[\\]]|\\(|\\)", NULL } },
+    { TABLE, { "-+", NULL } },
+    { ELLIPSIS, { ".{3,5}|(.[ \\xA0]){2,4}.|\u2026", NULL } },
+    { AS_IS, { "@+|#+|_+", NULL } },
+    { AS_IS, { "\\*+|(\\\\\\*){1,3}", NULL } },
+    { AS_IS, { "{comma}", NULL } },
+    { AS_IS, { "[?!]+", NULL } },
+    { AS_IS, { "[.\\xA1\\xBF\u037E\u0589\u061F\u06D4\u0700-\u0702\u07FA\u3002]", NULL } },
+    { AS_IS, { "=", NULL } },
+    { AS_IS, { "/", NULL } },
+    { SOFT, { "{dotted}.", "{comma}" } },
+    { SOFT, { "{dotted}", NULL } },
+    { AS_IS, { "{hyphened}.", "{comma}" } },
+    { AS_IS, { "{hyphened}", NULL } },
+    { AMPERSAND, { "{capitals}.", "{comma}" } },
+    { AMPERSAND, { "{capitals}", NULL } },
+    { LEFT, { "'", "[A-Za-z][^ \t\r\n\\xA0]" } },
+    { RIGHT, { "{aux}", NULL } },
+    { RIGHT, { "{not}", NULL } },
+    { RIGHT, { "{q}|''|[`\u2018-\u201F\\x91-\\x94\u2039\u203A\\xAB\\xBB]{1,2}", NULL } },
+    { AS_IS, { "<<|>>", NULL } },
+    { AS_IS, { "[+%&~\\^|\\\\\\xA6-\\xA9\\xAC\\xAE-\\xB4\\xB6-\\xBA\\xD7\\xF7\u0387\u05BE\u05C0\u05C3\u05C6\u05F3\u05F4\u0600-\u0603\u0606-\u060A\u060C\u0614"
+               "\u061B\u061E\u066A\u066D\u0703-\u070D\u07F6-\u07F8\u0964\u0965\u0E4F\u1FBD\u2016\u2017\u2020-\u2023\u2030-\u2038\u203B\u203E-\u2042\u2044"
+               "\u207A-\u207F\u208A-\u208E\u2100-\u214F\u2190-\u21FF\u2200-\u2BFF\u3012\u30FB\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-\uFF40\uFF5B-\uFF65]", NULL } },
+    { SKIP, { "[\\x00\u200B\u200E\u200F\uFEFF]|[" BLANKS "]+", NULL } },
+    { SKIP, { "&nbsp;", NULL } },
+};
+enum { N_RULES = sizeof rules / sizeof *rules };
 
-    return n && skip(a, n).p < a.end && a.p[n] == '.' ? n + 1 : 0;
+static const struct {
+    const char *from, *to;
+} replaced[] = { { "(", "-lrb-" }, { ")", "-rrb-" }, { "[", "-lsb-" }, { "]", "-rsb-" }, { "{", "-lcb-" }, { "}", "-rcb-" }, { "---", "--" }, { "----", "--" },
+                 { "\u00BC", "1/4" }, { "\u00BD", "1/2" }, { "\u00BE", "3/4" }, { "\u2153", "1/3" }, { "\u2154", "2/3" }, { "\u00A2", "cents" }, { "\u00A3", "#" },
+                 { "\xC2\x80", "$" }, { "\u00A4", "$" }, { "\u20A0", "$" }, { "\u20AC", "$" } };
+
+struct ptb {
+    struct lexer *lexer;
+    uint16_t *text;
+    int64_t cap;
+    struct str tokens, token;
+};
+
+struct ptb *ptb_new(void)
+{
+    struct ptb *p = mem_new(struct ptb, 1);
+    struct lexer_rule patterns[N_RULES];
+
+    for (int i = 0; i < N_RULES; i++) patterns[i] = rules[i].pattern;
+    p->lexer = lexer_new(patterns, N_RULES, names);
+    return p;
 }
 
-static int abbreviation(struct at a, int *ahead)
+void ptb_free(struct ptb *p)
 {
-    static const char *const before_number[] = { "ca", "fig", "figs", "prop", "no", "nos", "art", "bldg", "pp", "op", NULL };
-    int n = listed(a, before_number);
-
-    if (n && is_digit(skip(a, n + blank(skip(a, n))))) {
-        *ahead = n + blank(skip(a, n)) + 1;
-        return n;
-    }
-    n = listed(a, titles);
-
-    *ahead = n;
-    if (n) return n;
-    n = listed(a, sentence_final);
-    *ahead = n;
-    return n;
+    if (!p) return;
+    lexer_free(p->lexer);
+    free(p->text);
+    str_release(&p->tokens);
+    str_release(&p->token);
+    free(p);
 }
 
-/* Letters with periods: U.S., p.m. */
-static int acronym(struct at a, int *ahead)
+/* ---- writing tokens ---- */
+
+static int quote_at(const uint16_t *t, int64_t n, int *units) /* '\'' apostrophe, '<' opening, '>' closing; capital: double */
 {
-    int n = 0;
+    static const char entity[] = "&apos;";
+    int k = 0;
 
-    while (is_ascii_letter(skip(a, n)) && skip(a, n + 1).p < a.end && a.p[n + 1] == '.') n += 2;
-    if (n == 2 && !ends(skip(a, n))) n = 0;
-    *ahead = n + (n && blank(skip(a, n)) ? 1 : 0);
-    return n;
-}
-
-/* A file with a known extension: photo.jpg */
-static int file_name(struct at a, int *ahead)
-{
-    static const char *const extensions[] = { "bat", "bmp", "c", "class", "cgi", "cpp", "dll", "doc", "docx", "exe", "gif", "gz", "h", "htm", "html", "jar", "java",
-                                              "jpeg", "jpg", "mov", "mp3", "pdf", "php", "pl", "png", "ppt", "ps", "py", "sql", "tar", "txt", "wav", "x", "xml", "zip", NULL };
-    int n = while_alnum(a), more;
-
-    if (!n || skip(a, n).p >= a.end || a.p[n] != '.') return *ahead = 0;
-    more = one_of(skip(a, n + 1), extensions);
-    n += 1 + more;
-    return *ahead = more && (ends(skip(a, n)) || strchr(".?!,", a.p[n])) ? n : 0;
-}
-
-/* ---- marks ---- */
-
-static int run_of(struct at a, char c)
-{
-    int n = 0;
-
-    while (skip(a, n).p < a.end && a.p[n] == c) n++;
-    return n;
-}
-
-static int dashes(struct at a, int *ahead)
-{
-    return *ahead = run_of(a, '-');
-}
-
-static int dots(struct at a, int *ahead)
-{
-    int n = run_of(a, '.'), k = n == 1;
-
-    if (n >= 3) return *ahead = n > 5 ? 5 : n;
-    while (k && k < 5 && word_here(skip(a, k), " .")) k += 2; /* . . . */
-    return *ahead = k == 5 ? 5 : 0;
-}
-
-static int questions(struct at a, int *ahead)
-{
-    int n = 0;
-
-    while (in(skip(a, n), "?!")) n++;
-    return *ahead = n;
-}
-
-static int doubles(struct at a, int *ahead)
-{
-    static const char marks[] = "@#_*";
-    int n = 0;
-
-    for (int i = 0; marks[i] && !n; i++) n = run_of(a, marks[i]);
-    if (a.p < a.end && !n && (word_here(a, "<<") || word_here(a, ">>") || word_here(a, "''") || word_here(a, "``"))) n = 2;
-    return *ahead = n;
-}
-
-static int smiley(struct at a, int *ahead)
-{
-    int n = in(a, "<>");
-
-    if (!in(skip(a, n), ":;=")) return *ahead = 0;
-    n++;
-    if (in(skip(a, n), "-o*'")) n++;
-    if (!in(skip(a, n), ")(DPdpO\\{@|[]")) return *ahead = 0;
-    n++;
-    return *ahead = while_alnum(skip(a, n)) ? 0 : n;
-}
-
-static int tag(struct at a, int *ahead)
-{
-    int n = a.p < a.end && *a.p == '<';
-
-    if (!n) return *ahead = 0;
-    if (skip(a, n).p < a.end && a.p[n] == '/') n++;
-    if (!is_ascii_letter(skip(a, n))) return *ahead = 0;
-    n += while_alnum(skip(a, n));
-    while (blank(skip(a, n))) n += blank(skip(a, n));
-    if (skip(a, n).p < a.end && a.p[n] == '/') n++;
-    return *ahead = skip(a, n).p < a.end && a.p[n] == '>' ? n + 1 : 0;
-}
-
-static int entity(struct at a, int *ahead)
-{
-    static const char *const list[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&mdash;", "&ndash;", NULL };
-    return *ahead = one_of(a, list);
-}
-
-static int single(struct at a, int *ahead)
-{
-    int bytes;
-    uint32_t c = look(a, &bytes);
-    bool is_mark = (c > 0x20 && c < 0x7F) || (c >= 0xA1 && c <= 0xFFFD && !letter(a) && !blank(a) && c != 0xAD && !(c >= 0x200B && c <= 0x200F) &&
-                                              !(c >= 0x2028 && c <= 0x202F) && !(c >= 0xE000 && c <= 0xF8FF) && !(c >= 0xFE00 && c <= 0xFE0F) && c != 0xFEFF);
-
-    return *ahead = is_mark && bytes ? bytes : 0;
-}
-
-static int aux_alone(struct at a, int *ahead)
-{
-    return *ahead = auxiliary(a);
-}
-
-static int negation_alone(struct at a, int *ahead)
-{
-    return *ahead = negation(a);
-}
-
-static int (*const rules[])(struct at, int *) = { sharp, split_words, tag, entity, negated, word, apostrophe_word, address, handle, aux_alone, negation_alone,
-                                                  date, number, fraction, slashed, abbreviation, acronym, file_name, smiley, dashes, dots, doubles, questions,
-                                                  joined, single };
-
-/* ---- writing ---- */
-
-/* Lower case of the alphabets with two cases, as far as they are regular. */
-static uint32_t lower(uint32_t c)
-{
-    if ((c >= 'A' && c <= 'Z') || (c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x391 && c <= 0x3A9) || (c >= 0x410 && c <= 0x42F)) return c + 32;
-    if (c >= 0x400 && c <= 0x40F) return c + 80;
-    bool pairs = (c >= 0x100 && c <= 0x137) || (c >= 0x14A && c <= 0x177) || (c >= 0x460 && c <= 0x52F) || (c >= 0x1E00 && c <= 0x1EFF);
-    return pairs && c % 2 == 0 ? c + 1 : c;
-}
-
-static const char *replacement(struct at a, int n)
-{
-    static const struct {
-        const char *from, *to;
-    } table[] = { { "(", "-lrb-" }, { ")", "-rrb-" }, { "[", "-lsb-" }, { "]", "-rsb-" }, { "{", "-lcb-" }, { "}", "-rcb-" }, { "&amp;", "&" }, { "&lt;", "<" },
-                  { "&gt;", ">" }, { "&mdash;", "--" }, { "&ndash;", "--" }, { "---", "--" }, { "----", "--" }, { "....", "..." }, { ".....", "..." },
-                  { ". . .", "..." }, { "\u2013", "--" }, { "\u2014", "--" }, { "\u2015", "--" }, { "\u2026", "..." }, { "\u00bc", "1/4" }, { "\u00bd", "1/2" },
-                  { "\u00be", "3/4" }, { "\u2153", "1/3" }, { "\u2154", "2/3" }, { "\u00a2", "cents" }, { "\u00a3", "#" }, { "\u20ac", "$" }, { "\u00a4", "$" },
-                  { "\u2018", "`" }, { "\u2039", "`" }, { "\u2019", "'" }, { "\u203a", "'" }, { "\u201c", "``" }, { "\u00ab", "``" }, { "\u201d", "''" },
-                  { "\u00bb", "''" }, { "\u201e", "``" } };
-
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (strlen(table[i].from) == (size_t)n && !memcmp(table[i].from, a.p, (size_t)n)) return table[i].to;
-    }
-    bool is_double = (n == 1 && *a.p == '"') || (n == 6 && word_here(a, "&quot;"));
-    if (is_double) return while_alnum(skip(a, n)) || word_here(skip(a, n), "$") ? "``" : "''";
-    if (n == 1 && *a.p == '\'') return is_ascii_letter(skip(a, 1)) && !ends(skip(a, 2)) ? "`" : "'";
-    return NULL;
-}
-
-static void write_token(struct at a, int n, struct str *out)
-{
-    const char *other = replacement(a, n);
-    struct at token = { a.p, a.p + n };
-    int bytes;
-
-    if (other) {
-        str_add(out, other);
-        return;
-    }
-    while (token.p < token.end) {
-        char coded[4];
-        uint32_t c = look(token, &bytes);
-        if (!bytes) break;
-        token = skip(token, bytes);
-        if (c == 0xAD) continue;
-        if (c == 0x2019) c = '\'';
-        if (n > 1 && c == '(') str_add(out, "-lrb-");
-        else if (n > 1 && c == ')') str_add(out, "-rrb-");
-        else str_add_bytes(out, coded, (size_t)utf8_encode(lower(c), coded));
+    *units = 1;
+    while (k < 6 && k < n && (t[k] | 32) == (entity[k] | 32)) k++;
+    if (k == 6) return *units = 6, '\'';
+    switch (t[0]) {
+    case '\'': return '\'';
+    case '`': case 0x91: case 0x2018: case 0x201B: case 0x2039: return '(';
+    case 0x92: case 0x2019: case 0x203A: return ')';
+    case 0x93: case 0x201C: case 0xAB: return '[';
+    case 0x94: case 0x201D: case 0xBB: return ']';
+    default: return 0;
     }
 }
 
-void ptb_tokenize(const char *text, size_t n, struct str *out)
+/* Quotes as `, ', `` and ''. */
+static void write_quotes(struct str *out, const uint16_t *t, int64_t n, bool left)
 {
-    struct at a = { text, text + n };
-    size_t start = out->n;
+    for (int64_t i = 0; i < n;) {
+        int units, what = quote_at(t + i, n - i, &units);
+        if (t[i] == '"' || (n == 6 && t[1] == 'q')) return str_add(out, left ? "``" : "''");
+        if (what == '\'') str_add(out, left ? "`" : "'");
+        else if (what == '(') str_add(out, "`");
+        else if (what == ')') str_add(out, "'");
+        else if (what == '[') str_add(out, "``");
+        else if (what == ']') str_add(out, "''");
+        else unicode_add_lower(out, t + i, 1);
+        i += units;
+    }
+}
 
-    while (a.p < a.end) {
-        int best = 0, length = 0, bytes;
-        for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-            int ahead = 0, got = rules[i](a, &ahead);
-            if (got && ahead > best) best = ahead, length = got;
+static void write_changed(struct str *out, const uint16_t *t, int64_t n, enum action action)
+{
+    static const char amp[] = "&amp;";
+    size_t before = out->n;
+
+    for (int64_t i = 0; i < n; i++) {
+        int k = 0;
+        while (action == AMPERSAND && k < 5 && i + k < n && (t[i + k] | 32) == (amp[k] | 32)) k++;
+        if (k == 5) str_add_char(out, '&'), i += 4;
+        else if (action == SOFT && t[i] == 0xAD) continue;
+        else if ((action == JOIN || action == PHONE) && t[i] == ' ') str_add(out, "\u00A0");
+        else if ((action == BRACKETS || action == PHONE) && (t[i] == '(' || t[i] == ')')) str_add(out, t[i] == '(' ? "-lrb-" : "-rrb-");
+        else unicode_add_lower(out, t + i, 1);
+    }
+    if (out->n == before) str_add_char(out, '-'); /* a soft hyphen alone */
+}
+
+static void write_token(struct str *out, const uint16_t *t, int64_t n, enum action action)
+{
+    size_t before = out->n;
+
+    switch (action) {
+    case DASH: return str_add(out, "--");
+    case ELLIPSIS: return str_add(out, "...");
+    case LESS: return str_add(out, "<");
+    case MORE: return str_add(out, ">");
+    case LEFT: case RIGHT: return write_quotes(out, t, n, action == LEFT);
+    case AMPERSAND: case JOIN: case PHONE: case BRACKETS: return write_changed(out, t, n, action);
+    case SOFT:
+        for (int64_t i = 0; i < n; i++) {
+            if (t[i] == 0xAD) return write_changed(out, t, n, action);
         }
-        if (!length) { /* a blank, or nothing that is known */
-            look(a, &bytes);
-            a = skip(a, bytes ? bytes : 1);
+        break;
+    default: break;
+    }
+    unicode_add_lower(out, t, n);
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced && action == TABLE; i++) {
+        if (strcmp(out->data + before, replaced[i].from)) continue;
+        out->n = before;
+        return str_add(out, replaced[i].to);
+    }
+}
+
+/* ---- reading texts ---- */
+
+enum { AHEAD_MAX = 256 /* bytes of the text that follows which rules get to see */ };
+
+/* The units of text and, when something follows, a line end and its beginning; returns their number, *own gets that of text. */
+static int64_t load(struct ptb *p, const char *text, const char *next, int64_t *own)
+{
+    int64_t n = (int64_t)strlen(text), more = next ? (int64_t)strnlen(next, AHEAD_MAX) : 0;
+
+    mem_reserve(&p->text, &p->cap, n + more + 1);
+    n = *own = unicode_to_utf16(p->text, text, n);
+    if (next) p->text[n++] = '\n';
+    n += unicode_to_utf16(p->text + n, next, more);
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t c = p->text[i];
+        if (i != *own && ((c >= '\n' && c <= '\r') || c == 0x85 || c == 0x2028 || c == 0x2029)) p->text[i] = ' ';
+    }
+    return n;
+}
+
+/* Calls write for each token. */
+static void each_token(struct ptb *p, const char *text, const char *next, void (*put)(struct ptb *p, struct str *out), struct str *out)
+{
+    int64_t own, all = load(p, text, next, &own);
+
+    for (int64_t at = 0; at < own;) {
+        int rule = 0;
+        const uint16_t *t = p->text + at;
+        int64_t n = lexer_match(p->lexer, t, all - at, &rule), taken;
+        if (n > own - at) n = own - at;
+        if (!n) {
+            at++;
             continue;
         }
-        if (out->n > start) str_add_char(out, ' ');
-        write_token(a, length, out);
-        a = skip(a, length);
+        enum action action = rules[rule].action;
+        taken = n;
+        if (action == SPLIT2) n = taken -= 2;
+        if (action == SPLIT3) n = taken -= 3;
+        if (action == INITIAL && n == 2) n = taken = 1;
+        else if (action == INITIAL || action == SENTENCE) taken = n - 1;
+        at += taken;
+        if (action == SKIP) continue;
+        str_clear(&p->token);
+        write_token(&p->token, t, n, action);
+        if (p->token.n) put(p, out);
     }
 }
 
-void ptb_words(const char *text, size_t n, struct str *out)
+static void put_token(struct ptb *p, struct str *out)
 {
-    static const char *const dropped[] = { "''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";", NULL };
-    struct str all = { 0 };
-    size_t start = out->n;
+    if (out->n) str_add_char(out, ' ');
+    str_add_bytes(out, p->token.data, p->token.n);
+}
 
-    ptb_tokenize(text, n, &all);
-    for (const char *p = str_c(&all), *end = p + all.n; p < end;) {
-        const char *stop = memchr(p, ' ', (size_t)(end - p));
-        size_t k = (size_t)((stop ? stop : end) - p);
-        bool is_dropped = false;
-        for (int i = 0; dropped[i] && !is_dropped; i++) is_dropped = strlen(dropped[i]) == k && !memcmp(dropped[i], p, k);
-        if (!is_dropped && out->n > start) str_add_char(out, ' ');
-        if (!is_dropped) str_add_bytes(out, p, k);
-        p += k + 1;
+void ptb_tokenize(struct ptb *p, const char *text, const char *next, struct str *out)
+{
+    str_clear(&p->tokens);
+    each_token(p, text, next, put_token, &p->tokens);
+    str_add_bytes(out, str_c(&p->tokens), p->tokens.n);
+}
+
+static void put_word(struct ptb *p, struct str *out)
+{
+    static const char *const dropped[] = { "''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";" };
+    const char *t = str_c(&p->token), *end = t + p->token.n;
+    uint32_t c;
+
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped && p->token.n <= 3; i++) {
+        if (!strcmp(t, dropped[i])) return;
     }
-    str_release(&all);
+    for (bool open = false; t <= end;) {
+        int bytes = t < end ? utf8_decode(t, (size_t)(end - t), &c) : 1;
+        bool is_blank = t == end || unicode_is_space(c);
+        if (!is_blank) str_add_bytes(out, t, (size_t)bytes);
+        else if (open) str_add_char(out, ' ');
+        open = !is_blank;
+        t += bytes;
+    }
+}
+
+void ptb_words(struct ptb *p, const char *text, const char *next, struct str *out)
+{
+    each_token(p, text, next, put_word, out);
 }

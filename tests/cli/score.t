@@ -31,18 +31,47 @@ jq -c '.score = 1' "$g/tiny_6x5_below_10.scores.jsonl" >flat
 t_run unimo-score -m retrieval flat "$g/tiny_6x5_below_10.map.jsonl"
 t_ok "where everything ties, nothing is found" sh -c 'jq -se ".[0].r1 == 0 and .[0].ties == 30 and .[0].mean_rank == 3.5" "$1"' sh "$out"
 
+t_run unimo-score -m retrieval --each ranks "$g/tiny_6x5_below_10.scores.jsonl" "$g/tiny_6x5_below_10.map.jsonl"
+t_ok "the mean of each text's rank is the mean rank" sh -c 'jq -s "map(.text_to_image_rank | numbers) | length == 30 and (add / 30 - \$want | fabs) < 1e-9" --argjson want "$(jq -s ".[0].mean_rank" "$1")" -e ranks' sh "$out"
+t_ok "each image has a rank too" sh -c '[ "$(jq -c "select(.image_to_text_rank)" ranks | wc -l)" = 6 ]'
+
 printf '{"id":"a","pred":"yes"}\n{"id":"b","pred":"no"}\n{"id":"c","pred":2}\n' >pred
 printf '{"id":"c","label":2}\n{"id":"a","label":"yes"}\n{"id":"b","label":"maybe"}\n' >ref
 t_run unimo-score -m accuracy pred ref
 t_ok "accuracy by id, numbers as they are written" sh -c 'jq -e ".score > 66.66 and .score < 66.67 and .n == 3" "$1"' sh "$out"
 t_run unimo-score -m accuracy --format table pred ref
 t_out '^accuracy +score +66.67$'
+t_run unimo-score -m accuracy --format tsv pred ref
+t_ok "tabs and every digit" sh -c '[ "$(sed -n 2p "$1")" = "accuracy	score	66.66666666666667" ]' sh "$out"
+t_run unimo-score -m accuracy -o scores.json pred ref
+t_ok "-o writes JSON Lines with a signature" jq -e '.metric == "accuracy" and .signature == "exact|x100"' scores.json
+printf '{"id":"c","answer":2}\n{"id":"a","answer":"no"}\n{"id":"b","answer":"no"}\n' >answers
+t_run unimo-score -m accuracy --field answer pred answers
+t_ok "--field names the label" sh -c 'jq -e ".score > 66.66 and .score < 66.67" "$1"' sh "$out"
+t_run unimo-score -m accuracy --field nothing pred answers
+t_err 'answers: record 1: "nothing": expected a string or a whole number'
+t_run unimo-score -m accuracy - -
+t_exit 2 "standard input cannot be both"
+t_run unimo-score -m accuracy,bleu - ref
+t_exit 2 "nor be read for labels and again for texts"
 t_run sh -c 'zstd -q -c pred | unimo-score -m accuracy - ref'
 t_exit 0 "a compressed stream from standard input"
 printf '{"id":"i","pred":"a dog"}\n{"id":"j","pred":"two cats"}\n' >caps
 printf '{"id":"i#0","image":"i","text":"A dog."}\n{"id":"j#0","image":"j","text":"Two cats"}\n{"id":"i#1","image":"i","text":"The dog!"}\n' >pairs
 t_run unimo-score -m bleu caps pairs
 t_ok "pairs are grouped by image" sh -c 'jq -e ".n == 2 and .bleu1 > 99.99" "$1"' sh "$out"
+
+t_run sh -c 'unimo-score -m bleu,cider - pairs <caps'
+t_exit 0 "two metrics of captions from standard input"
+t_ok "in the order asked for" sh -c '[ "$(jq -r .metric "$1" | tr "\n" " ")" = "bleu cider " ]' sh "$out"
+printf '{"id":"i","refs":[]}\n{"id":"j","refs":["x"]}\n' >none
+t_run unimo-score -m bleu caps none
+t_fails "an empty list of references"
+t_err 'none: record 1: "refs": expected an array'
+if command -v perl >/dev/null; then
+    t_run "$top/scripts/unicode-ranges"
+    t_same "$out" "$top/lib/score/unicode_ranges.h" "the tables are what their script makes"
+fi
 
 head -2 pred >missing
 t_run unimo-score -m accuracy missing ref

@@ -1,14 +1,27 @@
-/* Any bytes as a caption: the tokenizer must end, and write UTF-8. */
+/* Any bytes as captions, split at the first NUL into one and the next: the tokenizer must end, write UTF-8, and know no yesterday. */
+#include "core/mem.h"
 #include "score/ptb.h"
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct str s = { 0 };
+    static struct ptb *p;
+    char *text = mem_strndup((const char *)data, size);
+    size_t n = strlen(text);
+    char *next = n < size ? mem_strndup((const char *)data + n + 1, size - n - 1) : NULL;
+    struct str s = { 0 }, again = { 0 };
 
-    ptb_words((const char *)data, size, &s);
-    if (!utf8_valid(str_c(&s), s.n)) abort();
+    if (!p) p = ptb_new();
+    ptb_words(p, text, next, &s);
+    ptb_tokenize(p, text, NULL, &again);
+    str_clear(&again);
+    ptb_words(p, text, next, &again);
+    if (!utf8_valid(str_c(&s), s.n) || s.n != again.n || (s.n && memcmp(s.data, again.data, s.n))) abort();
     str_release(&s);
+    str_release(&again);
+    free(text);
+    free(next);
     return 0;
 }

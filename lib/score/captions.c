@@ -1,0 +1,149 @@
+#include "score/captions.h"
+#include "core/mem.h"
+#include "score/ptb.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A run is known by the run without its last word, and that word. */
+struct pair_slot {
+    int32_t shorter, word, id; /* id: -1 free */
+};
+struct pairs {
+    struct pair_slot *slot;
+    int64_t n_slots; /* a power of two, at least twice n */
+    int32_t n;
+};
+
+struct making {
+    struct captions *c;
+    struct ptb *ptb;
+    struct pairs pairs;
+    struct str text;
+    int32_t *words;   /* of one text */
+    int64_t cap_words;
+    int32_t *runs;    /* run that starts at each word */
+    int64_t cap_runs;
+    int64_t *last;    /* of each run: where it is counted, in this text */
+    int64_t cap_last, stamp;
+    struct ngram *counts;
+    int64_t cap_counts;
+};
+
+static struct pair_slot *pairs_slot(const struct pairs *p, int32_t shorter, int32_t word)
+{
+    uint64_t h = ((uint64_t)(uint32_t)shorter << 32 | (uint32_t)word) * 0x9E3779B97F4A7C15u;
+
+    for (int64_t at = (int64_t)(h >> 20) & (p->n_slots - 1);; at = (at + 1) & (p->n_slots - 1)) {
+        struct pair_slot *s = &p->slot[at];
+        if (s->id < 0 || (s->shorter == shorter && s->word == word)) return s;
+    }
+}
+
+static void pairs_grow(struct pairs *p)
+{
+    struct pairs bigger = { .n_slots = p->n_slots ? 2 * p->n_slots : 1024, .n = p->n };
+
+    bigger.slot = mem_new(struct pair_slot, bigger.n_slots);
+    for (int64_t i = 0; i < bigger.n_slots; i++) bigger.slot[i].id = -1;
+    for (int64_t i = 0; i < p->n_slots; i++) {
+        if (p->slot[i].id >= 0) *pairs_slot(&bigger, p->slot[i].shorter, p->slot[i].word) = p->slot[i];
+    }
+    free(p->slot);
+    *p = bigger;
+}
+
+static int32_t pairs_id(struct pairs *p, int32_t shorter, int32_t word)
+{
+    if (2 * ((int64_t)p->n + 1) > p->n_slots) pairs_grow(p);
+    struct pair_slot *s = pairs_slot(p, shorter, word);
+
+    if (s->id < 0) {
+        assert(p->n < INT32_MAX);
+        *s = (struct pair_slot){ shorter, word, p->n++ };
+    }
+    return s->id;
+}
+
+/* Counts of the runs of one length; x->runs has those that are one word shorter, and gets these. */
+static void count_runs(struct making *x, struct sentence *out, int64_t n, int k)
+{
+    int64_t found = 0, base = x->stamp;
+
+    mem_reserve(&x->counts, &x->cap_counts, n + 1);
+    for (int64_t i = 0; i + k < n; i++) {
+        int32_t id = x->runs[i] = pairs_id(&x->pairs, k ? x->runs[i] : -1, x->words[i + k]);
+        mem_reserve(&x->last, &x->cap_last, id + 1);
+        if (x->last[id] > base) {
+            x->counts[x->last[id] - base - 1].count++;
+            continue;
+        }
+        x->counts[found++] = (struct ngram){ id, 1 };
+        x->last[id] = base + found;
+    }
+    x->stamp += found;
+    struct ngram *kept = arena_new(&x->c->arena, struct ngram, found);
+    memcpy(kept, x->counts, (size_t)found * sizeof *kept);
+    out->ngrams[k] = kept;
+    out->n_ngrams[k] = found;
+}
+
+static void make_sentence(struct making *x, struct sentence *out, const char *text, const char *next)
+{
+    int64_t n = 0;
+
+    str_clear(&x->text);
+    ptb_words(x->ptb, text, next, &x->text);
+    for (const char *p = str_c(&x->text), *end = p + x->text.n; p < end;) {
+        const char *stop = memchr(p, ' ', (size_t)(end - p));
+        bool is_new;
+        int64_t *word = map_put(&x->c->vocabulary, p, (size_t)(stop - p), &is_new);
+        if (is_new) *word = x->c->vocabulary.n - 1;
+        assert(*word < INT32_MAX);
+        mem_reserve(&x->words, &x->cap_words, n + 1);
+        x->words[n++] = (int32_t)*word;
+        p = stop + 1;
+    }
+    mem_reserve(&x->runs, &x->cap_runs, n + 1);
+    int32_t *words = arena_new(&x->c->arena, int32_t, n);
+    if (n) memcpy(words, x->words, (size_t)n * sizeof *words);
+    *out = (struct sentence){ .n_words = n, .words = words };
+    for (int k = 0; k < NGRAM_MAX; k++) count_runs(x, out, n, k);
+}
+
+void captions_make(struct captions *c, const struct score_item *items, int64_t n)
+{
+    struct making x = { .c = c, .ptb = ptb_new() };
+
+    *c = (struct captions){ .n = n };
+    c->preds = mem_new(struct sentence, n + 1);
+    c->ref_start = mem_new(int64_t, n + 1);
+    for (int64_t i = 0; i < n; i++) c->ref_start[i + 1] = c->ref_start[i] + items[i].n_refs;
+    c->refs = mem_new(struct sentence, c->ref_start[n] + 1);
+    for (int64_t i = 0; i < n; i++) {
+        const struct score_item *item = &items[i];
+        make_sentence(&x, &c->preds[i], item->pred, i + 1 < n ? items[i + 1].pred : NULL);
+        for (int k = 0; k < item->n_refs; k++) {
+            const char *next = k + 1 < item->n_refs ? item->refs[k + 1] : i + 1 < n ? items[i + 1].refs[0] : NULL;
+            make_sentence(&x, &c->refs[c->ref_start[i] + k], item->refs[k], next);
+        }
+    }
+    c->n_ngrams = x.pairs.n;
+    ptb_free(x.ptb);
+    str_release(&x.text);
+    free(x.pairs.slot);
+    free(x.words);
+    free(x.runs);
+    free(x.last);
+    free(x.counts);
+}
+
+void captions_release(struct captions *c)
+{
+    free(c->preds);
+    free(c->refs);
+    free(c->ref_start);
+    map_release(&c->vocabulary);
+    arena_release(&c->arena);
+    *c = (struct captions){ 0 };
+}

@@ -1,0 +1,112 @@
+#include "score/unicode.h"
+#include "score/unicode_ranges.h"
+
+#define ROWS(table) ((int)(sizeof table / sizeof *table))
+
+static bool is_in(const uint16_t ranges[][2], int n, uint32_t c)
+{
+    int low = 0, high = n;
+
+    while (low < high) {
+        int mid = (low + high) / 2;
+        if (c > ranges[mid][1]) low = mid + 1;
+        else high = mid;
+    }
+    return low < n && c >= ranges[low][0];
+}
+
+bool unicode_is_letter(uint32_t c)
+{
+    if (c < 0x80) return (c | 32) >= 'a' && (c | 32) <= 'z';
+    return is_in(letter_ranges, ROWS(letter_ranges), c);
+}
+
+bool unicode_is_digit(uint32_t c)
+{
+    return c < 0x80 ? c >= '0' && c <= '9' : is_in(digit_ranges, ROWS(digit_ranges), c);
+}
+
+bool unicode_is_capital(uint32_t c)
+{
+    return c < 0x80 ? c >= 'A' && c <= 'Z' : is_in(capital_ranges, ROWS(capital_ranges), c);
+}
+
+bool unicode_is_space(uint32_t c)
+{
+    return c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x1F) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
+           c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+static uint32_t lower(uint32_t c)
+{
+    if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;
+    for (int low = 0, high = ROWS(lower_runs); low < high;) {
+        int mid = (low + high) / 2;
+        const uint16_t *run = lower_runs[mid];
+        if (c > run[1]) low = mid + 1;
+        else if (c < run[0]) high = mid;
+        else return (c - run[0]) % run[2] ? c : (c + run[3]) & 0xFFFF;
+    }
+    return c;
+}
+
+/* A letter that has cases, as far as the final sigma needs it. */
+static bool is_cased(uint16_t c)
+{
+    return unicode_is_letter(c) && (c < 0x250 || (c >= 0x370 && c < 0x590) || (c >= 0x1E00 && c < 0x2000));
+}
+
+static bool is_final(const uint16_t *text, int64_t n, int64_t i)
+{
+    int64_t before = i - 1, after = i + 1;
+
+    while (before >= 0 && (text[before] == '\'' || text[before] == '.' || text[before] == 0xAD)) before--;
+    while (after < n && (text[after] == '\'' || text[after] == '.' || text[after] == 0xAD)) after++;
+    return before >= 0 && is_cased(text[before]) && !(after < n && is_cased(text[after]));
+}
+
+void unicode_add_lower(struct str *out, const uint16_t *text, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        char coded[4];
+        uint32_t c = text[i];
+        if (c < 0x80) {
+            str_add_char(out, (char)lower(c));
+            continue;
+        }
+        if (c == 0x130) {
+            str_add(out, "i\u0307");
+            continue;
+        }
+        if (c >= 0xD800 && c <= 0xDFFF) {
+            bool is_pair = c < 0xDC00 && i + 1 < n && text[i + 1] >= 0xDC00 && text[i + 1] <= 0xDFFF;
+            c = is_pair ? 0x10000 + ((c - 0xD800) << 10) + (text[++i] - 0xDC00u) : '?';
+        } else {
+            c = c == 0x3A3 ? (is_final(text, n, i) ? 0x3C2 : 0x3C3) : lower(c);
+        }
+        str_add_bytes(out, coded, (size_t)utf8_encode(c, coded));
+    }
+}
+
+int64_t unicode_to_utf16(uint16_t *out, const char *text, int64_t n)
+{
+    int64_t at = 0;
+
+    for (int64_t i = 0; i < n;) {
+        if ((unsigned char)text[i] < 0x80) {
+            out[at++] = (unsigned char)text[i++];
+            continue;
+        }
+        uint32_t c;
+        int bytes = utf8_decode(text + i, (size_t)(n - i), &c);
+        if (!bytes) c = 0xFFFD;
+        if (c > 0xFFFF) {
+            out[at++] = (uint16_t)(0xD800 + ((c - 0x10000) >> 10));
+            out[at++] = (uint16_t)(0xDC00 + ((c - 0x10000) & 0x3FF));
+        } else {
+            out[at++] = (uint16_t)c;
+        }
+        i += bytes ? bytes : 1;
+    }
+    return at;
+}
