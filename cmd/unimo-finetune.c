@@ -160,6 +160,6 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-finetune", "adapt a pre-trained model to a task", "", opts, run, true };
+    static const struct program p = { "unimo-finetune", "adapt a pre-trained model to a task", "", opts, run, true, true };
     return program_main(&p, argc, argv);
 }

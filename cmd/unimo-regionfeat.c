@@ -120,6 +120,6 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-regionfeat", "turn JPEGs into region features, or train a detector", "JPEG|FOLDER|STREAM...", opts, run, false };
+    static const struct program p = { "unimo-regionfeat", "turn JPEGs into region features, or train a detector", "JPEG|FOLDER|STREAM...", opts, run, false, true };
     return program_main(&p, argc, argv);
 }

@@ -4,7 +4,6 @@
 set -u
 unset CDPATH
 export LC_ALL=C TZ=UTC
-export GOMP_SPINCOUNT=1000 # tests run side by side: a thread that waits must give way
 top=$(cd "$(dirname "$0")/../.." && pwd)
 PATH=${UNIMO_BIN:-$top/build/release/bin}:$PATH
 t_dir=$(mktemp -d "${TMPDIR:-/tmp}/unimo-test.XXXXXX")

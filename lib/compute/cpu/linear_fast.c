@@ -120,14 +120,15 @@ static int run_product(struct device *d, const struct product *key, void *dst, c
     return s ? failed(d, "matrix product", s) : 0;
 }
 
-/* Rows for the next product of `left` rows with a matrix of `weights` elements. Large products are worth a primitive of their own. */
+/* Rows for the next product of `left` rows with a matrix of `weights` elements: powers of two, so that a dozen primitives do for any number
+ * of rows. Large products are worth a primitive of their own. */
 static int64_t chunk(int64_t left, int64_t weights)
 {
+    int64_t c = 2048;
+
     if (weights > 4 << 20) return left;
-    for (int64_t c = 2048; c >= 64; c /= 2) {
-        if (left >= c) return c;
-    }
-    return left;
+    while (c > left) c /= 2;
+    return c;
 }
 
 int FAST_ROW(linear_forward)(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, int flags)
