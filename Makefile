@@ -9,6 +9,11 @@ NVCC    ?= $(firstword $(wildcard $(shell command -v nvcc) /usr/local/cuda/bin/n
 ARCH    ?= 80 90a
 
 comma := ,
+# As many jobs as there are processors, unless -j says otherwise.
+ifeq ($(MAKELEVEL)$(filter -j% --jobserver%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 V := $(if $(SAN),san-$(firstword $(subst $(comma), ,$(SAN))),$(if $(COV),cov,release))
 B := build/$(V)
 
