@@ -99,12 +99,27 @@ uint64_t digest_value(const struct digest *d)
     return finish(d->lane, 0, d->total, d->tail, (size_t)d->n_tail);
 }
 
+/* A slot has the index + 1 below and the top of the hash above: other keys are told apart without a look at them. */
+#define INDEX_BITS 40
+#define INDEX_MASK (((int64_t)1 << INDEX_BITS) - 1)
+
+static int64_t slot_value(int64_t index, uint64_t hash)
+{
+    return (int64_t)(hash >> INDEX_BITS << INDEX_BITS) | (index + 1);
+}
+
+static int64_t slot_index(int64_t slot)
+{
+    return (slot & INDEX_MASK) - 1;
+}
+
 static int64_t *find_slot(const struct map *m, const void *key, size_t n, uint64_t hash)
 {
     for (uint64_t i = hash;; i++) {
         int64_t *slot = &m->slot[i & (uint64_t)(m->n_slots - 1)];
         if (!*slot) return slot;
-        const struct map_entry *e = &m->at[*slot - 1];
+        if ((uint64_t)*slot >> INDEX_BITS != hash >> INDEX_BITS) continue;
+        const struct map_entry *e = &m->at[slot_index(*slot)];
         if (e->hash == hash && e->n == n && !memcmp(e->key, key, n)) return slot;
     }
 }
@@ -113,7 +128,7 @@ int64_t *map_find(const struct map *m, const void *key, size_t n)
 {
     if (!m->n) return NULL;
     int64_t *slot = find_slot(m, key, n, hash64(key, n, 0));
-    return *slot ? &m->at[*slot - 1].value : NULL;
+    return *slot ? &m->at[slot_index(*slot)].value : NULL;
 }
 
 static void map_grow(struct map *m)
@@ -124,7 +139,7 @@ static void map_grow(struct map *m)
     for (int64_t i = 0; i < m->n; i++) {
         uint64_t at = m->at[i].hash;
         while (m->slot[at & (uint64_t)(m->n_slots - 1)]) at++;
-        m->slot[at & (uint64_t)(m->n_slots - 1)] = i + 1;
+        m->slot[at & (uint64_t)(m->n_slots - 1)] = slot_value(i, m->at[i].hash);
     }
 }
 
@@ -138,9 +153,9 @@ int64_t *map_put(struct map *m, const void *key, size_t n, bool *is_new)
     if (!*slot) {
         mem_reserve(&m->at, &m->cap, m->n + 1);
         m->at[m->n] = (struct map_entry){ mem_strndup(key, n), n, 0, hash };
-        *slot = ++m->n;
+        *slot = slot_value(m->n++, hash);
     }
-    return &m->at[*slot - 1].value;
+    return &m->at[slot_index(*slot)].value;
 }
 
 void map_clear(struct map *m)

@@ -27,7 +27,7 @@ struct map {
         uint64_t hash;
     } *at;
     int64_t cap;
-    int64_t *slot; /* index + 1 into at, 0 = free */
+    int64_t *slot; /* into at; 0 = free */
     int64_t n_slots;
 };
 /* The value of a key, or NULL when absent. The pointer is valid until the next insertion. */

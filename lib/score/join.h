@@ -1,6 +1,7 @@
 #ifndef SCORE_JOIN_H
 #define SCORE_JOIN_H
 #include "core/err.h"
+#include "core/hash.h"
 #include "core/mem.h"
 #include "score/item.h"
 
@@ -9,7 +10,8 @@ struct join {
     int64_t n;
     const char **id; /* in the order of the references */
     struct score_item *items;
-    struct arena arena; /* of everything */
+    struct map ids;     /* keeps the ids */
+    struct arena arena; /* and all else */
 };
 /* Predictions are records {"id", "pred"}. References are {"id", "refs": [...]}; or records with the field (a string or a whole number),
  * the one reference; or, when by_image, texts {"image", "text"}: all texts of an image are its references, its id is the prediction's.

@@ -342,8 +342,16 @@ static void put_word(struct ptb *p, struct str *out)
     const char *t = str_c(&p->token), *end = t + p->token.n;
     uint32_t c;
 
-    for (size_t i = 0; i < sizeof dropped / sizeof *dropped && p->token.n <= 3; i++) {
+    bool is_plain = true; /* ASCII without blanks: most words */
+    for (const char *k = t; k < end && is_plain; k++) is_plain = *k > ' ';
+    bool is_word = p->token.n > 3 || ((*t | 32) >= 'a' && (*t | 32) <= 'z');
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped && !is_word; i++) {
         if (!strcmp(t, dropped[i])) return;
+    }
+    if (is_plain) {
+        str_add_bytes(out, t, p->token.n);
+        str_add_char(out, ' ');
+        return;
     }
     for (bool open = false; t <= end;) {
         int bytes = t < end ? utf8_decode(t, (size_t)(end - t), &c) : 1;

@@ -73,6 +73,11 @@ if command -v perl >/dev/null; then
     t_same "$out" "$top/lib/score/unicode_ranges.h" "the tables are what their script makes"
 fi
 
+printf '{"id":"a","pred":"yes\\u0000"}\n{"id":"b","pred":"no"}\n{"id":"c","pred":2}\n' >null
+t_run unimo-score -m accuracy null ref
+t_fails "the character 0 in a label"
+t_err 'null: record 1: "pred": holds the character 0'
+
 head -2 pred >missing
 t_run unimo-score -m accuracy missing ref
 t_fails "a missing id"
