@@ -12,6 +12,7 @@ struct pair_slot {
 struct pairs {
     struct pair_slot *slot;
     int64_t n_slots; /* a power of two, at least twice n */
+    int shift;       /* of a hash, to its log2(n_slots) topmost bits, which depend on the whole key */
     int32_t n;
 };
 
@@ -34,7 +35,7 @@ static struct pair_slot *pairs_slot(const struct pairs *p, int32_t shorter, int3
 {
     uint64_t h = ((uint64_t)(uint32_t)shorter << 32 | (uint32_t)word) * 0x9E3779B97F4A7C15u;
 
-    for (int64_t at = (int64_t)(h >> 20) & (p->n_slots - 1);; at = (at + 1) & (p->n_slots - 1)) {
+    for (int64_t at = (int64_t)(h >> p->shift);; at = (at + 1) & (p->n_slots - 1)) {
         struct pair_slot *s = &p->slot[at];
         if (s->id < 0 || (s->shorter == shorter && s->word == word)) return s;
     }
@@ -42,7 +43,7 @@ static struct pair_slot *pairs_slot(const struct pairs *p, int32_t shorter, int3
 
 static void pairs_grow(struct pairs *p)
 {
-    struct pairs bigger = { .n_slots = p->n_slots ? 2 * p->n_slots : 1024, .n = p->n };
+    struct pairs bigger = { .n_slots = p->n_slots ? 2 * p->n_slots : 1024, .shift = p->n_slots ? p->shift - 1 : 54, .n = p->n };
 
     bigger.slot = mem_new(struct pair_slot, bigger.n_slots);
     for (int64_t i = 0; i < bigger.n_slots; i++) bigger.slot[i].id = -1;
