@@ -72,7 +72,7 @@ static void cached_release(struct cached *c)
 }
 
 /* Unpacks the block whose text frame starts at offset. */
-static int unpack(const struct file_map *f, int64_t offset, bool skip_tensors, struct cached *c, struct err *e)
+static int unpack(const struct file_map *f, int64_t offset, struct cached *c, struct err *e)
 {
     const uint8_t *p = f->data + offset;
     int64_t left = f->bytes - offset, text_n, data_n = 0, at = 0;
@@ -85,7 +85,7 @@ static int unpack(const struct file_map *f, int64_t offset, bool skip_tensors, s
     if (frame_decompress(&text, &text_n, p, frame, LIMIT_BLOCK_TEXT, e)) return -1;
     p += frame;
     left -= (int64_t)frame;
-    if (!skip_tensors && left >= 16 && load_u32(p) == FRAME_MAGIC && !memcmp(p + 8, FRAME_TENSORS, 4)) {
+    if (left >= 16 && load_u32(p) == FRAME_MAGIC && !memcmp(p + 8, FRAME_TENSORS, 4)) {
         int64_t n = load_u32(p + 4);
         if (n < FRAME_HEAD || n > left - 8 || frame_check_head(p + 8, e) ||
             frame_decompress(&data, &data_n, p + 16, (size_t)(n - FRAME_HEAD), LIMIT_BLOCK_BYTES, e)) {
@@ -99,7 +99,7 @@ static int unpack(const struct file_map *f, int64_t offset, bool skip_tensors, s
         const uint8_t *end = memchr(text + from, '\n', (size_t)(text_n - from));
         int64_t n = end ? end - text - from : text_n - from, cap = c->n;
         mem_reserve(&c->at, &cap, c->n + 1);
-        if (block_record(&c->at[c->n], (const char *)text + from, n, b, &at, skip_tensors, e)) goto out;
+        if (block_record(&c->at[c->n], (const char *)text + from, n, b, &at, false, e)) goto out;
         c->at[c->n]->file = f->path;
         c->n++;
         from += n + 1;
@@ -142,21 +142,57 @@ static bool index_file(struct file_map *f, struct err *e)
     return f->bytes > 0;
 }
 
+/* The id of a line, into id. Where it is the first member, as in streams of ours, the rest is not looked at before the record is read. */
+static int line_id(const char *line, int64_t n, struct str *id, struct err *e)
+{
+    static const char first[] = "{\"id\":\"";
+    const int64_t skip = (int64_t)sizeof first - 1;
+    const char *end = n > skip && !memcmp(line, first, (size_t)skip) ? memchr(line + skip, '"', (size_t)(n - skip)) : NULL;
+
+    str_clear(id);
+    if (end && !memchr(line + skip, '\\', (size_t)(end - line - skip))) {
+        str_add_bytes(id, line + skip, (size_t)(end - line - skip));
+        return 0;
+    }
+    struct value *v = value_parse(line, n, e);
+    const char *text = v ? value_text(value_get(v, "id"), NULL) : NULL;
+    if (text) str_add(id, text);
+    value_free(v);
+    return v ? 0 : -1;
+}
+
+static int add_block_ids(struct store *s, int file, int32_t block, const char *text, int64_t n, struct str *id, struct err *e)
+{
+    int32_t records = 0, told = s->files[file].records[block];
+
+    for (int64_t from = 0; from < n; records++) {
+        const char *end = memchr(text + from, '\n', (size_t)(n - from));
+        int64_t length = end ? end - text - from : n - from;
+        if (line_id(text + from, length, id, e) || add_id(s, str_c(id), (struct place){ file, block, records }, NULL, e)) return -1;
+        from += length + 1;
+    }
+    return records == told ? 0 : err_set(e, ERR_INPUT, "block %d has %d records, its index says %d", block + 1, records, told);
+}
+
 /* The ids of an indexed file: only the text of each block is unpacked. */
 static int add_indexed(struct store *s, int file, struct err *e)
 {
-    struct file_map *f = &s->files[file];
+    const struct file_map *f = &s->files[file];
+    struct str id = { 0 };
+    int rc = 0;
 
-    for (int64_t b = 0; b < f->n_blocks; b++) {
-        struct cached c = { 0 };
-        if (unpack(f, f->offset[b], true, &c, e)) return -1;
-        int rc = c.n == f->records[b] ? 0 : err_set(e, ERR_INPUT, "block %" PRId64 " has %d records, its index says %d", b + 1, c.n, f->records[b]);
-        for (int32_t i = 0; i < c.n && !rc; i++)
-            rc = add_id(s, record_id(c.at[i]), (struct place){ file, (int32_t)b, i }, NULL, e);
-        cached_release(&c);
-        if (rc) return -1;
+    for (int64_t b = 0; b < f->n_blocks && !rc; b++) {
+        const uint8_t *p = f->data + f->offset[b];
+        uint8_t *text = NULL;
+        int64_t n = 0;
+        size_t frame = ZSTD_findFrameCompressedSize(p, (size_t)(f->bytes - f->offset[b]));
+        if (!frame || ZSTD_isError(frame)) rc = err_set(e, ERR_INPUT, "corrupt block at byte %" PRId64, f->offset[b]);
+        else rc = frame_decompress(&text, &n, p, frame, LIMIT_BLOCK_TEXT, e);
+        if (!rc) rc = add_block_ids(s, file, (int32_t)b, (const char *)text, n, &id, e);
+        free(text);
     }
-    return 0;
+    str_release(&id);
+    return rc;
 }
 
 /* Foreign input: read once and kept. */
@@ -257,7 +293,7 @@ static struct cached *load_block(struct store *s, struct place p, struct err *e)
     const struct file_map *f = &s->files[p.file];
     struct cached c = { .file = p.file, .block = p.block };
 
-    if (unpack(f, f->offset[p.block], false, &c, e)) {
+    if (unpack(f, f->offset[p.block], &c, e)) {
         err_in(e, "%s", f->path);
         return NULL;
     }
