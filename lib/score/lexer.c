@@ -83,7 +83,7 @@ static void set_finish(struct unit_set *s, bool negate)
     struct unit_set out = { 0 };
     uint32_t free_from = 0;
 
-    qsort(s->at, (size_t)s->n, sizeof *s->at, by_start);
+    if (s->n) qsort(s->at, (size_t)s->n, sizeof *s->at, by_start);
     for (int64_t i = 0; i < s->n; i++) {
         struct range *last = out.n && !negate ? &out.at[out.n - 1] : NULL;
         if (negate) {
@@ -104,7 +104,7 @@ static void set_finish(struct unit_set *s, bool negate)
 static int set_number(struct lexer *l, struct unit_set *s)
 {
     for (int64_t i = 0; i < l->n_sets; i++) {
-        if (l->sets[i].n != s->n || memcmp(l->sets[i].at, s->at, (size_t)s->n * sizeof *s->at)) continue;
+        if (l->sets[i].n != s->n || (s->n && memcmp(l->sets[i].at, s->at, (size_t)s->n * sizeof *s->at))) continue;
         free(s->at);
         return (int)i;
     }

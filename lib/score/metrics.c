@@ -27,8 +27,8 @@ static const struct metric *find(const char *name, size_t n, struct err *e)
 
     for (int i = 0; i < N_METRICS; i++) {
         if (strlen(metrics[i].name) == n && !memcmp(metrics[i].name, name, n)) return &metrics[i];
-        str_addf(&known, "%s%s", i ? ", " : "", metrics[i].name);
     }
+    for (int i = 0; i < N_METRICS; i++) str_addf(&known, "%s%s", i ? ", " : "", metrics[i].name);
     char *copy = mem_strndup(name, n);
     err_set(e, ERR_USAGE, "--metrics: no metric %s (there are %s)", err_quote(copy), str_c(&known));
     free(copy);
