@@ -62,6 +62,7 @@ bool names_related(struct names *x, const char *a, const char *b)
     enum { REMEMBERED_MAX = 100000 };
 
     if (!strcmp(a, b) || !strcmp(head_of(a), b) || !strcmp(a, head_of(b))) return true;
+    if (nouns_are_kin(a, b)) return true;
     if (x->lexicon && lexicon_is_alias(x->lexicon, a, b)) return true;
     if (!x->wordnet) return false;
     if (x->known.n > REMEMBERED_MAX) {

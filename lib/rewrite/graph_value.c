@@ -1,5 +1,6 @@
 /* A scene graph as a record has it, and two graphs compared. */
 #include "core/str.h"
+#include "rewrite/kinds.h"
 #include "rewrite/scene_graph.h"
 #include <string.h>
 
@@ -73,17 +74,34 @@ static bool same_attributes(const struct scene_graph *a, int x, const struct sce
     for (int i = 0; i < a->n_attributes; i++) {
         bool found = false;
         if (a->attributes[i].object != x) continue;
-        for (int k = 0; k < b->n_attributes && !found; k++) found = b->attributes[k].object == y && !strcmp(a->attributes[i].name, b->attributes[k].name);
+        for (int k = 0; k < b->n_attributes && !found; k++) found = b->attributes[k].object == y && attributes_contrast(a->attributes[i].name, b->attributes[k].name) == CONTRAST_SAME;
         if (!found) return false;
     }
     return true;
+}
+
+/* Whether b says the opposite of a relation of a, of objects with the same names. */
+static bool is_opposed(const struct scene_graph *a, const struct scene_graph *b)
+{
+    for (int i = 0; i < a->n_relations; i++) {
+        const struct graph_relation *x = &a->relations[i];
+        for (int k = 0; k < b->n_relations; k++) {
+            const struct graph_relation *y = &b->relations[k];
+            const char *opposite;
+            if (strcmp(a->objects[x->subject].name, b->objects[y->subject].name) || strcmp(a->objects[x->object].name, b->objects[y->object].name)) continue;
+            for (int n = 0; (opposite = relation_opposite(x->name, n)); n++) {
+                if (!strcmp(opposite, y->name)) return true;
+            }
+        }
+    }
+    return false;
 }
 
 bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b, const struct wordnet *wordnet, struct arena *arena)
 {
     bool *taken = arena_new(arena, bool, b->n_objects + 1);
 
-    if (a->n_objects != b->n_objects || !a->n_objects) return false;
+    if (a->n_objects != b->n_objects || !a->n_objects || is_opposed(a, b)) return false;
     for (int i = 0; i < a->n_objects; i++) {
         struct meaning x = { 0 };
         int found = -1;

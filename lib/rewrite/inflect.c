@@ -117,16 +117,16 @@ bool takes_an(const char *word)
 {
     static const char *const silent[] = { "hour", "honest", "honor", "honour", "heir" };
     static const char *const consonant[] = { "uni", "use", "usu", "uti", "eur", "ewe", "one", "once", "ukulele", "ufo" };
-    char c = word[0] >= 'A' && word[0] <= 'Z' ? (char)(word[0] + 32) : word[0];
+    char lower[16] = "";
 
+    for (size_t i = 0; i + 1 < sizeof lower && word[i]; i++) lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
     for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
-        if (str_starts(word, silent[i])) return true;
+        if (str_starts(lower, silent[i])) return true;
     }
     for (size_t i = 0; i < sizeof consonant / sizeof *consonant; i++) {
-        if (str_starts(word, consonant[i])) return str_starts(word, "unin") || str_starts(word, "unim");
+        if (str_starts(lower, consonant[i])) return str_starts(lower, "unin") || str_starts(lower, "unim");
     }
-    if (c == '8') return true;
-    return is_vowel(c);
+    return lower[0] == '8' || is_vowel(lower[0]);
 }
 
 const char *verb_lemma(const char *word, struct arena *a, bool (*is_verb)(void *arg, const char *word), void *arg)

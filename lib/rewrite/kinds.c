@@ -154,3 +154,18 @@ bool noun_is_place(const char *noun)
 
     return holds_word(places, blank ? blank + 1 : noun);
 }
+
+bool nouns_are_kin(const char *a, const char *b)
+{
+    static const char *const kin[][2] = {
+        { "kitten", "cat" },   { "puppy", "dog" },       { "lamb", "sheep" }, { "piglet", "pig" }, { "calf", "cow" },   { "calf", "elephant" }, { "foal", "horse" },  { "pony", "horse" },
+        { "duckling", "duck" },{ "chick", "chicken" },   { "bunny", "rabbit" },{ "cub", "bear" },  { "cub", "lion" },   { "kid", "goat" },      { "kid", "child" },   { "bull", "cow" },
+        { "rooster", "chicken" }, { "hen", "chicken" },  { "boy", "man" },    { "girl", "woman" }, { "lady", "woman" }, { "guy", "man" },       { "boy", "kid" },     { "girl", "kid" },
+        { "baby", "child" },   { "toddler", "child" },   { "bike", "bicycle" }, { "bike", "motorcycle" }, { "sofa", "couch" }, { "tv", "television" }, { "fridge", "refrigerator" },
+    };
+
+    for (size_t i = 0; i < sizeof kin / sizeof *kin; i++) {
+        if ((!strcmp(a, kin[i][0]) && !strcmp(b, kin[i][1])) || (!strcmp(a, kin[i][1]) && !strcmp(b, kin[i][0]))) return true;
+    }
+    return false;
+}

@@ -23,6 +23,8 @@ const struct attribute_kind *attribute_kind_of(const char *word, int *class);
 const char *relation_opposite(const char *relation, int i);
 /* Whether a R b and b R a exclude each other. */
 bool relation_is_directed(const char *relation);
+/* Names of one animal, young and grown: "kitten", "cat". */
+bool nouns_are_kin(const char *a, const char *b);
 /* Nouns that say where a picture was taken: "beach", "street". */
 bool noun_is_place(const char *noun);
 #endif

@@ -77,28 +77,42 @@ static bool same_words(const char *const *a, int n_a, const char *const *b, int 
     return same;
 }
 
+/* Whether a caption of another image can serve: it contradicts what is known, and is not the same words or one that was taken. */
+static bool is_negative(const struct tfidf *captions, int32_t document, int32_t group, const char *const *terms, int n_terms, const struct facts *facts, struct names *names,
+                        const struct negative *out, int n, const char **text, struct arena *a)
+{
+    struct facts claims = { 0 };
+    const char **others;
+    struct words w;
+
+    if (group >= 0 && tfidf_group(captions, document) == group) return false;
+    facts_add(&claims, tfidf_facts(captions, document, a), a);
+    if (!facts_contradict(facts, &claims, names)) return false;
+    *text = tfidf_text(captions, document, a);
+    words_split(&w, *text, a);
+    int n_others = text_terms(&w, &others, a);
+    if (same_words(terms, n_terms, others, n_others)) return false;
+    for (int k = 0; k < n; k++) {
+        if (!strcmp(out[k].text, *text)) return false;
+    }
+    return true;
+}
+
 int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group, const struct facts *facts, struct names *names,
                        struct negative *out, int want, struct arena *a)
 {
-    const char **terms, **others;
-    int n_terms = text_terms(&g->words, &terms, a), looked_at = 16 * want + 100, n = 0;
-    struct tfidf_hit *hits = arena_new(a, struct tfidf_hit, looked_at + 1);
-    int found = tfidf_best(s, captions, terms, n_terms, hits, looked_at);
+    const char **terms, *text;
+    int n_terms = text_terms(&g->words, &terms, a), n = 0, done = 0;
 
-    for (int i = 0; i < found && n < want; i++) {
-        struct facts claims = { 0 };
-        struct words w;
-        bool repeated = false;
-        if (group >= 0 && tfidf_group(captions, hits[i].document) == group) continue;
-        facts_add(&claims, tfidf_facts(captions, hits[i].document, a), a);
-        if (!facts_contradict(facts, &claims, names)) continue;
-        const char *text = tfidf_text(captions, hits[i].document, a);
-        words_split(&w, text, a);
-        int n_others = text_terms(&w, &others, a);
-        if (same_words(terms, n_terms, others, n_others)) continue;
-        for (int k = 0; k < n && !repeated; k++) repeated = !strcmp(out[k].text, text);
-        if (repeated) continue;
-        out[n++] = (struct negative){ .text = text, .level = LEVEL_SENTENCE, .score = hits[i].score, .id = tfidf_id(captions, hits[i].document, a) };
+    /* few of the nearest fail, as a rule; then more are looked at */
+    for (int k = 3 * want + 20; n < want && k <= 48 * want + 320; k *= 4) {
+        struct tfidf_hit *hits = arena_new(a, struct tfidf_hit, k + 1);
+        int found = tfidf_best(s, captions, terms, n_terms, hits, k);
+        for (; done < found && n < want; done++) {
+            if (!is_negative(captions, hits[done].document, group, terms, n_terms, facts, names, out, n, &text, a)) continue;
+            out[n++] = (struct negative){ .text = text, .level = LEVEL_SENTENCE, .score = hits[done].score, .id = tfidf_id(captions, hits[done].document, a) };
+        }
+        if (found < k) break;
     }
     return n;
 }

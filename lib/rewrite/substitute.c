@@ -10,7 +10,7 @@
 enum {
     DRAWS = 6,            /* replacements of one object */
     TRIES = 24,
-    CANDIDATES_MAX = 400, /* of a kind */
+    CANDIDATES_MAX = 100, /* of a kind */
     PARTS_MAX = 64        /* objects, attributes, relations that are looked at: captions have a dozen */
 };
 enum kind { KIND_OBJECT, KIND_ATTRIBUTE, KIND_RELATION, KIND_COUNT, KIND_PHRASE, KIND_PLACE, KIND_ATTRIBUTE_SWAP, KIND_OBJECT_SWAP, KINDS };

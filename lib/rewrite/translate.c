@@ -152,8 +152,11 @@ static int cut_lines(const struct str *output, const char **out, int n, struct a
     for (size_t at = 0, i = 0; i < (size_t)n; i++) {
         const char *end = memchr(output->data + at, '\n', output->n - at);
         size_t length = end ? (size_t)(end - output->data) - at : output->n - at;
+        size_t skip = 0, keep = length;
         if (!utf8_valid(output->data + at, length)) return err_set(e, ERR_IO, "line %zu is not UTF-8", i + 1);
-        out[i] = memchr(output->data + at, 0, length) ? "" : arena_strndup(a, output->data + at, length);
+        while (keep && (unsigned char)output->data[at + keep - 1] <= ' ') keep--;
+        while (skip < keep && (unsigned char)output->data[at + skip] <= ' ') skip++;
+        out[i] = memchr(output->data + at, 0, length) ? "" : arena_strndup(a, output->data + at + skip, keep - skip);
         at += length + 1;
     }
     return 0;

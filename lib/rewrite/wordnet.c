@@ -297,8 +297,12 @@ static bool holds(const uint32_t *set, int n, uint32_t x)
 void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word, struct arena *a)
 {
     uint32_t own[SENSES_MAX], all[ANCESTORS_MAX];
-    int uses, n_own = senses(w, pos, word, own, &uses), n = n_own;
+    int uses, n_own = senses(w, pos, word, own, &uses), n;
     struct synset s;
+
+    /* only senses in use: by a rare one a bus is a car (an old one), and almost everything a person */
+    if (n_own > (uses > 1 ? uses : 1)) n_own = uses > 1 ? uses : 1;
+    n = n_own;
 
     memcpy(all, own, sizeof *own * (size_t)n_own);
     for (int i = 0; i < n; i++) { /* breadth first, over what is more general */
@@ -371,7 +375,8 @@ int wordnet_siblings(const struct wordnet *w, const char *noun, const char ***ou
                 int before = n;
                 n = plain_words(w, WN_NOUN, &s[2], true, *out, n, SIBLINGS_MAX, a);
                 for (int j = before; j < n;) { /* only words that mostly mean this */
-                    if (likely_sense(w, (*out)[j], &likely, &s[2]) && likely == other) j++;
+                    bool is_noun = wordnet_uses(w, WN_NOUN, (*out)[j]) >= wordnet_uses(w, WN_ADJECTIVE, (*out)[j]); /* "local" is no bus */
+                    if (is_noun && likely_sense(w, (*out)[j], &likely, &s[2]) && likely == other) j++;
                     else (*out)[j] = (*out)[--n];
                 }
             }
@@ -402,20 +407,4 @@ int wordnet_antonyms(const struct wordnet *w, const char *adjective, const char 
     }
     free(s);
     return n;
-}
-
-bool wordnet_is_colour(const struct wordnet *w, const char *adjective)
-{
-    enum { CHROMATIC = 366691, ACHROMATIC = 386392 };
-    uint32_t offsets[SENSES_MAX];
-    struct synset *s = mem_new(struct synset, 1);
-    int uses;
-    bool is = false;
-
-    if (senses(w, WN_ADJECTIVE, adjective, offsets, &uses) && read_synset(w, WN_ADJECTIVE, offsets[0], s)) {
-        for (int i = 0; i < s->n_pointers && !is; i++)
-            is = !strcmp(s->pointers[i].symbol, "&") && (s->pointers[i].offset == CHROMATIC || s->pointers[i].offset == ACHROMATIC);
-    }
-    free(s);
-    return is;
 }

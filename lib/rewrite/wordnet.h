@@ -39,5 +39,4 @@ bool meaning_related(const struct meaning *a, const struct meaning *b);
 int wordnet_siblings(const struct wordnet *w, const char *noun, const char ***out, struct arena *a);
 /* Opposites of an adjective, its own or its cluster's ("tiny" -> "large"). */
 int wordnet_antonyms(const struct wordnet *w, const char *adjective, const char ***out, struct arena *a);
-bool wordnet_is_colour(const struct wordnet *w, const char *adjective);
 #endif

@@ -1,0 +1,85 @@
+/* Words with their places, prepositions of several words, and inflection. */
+#include "rewrite/inflect.h"
+#include "rewrite/words.h"
+#include "rewrite/kinds.h"
+#include "tap.h"
+
+static struct arena a;
+
+static void split_is(const char *text, const char *want)
+{
+    struct words w;
+    char got[256] = "";
+    size_t n = 0;
+
+    words_split(&w, text, &a);
+    for (int i = 0; i < w.n; i++) n += (size_t)snprintf(got + n, sizeof got - n, "%s%.*s", i ? "|" : "", w.at[i].to - w.at[i].from, text + w.at[i].from);
+    is_str(got, want, text);
+}
+
+static void test_split(void)
+{
+    split_is("A man's hat, and two well-known dogs.", "A|man|'s|hat|,|and|two|well-known|dogs|.");
+    split_is("", "");
+    split_is("  don't \t stop! ", "don't|stop|!");
+    split_is("caf\xc3\xa9 na\xc3\xafve", "caf\xc3\xa9|na\xc3\xafve");
+    split_is("boys' toys", "boys|'|toys");
+    struct words w;
+    words_split(&w, "One dog. Two cats! Three", &a);
+    is_int(words_sentence_end(&w, 0), 3, "a sentence ends after its stop");
+    is_int(words_sentence_end(&w, 3), 6, "and the next one");
+    is_int(words_sentence_end(&w, 6), 7, "and the last without one");
+    words_split(&w, "it is in front of on the left side of a bus in a car", &a);
+    is_int(words_preposition(&w, 2, w.n), 3, "in front of");
+    is_int(words_preposition(&w, 2, 4), 1, "not over the end: in");
+    is_int(words_preposition(&w, 5, w.n), 5, "on the left side of");
+    is_int(words_preposition(&w, 12, w.n), 1, "in");
+    is_int(words_preposition(&w, 1, w.n), 0, "is is none");
+    is_int(text_code_points("caf\xc3\xa9!", 5), 4, "characters, not bytes");
+    is_int(word_number("seven"), 7, "seven");
+    is_int(word_number("12"), 12, "12");
+    is_int(word_number("dozen"), 0, "no number");
+}
+
+static void test_inflection(void)
+{
+    static const struct {
+        const char *one, *many;
+    } nouns[] = { { "dog", "dogs" },   { "bus", "buses" },   { "box", "boxes" },     { "church", "churches" }, { "butterfly", "butterflies" }, { "boy", "boys" },
+                  { "child", "children" }, { "man", "men" }, { "mouse", "mice" },    { "horse", "horses" },    { "glass", "glasses" },         { "bench", "benches" },
+                  { "house", "houses" },   { "knife", "knives" }, { "potato", "potatoes" }, { "stop sign", "stop signs" }, { "dish", "dishes" } };
+    for (size_t i = 0; i < sizeof nouns / sizeof *nouns; i++) {
+        is_str(noun_plural(nouns[i].one, &a), nouns[i].many, nouns[i].many);
+        if (strcmp(nouns[i].one, "glass")) is_str(noun_singular(nouns[i].many, &a), nouns[i].one, nouns[i].one);
+    }
+    is_str(noun_plural("sheep", &a), "sheep", "sheep stay sheep");
+    is_str(noun_singular("grass", &a), "grass", "grass is no plural");
+    ok(noun_is_plural("people") && noun_is_plural("dogs") && !noun_is_plural("bus") && !noun_is_plural("dress"), "plurals by their form");
+    ok(takes_an("apple") && takes_an("hour") && takes_an("umbrella") && takes_an("orange"), "an");
+    ok(!takes_an("unicorn") && !takes_an("dog") && !takes_an("one") && !takes_an("European"), "a");
+    is_str(verb_lemma("lying", &a, NULL, NULL), "lie", "lying");
+    is_str(verb_lemma("standing", &a, NULL, NULL), "stand", "standing");
+    is_str(verb_lemma("running", &a, NULL, NULL), "run", "running");
+}
+
+static void test_kinds(void)
+{
+    is_int(attributes_contrast("red", "blue"), CONTRAST_CONTRARY, "red, blue");
+    is_int(attributes_contrast("small", "tiny"), CONTRAST_SAME, "small, tiny");
+    is_int(attributes_contrast("big", "tiny"), CONTRAST_CONTRARY, "big, tiny");
+    is_int(attributes_contrast("red", "wooden"), CONTRAST_NONE, "red, wooden");
+    is_int(attributes_contrast("pink", "red"), CONTRAST_UNCLEAR, "pink, red");
+    is_int(attributes_contrast("short", "long"), CONTRAST_CONTRARY, "a word of two kinds");
+    is_str(relation_opposite("to the left of", 0), "to the right of", "left and right");
+    ok(!relation_opposite("of", 0) && !relation_opposite("above", 3), "the end of opposites");
+    ok(noun_is_place("city") && noun_is_place("ski slope") && !noun_is_place("dog"), "places");
+}
+
+int main(void)
+{
+    test_split();
+    test_inflection();
+    test_kinds();
+    arena_release(&a);
+    return done();
+}
