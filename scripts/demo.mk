@@ -26,9 +26,9 @@ $D/boxes/done: | $(corpus)/test.jsonl.zst
 	unimo-regionfeat --min-boxes 1 --max-boxes 10 --limit 12 --draw $D/boxes -o /dev/null $(corpus)/test.jsonl.zst && touch $@
 
 # 3. Rewritten and retrieved examples for contrastive learning.
-$D/rewriter/config.json: | $(regions)
+$D/rewriter/lexicon.json: | $(regions)
 	unimo-rewrite --learn --images $D/regions/images.jsonl.zst --texts $(corpus)/texts.jsonl.zst -j $T -o $(@D) $(corpus)/train.pairs.jsonl.zst
-$D/rewritten.jsonl.zst: $D/rewriter/config.json
+$D/rewritten.jsonl.zst: $D/rewriter/lexicon.json
 	unimo-rewrite -m $(<D) --seed $(SEED) -j $T -o $@ $(corpus)/train.pairs.jsonl.zst
 
 # 4. A vocabulary, and tokens.

@@ -49,14 +49,16 @@ struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const c
     return ids;
 }
 
-int image_query(const struct tfidf *images, const char *id, const struct scene_graph *g, const char ***out, struct arena *a)
+int image_query(const struct tfidf *images, const char *id, const struct facts *facts, const char ***out, struct arena *a)
 {
     int64_t known = tfidf_find(images, id);
     int n = 0;
 
     if (known < 0) {
-        *out = arena_new(a, const char *, g->n_objects + 1);
-        for (int i = 0; i < g->n_objects; i++) (*out)[n++] = g->objects[i].name;
+        *out = arena_new(a, const char *, facts->n + 1);
+        for (int i = 0; i < facts->n; i++) {
+            if (!facts->at[i].attribute) (*out)[n++] = facts->at[i].name;
+        }
         return n;
     }
     const char *lines = tfidf_text(images, known, a);

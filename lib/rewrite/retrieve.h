@@ -12,8 +12,8 @@ int image_terms(const struct record *r, const char ***out, struct arena *a, stru
 
 /* The nearest k documents of an index, other than the one called `not`, as an array of ids. */
 struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n, const char *not, int k, struct arena *a);
-/* The terms of the image with this id in an index of images, or of the objects of a graph when it is not there. */
-int image_query(const struct tfidf *images, const char *id, const struct scene_graph *g, const char ***out, struct arena *a);
+/* The terms of the image with this id in an index of images; when it is not there, the objects that are known of it. */
+int image_query(const struct tfidf *images, const char *id, const struct facts *facts, const char ***out, struct arena *a);
 
 /* Captions of other images that are close in wording and cannot be true of this one; returns their number. */
 int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group, const struct facts *facts, struct names *names,

@@ -196,25 +196,33 @@ static struct value *negative_value(const struct scene_graph *g, const struct ne
     return v;
 }
 
-static struct value *negatives_of(struct rewriter *w, struct worker *k, const struct scene_graph *g, int32_t group, struct rng *r)
+/* What the caption and, as far as they were learnt, the other captions of its image say. */
+static struct facts facts_of(const struct rewriter *w, struct worker *k, const struct scene_graph *g, int32_t group)
 {
-    struct value *list = value_array();
+    enum { CAPTIONS_MAX = 64 };
     struct facts facts = { 0 };
     struct str own = { 0 };
     const int32_t *documents;
-    int want = w->o.negatives, sentences_wanted = (int)(want * w->o.sentence_share + 0.5);
-    struct negative *sentences = arena_new(&k->arena, struct negative, want + 1), *edits = arena_new(&k->arena, struct negative, want + 1);
+    int64_t known = group >= 0 ? tfidf_group_documents(w->captions, group, &documents) : 0;
 
     facts_print(g, &own);
     facts_add(&facts, str_c(&own), &k->arena);
     str_release(&own);
-    int64_t known = group >= 0 ? tfidf_group_documents(w->captions, group, &documents) : 0;
-    for (int64_t i = 0; i < known && i < 64; i++) facts_add(&facts, tfidf_facts(w->captions, documents[i], &k->arena), &k->arena);
-    struct substitution s = { g, &facts, &w->lexicon, w->wordnet, &k->names, &k->arena };
+    for (int64_t i = 0; i < known && i < CAPTIONS_MAX; i++) facts_add(&facts, tfidf_facts(w->captions, documents[i], &k->arena), &k->arena);
+    return facts;
+}
+
+static struct value *negatives_of(struct rewriter *w, struct worker *k, const struct scene_graph *g, int32_t group, const struct facts *facts, struct rng *r)
+{
+    struct value *list = value_array();
+    int want = w->o.negatives, sentences_wanted = (int)(want * w->o.sentence_share + 0.5);
+    struct negative *sentences = arena_new(&k->arena, struct negative, want + 1), *edits = arena_new(&k->arena, struct negative, want + 1);
+
+    struct substitution s = { g, facts, &w->lexicon, w->wordnet, &k->names, &k->arena };
     int n_edits = w->o.sentence_share < 1 ? substitute(&s, edits, want, r) : 0;
     if (n_edits > want - sentences_wanted) n_edits = want - sentences_wanted;
     /* what one level cannot give, the other may */
-    int n_sentences = w->o.sentence_share > 0 && want > n_edits ? sentence_negatives(&k->captions, w->captions, g, group, &facts, &k->names, sentences, want - n_edits, &k->arena) : 0;
+    int n_sentences = w->o.sentence_share > 0 && want > n_edits ? sentence_negatives(&k->captions, w->captions, g, group, facts, &k->names, sentences, want - n_edits, &k->arena) : 0;
     for (int i = 0; i < n_sentences; i++) value_push(list, negative_value(g, &sentences[i]));
     for (int i = 0; i < n_edits; i++) value_push(list, negative_value(g, &edits[i]));
     return list;
@@ -237,17 +245,18 @@ static int rewrite_record(struct rewriter *w, struct worker *k, struct record *r
     scene_graph_make(&g, text, k->parser, w->wordnet, &k->arena);
     value_set(r->fields, "scene_graph", scene_graph_value(&g));
     value_set(r->fields, "phrases", scene_graph_phrases(&g));
+    int32_t group = image ? tfidf_group_find(w->captions, image) : -1;
+    struct facts facts = facts_of(w, k, &g, group);
     if (image) {
-        int32_t group = tfidf_group_find(w->captions, image);
         value_set(r->fields, "positives", positives_of(w, k, &g, group, &draws));
-        value_set(r->fields, "negatives", negatives_of(w, k, &g, group, &draws));
+        value_set(r->fields, "negatives", negatives_of(w, k, &g, group, &facts, &draws));
         if (w->texts) {
             int n = text_terms(&g.words, &terms, &k->arena);
             value_set(r->fields, "related_texts", related_ids(&k->texts, w->texts, terms, n, record_id(r), w->o.related, &k->arena));
         }
     }
     if (w->images) {
-        int n = image_query(w->images, image ? image : "", &g, &terms, &k->arena);
+        int n = image_query(w->images, image ? image : "", &facts, &terms, &k->arena);
         value_set(r->fields, "related_images", related_ids(&k->images, w->images, terms, n, image ? image : "", w->o.related, &k->arena));
     }
     return 0;
