@@ -10,9 +10,11 @@
 static const char *task_name, *model, *output, *schedule, *device, *precision = "auto", *log_path;
 static struct opt_list train_files, dev_files, image_files;
 static bool resume, dry_run;
-static int64_t steps, rows = 4096, accumulate = 1, save_every = 1000, keep = 1, log_every = 10, eval_every = -1, eval_limit, threads, seed = 1;
+static int64_t steps, rows = 4096, accumulate = 1, save_every = 1000, keep = 1, log_every = 10, eval_every = -1,
+                      eval_limit, threads, seed = 1;
 static int64_t negatives = 10, beam = 5, min_length = 5, max_length = 50;
-static double epochs = -1, lr = -1, warmup = -1, beta2 = -1, weight_decay = -1, clip = 1, dropout = 0.1, length_penalty = 0.6, smoothing = -1, margin = -1;
+static double epochs = -1, lr = -1, warmup = -1, beta2 = -1, weight_decay = -1, clip = 1, dropout = 0.1,
+              length_penalty = 0.6, smoothing = -1, margin = -1;
 static double gamma_scale = -1;
 
 static const struct opt opts[] = {
@@ -46,7 +48,8 @@ static const struct opt opts[] = {
     { OPT_DOUBLE, "length-penalty", 0, &length_penalty, 0, 10, "A", "captioning: exponent of the length penalty" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "running" },
     { OPT_FLAG, "resume", 0, &resume, 0, 0, NULL, "go on from the newest checkpoint in the output directory" },
-    { OPT_INT, "eval-every", 0, &eval_every, -1, 1e12, "N", "steps between measurements on --dev; -1: ten times in all; 0: never" },
+    { OPT_INT, "eval-every", 0, &eval_every, -1, 1e12, "N",
+      "steps between measurements on --dev; -1: ten times in all; 0: never" },
     { OPT_INT, "eval-limit", 0, &eval_limit, 0, 1e12, "N", "use so many held-out examples; 0: all" },
     { OPT_INT, "save-every", 0, &save_every, 0, 1e12, "N", "steps between checkpoints; 0: only at the end" },
     { OPT_INT, "keep", 0, &keep, 1, 1e6, "N", "checkpoints that are kept" },
@@ -83,9 +86,22 @@ static int train(struct model *m, struct downstream *d, struct err *e)
     const struct downstream_defaults *paper = &d->kind->defaults;
     struct task t;
     struct train_opts o = {
-        .output = output, .vocabulary = model, .resume = resume, .lr = choose(lr, paper->lr), .beta1 = 0.9, .beta2 = choose(beta2, paper->beta2),
-        .eps = 1e-6, .weight_decay = choose(weight_decay, paper->weight_decay), .clip = clip, .rows = rows, .accumulate = accumulate,
-        .seed = (uint64_t)seed, .save_every = save_every, .keep = keep, .log_every = log_every, .log = log_path,
+        .output = output,
+        .vocabulary = model,
+        .resume = resume,
+        .lr = choose(lr, paper->lr),
+        .beta1 = 0.9,
+        .beta2 = choose(beta2, paper->beta2),
+        .eps = 1e-6,
+        .weight_decay = choose(weight_decay, paper->weight_decay),
+        .clip = clip,
+        .rows = rows,
+        .accumulate = accumulate,
+        .seed = (uint64_t)seed,
+        .save_every = save_every,
+        .keep = keep,
+        .log_every = log_every,
+        .log = log_path,
     };
 
     downstream_task(d, &t, &m->config);
@@ -128,7 +144,9 @@ static int adapt(struct downstream *d, struct device *dv, struct err *e)
 
 static int check_usage(int argc, char **argv, struct err *e)
 {
-    if (argc) return opt_usage(e, "%s: no operand was expected (data goes with --train, --dev, --images)", err_quote(argv[0]));
+    if (argc)
+        return opt_usage(e, "%s: no operand was expected (data goes with --train, --dev, --images)",
+                         err_quote(argv[0]));
     if (!task_name) return opt_usage(e, "--task: is required");
     if (!model) return opt_usage(e, "--model: is required");
     if (!output && !dry_run) return opt_usage(e, "--output: is required");
@@ -144,9 +162,17 @@ static int run(int argc, char **argv, struct err *e)
     if (check_usage(argc, argv, e)) return -1;
     const struct downstream_kind *kind = downstream_find(task_name, e);
     struct downstream_opts o = {
-        .train = { train_files.n, train_files.at }, .dev = { dev_files.n, dev_files.at }, .images = { image_files.n, image_files.at },
-        .vocabulary = model, .negatives = negatives, .eval_limit = eval_limit, .rows = rows,
-        .decode = { .beam = (int)beam, .min_length = (int)min_length, .max_length = (int)max_length, .length_penalty = (float)length_penalty },
+        .train = { train_files.n, train_files.at },
+        .dev = { dev_files.n, dev_files.at },
+        .images = { image_files.n, image_files.at },
+        .vocabulary = model,
+        .negatives = negatives,
+        .eval_limit = eval_limit,
+        .rows = rows,
+        .decode = { .beam = (int)beam,
+                    .min_length = (int)min_length,
+                    .max_length = (int)max_length,
+                    .length_penalty = (float)length_penalty },
     };
     struct downstream d;
     struct device *dv;
@@ -160,6 +186,8 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-finetune", "adapt a pre-trained model to a task", "", opts, run, true, true };
+    static const struct program p = {
+        "unimo-finetune", "adapt a pre-trained model to a task", "", opts, run, true, true
+    };
     return program_main(&p, argc, argv);
 }

@@ -11,9 +11,11 @@ static double length_penalty = 0.6;
 
 static const struct opt opts[] = {
     { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the model" },
-    { OPT_STRING, "task", 't', &task_name, 0, 0, "NAME", "retrieval, captioning, entailment or classification (default: the model's)" },
+    { OPT_STRING, "task", 't', &task_name, 0, 0, "NAME",
+      "retrieval, captioning, entailment or classification (default: the model's)" },
     OPT_ROW_OUTPUT(&output),
-    { OPT_LIST, "images", 0, &image_files, 0, 0, "FILE", "region features of the examples' images; for retrieval: of all images" },
+    { OPT_LIST, "images", 0, &image_files, 0, 0, "FILE",
+      "region features of the examples' images; for retrieval: of all images" },
     { OPT_INT, "beam", 0, &beam, 1, 64, "N", "captioning: width of the beam; 1: greedy" },
     { OPT_INT, "min-length", 0, &min_length, 0, 1000, "N", "captioning: tokens at least" },
     { OPT_INT, "max-length", 0, &max_length, 1, 1000, "N", "captioning: tokens at most" },
@@ -40,7 +42,8 @@ static const struct downstream_kind *find_kind(const struct model *m, struct err
     }
     const struct downstream_kind *kind = downstream_find(task_name ? task_name : own, e);
     if (!kind) return NULL;
-    bool is_fit = kind == &captioning_task || !strcmp(kind->name, own) || (kind == &retrieval_task && (m->match.w >= 0 || m->config.cosine));
+    bool is_fit = kind == &captioning_task || !strcmp(kind->name, own) ||
+                  (kind == &retrieval_task && (m->match.w >= 0 || m->config.cosine));
     if (is_fit) return kind;
     opt_usage(e, "--task: the model has no head for %s", kind->name);
     return NULL;
@@ -66,7 +69,9 @@ static int run(int argc, char **argv, struct err *e)
     struct model m;
     struct downstream d;
     struct downstream_opts o = {
-        .images = { image_files.n, image_files.at }, .vocabulary = model, .rows = rows,
+        .images = { image_files.n, image_files.at },
+        .vocabulary = model,
+        .rows = rows,
         .decode = { (int)beam, (int)min_length, (int)max_length, (float)length_penalty, block_trigrams },
     };
 
@@ -91,6 +96,8 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-predict", "apply a model to examples", "[FILE]...", opts, run, false, true };
+    static const struct program p = {
+        "unimo-predict", "apply a model to examples", "[FILE]...", opts, run, false, true
+    };
     return program_main(&p, argc, argv);
 }

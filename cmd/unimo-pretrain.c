@@ -12,13 +12,16 @@
 #include <string.h>
 
 static struct opt_list pairs, images, texts, features;
-static const char *output, *config = "small", *init, *vocabulary, *mix = "1:1:1", *masking = "one", *generation = "fragments", *score = "product", *contrast = "each";
+static const char *output, *config = "small", *init, *vocabulary, *mix = "1:1:1", *masking = "one",
+                           *generation = "fragments", *score = "product", *contrast = "each";
 static const char *schedule = "linear", *device, *precision = "auto", *log_path;
 static bool resume, dry_run;
-static int64_t steps = 10000, warmup = -1, rows = 4096, accumulate = 1, save_every = 1000, keep = 2, log_every = 10, threads, seed = 1;
+static int64_t steps = 10000, warmup = -1, rows = 4096, accumulate = 1, save_every = 1000, keep = 2, log_every = 10,
+               threads, seed = 1;
 static int64_t cmcl_positives = 2, cmcl_negatives = 20, cmcl_texts = 5, cmcl_images = 5;
 static double lr = 5e-5, beta1 = 0.9, beta2 = 0.98, epsilon = 1e-6, weight_decay = 0.01, clip = 1, dropout = 0.1;
-static double mlm = 1, seq2seq = 1, mrc = 1, mrfr = 1, cmcl = 1, seq2seq_share = 0.5, cmcl_share = 1, mask_ratio = 0.15, region_ratio = 0.15, overlap = 0.3, tau = 1;
+static double mlm = 1, seq2seq = 1, mrc = 1, mrfr = 1, cmcl = 1, seq2seq_share = 0.5, cmcl_share = 1, mask_ratio = 0.15,
+              region_ratio = 0.15, overlap = 0.3, tau = 1;
 
 static const struct opt opts[] = {
     { OPT_STRING, "output", 'o', &output, 0, 0, "DIR", "directory of the model and of its checkpoints" },
@@ -39,7 +42,8 @@ static const struct opt opts[] = {
     { OPT_DOUBLE, "mrc", 0, &mrc, 0, 1000, "W", "weight of masked region classification" },
     { OPT_DOUBLE, "mrfr", 0, &mrfr, 0, 1000, "W", "weight of masked region feature regression" },
     { OPT_DOUBLE, "cmcl", 0, &cmcl, 0, 1000, "W", "weight of cross-modal contrastive learning" },
-    { OPT_DOUBLE, "seq2seq-share", 0, &seq2seq_share, 0, 1, "P", "share of texts that are generated instead of masked" },
+    { OPT_DOUBLE, "seq2seq-share", 0, &seq2seq_share, 0, 1, "P",
+      "share of texts that are generated instead of masked" },
     { OPT_DOUBLE, "mask-ratio", 0, &mask_ratio, 0, 1, "P", "share of tokens that are masked" },
     { OPT_CHOICE, "generation", 0, &generation, 0, 0, "fragments|pieces", "how texts are cut for generation" },
     { OPT_DOUBLE, "region-ratio", 0, &region_ratio, 0, 1, "P", "share of regions that are masked" },
@@ -50,7 +54,8 @@ static const struct opt opts[] = {
     { OPT_INT, "cmcl-negatives", 0, &cmcl_negatives, 1, 1000, "N", "rewritten negatives in a group" },
     { OPT_INT, "cmcl-texts", 0, &cmcl_texts, 0, 1000, "N", "retrieved texts in a group" },
     { OPT_INT, "cmcl-images", 0, &cmcl_images, 0, 1000, "N", "retrieved images in a group" },
-    { OPT_CHOICE, "contrast", 0, &contrast, 0, 0, "each|sum", "positives one by one against the negatives, or their sum" },
+    { OPT_CHOICE, "contrast", 0, &contrast, 0, 0, "each|sum",
+      "positives one by one against the negatives, or their sum" },
     { OPT_CHOICE, "score", 0, &score, 0, 0, "product|cosine", "score of a pair" },
     { OPT_DOUBLE, "temperature", 0, &tau, 0.001, 1000, "T", "scores are divided by it" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "optimization" },
@@ -90,7 +95,8 @@ static int read_sizes(struct model_config *c, struct err *e)
     struct reader *in = reader_open(from->at, 1, &(struct reader_opts){ .limit = 1 }, e);
     int got = in ? reader_next(in, &r, e) : -1;
     if (got > 0) {
-        if (input_image_sizes(r, &c->features, &classes, e)) got = err_in(e, "%s: record %s", from->at[0], err_quote(record_id(r)));
+        if (input_image_sizes(r, &c->features, &classes, e))
+            got = err_in(e, "%s: record %s", from->at[0], err_quote(record_id(r)));
         record_free(r);
     }
     reader_close(in);
@@ -143,17 +149,38 @@ static int train(struct model *m, struct err *e)
     struct pretraining_opts po = {
         .files = { { pairs.n, pairs.at }, { images.n, images.at }, { texts.n, texts.at } },
         .features = { features.n, features.at },
-        .weight = { [LOSS_MLM] = (float)mlm, [LOSS_SEQ2SEQ] = (float)seq2seq, [LOSS_MRC] = (float)mrc, [LOSS_MRFR] = (float)mrfr, [LOSS_CMCL] = (float)cmcl },
-        .seq2seq_share = seq2seq_share, .mask_both = !strcmp(masking, "both"), .cmcl_share = cmcl_share,
-        .mlm = mlm_defaults, .seq2seq = seq2seq_defaults, .visual = { region_ratio, overlap },
-        .cmcl = { (int)cmcl_positives, (int)cmcl_negatives, (int)cmcl_texts, (int)cmcl_images, !strcmp(contrast, "each") },
+        .weight = { [LOSS_MLM] = (float)mlm,
+                    [LOSS_SEQ2SEQ] = (float)seq2seq,
+                    [LOSS_MRC] = (float)mrc,
+                    [LOSS_MRFR] = (float)mrfr,
+                    [LOSS_CMCL] = (float)cmcl },
+        .seq2seq_share = seq2seq_share,
+        .mask_both = !strcmp(masking, "both"),
+        .cmcl_share = cmcl_share,
+        .mlm = mlm_defaults,
+        .seq2seq = seq2seq_defaults,
+        .visual = { region_ratio, overlap },
+        .cmcl = { (int)cmcl_positives, (int)cmcl_negatives, (int)cmcl_texts, (int)cmcl_images,
+                  !strcmp(contrast, "each") },
     };
     struct train_opts to = {
-        .output = output, .vocabulary = vocabulary, .resume = resume,
+        .output = output,
+        .vocabulary = vocabulary,
+        .resume = resume,
         .schedule = { schedule_named(schedule), warmup < 0 ? steps * 6 / 100 : warmup, steps },
-        .lr = lr, .beta1 = beta1, .beta2 = beta2, .eps = epsilon, .weight_decay = weight_decay, .clip = clip,
-        .rows = rows, .accumulate = accumulate, .seed = (uint64_t)seed,
-        .save_every = save_every, .keep = keep, .log_every = log_every, .log = log_path,
+        .lr = lr,
+        .beta1 = beta1,
+        .beta2 = beta2,
+        .eps = epsilon,
+        .weight_decay = weight_decay,
+        .clip = clip,
+        .rows = rows,
+        .accumulate = accumulate,
+        .seed = (uint64_t)seed,
+        .save_every = save_every,
+        .keep = keep,
+        .log_every = log_every,
+        .log = log_path,
     };
     struct task t;
 
@@ -174,7 +201,9 @@ static int begin(struct model *m, struct err *e)
     params_init(&m->params, (uint64_t)seed);
     if (!init) return 0;
     int rc = model_load_init(m, init, &report, e);
-    if (!rc) fprintf(stderr, "%s%d matched, %d missing, %d unexpected\n", str_c(&report.text), report.matched, report.missing, report.unexpected);
+    if (!rc)
+        fprintf(stderr, "%s%d matched, %d missing, %d unexpected\n", str_c(&report.text), report.matched,
+                report.missing, report.unexpected);
     str_release(&report.text);
     return rc;
 }
@@ -185,11 +214,14 @@ static int run(int argc, char **argv, struct err *e)
     struct model m;
     struct device *d;
 
-    if (argc) return opt_usage(e, "%s: no operand was expected (data goes with --pairs, --images, --texts)", err_quote(argv[0]));
+    if (argc)
+        return opt_usage(e, "%s: no operand was expected (data goes with --pairs, --images, --texts)",
+                         err_quote(argv[0]));
     if (!output && !dry_run) return opt_usage(e, "--output: is required");
     if (!vocabulary) vocabulary = init;
     if (!vocabulary) return opt_usage(e, "--vocab: is required without --init");
-    if (!pairs.n && !images.n && !texts.n) return opt_usage(e, "--pairs, --images or --texts: at least one is required");
+    if (!pairs.n && !images.n && !texts.n)
+        return opt_usage(e, "--pairs, --images or --texts: at least one is required");
     if (!(d = device_open(device, (int)threads, e))) return -1;
     int rc = make_config(&c, e);
     if (!rc) rc = model_open(&m, &c, d, model_precision(precision, d), true, e);
@@ -205,6 +237,8 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-pretrain", "train a model on texts, images and pairs together", "", opts, run, true, true };
+    static const struct program p = {
+        "unimo-pretrain", "train a model on texts, images and pairs together", "", opts, run, true, true
+    };
     return program_main(&p, argc, argv);
 }

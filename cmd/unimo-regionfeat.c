@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *model, *output, *device, *precision = "auto", *feature_dtype = "f16", *boxes = "proposal", *draw, *dev, *log_path, *shard;
+static const char *model, *output, *device, *precision = "auto", *feature_dtype = "f16", *boxes = "proposal", *draw,
+                                            *dev, *log_path, *shard;
 static bool learn, plain, skip_bad;
 static int64_t min_boxes = 10, max_boxes = 100, threads, seed = 1, steps = 2500, batch = 8, eval_every = 500, limit;
 static double threshold = 0.2, suppression = 0.3, lr = 1e-3, weight_decay = 1e-4;
@@ -21,7 +22,8 @@ static const struct opt opts[] = {
     { OPT_DOUBLE, "threshold", 0, &threshold, 0, 1, "P", "keep regions of at least this confidence" },
     { OPT_DOUBLE, "nms", 0, &suppression, 0, 1, "IOU", "suppress boxes of a class that overlap more" },
     { OPT_CHOICE, "boxes", 0, &boxes, 0, 0, "proposal|refined", "which boxes to write" },
-    { OPT_CHOICE, "feature-dtype", 0, &feature_dtype, 0, 0, "f32|f16|bf16", "type of features and class probabilities" },
+    { OPT_CHOICE, "feature-dtype", 0, &feature_dtype, 0, 0, "f32|f16|bf16",
+      "type of features and class probabilities" },
     { OPT_STRING, "draw", 0, &draw, 0, 0, "DIR", "also write pictures with boxes and names" },
     OPT_ROW_SKIP(&skip_bad),
     OPT_ROW_SHARD(&shard),
@@ -31,7 +33,8 @@ static const struct opt opts[] = {
     OPT_ROW_DEVICE(&device),
     OPT_ROW_PRECISION(&precision),
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "training" },
-    { OPT_FLAG, "learn", 0, &learn, 0, 0, NULL, "train a detector from the stream of annotated images FILE into -o DIR" },
+    { OPT_FLAG, "learn", 0, &learn, 0, 0, NULL,
+      "train a detector from the stream of annotated images FILE into -o DIR" },
     { OPT_STRING, "dev", 0, &dev, 0, 0, "FILE", "annotated images to measure AP50 on" },
     { OPT_INT, "steps", 0, &steps, 1, 1e9, "N", "training steps" },
     { OPT_INT, "batch", 0, &batch, 1, 1024, "N", "images a step" },
@@ -64,7 +67,9 @@ static int train(const char *path, struct device *dv, struct err *e)
 {
     struct detector d = { 0 };
     struct annotations examples, held_out = { 0 };
-    const struct detect_train_opts o = { steps, batch, 200 < steps / 4 ? 200 : steps / 4, lr, weight_decay, (uint64_t)seed, eval_every, log_path };
+    const struct detect_train_opts o = { steps,      batch,        200 < steps / 4 ? 200 : steps / 4,
+                                         lr,         weight_decay, (uint64_t)seed,
+                                         eval_every, log_path };
     double ap50;
 
     if (!output) return opt_usage(e, "--output: is required with --learn");
@@ -90,9 +95,16 @@ static int extract(const char *const *paths, int n, struct device *dv, struct er
 {
     struct detector d;
     char *shared = model ? NULL : file_shared("detector");
-    struct extract_opts o = { .select = { (int)min_boxes, (int)max_boxes, (float)threshold, (float)suppression, !strcmp(boxes, "refined") },
-                              .dtype = !strcmp(feature_dtype, "f32") ? DT_F32 : !strcmp(feature_dtype, "f16") ? DT_F16 : DT_BF16,
-                              .draw = draw, .output = output, .plain = plain, .skip_bad = skip_bad, .limit = limit };
+    struct extract_opts o = { .select = { (int)min_boxes, (int)max_boxes, (float)threshold, (float)suppression,
+                                          !strcmp(boxes, "refined") },
+                              .dtype = !strcmp(feature_dtype, "f32")   ? DT_F32
+                                       : !strcmp(feature_dtype, "f16") ? DT_F16
+                                                                       : DT_BF16,
+                              .draw = draw,
+                              .output = output,
+                              .plain = plain,
+                              .skip_bad = skip_bad,
+                              .limit = limit };
     int rc = opt_shard(shard, &o.shard, &o.shards, e);
 
     if (!rc && min_boxes > max_boxes) rc = opt_usage(e, "--min-boxes: is larger than --max-boxes");
@@ -120,6 +132,12 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-regionfeat", "turn JPEGs into region features, or train a detector", "JPEG|FOLDER|STREAM...", opts, run, false, true };
+    static const struct program p = { "unimo-regionfeat",
+                                      "turn JPEGs into region features, or train a detector",
+                                      "JPEG|FOLDER|STREAM...",
+                                      opts,
+                                      run,
+                                      false,
+                                      true };
     return program_main(&p, argc, argv);
 }

@@ -14,20 +14,25 @@ static int64_t positives = 3, negatives = 20, related = 10, time_limit = 5, seed
 static double sentence_share = 0.5, translator_time = 300;
 
 static const struct opt opts[] = {
-    { OPT_FLAG, "learn", 0, &learn, 0, 0, NULL, "learn from pairs instead of rewriting them; -o names the directory to make" },
+    { OPT_FLAG, "learn", 0, &learn, 0, 0, NULL,
+      "learn from pairs instead of rewriting them; -o names the directory to make" },
     { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the directory that was learnt" },
     OPT_ROW_OUTPUT(&output),
     { OPT_STRING, "images", 0, &images, 0, 0, "FILE", "with --learn: region features, for related images" },
     { OPT_STRING, "texts", 0, &texts, 0, 0, "FILE", "with --learn: texts without images, for related texts" },
     { OPT_INT, "positives", 0, &positives, 0, 1000, "N", "positives for each pair" },
     { OPT_INT, "negatives", 0, &negatives, 0, 1000, "N", "negatives for each pair" },
-    { OPT_DOUBLE, "sentence-share", 0, &sentence_share, 0, 1, "R", "share of the negatives that are captions of other images" },
+    { OPT_DOUBLE, "sentence-share", 0, &sentence_share, 0, 1, "R",
+      "share of the negatives that are captions of other images" },
     { OPT_INT, "related", 0, &related, 0, 1000, "N", "related texts and related images for each record" },
-    { OPT_LIST, "translator", 0, &translators, 0, 0, "CMD", "shell command from lines to other wordings (may be repeated)" },
-    { OPT_DOUBLE, "translator-time", 0, &translator_time, 0.1, 1e6, "S", "seconds that a translator may take for 512 lines" },
+    { OPT_LIST, "translator", 0, &translators, 0, 0, "CMD",
+      "shell command from lines to other wordings (may be repeated)" },
+    { OPT_DOUBLE, "translator-time", 0, &translator_time, 0.1, 1e6, "S",
+      "seconds that a translator may take for 512 lines" },
     { OPT_CHOICE, "same-image", 0, &same_image, 0, 0, "yes|no", "other captions of an image are positives too" },
     { OPT_STRING, "wordnet", 0, &wordnet, 0, 0, "DIR", "WordNet's files, or \"none\"" },
-    { OPT_INT, "time-limit", 0, &time_limit, 1, 3600, "S", "seconds for the parse of a sentence; then patterns are used" },
+    { OPT_INT, "time-limit", 0, &time_limit, 1, 3600, "S",
+      "seconds for the parse of a sentence; then patterns are used" },
     OPT_ROW_SEED(&seed),
     OPT_ROW_THREADS(&threads),
     OPT_ROW_SKIP(&skip_bad),
@@ -37,7 +42,8 @@ static const struct opt opts[] = {
     { 0 },
 };
 
-static int rewrite(const struct rewriter_opts *o, const char *const *paths, int n, const struct reader_opts *how, struct err *e)
+static int rewrite(const struct rewriter_opts *o, const char *const *paths, int n, const struct reader_opts *how,
+                   struct err *e)
 {
     struct rewriter *w = rewriter_open(o, e);
     struct reader *in = w ? reader_open(paths, n, how, e) : NULL;
@@ -57,9 +63,18 @@ static int rewrite(const struct rewriter_opts *o, const char *const *paths, int 
 
 static int run(int argc, char **argv, struct err *e)
 {
-    struct rewriter_opts o = { .dir = learn ? output : model, .wordnet = strcmp(wordnet, "none") ? wordnet : NULL, .translators = translators.at, .n_translators = translators.n,
-                               .translator_seconds = translator_time, .positives = (int)positives, .negatives = (int)negatives, .related = (int)related,
-                               .sentence_share = sentence_share, .same_image = !strcmp(same_image, "yes"), .time_limit = (int)time_limit, .seed = (uint64_t)seed,
+    struct rewriter_opts o = { .dir = learn ? output : model,
+                               .wordnet = strcmp(wordnet, "none") ? wordnet : NULL,
+                               .translators = translators.at,
+                               .n_translators = translators.n,
+                               .translator_seconds = translator_time,
+                               .positives = (int)positives,
+                               .negatives = (int)negatives,
+                               .related = (int)related,
+                               .sentence_share = sentence_share,
+                               .same_image = !strcmp(same_image, "yes"),
+                               .time_limit = (int)time_limit,
+                               .seed = (uint64_t)seed,
                                .threads = threads ? (int)threads : pool_cpus() };
     struct reader_opts how = { .skip_bad = skip_bad, .limit = limit };
 
@@ -78,6 +93,13 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-rewrite", "add scene graphs, positives, hard negatives and related texts and images to pairs", "-m DIR [FILE]...", opts, run, false };
+    static const struct program p = {
+        "unimo-rewrite",
+        "add scene graphs, positives, hard negatives and related texts and images to pairs",
+        "-m DIR [FILE]...",
+        opts,
+        run,
+        false
+    };
     return program_main(&p, argc, argv);
 }

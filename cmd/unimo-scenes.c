@@ -15,7 +15,8 @@ static const struct opt opts[] = {
     { OPT_INT, "test", 0, &test, 0, 1e7, "N", "test scenes, of held-out compositions" },
     { OPT_INT, "images", 0, &images, 0, 1e7, "N", "images without texts" },
     { OPT_INT, "texts", 0, &texts, 0, 1e7, "N", "texts without images" },
-    { OPT_STRING, "sprites", 0, &sprites, 0, 0, "FILE", "cut-outs and landscapes (default: those that come with unimo)" },
+    { OPT_STRING, "sprites", 0, &sprites, 0, 0, "FILE",
+      "cut-outs and landscapes (default: those that come with unimo)" },
     { OPT_INT, "quality", 0, &quality, 1, 100, "Q", "of the JPEGs" },
     OPT_ROW_SEED(&seed),
     OPT_ROW_THREADS(&threads),
@@ -27,8 +28,8 @@ static int run(int argc, char **argv, struct err *e)
     if (argc) return opt_usage(e, "%s: no operand was expected", err_quote(argv[0]));
     if (!output) return opt_usage(e, "--output: is required");
     char *shared = sprites ? NULL : file_shared("sprites/sprites.jsonl.zst");
-    struct corpus_opts o = { output, sprites ? sprites : shared, (uint64_t)seed, train, dev, test, images, texts,
-                             threads ? (int)threads : pool_cpus(), (int)quality };
+    struct corpus_opts o = { output, sprites ? sprites : shared,           (uint64_t)seed, train, dev, test, images,
+                             texts,  threads ? (int)threads : pool_cpus(), (int)quality };
     int rc = corpus_make(&o, e);
     free(shared);
     return rc;
@@ -36,7 +37,9 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-scenes", "make a corpus of pictures with captions, boxes, statements and questions", "-o DIR", opts, run,
-                                      false };
+    static const struct program p = {
+        "unimo-scenes", "make a corpus of pictures with captions, boxes, statements and questions", "-o DIR", opts, run,
+        false
+    };
     return program_main(&p, argc, argv);
 }

@@ -11,11 +11,13 @@
 static const char *metrics, *output, *images, *each, *format = "auto", *field = "label";
 
 static const struct opt opts[] = {
-    { OPT_STRING, "metrics", 'm', &metrics, 0, 0, "LIST", "accuracy, bleu, cider, retrieval; several joined by commas" },
+    { OPT_STRING, "metrics", 'm', &metrics, 0, 0, "LIST",
+      "accuracy, bleu, cider, retrieval; several joined by commas" },
     OPT_ROW_OUTPUT(&output),
     { OPT_STRING, "images", 0, &images, 0, 0, "FILE", "retrieval: the images that were scored, in the same order" },
     { OPT_STRING, "field", 0, &field, 0, 0, "NAME", "field of the references that holds the label" },
-    { OPT_CHOICE, "format", 0, &format, 0, 0, "auto|table|tsv|json", "how to print (auto: a table on a terminal, else JSON Lines)" },
+    { OPT_CHOICE, "format", 0, &format, 0, 0, "auto|table|tsv|json",
+      "how to print (auto: a table on a terminal, else JSON Lines)" },
     { OPT_STRING, "each", 0, &each, 0, 0, "FILE", "also write each item's scores as JSON Lines" },
     { 0 },
 };
@@ -41,7 +43,8 @@ static void print_lines(const struct value *list, bool tabs, struct str *out)
                 str_addf(out, "%s\t%s\t", metric, name);
                 value_print(x, out);
                 str_add_char(out, '\n');
-            } else if (value_is_int(x)) str_addf(out, "%-16s %-12s %10lld\n", metric, name, (long long)value_integer(x));
+            } else if (value_is_int(x))
+                str_addf(out, "%-16s %-12s %10lld\n", metric, name, (long long)value_integer(x));
             else if (value_is_number(x)) str_addf(out, "%-16s %-12s %10.2f\n", metric, name, value_number(x));
         }
     }
@@ -61,9 +64,12 @@ static int run(int argc, char **argv, struct err *e)
 {
     if (!metrics) return opt_usage(e, "--metrics: is required");
     if (argc < 1 || argc > 2) return opt_usage(e, "predictions and, but for retrieval, references were expected");
-    const struct score_files files = { .pred = argv[0], .ref = argc > 1 ? argv[1] : NULL, .images = images, .field = field };
+    const struct score_files files = {
+        .pred = argv[0], .ref = argc > 1 ? argv[1] : NULL, .images = images, .field = field
+    };
     struct report r = { value_array(), each ? value_array() : NULL };
-    bool is_table = !strcmp(format, "table") || (!strcmp(format, "auto") && !output && isatty(1)), is_tabs = !strcmp(format, "tsv");
+    bool is_table = !strcmp(format, "table") || (!strcmp(format, "auto") && !output && isatty(1)),
+         is_tabs = !strcmp(format, "tsv");
     struct str text = { 0 };
     int rc = metrics_compute(metrics, &files, &r, e);
 
@@ -83,6 +89,7 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-score", "compare predictions with references", "PRED [REF]", opts, run, false };
+    static const struct program p = { "unimo-score", "compare predictions with references", "PRED [REF]", opts, run,
+                                      false };
     return program_main(&p, argc, argv);
 }

@@ -101,7 +101,10 @@ static int run_tokenizer(const struct tokenizer *t, struct reader *in, struct li
 {
     if (decode && lines) return run_decode_lines(t, in, e);
     struct writer *w = writer_open(output, &(struct writer_opts){ .plain = plain, .from = in }, e);
-    int rc = !w ? -1 : decode ? tokenizer_decode(t, in, w, e) : lines ? tokenizer_encode_lines(t, text, w, e) : tokenizer_encode(t, in, w, e);
+    int rc = !w       ? -1
+             : decode ? tokenizer_decode(t, in, w, e)
+             : lines  ? tokenizer_encode_lines(t, text, w, e)
+                      : tokenizer_encode(t, in, w, e);
 
     if (!rc) return writer_close(w, e);
     writer_abort(w);
@@ -137,6 +140,8 @@ out:
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-tokenize", "texts to tokens and back, and vocabularies from texts", "[FILE]...", opts, run, false };
+    static const struct program p = {
+        "unimo-tokenize", "texts to tokens and back, and vocabularies from texts", "[FILE]...", opts, run, false
+    };
     return program_main(&p, argc, argv);
 }

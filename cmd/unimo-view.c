@@ -54,7 +54,8 @@ static int print_record(struct writer *w, struct record *r, struct err *e)
 static int print_records(const char *const *paths, int n, struct err *e)
 {
     struct reader *in = reader_open(paths, n, NULL, e);
-    struct writer *w = in ? writer_open(output, &(struct writer_opts){ .plain = true, .from = in, .repeats = true }, e) : NULL;
+    struct writer *w =
+        in ? writer_open(output, &(struct writer_opts){ .plain = true, .from = in, .repeats = true }, e) : NULL;
     bool was_found[OPT_LIST_MAX] = { false };
     struct record *r;
     int rc = w ? 0 : -1, got = 0;
@@ -77,7 +78,8 @@ static int print_records(const char *const *paths, int n, struct err *e)
 }
 
 /* The text of one whole-file report on standard output. */
-static int report(int (*make)(const char *path, struct str *out, struct err *e), const char *const *paths, int n, struct err *e)
+static int report(int (*make)(const char *path, struct str *out, struct err *e), const char *const *paths, int n,
+                  struct err *e)
 {
     int rc = 0;
 

@@ -64,7 +64,8 @@ static struct device *open_cuda(int index, int threads, struct err *e)
         *(void **)&open = dlsym(o->plugin, "unimo_cuda_open");
         if (!open) err_set(e, ERR_IO, "%s: is not a back end of unimo", path);
         else if (open(&o->device, &o->table, index, why, sizeof why)) err_set(e, ERR_IO, "no usable GPU: %s", why);
-        else if (o->table.abi != OPS_ABI) err_set(e, ERR_IO, "%s: is of another version (%d, not %d)", path, o->table.abi, OPS_ABI);
+        else if (o->table.abi != OPS_ABI)
+            err_set(e, ERR_IO, "%s: is of another version (%d, not %d)", path, o->table.abi, OPS_ABI);
     }
     free(path);
     if (!e->code) return &o->device;
@@ -79,7 +80,8 @@ struct device *device_open(const char *name, int threads, struct err *e)
     int64_t index = 0;
 
     if (name && (!strcmp(name, "cpu") || !strcmp(name, "ref"))) return open_cpu(name, threads, e);
-    bool is_cuda = name && (!strcmp(name, "cuda") || (str_starts(name, "cuda:") && str_to_int(name + 5, 0, 1023, &index)));
+    bool is_cuda =
+        name && (!strcmp(name, "cuda") || (str_starts(name, "cuda:") && str_to_int(name + 5, 0, 1023, &index)));
     if (name && !is_cuda) {
         err_set(e, ERR_USAGE, "--device %s: not one of cpu, ref, cuda, cuda:N", err_quote(name));
         return NULL;

@@ -4,7 +4,8 @@
 #include "core/err.h"
 
 /* Opens "ref" (plain C, the oracle), "cpu" (fast), "cuda" or "cuda:N" (the plugin libunimo-cuda.so, opened at run
- * time), or NULL: cuda when it is built and usable, else cpu. threads 0: all. One line says why a device cannot be opened. */
+ * time), or NULL: cuda when it is built and usable, else cpu. threads 0: all. One line says why a device cannot be
+ * opened. */
 struct device *device_open(const char *name, int threads, struct err *e);
 void device_close(struct device *d);
 bool device_has_bf16(const struct device *d); /* bf16 products are faster than f32 ones here */
@@ -24,9 +25,9 @@ struct tensor scratch_1d(struct scratch *s, enum dtype t, int64_t a); /* uniniti
 struct tensor scratch_2d(struct scratch *s, enum dtype t, int64_t a, int64_t b);
 struct tensor scratch_3d(struct scratch *s, enum dtype t, int64_t a, int64_t b, int64_t c);
 struct tensor scratch_4d(struct scratch *s, enum dtype t, int64_t a, int64_t b, int64_t c, int64_t e);
-struct tensor scratch_zeros(struct scratch *s, struct tensor like); /* same shape and dtype, zeroed */
+struct tensor scratch_zeros(struct scratch *s, struct tensor like);  /* same shape and dtype, zeroed */
 struct tensor scratch_upload(struct scratch *s, struct tensor host); /* copy of a host tensor on the device */
-int64_t scratch_mark(const struct scratch *s);          /* and back to it, for temporaries inside a step */
+int64_t scratch_mark(const struct scratch *s);                       /* and back to it, for temporaries inside a step */
 void scratch_back_to(struct scratch *s, int64_t mark);
 void scratch_reset(struct scratch *s);
 void scratch_release(struct scratch *s);

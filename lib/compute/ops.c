@@ -1,5 +1,5 @@
-/* One entry per row: shapes, dtypes and aliasing are checked here, once for all back ends. The first failure is kept in the
- * device; what comes after does nothing, so that a sequence of operations needs one check at its end. */
+/* One entry per row: shapes, dtypes and aliasing are checked here, once for all back ends. The first failure is kept in
+ * the device; what comes after does nothing, so that a sequence of operations needs one check at its end. */
 #include "compute/ops.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,12 +8,14 @@ static void print_shape(char *out, size_t n, struct tensor x)
 {
     int at = snprintf(out, n, "%s[", dtype_name(x.dtype));
 
-    for (int i = 0; i < x.rank && at < (int)n - 24; i++) at += snprintf(out + at, n - (size_t)at, "%s%lld", i ? "," : "", (long long)x.shape[i]);
+    for (int i = 0; i < x.rank && at < (int)n - 24; i++)
+        at += snprintf(out + at, n - (size_t)at, "%s%lld", i ? "," : "", (long long)x.shape[i]);
     snprintf(out + at, n - (size_t)at, "]");
 }
 
 /* Whether the condition holds; if not, and nothing failed before, says so with the tensors' shapes. */
-__attribute__((format(printf, 4, 5))) static bool fits(struct device *d, bool condition, const struct tensor *shown, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static bool fits(struct device *d, bool condition, const struct tensor *shown,
+                                                       const char *fmt, ...)
 {
     char text[200], shape[96];
     va_list ap;
@@ -30,10 +32,17 @@ __attribute__((format(printf, 4, 5))) static bool fits(struct device *d, bool co
     }
     return false;
 }
-#define SHOW(...) (const struct tensor[]){ __VA_ARGS__, { 0 } }
-#define RUN(name, ...)                                                                          \
-    do {                                                                                        \
-        if (d->ops->name(d, __VA_ARGS__) && !d->why[0]) fits(d, false, NULL, "%s failed", #name); \
+#define SHOW(...)                                                                                                      \
+    (const struct tensor[])                                                                                            \
+    {                                                                                                                  \
+        __VA_ARGS__,                                                                                                   \
+        {                                                                                                              \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
+#define RUN(name, ...)                                                                                                 \
+    do {                                                                                                               \
+        if (d->ops->name(d, __VA_ARGS__) && !d->why[0]) fits(d, false, NULL, "%s failed", #name);                      \
     } while (0)
 
 static bool is_float(struct tensor x)
@@ -100,74 +109,95 @@ void op_params_changed(struct device *d)
 
 void op_linear_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, int flags)
 {
-    bool good = x.rank == 2 && w.rank == 2 && y.rank == 2 && x.shape[1] == w.shape[1] && y.shape[0] == x.shape[0] && y.shape[1] == w.shape[0] &&
-                is_float(x) && x.dtype == w.dtype && is_float(y) && (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
-    if (fits(d, good, SHOW(y, x, w, b), "linear_forward: y, x, w, b do not fit:") && y.n) RUN(linear_forward, y, x, w, b, flags);
+    bool good = x.rank == 2 && w.rank == 2 && y.rank == 2 && x.shape[1] == w.shape[1] && y.shape[0] == x.shape[0] &&
+                y.shape[1] == w.shape[0] && is_float(x) && x.dtype == w.dtype && is_float(y) &&
+                (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
+    if (fits(d, good, SHOW(y, x, w, b), "linear_forward: y, x, w, b do not fit:") && y.n)
+        RUN(linear_forward, y, x, w, b, flags);
 }
 
 void op_linear_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, int flags)
 {
-    bool good = dx.rank == 2 && dy.rank == 2 && w.rank == 2 && dx.shape[0] == dy.shape[0] && dx.shape[1] == w.shape[1] && dy.shape[1] == w.shape[0] &&
-                is_float(dy) && dy.dtype == w.dtype && is_float(dx) && dx.data != dy.data;
-    if (fits(d, good, SHOW(dx, dy, w), "linear_backward_input: dx, dy, w do not fit:") && dx.n) RUN(linear_backward_input, dx, dy, w, flags);
+    bool good = dx.rank == 2 && dy.rank == 2 && w.rank == 2 && dx.shape[0] == dy.shape[0] &&
+                dx.shape[1] == w.shape[1] && dy.shape[1] == w.shape[0] && is_float(dy) && dy.dtype == w.dtype &&
+                is_float(dx) && dx.data != dy.data;
+    if (fits(d, good, SHOW(dx, dy, w), "linear_backward_input: dx, dy, w do not fit:") && dx.n)
+        RUN(linear_backward_input, dx, dy, w, flags);
 }
 
 void op_linear_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x)
 {
-    bool good = dw.rank == 2 && dy.rank == 2 && x.rank == 2 && dw.dtype == DT_F32 && dw.shape[0] == dy.shape[1] && dw.shape[1] == x.shape[1] &&
-                dy.shape[0] == x.shape[0] && is_float(x) && x.dtype == dy.dtype && (!db.data || is_vector(db, dy.shape[1]));
-    if (fits(d, good, SHOW(dw, db, dy, x), "linear_backward_weight: dw, db, dy, x do not fit:") && x.n) RUN(linear_backward_weight, dw, db, dy, x);
+    bool good = dw.rank == 2 && dy.rank == 2 && x.rank == 2 && dw.dtype == DT_F32 && dw.shape[0] == dy.shape[1] &&
+                dw.shape[1] == x.shape[1] && dy.shape[0] == x.shape[0] && is_float(x) && x.dtype == dy.dtype &&
+                (!db.data || is_vector(db, dy.shape[1]));
+    if (fits(d, good, SHOW(dw, db, dy, x), "linear_backward_weight: dw, db, dy, x do not fit:") && x.n)
+        RUN(linear_backward_weight, dw, db, dy, x);
 }
 
-void op_layer_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, float eps)
+void op_layer_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g,
+                           struct tensor b, float eps)
 {
-    bool good = x.rank == 2 && alike(x, y) && is_vector(stats, 2 * x.shape[0]) && is_vector(g, x.shape[1]) && is_vector(b, x.shape[1]);
+    bool good = x.rank == 2 && alike(x, y) && is_vector(stats, 2 * x.shape[0]) && is_vector(g, x.shape[1]) &&
+                is_vector(b, x.shape[1]);
     if (fits(d, good, SHOW(y, stats, x, g, b), "layer_norm_forward: y, stats, x, g, b do not fit:") && x.n)
         RUN(layer_norm_forward, y, stats, x, g, b, eps);
 }
 
-void op_layer_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor x,
-                            struct tensor stats, struct tensor g)
+void op_layer_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy,
+                            struct tensor x, struct tensor stats, struct tensor g)
 {
-    bool good = x.rank == 2 && alike(x, dy) && alike(x, dx) && is_vector(stats, 2 * x.shape[0]) && is_vector(g, x.shape[1]) &&
-                is_vector(dg, g.n) && is_vector(db, g.n);
-    if (fits(d, good, SHOW(dx, dg, db, dy, x, stats, g), "layer_norm_backward: dx, dg, db, dy, x, stats, g do not fit:") && x.n)
+    bool good = x.rank == 2 && alike(x, dy) && alike(x, dx) && is_vector(stats, 2 * x.shape[0]) &&
+                is_vector(g, x.shape[1]) && is_vector(dg, g.n) && is_vector(db, g.n);
+    if (fits(d, good, SHOW(dx, dg, db, dy, x, stats, g),
+             "layer_norm_backward: dx, dg, db, dy, x, stats, g do not fit:") &&
+        x.n)
         RUN(layer_norm_backward, dx, dg, db, dy, x, stats, g);
 }
 
-void op_residual_norm_forward(struct device *d, struct tensor y, struct tensor sum, struct tensor stats, struct tensor residual, struct tensor sub,
-                              struct tensor g, struct tensor b, float eps, struct dropout drop)
+void op_residual_norm_forward(struct device *d, struct tensor y, struct tensor sum, struct tensor stats,
+                              struct tensor residual, struct tensor sub, struct tensor g, struct tensor b, float eps,
+                              struct dropout drop)
 {
-    bool good = y.rank == 2 && alike(y, sum) && alike(y, residual) && alike(y, sub) && is_vector(stats, 2 * y.shape[0]) && is_vector(g, y.shape[1]) &&
-                is_vector(b, y.shape[1]);
-    if (fits(d, good, SHOW(y, sum, stats, residual, sub, g, b), "residual_norm_forward: y, sum, stats, residual, sub, g, b do not fit:") && y.n)
+    bool good = y.rank == 2 && alike(y, sum) && alike(y, residual) && alike(y, sub) &&
+                is_vector(stats, 2 * y.shape[0]) && is_vector(g, y.shape[1]) && is_vector(b, y.shape[1]);
+    if (fits(d, good, SHOW(y, sum, stats, residual, sub, g, b),
+             "residual_norm_forward: y, sum, stats, residual, sub, g, b do not fit:") &&
+        y.n)
         RUN(residual_norm_forward, y, sum, stats, residual, sub, g, b, eps, drop);
 }
 
-void op_residual_norm_backward(struct device *d, struct tensor dresidual, struct tensor dsub, struct tensor dg, struct tensor db, struct tensor dy,
-                               struct tensor sum, struct tensor stats, struct tensor g, struct dropout drop)
+void op_residual_norm_backward(struct device *d, struct tensor dresidual, struct tensor dsub, struct tensor dg,
+                               struct tensor db, struct tensor dy, struct tensor sum, struct tensor stats,
+                               struct tensor g, struct dropout drop)
 {
-    bool good = sum.rank == 2 && alike(sum, dresidual) && alike(sum, dsub) && alike(sum, dy) && dresidual.data != dsub.data &&
-                is_vector(stats, 2 * sum.shape[0]) && is_vector(g, sum.shape[1]) && is_vector(dg, g.n) && is_vector(db, g.n);
-    if (fits(d, good, SHOW(dresidual, dsub, dg, db, dy, sum, stats, g), "residual_norm_backward: shapes do not fit:") && sum.n)
+    bool good = sum.rank == 2 && alike(sum, dresidual) && alike(sum, dsub) && alike(sum, dy) &&
+                dresidual.data != dsub.data && is_vector(stats, 2 * sum.shape[0]) && is_vector(g, sum.shape[1]) &&
+                is_vector(dg, g.n) && is_vector(db, g.n);
+    if (fits(d, good, SHOW(dresidual, dsub, dg, db, dy, sum, stats, g), "residual_norm_backward: shapes do not fit:") &&
+        sum.n)
         RUN(residual_norm_backward, dresidual, dsub, dg, db, dy, sum, stats, g, drop);
 }
 
-void op_group_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, int groups,
-                           float eps, bool relu)
+void op_group_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g,
+                           struct tensor b, int groups, float eps, bool relu)
 {
-    bool good = x.rank == 4 && alike(x, y) && groups > 0 && x.shape[3] % groups == 0 && is_vector(stats, 2 * x.shape[0] * groups) &&
-                is_vector(g, x.shape[3]) && is_vector(b, x.shape[3]);
-    if (fits(d, good, SHOW(y, stats, x, g, b), "group_norm_forward: y, stats, x, g, b do not fit %d groups:", groups) && x.n)
+    bool good = x.rank == 4 && alike(x, y) && groups > 0 && x.shape[3] % groups == 0 &&
+                is_vector(stats, 2 * x.shape[0] * groups) && is_vector(g, x.shape[3]) && is_vector(b, x.shape[3]);
+    if (fits(d, good, SHOW(y, stats, x, g, b), "group_norm_forward: y, stats, x, g, b do not fit %d groups:", groups) &&
+        x.n)
         RUN(group_norm_forward, y, stats, x, g, b, groups, eps, relu);
 }
 
-void op_group_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor y, struct tensor x,
-                            struct tensor stats, struct tensor g, int groups, bool relu)
+void op_group_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy,
+                            struct tensor y, struct tensor x, struct tensor stats, struct tensor g, int groups,
+                            bool relu)
 {
     bool good = x.rank == 4 && alike(x, y) && alike(x, dy) && alike(x, dx) && groups > 0 && x.shape[3] % groups == 0 &&
-                is_vector(stats, 2 * x.shape[0] * groups) && is_vector(g, x.shape[3]) && is_vector(dg, g.n) && is_vector(db, g.n);
-    if (fits(d, good, SHOW(dx, dg, db, dy, y, x, stats, g), "group_norm_backward: shapes do not fit %d groups:", groups) && x.n)
+                is_vector(stats, 2 * x.shape[0] * groups) && is_vector(g, x.shape[3]) && is_vector(dg, g.n) &&
+                is_vector(db, g.n);
+    if (fits(d, good, SHOW(dx, dg, db, dy, y, x, stats, g),
+             "group_norm_backward: shapes do not fit %d groups:", groups) &&
+        x.n)
         RUN(group_norm_backward, dx, dg, db, dy, y, x, stats, g, groups, relu);
 }
 
@@ -182,62 +212,75 @@ static bool is_qkv(struct tensor qkv, struct tensor out, int heads)
            qkv.shape[1] == 3 * out.shape[1] && heads > 0 && out.shape[1] % heads == 0;
 }
 
-void op_attention_forward(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv, struct sequences seq, int heads, float scale,
-                          struct dropout drop)
+void op_attention_forward(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv,
+                          struct sequences seq, int heads, float scale, struct dropout drop)
 {
     bool good = is_qkv(qkv, out, heads) && is_vector(lse, out.shape[0] * heads) && is_packed(seq);
-    if (fits(d, good, SHOW(out, lse, qkv, seq.start, seq.prefix), "attention_forward: out, lse, qkv, start, prefix do not fit %d heads:", heads) && out.n)
+    if (fits(d, good, SHOW(out, lse, qkv, seq.start, seq.prefix),
+             "attention_forward: out, lse, qkv, start, prefix do not fit %d heads:", heads) &&
+        out.n)
         RUN(attention_forward, out, lse, qkv, seq, heads, scale, drop);
 }
 
-void op_attention_backward(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out, struct tensor qkv, struct tensor lse,
-                           struct sequences seq, int heads, float scale, struct dropout drop)
+void op_attention_backward(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out,
+                           struct tensor qkv, struct tensor lse, struct sequences seq, int heads, float scale,
+                           struct dropout drop)
 {
-    bool good = is_qkv(qkv, out, heads) && is_vector(lse, out.shape[0] * heads) && is_packed(seq) && alike(dqkv, qkv) && dqkv.dtype == qkv.dtype &&
-                alike(dout, out) && dout.dtype == out.dtype && dqkv.data != qkv.data;
-    if (fits(d, good, SHOW(dqkv, dout, out, qkv, lse), "attention_backward: dqkv, dout, out, qkv, lse do not fit %d heads:", heads) && out.n)
+    bool good = is_qkv(qkv, out, heads) && is_vector(lse, out.shape[0] * heads) && is_packed(seq) && alike(dqkv, qkv) &&
+                dqkv.dtype == qkv.dtype && alike(dout, out) && dout.dtype == out.dtype && dqkv.data != qkv.data;
+    if (fits(d, good, SHOW(dqkv, dout, out, qkv, lse),
+             "attention_backward: dqkv, dout, out, qkv, lse do not fit %d heads:", heads) &&
+        out.n)
         RUN(attention_backward, dqkv, dout, out, qkv, lse, seq, heads, scale, drop);
 }
 
-void op_attention_cached(struct device *d, struct tensor out, struct tensor qkv, struct tensor k, struct tensor v, struct tensor slots,
-                         struct tensor lengths, int heads, float scale)
+void op_attention_cached(struct device *d, struct tensor out, struct tensor qkv, struct tensor k, struct tensor v,
+                         struct tensor slots, struct tensor lengths, int heads, float scale)
 {
-    bool good = is_qkv(qkv, out, heads) && k.rank == 2 && k.shape[1] == out.shape[1] && alike(k, v) && k.dtype == v.dtype && slots.rank == 2 &&
-                is_index(slots, out.shape[0] * slots.shape[1]) && is_index(lengths, out.shape[0]);
-    if (fits(d, good, SHOW(out, qkv, k, v, slots, lengths), "attention_cached: out, qkv, k, v, slots, lengths do not fit:") && out.n)
+    bool good = is_qkv(qkv, out, heads) && k.rank == 2 && k.shape[1] == out.shape[1] && alike(k, v) &&
+                k.dtype == v.dtype && slots.rank == 2 && is_index(slots, out.shape[0] * slots.shape[1]) &&
+                is_index(lengths, out.shape[0]);
+    if (fits(d, good, SHOW(out, qkv, k, v, slots, lengths),
+             "attention_cached: out, qkv, k, v, slots, lengths do not fit:") &&
+        out.n)
         RUN(attention_cached, out, qkv, k, v, slots, lengths, heads, scale);
 }
 
 void op_cache_rows(struct device *d, struct tensor k, struct tensor v, struct tensor qkv, struct tensor slot)
 {
-    bool good = k.rank == 2 && alike(k, v) && qkv.rank == 2 && qkv.shape[1] == 3 * k.shape[1] && is_index(slot, qkv.shape[0]);
-    if (fits(d, good, SHOW(k, v, qkv, slot), "cache_rows: k, v, qkv, slot do not fit:") && slot.n) RUN(cache_rows, k, v, qkv, slot);
+    bool good =
+        k.rank == 2 && alike(k, v) && qkv.rank == 2 && qkv.shape[1] == 3 * k.shape[1] && is_index(slot, qkv.shape[0]);
+    if (fits(d, good, SHOW(k, v, qkv, slot), "cache_rows: k, v, qkv, slot do not fit:") && slot.n)
+        RUN(cache_rows, k, v, qkv, slot);
 }
 
 static bool are_rows(struct tensor part, struct tensor whole, struct tensor index)
 {
-    return part.rank == 2 && whole.rank == 2 && part.shape[1] == whole.shape[1] && is_index(index, part.shape[0]) && is_float(part) && is_float(whole);
+    return part.rank == 2 && whole.rank == 2 && part.shape[1] == whole.shape[1] && is_index(index, part.shape[0]) &&
+           is_float(part) && is_float(whole);
 }
 
 void op_gather_rows(struct device *d, struct tensor y, struct tensor x, struct tensor index, bool add)
 {
-    if (fits(d, are_rows(y, x, index), SHOW(y, x, index), "gather_rows: y, x, index do not fit:") && y.n) RUN(gather_rows, y, x, index, add);
+    if (fits(d, are_rows(y, x, index), SHOW(y, x, index), "gather_rows: y, x, index do not fit:") && y.n)
+        RUN(gather_rows, y, x, index, add);
 }
 
 void op_scatter_add_rows(struct device *d, struct tensor x, struct tensor y, struct tensor index)
 {
-    if (fits(d, are_rows(y, x, index), SHOW(x, y, index), "scatter_add_rows: x, y, index do not fit:") && y.n) RUN(scatter_add_rows, x, y, index);
+    if (fits(d, are_rows(y, x, index), SHOW(x, y, index), "scatter_add_rows: x, y, index do not fit:") && y.n)
+        RUN(scatter_add_rows, x, y, index);
 }
 
-#define POINTWISE_2(name, y, x)                                                              \
-    void op_##name(struct device *d, struct tensor y, struct tensor x)                       \
-    {                                                                                        \
-        if (fits(d, alike(y, x), SHOW(y, x), #name ": do not fit:") && y.n) RUN(name, y, x); \
+#define POINTWISE_2(name, y, x)                                                                                        \
+    void op_##name(struct device *d, struct tensor y, struct tensor x)                                                 \
+    {                                                                                                                  \
+        if (fits(d, alike(y, x), SHOW(y, x), #name ": do not fit:") && y.n) RUN(name, y, x);                           \
     }
-#define POINTWISE_3(name, y, a, b)                                                                                  \
-    void op_##name(struct device *d, struct tensor y, struct tensor a, struct tensor b)                             \
-    {                                                                                                               \
-        if (fits(d, alike(y, a) && alike(y, b), SHOW(y, a, b), #name ": do not fit:") && y.n) RUN(name, y, a, b); \
+#define POINTWISE_3(name, y, a, b)                                                                                     \
+    void op_##name(struct device *d, struct tensor y, struct tensor a, struct tensor b)                                \
+    {                                                                                                                  \
+        if (fits(d, alike(y, a) && alike(y, b), SHOW(y, a, b), #name ": do not fit:") && y.n) RUN(name, y, a, b);      \
     }
 POINTWISE_2(gelu_forward, y, x)
 POINTWISE_3(gelu_backward, dx, dy, x)
@@ -264,10 +307,12 @@ void op_scale(struct device *d, struct tensor y, float alpha)
 void op_normalize_rows_forward(struct device *d, struct tensor y, struct tensor norm, struct tensor x)
 {
     bool good = x.rank == 2 && alike(y, x) && is_vector(norm, x.shape[0]);
-    if (fits(d, good, SHOW(y, norm, x), "normalize_rows_forward: y, norm, x do not fit:") && y.n) RUN(normalize_rows_forward, y, norm, x);
+    if (fits(d, good, SHOW(y, norm, x), "normalize_rows_forward: y, norm, x do not fit:") && y.n)
+        RUN(normalize_rows_forward, y, norm, x);
 }
 
-void op_normalize_rows_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor y, struct tensor norm)
+void op_normalize_rows_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor y,
+                                struct tensor norm)
 {
     bool good = y.rank == 2 && alike(dx, y) && alike(dy, y) && is_vector(norm, y.shape[0]);
     if (fits(d, good, SHOW(dx, dy, y, norm), "normalize_rows_backward: dx, dy, y, norm do not fit:") && y.n)
@@ -280,74 +325,85 @@ static bool is_loss(struct tensor loss, struct tensor dx, struct tensor x)
     return is_float(x) && is_vector(loss, x.shape[0]) && (!dx.data || alike(dx, x));
 }
 
-void op_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits, struct tensor labels, float smoothing,
-                      float scale)
+void op_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits,
+                      struct tensor labels, float smoothing, float scale)
 {
     bool good = logits.rank == 2 && is_loss(loss, dlogits, logits) && is_index(labels, logits.shape[0]);
     if (fits(d, good, SHOW(loss, logits, labels), "cross_entropy: loss, logits, labels do not fit:") && logits.n)
         RUN(cross_entropy, loss, dlogits, logits, labels, smoothing, scale);
 }
 
-void op_soft_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits, struct tensor target, float scale)
+void op_soft_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits,
+                           struct tensor target, float scale)
 {
     bool good = logits.rank == 2 && is_loss(loss, dlogits, logits) && is_vector(target, logits.n);
     if (fits(d, good, SHOW(loss, logits, target), "soft_cross_entropy: loss, logits, target do not fit:") && logits.n)
         RUN(soft_cross_entropy, loss, dlogits, logits, target, scale);
 }
 
-void op_squared_error(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target, float scale)
+void op_squared_error(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target,
+                      float scale)
 {
-    if (fits(d, is_loss(loss, dx, x) && is_vector(target, x.n), SHOW(loss, x, target), "squared_error: loss, x, target do not fit:") && x.n)
+    if (fits(d, is_loss(loss, dx, x) && is_vector(target, x.n), SHOW(loss, x, target),
+             "squared_error: loss, x, target do not fit:") &&
+        x.n)
         RUN(squared_error, loss, dx, x, target, scale);
 }
 
-void op_binary_cross_entropy(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target, struct tensor weight,
-                             float scale)
+void op_binary_cross_entropy(struct device *d, struct tensor loss, struct tensor dx, struct tensor x,
+                             struct tensor target, struct tensor weight, float scale)
 {
     bool good = is_loss(loss, dx, x) && is_vector(target, x.n) && (!weight.data || is_vector(weight, x.n));
     if (fits(d, good, SHOW(loss, x, target), "binary_cross_entropy: loss, x, target do not fit:") && x.n)
         RUN(binary_cross_entropy, loss, dx, x, target, weight, scale);
 }
 
-void op_smooth_l1(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target, struct tensor weight, float beta,
-                  float scale)
+void op_smooth_l1(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target,
+                  struct tensor weight, float beta, float scale)
 {
     bool good = is_loss(loss, dx, x) && is_vector(target, x.n) && is_vector(weight, x.shape[0]) && beta > 0;
     if (fits(d, good, SHOW(loss, x, target, weight), "smooth_l1: loss, x, target, weight do not fit:") && x.n)
         RUN(smooth_l1, loss, dx, x, target, weight, beta, scale);
 }
 
-static bool are_groups(struct tensor loss, struct tensor dscores, struct tensor scores, struct tensor start, struct tensor positive)
+static bool are_groups(struct tensor loss, struct tensor dscores, struct tensor scores, struct tensor start,
+                       struct tensor positive)
 {
-    return is_vector(scores, scores.n) && is_index(start, loss.n + 1) && is_vector(loss, loss.n) && is_index(positive, scores.n) &&
-           (!dscores.data || is_vector(dscores, scores.n));
+    return is_vector(scores, scores.n) && is_index(start, loss.n + 1) && is_vector(loss, loss.n) &&
+           is_index(positive, scores.n) && (!dscores.data || is_vector(dscores, scores.n));
 }
 
-void op_group_contrastive(struct device *d, struct tensor loss, struct tensor dscores, struct tensor dinv_tau, struct tensor scores, struct tensor start,
-                          struct tensor positive, float inv_tau, float scale)
+void op_group_contrastive(struct device *d, struct tensor loss, struct tensor dscores, struct tensor dinv_tau,
+                          struct tensor scores, struct tensor start, struct tensor positive, float inv_tau, float scale)
 {
     bool good = are_groups(loss, dscores, scores, start, positive) && (!dinv_tau.data || is_vector(dinv_tau, 1));
-    if (fits(d, good, SHOW(loss, scores, start, positive), "group_contrastive: loss, scores, start, positive do not fit:") && loss.n)
+    if (fits(d, good, SHOW(loss, scores, start, positive),
+             "group_contrastive: loss, scores, start, positive do not fit:") &&
+        loss.n)
         RUN(group_contrastive, loss, dscores, dinv_tau, scores, start, positive, inv_tau, scale);
 }
 
-void op_group_circle(struct device *d, struct tensor loss, struct tensor dscores, struct tensor scores, struct tensor start, struct tensor positive,
-                     float margin, float gamma, float scale)
+void op_group_circle(struct device *d, struct tensor loss, struct tensor dscores, struct tensor scores,
+                     struct tensor start, struct tensor positive, float margin, float gamma, float scale)
 {
-    if (fits(d, are_groups(loss, dscores, scores, start, positive), SHOW(loss, scores, start, positive), "group_circle: do not fit:") && loss.n)
+    if (fits(d, are_groups(loss, dscores, scores, start, positive), SHOW(loss, scores, start, positive),
+             "group_circle: do not fit:") &&
+        loss.n)
         RUN(group_circle, loss, dscores, scores, start, positive, margin, gamma, scale);
 }
 
 void op_log_softmax(struct device *d, struct tensor y, struct tensor x)
 {
-    if (fits(d, x.rank == 2 && alike(y, x) && y.dtype == DT_F32, SHOW(y, x), "log_softmax: y, x do not fit:") && x.n) RUN(log_softmax, y, x);
+    if (fits(d, x.rank == 2 && alike(y, x) && y.dtype == DT_F32, SHOW(y, x), "log_softmax: y, x do not fit:") && x.n)
+        RUN(log_softmax, y, x);
 }
 
 void op_top_k(struct device *d, struct tensor value, struct tensor column, struct tensor x)
 {
-    bool good = x.rank == 2 && value.rank == 2 && is_float(x) && is_vector(value, value.n) && is_index(column, value.n) &&
-                value.shape[0] == x.shape[0] && value.shape[1] <= x.shape[1];
-    if (fits(d, good, SHOW(value, column, x), "top_k: value, column, x do not fit:") && value.n) RUN(top_k, value, column, x);
+    bool good = x.rank == 2 && value.rank == 2 && is_float(x) && is_vector(value, value.n) &&
+                is_index(column, value.n) && value.shape[0] == x.shape[0] && value.shape[1] <= x.shape[1];
+    if (fits(d, good, SHOW(value, column, x), "top_k: value, column, x do not fit:") && value.n)
+        RUN(top_k, value, column, x);
 }
 
 void op_sum(struct device *d, struct tensor total, struct tensor x)
@@ -357,16 +413,20 @@ void op_sum(struct device *d, struct tensor total, struct tensor x)
 
 void op_sum_of_squares(struct device *d, struct tensor out, struct tensor g)
 {
-    if (fits(d, is_vector(out, 1) && is_vector(g, g.n), SHOW(out, g), "sum_of_squares: out, g do not fit:")) RUN(sum_of_squares, out, g);
+    if (fits(d, is_vector(out, 1) && is_vector(g, g.n), SHOW(out, g), "sum_of_squares: out, g do not fit:"))
+        RUN(sum_of_squares, out, g);
 }
 
-void op_adamw(struct device *d, struct tensor p, struct tensor p16, struct tensor g, struct tensor m, struct tensor v, struct tensor square_sum,
-              const struct adamw_segment *segments, int n_segments, struct adamw a)
+void op_adamw(struct device *d, struct tensor p, struct tensor p16, struct tensor g, struct tensor m, struct tensor v,
+              struct tensor square_sum, const struct adamw_segment *segments, int n_segments, struct adamw a)
 {
     bool good = is_vector(p, p.n) && is_vector(g, p.n) && is_vector(m, p.n) && is_vector(v, p.n) &&
-                (!p16.data || (p16.dtype == DT_BF16 && p16.n == p.n)) && (!square_sum.data || is_vector(square_sum, 1)) && a.step >= 1;
-    for (int i = 0; i < n_segments && good; i++) good = segments[i].from >= 0 && segments[i].n >= 0 && segments[i].from + segments[i].n <= p.n;
-    if (fits(d, good, SHOW(p, g, m, v), "adamw: p, g, m, v or a segment do not fit:")) RUN(adamw, p, p16, g, m, v, square_sum, segments, n_segments, a);
+                (!p16.data || (p16.dtype == DT_BF16 && p16.n == p.n)) &&
+                (!square_sum.data || is_vector(square_sum, 1)) && a.step >= 1;
+    for (int i = 0; i < n_segments && good; i++)
+        good = segments[i].from >= 0 && segments[i].n >= 0 && segments[i].from + segments[i].n <= p.n;
+    if (fits(d, good, SHOW(p, g, m, v), "adamw: p, g, m, v or a segment do not fit:"))
+        RUN(adamw, p, p16, g, m, v, square_sum, segments, n_segments, a);
 }
 
 /* Output size of a convolution along one axis. */
@@ -379,65 +439,82 @@ static int64_t conv_size(int64_t in, int64_t k, struct conv c)
 
 static bool is_conv(struct tensor y, struct tensor x, struct tensor w, struct conv c)
 {
-    return y.rank == 4 && x.rank == 4 && w.rank == 4 && c.stride > 0 && c.dilation > 0 && c.pad >= 0 && x.shape[0] == y.shape[0] &&
-           x.shape[3] == w.shape[1] && y.shape[3] == w.shape[0] && y.shape[1] == conv_size(x.shape[1], w.shape[2], c) &&
-           y.shape[2] == conv_size(x.shape[2], w.shape[3], c);
+    return y.rank == 4 && x.rank == 4 && w.rank == 4 && c.stride > 0 && c.dilation > 0 && c.pad >= 0 &&
+           x.shape[0] == y.shape[0] && x.shape[3] == w.shape[1] && y.shape[3] == w.shape[0] &&
+           y.shape[1] == conv_size(x.shape[1], w.shape[2], c) && y.shape[2] == conv_size(x.shape[2], w.shape[3], c);
 }
 
-void op_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, struct conv c, bool relu, int flags)
+void op_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
+                     struct conv c, bool relu, int flags)
 {
-    bool good = is_conv(y, x, w, c) && is_float(x) && is_float(y) && x.dtype == w.dtype && (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
-    if (fits(d, good, SHOW(y, x, w, b), "conv_forward: y, x, w, b do not fit (stride %d, pad %d, dilation %d):", c.stride, c.pad, c.dilation) && y.n)
+    bool good = is_conv(y, x, w, c) && is_float(x) && is_float(y) && x.dtype == w.dtype &&
+                (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
+    if (fits(d, good, SHOW(y, x, w, b),
+             "conv_forward: y, x, w, b do not fit (stride %d, pad %d, dilation %d):", c.stride, c.pad, c.dilation) &&
+        y.n)
         RUN(conv_forward, y, x, w, b, c, relu, flags);
 }
 
-void op_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c, int flags)
+void op_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c,
+                            int flags)
 {
     bool good = is_conv(dy, dx, w, c) && is_float(dx) && is_float(dy) && dy.dtype == w.dtype && dx.data != dy.data;
-    if (fits(d, good, SHOW(dx, dy, w), "conv_backward_input: dx, dy, w do not fit:") && dx.n) RUN(conv_backward_input, dx, dy, w, c, flags);
+    if (fits(d, good, SHOW(dx, dy, w), "conv_backward_input: dx, dy, w do not fit:") && dx.n)
+        RUN(conv_backward_input, dx, dy, w, c, flags);
 }
 
-void op_conv_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x, struct conv c)
+void op_conv_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x,
+                             struct conv c)
 {
-    bool good = is_conv(dy, x, dw, c) && dw.dtype == DT_F32 && is_float(x) && x.dtype == dy.dtype && (!db.data || is_vector(db, dy.shape[3]));
-    if (fits(d, good, SHOW(dw, db, dy, x), "conv_backward_weight: dw, db, dy, x do not fit:") && x.n) RUN(conv_backward_weight, dw, db, dy, x, c);
+    bool good = is_conv(dy, x, dw, c) && dw.dtype == DT_F32 && is_float(x) && x.dtype == dy.dtype &&
+                (!db.data || is_vector(db, dy.shape[3]));
+    if (fits(d, good, SHOW(dw, db, dy, x), "conv_backward_weight: dw, db, dy, x do not fit:") && x.n)
+        RUN(conv_backward_weight, dw, db, dy, x, c);
 }
 
-void op_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride, int pad)
+void op_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride,
+                         int pad)
 {
-    bool good = x.rank == 4 && y.rank == 4 && x.shape[0] == y.shape[0] && x.shape[3] == y.shape[3] && is_float(x) && x.dtype == y.dtype && k > 0 &&
-                stride > 0 && pad >= 0 && (!arg.data || is_index(arg, y.n));
-    if (fits(d, good, SHOW(y, arg, x), "max_pool_forward: y, arg, x do not fit:") && y.n) RUN(max_pool_forward, y, arg, x, k, stride, pad);
+    bool good = x.rank == 4 && y.rank == 4 && x.shape[0] == y.shape[0] && x.shape[3] == y.shape[3] && is_float(x) &&
+                x.dtype == y.dtype && k > 0 && stride > 0 && pad >= 0 && (!arg.data || is_index(arg, y.n));
+    if (fits(d, good, SHOW(y, arg, x), "max_pool_forward: y, arg, x do not fit:") && y.n)
+        RUN(max_pool_forward, y, arg, x, k, stride, pad);
 }
 
 void op_max_pool_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg)
 {
-    bool good = dx.rank == 4 && dy.rank == 4 && dx.shape[0] == dy.shape[0] && is_float(dx) && is_float(dy) && is_index(arg, dy.n);
-    if (fits(d, good, SHOW(dx, dy, arg), "max_pool_backward: dx, dy, arg do not fit:") && dx.n) RUN(max_pool_backward, dx, dy, arg);
+    bool good = dx.rank == 4 && dy.rank == 4 && dx.shape[0] == dy.shape[0] && is_float(dx) && is_float(dy) &&
+                is_index(arg, dy.n);
+    if (fits(d, good, SHOW(dx, dy, arg), "max_pool_backward: dx, dy, arg do not fit:") && dx.n)
+        RUN(max_pool_backward, dx, dy, arg);
 }
 
 static bool is_pooled(struct tensor y, struct tensor x)
 {
-    return x.rank == 4 && y.rank == 2 && y.shape[0] == x.shape[0] && y.shape[1] == x.shape[3] && is_float(x) && is_float(y);
+    return x.rank == 4 && y.rank == 2 && y.shape[0] == x.shape[0] && y.shape[1] == x.shape[3] && is_float(x) &&
+           is_float(y);
 }
 
 void op_mean_pool_forward(struct device *d, struct tensor y, struct tensor x)
 {
-    if (fits(d, is_pooled(y, x), SHOW(y, x), "mean_pool_forward: y, x do not fit:") && y.n) RUN(mean_pool_forward, y, x);
+    if (fits(d, is_pooled(y, x), SHOW(y, x), "mean_pool_forward: y, x do not fit:") && y.n)
+        RUN(mean_pool_forward, y, x);
 }
 
 void op_mean_pool_backward(struct device *d, struct tensor dx, struct tensor dy)
 {
-    if (fits(d, is_pooled(dy, dx), SHOW(dx, dy), "mean_pool_backward: dx, dy do not fit:") && dx.n) RUN(mean_pool_backward, dx, dy);
+    if (fits(d, is_pooled(dy, dx), SHOW(dx, dy), "mean_pool_backward: dx, dy do not fit:") && dx.n)
+        RUN(mean_pool_backward, dx, dy);
 }
 
 static bool are_rois(struct tensor y, struct tensor x, struct tensor rois)
 {
-    return x.rank == 4 && y.rank == 4 && rois.rank == 2 && rois.shape[1] == 5 && is_vector(rois, y.shape[0] * 5) && y.shape[3] == x.shape[3] &&
-           is_float(x) && is_float(y);
+    return x.rank == 4 && y.rank == 4 && rois.rank == 2 && rois.shape[1] == 5 && is_vector(rois, y.shape[0] * 5) &&
+           y.shape[3] == x.shape[3] && is_float(x) && is_float(y);
 }
 
-void op_roi_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, struct tensor rois, float spatial_scale)
+void op_roi_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, struct tensor rois,
+                         float spatial_scale)
 {
     bool good = are_rois(y, x, rois) && (!arg.data || is_index(arg, y.n));
     if (fits(d, good, SHOW(y, arg, x, rois), "roi_pool_forward: y, arg, x, rois do not fit:") && y.n)
@@ -447,10 +524,12 @@ void op_roi_pool_forward(struct device *d, struct tensor y, struct tensor arg, s
 void op_roi_pool_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg, struct tensor rois)
 {
     bool good = are_rois(dy, dx, rois) && dx.dtype == dy.dtype && is_index(arg, dy.n);
-    if (fits(d, good, SHOW(dx, dy, arg, rois), "roi_pool_backward: dx, dy, arg, rois do not fit:") && dx.n) RUN(roi_pool_backward, dx, dy, arg, rois);
+    if (fits(d, good, SHOW(dx, dy, arg, rois), "roi_pool_backward: dx, dy, arg, rois do not fit:") && dx.n)
+        RUN(roi_pool_backward, dx, dy, arg, rois);
 }
 
-void op_roi_align_forward(struct device *d, struct tensor y, struct tensor x, struct tensor rois, float spatial_scale, int samples)
+void op_roi_align_forward(struct device *d, struct tensor y, struct tensor x, struct tensor rois, float spatial_scale,
+                          int samples)
 {
     if (fits(d, are_rois(y, x, rois), SHOW(y, x, rois), "roi_align_forward: y, x, rois do not fit:") && y.n)
         RUN(roi_align_forward, y, x, rois, spatial_scale, samples);

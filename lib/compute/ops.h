@@ -14,22 +14,23 @@ extern "C" {
  * `download`, the one row that waits. op_x() checks shapes, dtypes and aliasing once for all back ends, then
  * calls row x. The first failure is kept in the device and later operations do nothing: device_check() reports it.
  *
- * Activations are F32 or BF16 (sums inside are always f32 or better); parameters' gradients, statistics and losses are F32.
- * "Adds" means that the result is added to what is there (gradients of parameters); everything else is overwritten.
- * Any first dimension may be 0. */
+ * Activations are F32 or BF16 (sums inside are always f32 or better); parameters' gradients, statistics and losses are
+ * F32. "Adds" means that the result is added to what is there (gradients of parameters); everything else is
+ * overwritten. Any first dimension may be 0. */
 
 struct device {
     const struct ops *ops;
-    void *impl;     /* the back end's own state */
-    char why[512];  /* the first failure; "" while all is well */
+    void *impl;    /* the back end's own state */
+    char why[512]; /* the first failure; "" while all is well */
     int threads;
-    bool has_bf16;  /* bf16 products are at least as fast as f32 ones */
+    bool has_bf16;        /* bf16 products are at least as fast as f32 ones */
     uint64_t param_epoch; /* counts params_changed(), for back ends that keep packed parameters */
 };
 
-/* Dropout: keep with probability 1 - p and scale by 1 / (1 - p). Element i is kept when draw i of the Philox stream named
- * by (seed, step, site) is >= p: word i % 4 of philox4x32(counter {lo(i/4), hi(i/4), site, lo(step)}, key {lo(seed), hi(seed) ^ hi(step)}),
- * compared as u < p * 2^32 -> dropped. p = 0: nothing is dropped and nothing drawn. The mask is never stored: backward draws it again. */
+/* Dropout: keep with probability 1 - p and scale by 1 / (1 - p). Element i is kept when draw i of the Philox stream
+ * named by (seed, step, site) is >= p: word i % 4 of philox4x32(counter {lo(i/4), hi(i/4), site, lo(step)}, key
+ * {lo(seed), hi(seed) ^ hi(step)}), compared as u < p * 2^32 -> dropped. p = 0: nothing is dropped and nothing drawn.
+ * The mask is never stored: backward draws it again. */
 struct dropout {
     float p;
     uint32_t site;
@@ -39,10 +40,10 @@ struct dropout {
 /* The sequences of a packed batch: sequence s owns rows start[s] .. start[s+1]; row i of it sees row j when
  * j < prefix[s] or j <= i (positions inside the sequence). */
 struct sequences {
-    int64_t n;             /* S */
-    int64_t longest;       /* rows of the longest sequence, known to the host */
-    struct tensor start;   /* I32 [S+1] */
-    struct tensor prefix;  /* I32 [S] */
+    int64_t n;            /* S */
+    int64_t longest;      /* rows of the longest sequence, known to the host */
+    struct tensor start;  /* I32 [S+1] */
+    struct tensor prefix; /* I32 [S] */
 };
 
 enum linear_flags {
@@ -61,8 +62,8 @@ struct adamw_segment {
 };
 struct adamw {
     float lr, beta1, beta2, eps;
-    int64_t step;    /* counts from 1, for bias correction */
-    float max_norm;  /* clip the gradient's global norm to this; 0: no clipping */
+    int64_t step;     /* counts from 1, for bias correction */
+    float max_norm;   /* clip the gradient's global norm to this; 0: no clipping */
     float grad_scale; /* gradients are multiplied by this first (1 / accumulation steps, say) */
 };
 

@@ -104,8 +104,8 @@ int64_t scratch_mark(const struct scratch *s)
     return s->used;
 }
 
-/* Work on what is given back may still be under way; operations run in order, so that later ones may overwrite it. A chunk
- * itself is only freed at a reset. */
+/* Work on what is given back may still be under way; operations run in order, so that later ones may overwrite it. A
+ * chunk itself is only freed at a reset. */
 void scratch_back_to(struct scratch *s, int64_t mark)
 {
     assert(mark <= s->used);

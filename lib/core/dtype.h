@@ -10,8 +10,8 @@ extern "C" {
 enum dtype { DT_NONE, DT_F32, DT_BF16, DT_F16, DT_F64, DT_I64, DT_I32, DT_I16, DT_I8, DT_U8, DT_BOOL };
 enum { DT_COUNT = 11 };
 
-int64_t dtype_size(enum dtype t);            /* bytes of one element; 0 for DT_NONE */
-const char *dtype_name(enum dtype t);        /* "F32" */
+int64_t dtype_size(enum dtype t);             /* bytes of one element; 0 for DT_NONE */
+const char *dtype_name(enum dtype t);         /* "F32" */
 enum dtype dtype_from_name(const char *name); /* DT_NONE when unknown */
 
 static inline float bf16_to_f32(uint16_t v)

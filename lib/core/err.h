@@ -19,8 +19,7 @@ struct err {
 };
 
 /* Records the cause unless one is there already (the first cause wins). Always returns -1. */
-int err_set(struct err *e, enum err_code code, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* As err_set(ERR_IO), and appends ": " and the text of errno, which it reads first of all. */
 int err_errno(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -113,7 +113,8 @@ int dir_make(const char *path, struct err *e)
         if (!was) break;
     }
     struct stat st;
-    if (!rc && (stat(path, &st) || !S_ISDIR(st.st_mode))) rc = err_set(e, ERR_IO, "%s: exists and is not a directory", path);
+    if (!rc && (stat(path, &st) || !S_ISDIR(st.st_mode)))
+        rc = err_set(e, ERR_IO, "%s: exists and is not a directory", path);
     free(copy);
     return rc;
 }

@@ -36,7 +36,8 @@ const char *outdir_path(const struct outdir *o); /* where to write until commit 
 int outdir_commit(struct outdir *o, struct err *e);
 void outdir_abort(struct outdir *o);
 
-/* Where a file that comes with unimo is: ../share/unimo/NAME beside the program's own directory, so that a tree can be moved. A heap string. */
+/* Where a file that comes with unimo is: ../share/unimo/NAME beside the program's own directory, so that a tree can be
+ * moved. A heap string. */
 char *file_shared(const char *name);
 
 int dir_make(const char *path, struct err *e); /* with parents; existing is fine */

@@ -25,7 +25,7 @@ struct map {
         size_t n;
         int64_t value;
         uint64_t hash;
-    } *at;
+    } * at;
     int64_t cap;
     int64_t *slot; /* into at; 0 = free */
     int64_t n_slots;

@@ -84,7 +84,8 @@ static void arena_grow(struct arena *a, size_t bytes)
     size_t size = a->chunk ? a->chunk->size * 2 : ARENA_CHUNK;
     if (size < bytes) size = bytes;
     struct arena_chunk *c = NULL;
-    if (size > PTRDIFF_MAX - sizeof *c || posix_memalign((void **)&c, ARENA_ALIGN, sizeof *c + size)) out_of_memory(size);
+    if (size > PTRDIFF_MAX - sizeof *c || posix_memalign((void **)&c, ARENA_ALIGN, sizeof *c + size))
+        out_of_memory(size);
     c->older = a->chunk;
     c->size = size;
     a->chunk = c;

@@ -28,8 +28,7 @@ void *mem_try(size_t count, size_t size);
 void mem_reserve_bytes(void **at, int64_t *cap, int64_t need, size_t size);
 int mem_reserve_try_bytes(void **at, int64_t *cap, int64_t need, size_t size);
 #define mem_reserve(at, cap, need) mem_reserve_bytes((void **)(at), (cap), (need), sizeof(**(at)))
-#define mem_reserve_try(at, cap, need) \
-    mem_reserve_try_bytes((void **)(at), (cap), (need), sizeof(**(at)))
+#define mem_reserve_try(at, cap, need) mem_reserve_try_bytes((void **)(at), (cap), (need), sizeof(**(at)))
 
 /* Memory of one lifetime: allocated piecewise, freed at once. Zero is a valid empty arena. */
 struct arena {

@@ -70,9 +70,15 @@ static void add_json_value(struct str *out, const struct opt *o)
     const struct opt_list *list = o->value;
 
     switch (o->type) {
-    case OPT_FLAG: str_add(out, *(bool *)o->value ? "true" : "false"); break;
-    case OPT_INT: str_addf(out, "%" PRId64, *(int64_t *)o->value); break;
-    case OPT_DOUBLE: str_addf(out, "%.17g", *(double *)o->value); break;
+    case OPT_FLAG:
+        str_add(out, *(bool *)o->value ? "true" : "false");
+        break;
+    case OPT_INT:
+        str_addf(out, "%" PRId64, *(int64_t *)o->value);
+        break;
+    case OPT_DOUBLE:
+        str_addf(out, "%.17g", *(double *)o->value);
+        break;
     case OPT_LIST:
         str_add_char(out, '[');
         for (int i = 0; i < list->n; i++) {
@@ -121,10 +127,13 @@ static int opt_set(const struct opt *o, const char *text, struct err *e)
     double d;
 
     switch (o->type) {
-    case OPT_FLAG: *(bool *)o->value = true; return 0;
+    case OPT_FLAG:
+        *(bool *)o->value = true;
+        return 0;
     case OPT_INT:
         if (!str_to_int(text, (int64_t)o->min, (int64_t)o->max, &i))
-            return opt_usage(e, "--%s %s: not a whole number from %.0f to %.0f", o->name, err_quote(text), o->min, o->max);
+            return opt_usage(e, "--%s %s: not a whole number from %.0f to %.0f", o->name, err_quote(text), o->min,
+                             o->max);
         *(int64_t *)o->value = i;
         return 0;
     case OPT_DOUBLE:
@@ -142,7 +151,9 @@ static int opt_set(const struct opt *o, const char *text, struct err *e)
         list->at[list->n++] = text;
         return 0;
     }
-    default: *(const char **)o->value = text; return 0;
+    default:
+        *(const char **)o->value = text;
+        return 0;
     }
 }
 
@@ -150,7 +161,8 @@ static void add_default(struct str *s, const struct opt *o)
 {
     if (o->type == OPT_INT) str_addf(s, " [%" PRId64 "]", *(int64_t *)o->value);
     if (o->type == OPT_DOUBLE) str_addf(s, " [%g]", *(double *)o->value);
-    if ((o->type == OPT_STRING || o->type == OPT_CHOICE) && *(const char **)o->value) str_addf(s, " [%s]", *(const char **)o->value);
+    if ((o->type == OPT_STRING || o->type == OPT_CHOICE) && *(const char **)o->value)
+        str_addf(s, " [%s]", *(const char **)o->value);
 }
 
 static void print_help(const struct program *p)
@@ -173,8 +185,9 @@ static void print_help(const struct program *p)
         add_default(&s, o);
         str_add_char(&s, '\n');
     }
-    str_addf(&s, "      --help                  show this\n      --version               show the version\n"
-                 "\nExit status: 0 fine, 1 bad input or I/O, 2 usage%s. Manual: man %s\n",
+    str_addf(&s,
+             "      --help                  show this\n      --version               show the version\n"
+             "\nExit status: 0 fine, 1 bad input or I/O, 2 usage%s. Manual: man %s\n",
              p->is_trainer ? ", 75 saved (run again with --resume)" : "", p->name);
     fwrite(s.data, 1, s.n, stdout);
     str_release(&s);
@@ -189,7 +202,8 @@ static void make_tables(const struct program *p, struct option *longs, struct st
     for (int i = 0; p->opts[i].type != OPT_END; i++) {
         const struct opt *o = &p->opts[i];
         if (o->type == OPT_GROUP) continue;
-        longs[n++] = (struct option){ o->name, o->type == OPT_FLAG ? no_argument : required_argument, NULL, OPT_FIRST + i };
+        longs[n++] =
+            (struct option){ o->name, o->type == OPT_FLAG ? no_argument : required_argument, NULL, OPT_FIRST + i };
         if (o->letter) str_addf(shorts, "%c%s", o->letter, o->type == OPT_FLAG ? "" : ":");
     }
     longs[n++] = (struct option){ "help", no_argument, NULL, OPT_HELP };
@@ -231,8 +245,10 @@ static enum parsed parse(const struct program *p, int argc, char **argv, struct 
             if (optopt > 0 && optopt < 256) opt_usage(e, "-%c: %s (see --help)", optopt, why);
             else opt_usage(e, "%s: %s (see --help)", err_quote(word), why);
             result = PARSED_BAD;
-        } else if (which >= 0 && is_abbreviated(&longs[which], longs[which].has_arg && optarg == word ? argv[optind - 2] : word)) {
-            opt_usage(e, "%s: unknown option (see --help)", err_quote(longs[which].has_arg && optarg == word ? argv[optind - 2] : word));
+        } else if (which >= 0 &&
+                   is_abbreviated(&longs[which], longs[which].has_arg && optarg == word ? argv[optind - 2] : word)) {
+            opt_usage(e, "%s: unknown option (see --help)",
+                      err_quote(longs[which].has_arg && optarg == word ? argv[optind - 2] : word));
             result = PARSED_BAD;
         } else if (c == OPT_HELP) {
             print_help(p);
@@ -276,9 +292,9 @@ static int close_stdout(struct err *e)
     return 0;
 }
 
-/* By default a thread of OpenMP that waits for the others holds its processor. Where anything else runs on the machine, that makes programs of
- * many short parallel parts ten times slower. How long it holds it is read from the environment before main(): so the program starts
- * itself again with a better value, unless the user has set one. */
+/* By default a thread of OpenMP that waits for the others holds its processor. Where anything else runs on the machine,
+ * that makes programs of many short parallel parts ten times slower. How long it holds it is read from the environment
+ * before main(): so the program starts itself again with a better value, unless the user has set one. */
 static void give_way(char **argv)
 {
     char path[4096];

@@ -57,15 +57,42 @@ const char *opt_version(void);
 void opt_json(struct str *out);
 
 /* Rows that mean the same in every program. */
-#define OPT_ROW_OUTPUT(v)  { OPT_STRING, "output", 'o', (v), 0, 0, "FILE", "write to FILE (default: standard output)" }
-#define OPT_ROW_PLAIN(v)   { OPT_FLAG, "plain", 0, (v), 0, 0, 0, "write plain JSON Lines without compression or tensors" }
-#define OPT_ROW_THREADS(v) { OPT_INT, "threads", 'j', (v), 0, 1024, "N", "threads (0: all processors)" }
-#define OPT_ROW_SEED(v)    { OPT_INT, "seed", 0, (v), 0, 9007199254740992.0, "N", "seed of every random draw" }
-#define OPT_ROW_SKIP(v)    { OPT_FLAG, "skip-bad", 0, (v), 0, 0, 0, "count and skip bad records instead of failing" }
-#define OPT_ROW_SHARD(v)   { OPT_STRING, "shard", 0, (v), 0, 0, "I/N", "take only inputs r with r % N == I" }
-#define OPT_ROW_LIMIT(v)   { OPT_INT, "limit", 'n', (v), 1, 9007199254740992.0, "N", "stop after N records" }
-#define OPT_ROW_DEVICE(v)  { OPT_STRING, "device", 0, (v), 0, 0, "NAME", "cpu, ref, cuda or cuda:N (default: cuda if usable, else cpu)" }
-#define OPT_ROW_PRECISION(v) { OPT_CHOICE, "precision", 0, (v), 0, 0, "auto|f32|bf16", "compute type (auto: bf16 where the device has it)" }
+#define OPT_ROW_OUTPUT(v)                                                                                              \
+    {                                                                                                                  \
+        OPT_STRING, "output", 'o', (v), 0, 0, "FILE", "write to FILE (default: standard output)"                       \
+    }
+#define OPT_ROW_PLAIN(v)                                                                                               \
+    {                                                                                                                  \
+        OPT_FLAG, "plain", 0, (v), 0, 0, 0, "write plain JSON Lines without compression or tensors"                    \
+    }
+#define OPT_ROW_THREADS(v)                                                                                             \
+    {                                                                                                                  \
+        OPT_INT, "threads", 'j', (v), 0, 1024, "N", "threads (0: all processors)"                                      \
+    }
+#define OPT_ROW_SEED(v)                                                                                                \
+    {                                                                                                                  \
+        OPT_INT, "seed", 0, (v), 0, 9007199254740992.0, "N", "seed of every random draw"                               \
+    }
+#define OPT_ROW_SKIP(v)                                                                                                \
+    {                                                                                                                  \
+        OPT_FLAG, "skip-bad", 0, (v), 0, 0, 0, "count and skip bad records instead of failing"                         \
+    }
+#define OPT_ROW_SHARD(v)                                                                                               \
+    {                                                                                                                  \
+        OPT_STRING, "shard", 0, (v), 0, 0, "I/N", "take only inputs r with r % N == I"                                 \
+    }
+#define OPT_ROW_LIMIT(v)                                                                                               \
+    {                                                                                                                  \
+        OPT_INT, "limit", 'n', (v), 1, 9007199254740992.0, "N", "stop after N records"                                 \
+    }
+#define OPT_ROW_DEVICE(v)                                                                                              \
+    {                                                                                                                  \
+        OPT_STRING, "device", 0, (v), 0, 0, "NAME", "cpu, ref, cuda or cuda:N (default: cuda if usable, else cpu)"     \
+    }
+#define OPT_ROW_PRECISION(v)                                                                                           \
+    {                                                                                                                  \
+        OPT_CHOICE, "precision", 0, (v), 0, 0, "auto|f32|bf16", "compute type (auto: bf16 where the device has it)"    \
+    }
 
 /* Parses "I/N" with 0 <= I < N <= 100000; NULL is 0/1. */
 int opt_shard(const char *text, int64_t *index, int64_t *count, struct err *e);

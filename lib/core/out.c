@@ -1,5 +1,5 @@
-/* Outputs that exist under their final name only when they are complete. Unfinished ones are kept in a fixed table, so that
- * a signal handler can remove them with nothing but system calls. */
+/* Outputs that exist under their final name only when they are complete. Unfinished ones are kept in a fixed table, so
+ * that a signal handler can remove them with nothing but system calls. */
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/str.h"
@@ -253,7 +253,8 @@ int outdir_commit(struct outdir *o, struct err *e)
 
     if (!rc && rename(o->temporary, o->path)) {
         bool is_there = errno == EEXIST || errno == ENOTEMPTY;
-        if (!is_there || renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, RENAME_EXCHANGE)) rc = err_errno(e, "cannot rename");
+        if (!is_there || renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, RENAME_EXCHANGE))
+            rc = err_errno(e, "cannot rename");
         else dir_remove(o->temporary, &ignored);
     }
     if (!rc) rc = sync_parent(o->path, e);

@@ -13,7 +13,8 @@ static int cgroup_cpus(void)
     FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
 
     if (!f) return n;
-    if (fscanf(f, "%lld %lld", &quota, &period) == 2 && quota > 0 && period > 0) n = (int)((quota + period - 1) / period);
+    if (fscanf(f, "%lld %lld", &quota, &period) == 2 && quota > 0 && period > 0)
+        n = (int)((quota + period - 1) / period);
     fclose(f);
     return n;
 }
@@ -72,8 +73,8 @@ static void *loop_work(void *arg)
     }
 }
 
-int pool_for(int64_t n, int64_t grain, int threads, int (*body)(int64_t i, int worker, void *arg, struct err *e), void *arg,
-             struct err *e)
+int pool_for(int64_t n, int64_t grain, int threads, int (*body)(int64_t i, int worker, void *arg, struct err *e),
+             void *arg, struct err *e)
 {
     struct loop l = { .n = n, .grain = grain < 1 ? 1 : grain, .body = body, .arg = arg, .failed_at = n };
 

@@ -8,8 +8,8 @@ int pool_cpus(void);
 
 /* Runs body(i, worker, arg, e) for i in [0, n) on `threads` threads, handing out chunks of `grain`.
  * worker is in [0, threads). When calls fail, the error of the lowest i wins; the rest stop early. */
-int pool_for(int64_t n, int64_t grain, int threads,
-             int (*body)(int64_t i, int worker, void *arg, struct err *e), void *arg, struct err *e);
+int pool_for(int64_t n, int64_t grain, int threads, int (*body)(int64_t i, int worker, void *arg, struct err *e),
+             void *arg, struct err *e);
 
 /* An ordered pipeline: `next` (one thread) makes jobs, `work` (threads) does them, `done` (the calling
  * thread) takes them in the order in which they were made. At most `depth` jobs are in flight.

@@ -36,7 +36,8 @@ uint64_t rng_stream(uint64_t purpose, uint64_t a, uint64_t b)
 uint32_t rng_u32(struct rng *r)
 {
     uint64_t block = r->next / 4;
-    uint32_t counter[4] = { (uint32_t)block, (uint32_t)(block >> 32), (uint32_t)r->stream, (uint32_t)(r->stream >> 32) };
+    uint32_t counter[4] = { (uint32_t)block, (uint32_t)(block >> 32), (uint32_t)r->stream,
+                            (uint32_t)(r->stream >> 32) };
     uint32_t key[2] = { (uint32_t)r->seed, (uint32_t)(r->seed >> 32) };
 
     /* `next` alone is the state: after a restore in the middle of a block it is drawn again. */

@@ -11,7 +11,7 @@ void philox4x32(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2
 struct rng {
     uint64_t seed;
     uint64_t stream;
-    uint64_t next; /* draws taken so far; may be saved and restored */
+    uint64_t next;     /* draws taken so far; may be saved and restored */
     uint64_t block_of; /* block number + 1 of the cached draws */
     uint32_t block[4];
 };

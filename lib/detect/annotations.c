@@ -34,7 +34,8 @@ static int read_box(struct box *b, const struct value *v, struct err *e)
     if (value_get_array(v, "box", &box, e)) return -1;
     for (int i = 0; i < 4; i++) {
         const struct value *part = i < value_count(box) ? value_at(box, i) : NULL;
-        if (value_count(box) != 4 || !value_is_number(part)) return err_set(e, ERR_INPUT, "\"box\" is not four numbers");
+        if (value_count(box) != 4 || !value_is_number(part))
+            return err_set(e, ERR_INPUT, "\"box\" is not four numbers");
         x[i] = (float)value_number(part);
     }
     *b = (struct box){ x[0], x[1], x[2], x[3] };
@@ -58,7 +59,8 @@ static int read_object(struct annotation *a, const struct value *v, struct detec
     return 0;
 }
 
-static int read_picture(struct picture *p, const char *stream, const struct record *r, struct detect_config *c, bool learns, struct err *e)
+static int read_picture(struct picture *p, const char *stream, const struct record *r, struct detect_config *c,
+                        bool learns, struct err *e)
 {
     struct value *objects;
     const char *image;
@@ -67,7 +69,8 @@ static int read_picture(struct picture *p, const char *stream, const struct reco
     *p = (struct picture){ .path = picture_path(stream, image), .id = mem_strdup(record_id(r)) };
     p->objects = mem_new(struct annotation, value_count(objects) + 1);
     for (int64_t i = 0; i < value_count(objects); i++, p->n++) {
-        if (read_object(&p->objects[i], value_at(objects, i), c, learns, e)) return err_in(e, "object %lld", (long long)i + 1);
+        if (read_object(&p->objects[i], value_at(objects, i), c, learns, e))
+            return err_in(e, "object %lld", (long long)i + 1);
     }
     return 0;
 }

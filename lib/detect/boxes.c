@@ -16,7 +16,8 @@ struct box box_clip(struct box b, float width, float height, float extra)
 {
     float right = width - extra, bottom = height - extra;
 
-    return (struct box){ fmaxf(fminf(b.x1, right), 0), fmaxf(fminf(b.y1, bottom), 0), fmaxf(fminf(b.x2, right), 0), fmaxf(fminf(b.y2, bottom), 0) };
+    return (struct box){ fmaxf(fminf(b.x1, right), 0), fmaxf(fminf(b.y1, bottom), 0), fmaxf(fminf(b.x2, right), 0),
+                         fmaxf(fminf(b.y2, bottom), 0) };
 }
 
 void box_encode(float delta[4], struct box a, struct box t, float extra)
@@ -32,20 +33,23 @@ void box_encode(float delta[4], struct box a, struct box t, float extra)
 struct box box_decode(const float delta[4], struct box a, float extra)
 {
     const float most = 4.135166556742356f; /* log(1000 / 16): the ports' guard against overflow */
-    float w = a.x2 - a.x1 + extra, h = a.y2 - a.y1 + extra, x = a.x1 + 0.5f * w + delta[0] * w, y = a.y1 + 0.5f * h + delta[1] * h;
+    float w = a.x2 - a.x1 + extra, h = a.y2 - a.y1 + extra, x = a.x1 + 0.5f * w + delta[0] * w,
+          y = a.y1 + 0.5f * h + delta[1] * h;
     float tw = expf(fminf(delta[2], most)) * w, th = expf(fminf(delta[3], most)) * h;
 
     /* py-faster-rcnn adds half the size without taking the extra pixel off again */
     return (struct box){ x - 0.5f * tw, y - 0.5f * th, x + 0.5f * tw, y + 0.5f * th };
 }
 
-int64_t nms(int64_t *keep, const struct box *boxes, const int64_t *order, int64_t n, float threshold, int64_t most, float extra)
+int64_t nms(int64_t *keep, const struct box *boxes, const int64_t *order, int64_t n, float threshold, int64_t most,
+            float extra)
 {
     int64_t kept = 0;
 
     for (int64_t i = 0; i < n && kept < most; i++) {
         bool is_free = true;
-        for (int64_t k = 0; k < kept && is_free; k++) is_free = box_iou(boxes[order[i]], boxes[keep[k]], extra) <= threshold;
+        for (int64_t k = 0; k < kept && is_free; k++)
+            is_free = box_iou(boxes[order[i]], boxes[keep[k]], extra) <= threshold;
         if (is_free) keep[kept++] = order[i];
     }
     return kept;
@@ -82,13 +86,14 @@ int detect_anchors(const struct detect_config *c)
     return c->n_scales * c->n_ratios;
 }
 
-/* One anchor of a cell at the origin. Caffe: base box 0..15 around 7.5, sides rounded before scaling, widths with +1; scales are
- * then multiples of 16. Else: centred in the cell, exact. */
+/* One anchor of a cell at the origin. Caffe: base box 0..15 around 7.5, sides rounded before scaling, widths with +1;
+ * scales are then multiples of 16. Else: centred in the cell, exact. */
 static struct box anchor_at_origin(const struct detect_config *c, int stride, float scale, float ratio)
 {
     if (c->anchors_caffe) {
         float w = roundf(sqrtf(256 / ratio)), h = roundf(w * ratio), k = scale / 16;
-        return (struct box){ 7.5f - 0.5f * (w * k - 1), 7.5f - 0.5f * (h * k - 1), 7.5f + 0.5f * (w * k - 1), 7.5f + 0.5f * (h * k - 1) };
+        return (struct box){ 7.5f - 0.5f * (w * k - 1), 7.5f - 0.5f * (h * k - 1), 7.5f + 0.5f * (w * k - 1),
+                             7.5f + 0.5f * (h * k - 1) };
     }
     float w = scale / sqrtf(ratio), h = scale * sqrtf(ratio), centre = 0.5f * (float)stride;
     return (struct box){ centre - 0.5f * w, centre - 0.5f * h, centre + 0.5f * w, centre + 0.5f * h };

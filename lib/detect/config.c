@@ -22,12 +22,14 @@ static int get_real(const struct value *o, const char *key, double min, double m
 }
 
 /* Between least and most numbers, each within [min, max]. */
-static int get_reals(const struct value *o, const char *key, int least, int most, double min, double max, float *out, int *n, struct err *e)
+static int get_reals(const struct value *o, const char *key, int least, int most, double min, double max, float *out,
+                     int *n, struct err *e)
 {
     struct value *a;
 
     if (value_get_array(o, key, &a, e)) return -1;
-    if (value_count(a) < least || value_count(a) > most) return err_set(e, ERR_INPUT, "\"%s\" has %d numbers", key, (int)value_count(a));
+    if (value_count(a) < least || value_count(a) > most)
+        return err_set(e, ERR_INPUT, "\"%s\" has %d numbers", key, (int)value_count(a));
     *n = (int)value_count(a);
     for (int i = 0; i < *n; i++) {
         if (!value_is_number(value_at(a, i))) return err_set(e, ERR_INPUT, "\"%s\" is not an array of numbers", key);
@@ -43,7 +45,8 @@ static int get_names(const struct value *o, const char *key, struct names *out, 
     struct value *a;
 
     if (value_get_array(o, key, &a, e)) return -1;
-    if (value_count(a) < 1 || value_count(a) > NAMES_MAX) return err_set(e, ERR_INPUT, "\"%s\" has %d names", key, (int)value_count(a));
+    if (value_count(a) < 1 || value_count(a) > NAMES_MAX)
+        return err_set(e, ERR_INPUT, "\"%s\" has %d names", key, (int)value_count(a));
     for (int64_t i = 0; i < value_count(a); i++) {
         const char *name = value_text(value_at(a, i), NULL);
         if (!name) return err_set(e, ERR_INPUT, "\"%s\" is not an array of strings", key);
@@ -67,12 +70,15 @@ static int read_input(struct detect_config *c, const struct value *v, struct err
     const char *order;
     int n;
 
-    if (value_get_object(v, "input", &input, e) || value_get_string(input, "order", &order, e) || get_reals(input, "mean", 3, 3, -1e4, 1e4, c->mean, &n, e) ||
-        get_reals(input, "scale", 3, 3, 1e-6, 1e4, c->scale, &n, e) || get_int(input, "short_side", 32, 4096, &c->short_side, e) ||
+    if (value_get_object(v, "input", &input, e) || value_get_string(input, "order", &order, e) ||
+        get_reals(input, "mean", 3, 3, -1e4, 1e4, c->mean, &n, e) ||
+        get_reals(input, "scale", 3, 3, 1e-6, 1e4, c->scale, &n, e) ||
+        get_int(input, "short_side", 32, 4096, &c->short_side, e) ||
         get_int(input, "long_side", 32, 4096, &c->long_side, e))
         return -1;
     c->is_bgr = !strcmp(order, "bgr");
-    if (!c->is_bgr && strcmp(order, "rgb")) return err_set(e, ERR_INPUT, "\"order\" is %s (\"rgb\" or \"bgr\")", err_quote(order));
+    if (!c->is_bgr && strcmp(order, "rgb"))
+        return err_set(e, ERR_INPUT, "\"order\" is %s (\"rgb\" or \"bgr\")", err_quote(order));
     return 0;
 }
 
@@ -82,11 +88,13 @@ static int read_backbone(struct detect_config *c, const struct value *v, struct 
 
     if (value_get_object(v, "stem", &stem, e) || get_int(stem, "kernel", 1, 15, &c->stem_kernel, e) ||
         get_int(stem, "stride", 1, 4, &c->stem_stride, e) || get_int(stem, "channels", 1, 1024, &c->stem_channels, e) ||
-        get_int(stem, "pool_kernel", 0, 7, &c->pool_kernel, e) || get_int(stem, "pool_stride", 1, 4, &c->pool_stride, e) ||
-        get_int(stem, "pool_pad", 0, 3, &c->pool_pad, e) || value_get_bool(stem, "pool_ceil", &c->pool_ceil, e) ||
-        get_int(v, "groups", 0, 256, &c->groups, e) || value_get_array(v, "stages", &stages, e) || value_get_object(v, "head", &head, e))
+        get_int(stem, "pool_kernel", 0, 7, &c->pool_kernel, e) ||
+        get_int(stem, "pool_stride", 1, 4, &c->pool_stride, e) || get_int(stem, "pool_pad", 0, 3, &c->pool_pad, e) ||
+        value_get_bool(stem, "pool_ceil", &c->pool_ceil, e) || get_int(v, "groups", 0, 256, &c->groups, e) ||
+        value_get_array(v, "stages", &stages, e) || value_get_object(v, "head", &head, e))
         return -1;
-    if (value_count(stages) < 1 || value_count(stages) > STAGES_MAX) return err_set(e, ERR_INPUT, "%d stages (1 to %d)", (int)value_count(stages), STAGES_MAX);
+    if (value_count(stages) < 1 || value_count(stages) > STAGES_MAX)
+        return err_set(e, ERR_INPUT, "%d stages (1 to %d)", (int)value_count(stages), STAGES_MAX);
     c->n_stages = (int)value_count(stages);
     for (int i = 0; i < c->n_stages; i++) {
         if (read_stage(&c->stages[i], value_at(stages, i), e)) return err_in(e, "stage %d", i + 1);
@@ -105,7 +113,8 @@ static int read_regions(struct detect_config *c, const struct value *v, struct e
         get_int(r, "pre_nms", 1, 1 << 20, &c->pre_nms, e) || get_int(r, "post_nms", 1, 10000, &c->post_nms, e) ||
         get_real(r, "rpn_nms", 0, 1, &c->rpn_nms, e) || get_real(r, "min_side", 0, 4096, &c->min_side, e) ||
         get_int(r, "roi_size", 1, 64, &c->roi_size, e) || value_get_bool(r, "roi_align", &c->roi_align, e) ||
-        value_get_bool(r, "boxes_per_class", &c->boxes_per_class, e) || get_int(r, "attribute_hidden", 0, 4096, &c->attribute_hidden, e))
+        value_get_bool(r, "boxes_per_class", &c->boxes_per_class, e) ||
+        get_int(r, "attribute_hidden", 0, 4096, &c->attribute_hidden, e))
         return -1;
     return get_names(v, "classes", &c->classes, e) || get_names(v, "attributes", &c->attributes, e) ? -1 : 0;
 }
@@ -119,7 +128,8 @@ static int64_t stage_parameters(const struct stage_config *s, int64_t in)
 
 int64_t detect_config_parameters(const struct detect_config *c)
 {
-    int64_t in = c->stem_channels, n = 3 * in * c->stem_kernel * c->stem_kernel, anchors = c->n_scales * c->n_ratios, classes = c->classes.n;
+    int64_t in = c->stem_channels, n = 3 * in * c->stem_kernel * c->stem_kernel, anchors = c->n_scales * c->n_ratios,
+            classes = c->classes.n;
 
     for (int i = 0; i < c->n_stages; in = c->stages[i++].channels) n += stage_parameters(&c->stages[i], in);
     n += 9 * in * c->rpn_channels + 5 * anchors * c->rpn_channels + stage_parameters(&c->head, in);
@@ -130,14 +140,17 @@ int64_t detect_config_parameters(const struct detect_config *c)
 static int check_stage(const struct stage_config *s, int groups, struct err *e)
 {
     if (!groups || (s->width % groups == 0 && s->channels % groups == 0)) return 0;
-    return err_set(e, ERR_INPUT, "width %d and channels %d are not multiples of %d groups", s->width, s->channels, groups);
+    return err_set(e, ERR_INPUT, "width %d and channels %d are not multiples of %d groups", s->width, s->channels,
+                   groups);
 }
 
 int detect_config_check(const struct detect_config *c, struct err *e)
 {
-    if (c->long_side < c->short_side) return err_set(e, ERR_INPUT, "\"long_side\" %d is less than \"short_side\" %d", c->long_side, c->short_side);
+    if (c->long_side < c->short_side)
+        return err_set(e, ERR_INPUT, "\"long_side\" %d is less than \"short_side\" %d", c->long_side, c->short_side);
     if (c->pool_kernel && 2 * c->pool_pad > c->pool_kernel)
-        return err_set(e, ERR_INPUT, "\"pool_pad\" is %d (at most half of \"pool_kernel\", %d)", c->pool_pad, c->pool_kernel);
+        return err_set(e, ERR_INPUT, "\"pool_pad\" is %d (at most half of \"pool_kernel\", %d)", c->pool_pad,
+                       c->pool_kernel);
     if (c->groups && c->stem_channels % c->groups)
         return err_set(e, ERR_INPUT, "stem: %d channels are not a multiple of %d groups", c->stem_channels, c->groups);
     for (int i = 0; i < c->n_stages; i++) {
@@ -145,7 +158,8 @@ int detect_config_check(const struct detect_config *c, struct err *e)
     }
     if (check_stage(&c->head, c->groups, e)) return err_in(e, "head");
     if (c->classes.n < 2) return err_set(e, ERR_INPUT, "\"classes\" has no name but the background's");
-    if (detect_config_parameters(c) > DETECT_PARAMETERS_MAX) return err_set(e, ERR_INPUT, "more than %lld parameters", DETECT_PARAMETERS_MAX);
+    if (detect_config_parameters(c) > DETECT_PARAMETERS_MAX)
+        return err_set(e, ERR_INPUT, "more than %lld parameters", DETECT_PARAMETERS_MAX);
     return 0;
 }
 
@@ -155,8 +169,10 @@ int detect_config_read(struct detect_config *c, const struct value *v, struct er
 
     *c = (struct detect_config){ 0 };
     if (value_get_string(v, "model_type", &type, e)) return -1;
-    if (strcmp(type, "unimo-detector")) return err_set(e, ERR_INPUT, "\"model_type\" is %s (\"unimo-detector\" was expected)", err_quote(type));
-    if (!read_input(c, v, e) && !read_backbone(c, v, e) && !read_regions(c, v, e) && !detect_config_check(c, e)) return 0;
+    if (strcmp(type, "unimo-detector"))
+        return err_set(e, ERR_INPUT, "\"model_type\" is %s (\"unimo-detector\" was expected)", err_quote(type));
+    if (!read_input(c, v, e) && !read_backbone(c, v, e) && !read_regions(c, v, e) && !detect_config_check(c, e))
+        return 0;
     detect_config_release(c);
     return -1;
 }
@@ -194,7 +210,8 @@ static struct value *print_names(const struct names *n)
 
 struct value *detect_config_print(const struct detect_config *c)
 {
-    struct value *v = value_object(), *input = value_object(), *stem = value_object(), *stages = value_array(), *a = value_object(), *r = value_object();
+    struct value *v = value_object(), *input = value_object(), *stem = value_object(), *stages = value_array(),
+                 *a = value_object(), *r = value_object();
 
     value_set(input, "order", value_str(c->is_bgr ? "bgr" : "rgb"));
     value_set(input, "mean", value_reals(c->mean, 3));
@@ -234,17 +251,37 @@ struct value *detect_config_print(const struct detect_config *c)
     return v;
 }
 
-/* Small enough for a CPU: stride 8, so that small objects keep a few cells; widths are multiples of 16 for the vector units. */
+/* Small enough for a CPU: stride 8, so that small objects keep a few cells; widths are multiples of 16 for the vector
+ * units. */
 void detect_config_small(struct detect_config *c)
 {
-    *c = (struct detect_config){ .mean = { 128, 128, 128 }, .scale = { 1 / 64.0f, 1 / 64.0f, 1 / 64.0f }, .short_side = 192, .long_side = 256,
-                                 .stem_kernel = 3, .stem_stride = 2, .stem_channels = 32, .pool_kernel = 3, .pool_stride = 2, .pool_pad = 1,
-                                 .groups = 8, .n_stages = 3,
-                                 .stages = { { 1, 32, 96, 1, 1, false }, { 2, 48, 192, 2, 1, false }, { 2, 64, 256, 1, 1, false } },
-                                 .head = { 2, 64, 256, 1, 1, false },
-                                 .n_scales = 3, .scales = { 40, 62, 94 }, .n_ratios = 3, .ratios = { 0.7f, 1, 1.4f },
-                                 .rpn_channels = 64, .pre_nms = 400, .post_nms = 48, .rpn_nms = 0.7f, .min_side = 6, .roi_size = 7,
-                                 .attribute_hidden = 64 };
+    *c = (struct detect_config){
+        .mean = { 128, 128, 128 },
+        .scale = { 1 / 64.0f, 1 / 64.0f, 1 / 64.0f },
+        .short_side = 192,
+        .long_side = 256,
+        .stem_kernel = 3,
+        .stem_stride = 2,
+        .stem_channels = 32,
+        .pool_kernel = 3,
+        .pool_stride = 2,
+        .pool_pad = 1,
+        .groups = 8,
+        .n_stages = 3,
+        .stages = { { 1, 32, 96, 1, 1, false }, { 2, 48, 192, 2, 1, false }, { 2, 64, 256, 1, 1, false } },
+        .head = { 2, 64, 256, 1, 1, false },
+        .n_scales = 3,
+        .scales = { 40, 62, 94 },
+        .n_ratios = 3,
+        .ratios = { 0.7f, 1, 1.4f },
+        .rpn_channels = 64,
+        .pre_nms = 400,
+        .post_nms = 48,
+        .rpn_nms = 0.7f,
+        .min_side = 6,
+        .roi_size = 7,
+        .attribute_hidden = 64
+    };
 }
 
 void names_add(struct names *n, const char *name)

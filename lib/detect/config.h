@@ -18,26 +18,28 @@ struct names {
 };
 struct detect_config {
     bool is_bgr;
-    float mean[3], scale[3];     /* of the input: (value - mean) * scale, in the order of the input's channels */
-    int short_side, long_side;   /* pictures are resized to this, keeping their shape */
+    float mean[3], scale[3];   /* of the input: (value - mean) * scale, in the order of the input's channels */
+    int short_side, long_side; /* pictures are resized to this, keeping their shape */
     int stem_kernel, stem_stride, stem_channels, pool_kernel, pool_stride, pool_pad; /* pool_kernel 0: none */
-    bool pool_ceil;              /* Caffe's output size of pooling */
-    int groups;                  /* of group norm; 0: frozen norms, folded into the filters and biases */
+    bool pool_ceil; /* Caffe's output size of pooling */
+    int groups;     /* of group norm; 0: frozen norms, folded into the filters and biases */
     int n_stages;
     struct stage_config stages[STAGES_MAX], head; /* backbone; head: on pooled regions */
-    bool anchors_caffe;          /* rounded anchors around 7.5 and widths with +1 */
+    bool anchors_caffe;                           /* rounded anchors around 7.5 and widths with +1 */
     int n_scales, n_ratios;
-    float scales[ANCHOR_SCALES_MAX], ratios[ANCHOR_RATIOS_MAX]; /* sides of the square anchor in input pixels; height / width */
+    float scales[ANCHOR_SCALES_MAX],
+        ratios[ANCHOR_RATIOS_MAX]; /* sides of the square anchor in input pixels; height / width */
     int rpn_channels, pre_nms, post_nms, roi_size;
-    float rpn_nms, min_side;     /* proposals with a smaller side are dropped */
+    float rpn_nms, min_side; /* proposals with a smaller side are dropped */
     bool roi_align, boxes_per_class;
     int attribute_hidden;
-    struct names classes;        /* classes.at[0] is the background */
-    struct names attributes;     /* attributes.at[0] is none */
+    struct names classes;    /* classes.at[0] is the background */
+    struct names attributes; /* attributes.at[0] is none */
 };
 
 int detect_config_read(struct detect_config *c, const struct value *v, struct err *e);
-/* What must hold beyond each key's own range: groups divide channels, no pooling window lies outside, the parameters are not too many, ... */
+/* What must hold beyond each key's own range: groups divide channels, no pooling window lies outside, the parameters
+ * are not too many, ... */
 int detect_config_check(const struct detect_config *c, struct err *e);
 int detect_config_load(struct detect_config *c, const char *path, struct err *e);
 struct value *detect_config_print(const struct detect_config *c);

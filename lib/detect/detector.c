@@ -25,9 +25,11 @@ static void add_outputs(struct detector *d)
     struct params *p = &d->params;
     int feature = c->head.channels, anchors = detect_anchors(c), hidden = c->attribute_hidden;
 
-    d->objectness = params_add(p, "rpn.objectness.weight", INIT_NORMAL, 0.01f, 4, (int64_t[]){ anchors, c->rpn_channels, 1, 1 });
+    d->objectness =
+        params_add(p, "rpn.objectness.weight", INIT_NORMAL, 0.01f, 4, (int64_t[]){ anchors, c->rpn_channels, 1, 1 });
     d->objectness_bias = params_add(p, "rpn.objectness.bias", INIT_ZERO, 0, 1, (int64_t[]){ anchors });
-    d->deltas = params_add(p, "rpn.deltas.weight", INIT_NORMAL, 0.01f, 4, (int64_t[]){ 4 * anchors, c->rpn_channels, 1, 1 });
+    d->deltas =
+        params_add(p, "rpn.deltas.weight", INIT_NORMAL, 0.01f, 4, (int64_t[]){ 4 * anchors, c->rpn_channels, 1, 1 });
     d->deltas_bias = params_add(p, "rpn.deltas.bias", INIT_ZERO, 0, 1, (int64_t[]){ 4 * anchors });
     d->cls = params_add(p, "predict.class.weight", INIT_NORMAL, 0.01f, 2, (int64_t[]){ c->classes.n, feature });
     d->cls_bias = params_add(p, "predict.class.bias", INIT_ZERO, 0, 1, (int64_t[]){ c->classes.n });
@@ -35,11 +37,15 @@ static void add_outputs(struct detector *d)
     d->box_bias = params_add(p, "predict.box.bias", INIT_ZERO, 0, 1, (int64_t[]){ box_outputs(c) });
     d->attribute = -1;
     if (!hidden) return;
-    /* fc([feature; embedding of the class]) split in two: a table with one hidden vector per class is the embedding's part */
-    d->attribute_feature = params_add(p, "predict.attribute.feature.weight", INIT_NORMAL, 0.05f, 2, (int64_t[]){ hidden, feature });
-    d->attribute_class = params_add(p, "predict.attribute.class.weight", INIT_NORMAL, 0.05f, 2, (int64_t[]){ c->classes.n, hidden });
+    /* fc([feature; embedding of the class]) split in two: a table with one hidden vector per class is the embedding's
+     * part */
+    d->attribute_feature =
+        params_add(p, "predict.attribute.feature.weight", INIT_NORMAL, 0.05f, 2, (int64_t[]){ hidden, feature });
+    d->attribute_class =
+        params_add(p, "predict.attribute.class.weight", INIT_NORMAL, 0.05f, 2, (int64_t[]){ c->classes.n, hidden });
     d->attribute_bias = params_add(p, "predict.attribute.feature.bias", INIT_ZERO, 0, 1, (int64_t[]){ hidden });
-    d->attribute = params_add(p, "predict.attribute.weight", INIT_NORMAL, 0.01f, 2, (int64_t[]){ c->attributes.n, hidden });
+    d->attribute =
+        params_add(p, "predict.attribute.weight", INIT_NORMAL, 0.01f, 2, (int64_t[]){ c->attributes.n, hidden });
     d->attribute_out_bias = params_add(p, "predict.attribute.bias", INIT_ZERO, 0, 1, (int64_t[]){ c->attributes.n });
 }
 
@@ -146,15 +152,15 @@ struct rpn_output detector_rpn(struct detector *d, struct tensor features)
 
     r.objectness = scratch_4d(&d->scratch, DT_F32, b, y, x, anchors);
     r.deltas = scratch_4d(&d->scratch, DT_F32, b, y, x, 4 * anchors);
-    op_conv_forward(d->device, r.objectness, r.hidden, params_weight(&d->params, d->objectness), params_f32(&d->params, d->objectness_bias), one, false,
-                    LINEAR_PARAM);
-    op_conv_forward(d->device, r.deltas, r.hidden, params_weight(&d->params, d->deltas), params_f32(&d->params, d->deltas_bias), one, false,
-                    LINEAR_PARAM);
+    op_conv_forward(d->device, r.objectness, r.hidden, params_weight(&d->params, d->objectness),
+                    params_f32(&d->params, d->objectness_bias), one, false, LINEAR_PARAM);
+    op_conv_forward(d->device, r.deltas, r.hidden, params_weight(&d->params, d->deltas),
+                    params_f32(&d->params, d->deltas_bias), one, false, LINEAR_PARAM);
     return r;
 }
 
-int64_t detector_proposals(const struct detector *d, struct box *out, const float *scores, const float *deltas, const struct box *anchors, int64_t n,
-                           float width, float height, int64_t pre, int64_t most)
+int64_t detector_proposals(const struct detector *d, struct box *out, const float *scores, const float *deltas,
+                           const struct box *anchors, int64_t n, float width, float height, int64_t pre, int64_t most)
 {
     float extra = d->config.anchors_caffe ? 1 : 0;
     int64_t *order = mem_new(int64_t, n), *keep = mem_new(int64_t, most), taken = 0;
@@ -164,7 +170,8 @@ int64_t detector_proposals(const struct detector *d, struct box *out, const floa
     for (int64_t i = 0; i < best; i++) {
         int64_t k = order[i];
         boxes[k] = box_clip(box_decode(deltas + 4 * k, anchors[k], extra), width, height, extra);
-        bool is_large = boxes[k].x2 - boxes[k].x1 + extra >= d->config.min_side && boxes[k].y2 - boxes[k].y1 + extra >= d->config.min_side;
+        bool is_large = boxes[k].x2 - boxes[k].x1 + extra >= d->config.min_side &&
+                        boxes[k].y2 - boxes[k].y1 + extra >= d->config.min_side;
         if (is_large) order[taken++] = k;
     }
     int64_t kept = nms(keep, boxes, order, taken, d->config.rpn_nms, most, extra);
@@ -209,13 +216,16 @@ static void likely_classes(int32_t *out, const float *probs, int64_t rows, int c
 static float *run_attributes(struct detector *d, struct tensor pooled, const int32_t *classes)
 {
     int64_t rows = pooled.shape[0], hidden = d->config.attribute_hidden, n = d->config.attributes.n;
-    struct tensor h = scratch_2d(&d->scratch, pooled.dtype, rows, hidden), out = scratch_2d(&d->scratch, DT_F32, rows, n);
+    struct tensor h = scratch_2d(&d->scratch, pooled.dtype, rows, hidden),
+                  out = scratch_2d(&d->scratch, DT_F32, rows, n);
     struct tensor index = scratch_upload(&d->scratch, tensor_1d((void *)(uintptr_t)classes, DT_I32, rows));
 
-    op_linear_forward(d->device, h, pooled, params_weight(&d->params, d->attribute_feature), params_f32(&d->params, d->attribute_bias), LINEAR_PARAM);
+    op_linear_forward(d->device, h, pooled, params_weight(&d->params, d->attribute_feature),
+                      params_f32(&d->params, d->attribute_bias), LINEAR_PARAM);
     op_gather_rows(d->device, h, params_f32(&d->params, d->attribute_class), index, true);
     op_relu_forward(d->device, h, h);
-    op_linear_forward(d->device, out, h, params_weight(&d->params, d->attribute), params_f32(&d->params, d->attribute_out_bias), LINEAR_PARAM);
+    op_linear_forward(d->device, out, h, params_weight(&d->params, d->attribute),
+                      params_f32(&d->params, d->attribute_out_bias), LINEAR_PARAM);
     float *probs = fetch(d, out);
     softmax_rows(probs, rows, n);
     return probs;
@@ -229,7 +239,8 @@ static struct box in_picture(struct box b, const float scale[2], const struct de
 }
 
 /* Everything after the proposals, for all pictures of a batch at once. */
-static void second_stage(struct detector *d, struct detections *out, int n, struct tensor features, const float *rois, int64_t rows, const float scale[2])
+static void second_stage(struct detector *d, struct detections *out, int n, struct tensor features, const float *rois,
+                         int64_t rows, const float scale[2])
 {
     const struct detect_config *c = &d->config;
     int feature = c->head.channels, width = box_outputs(c);
@@ -240,12 +251,15 @@ static void second_stage(struct detector *d, struct detections *out, int n, stru
     if (c->roi_align) op_roi_align_forward(d->device, pooled, features, r, step, 0);
     else op_roi_pool_forward(d->device, pooled, none, features, r, step);
     struct tensor head = net_head(&d->net, pooled), mean = scratch_2d(&d->scratch, features.dtype, rows, feature);
-    struct tensor logits = scratch_2d(&d->scratch, DT_F32, rows, c->classes.n), deltas = scratch_2d(&d->scratch, DT_F32, rows, width);
+    struct tensor logits = scratch_2d(&d->scratch, DT_F32, rows, c->classes.n),
+                  deltas = scratch_2d(&d->scratch, DT_F32, rows, width);
     struct tensor wide = scratch_2d(&d->scratch, DT_F32, rows, feature);
     op_mean_pool_forward(d->device, mean, head);
     op_convert(d->device, wide, mean);
-    op_linear_forward(d->device, logits, mean, params_weight(&d->params, d->cls), params_f32(&d->params, d->cls_bias), LINEAR_PARAM);
-    op_linear_forward(d->device, deltas, mean, params_weight(&d->params, d->box), params_f32(&d->params, d->box_bias), LINEAR_PARAM);
+    op_linear_forward(d->device, logits, mean, params_weight(&d->params, d->cls), params_f32(&d->params, d->cls_bias),
+                      LINEAR_PARAM);
+    op_linear_forward(d->device, deltas, mean, params_weight(&d->params, d->box), params_f32(&d->params, d->box_bias),
+                      LINEAR_PARAM);
     float *probs = fetch(d, logits), *offsets = fetch(d, deltas), *vectors = fetch(d, wide);
     int32_t *classes = mem_new(int32_t, rows);
     softmax_rows(probs, rows, c->classes.n);
@@ -254,19 +268,22 @@ static void second_stage(struct detector *d, struct detections *out, int n, stru
     for (int64_t i = 0, row = 0; i < n; row += out[i++].n) {
         struct detections *x = &out[i];
         x->probs = mem_new(float, x->n * c->classes.n);
-        x->features = mem_new(float, x->n * feature);
+        x->features = mem_new(float, x->n *feature);
         x->refined = mem_new(struct box, x->n);
         memcpy(x->probs, probs + row * c->classes.n, (size_t)(x->n * c->classes.n) * sizeof(float));
         memcpy(x->features, vectors + row * feature, (size_t)(x->n * feature) * sizeof(float));
         if (attributes) {
             x->attribute_probs = mem_new(float, x->n * c->attributes.n);
-            memcpy(x->attribute_probs, attributes + row * c->attributes.n, (size_t)(x->n * c->attributes.n) * sizeof(float));
+            memcpy(x->attribute_probs, attributes + row * c->attributes.n,
+                   (size_t)(x->n * c->attributes.n) * sizeof(float));
         }
         for (int64_t k = 0; k < x->n; k++) {
             const float *o = offsets + (row + k) * width + (c->boxes_per_class ? 4 * classes[row + k] : 0);
-            const float scaled[4] = { o[0] * delta_scale[0], o[1] * delta_scale[1], o[2] * delta_scale[2], o[3] * delta_scale[3] };
+            const float scaled[4] = { o[0] * delta_scale[0], o[1] * delta_scale[1], o[2] * delta_scale[2],
+                                      o[3] * delta_scale[3] };
             x->refined[k] = in_picture(box_decode(scaled, x->proposals[k], extra), scale, x, extra);
-            x->proposals[k] = in_picture(x->proposals[k], scale, x, 0); /* clipped already, but in rounded input pixels */
+            x->proposals[k] =
+                in_picture(x->proposals[k], scale, x, 0); /* clipped already, but in rounded input pixels */
         }
     }
     free(probs);
@@ -292,9 +309,11 @@ int detector_run(struct detector *d, struct detections *out, const struct image 
     float *rois = NULL;
     anchors_make(at, c, (int)features.shape[1], (int)features.shape[2]);
     for (int i = 0; i < n; i++) {
-        out[i] = (struct detections){ .width = pictures[i].width, .height = pictures[i].height, .proposals = mem_new(struct box, c->post_nms) };
-        out[i].n = detector_proposals(d, out[i].proposals, scores + i * anchors, deltas + 4 * i * anchors, at, anchors, (float)w, (float)h, c->pre_nms,
-                                      c->post_nms);
+        out[i] = (struct detections){ .width = pictures[i].width,
+                                      .height = pictures[i].height,
+                                      .proposals = mem_new(struct box, c->post_nms) };
+        out[i].n = detector_proposals(d, out[i].proposals, scores + i * anchors, deltas + 4 * i * anchors, at, anchors,
+                                      (float)w, (float)h, c->pre_nms, c->post_nms);
         mem_reserve(&rois, &cap, 5 * (rows + out[i].n));
         for (int64_t k = 0; k < out[i].n; k++, rows++) {
             struct box b = out[i].proposals[k];

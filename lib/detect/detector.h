@@ -4,7 +4,8 @@
 #include "detect/net.h"
 #include "image/image.h"
 
-/* A Faster R-CNN (Ren et al. 2015) with an attribute head: configuration, parameters, layers and working memory on a device. */
+/* A Faster R-CNN (Ren et al. 2015) with an attribute head: configuration, parameters, layers and working memory on a
+ * device. */
 struct detector {
     struct detect_config config;
     struct device *device;
@@ -33,8 +34,8 @@ struct detections {
     int width, height;
 };
 int detector_feature_size(const struct detector *d);
-/* Size to which a picture is resized, and input pixels per picture pixel along x and y: the same, unless a side of a very long picture would fall
- * below INPUT_SIDE_MIN. */
+/* Size to which a picture is resized, and input pixels per picture pixel along x and y: the same, unless a side of a
+ * very long picture would fall below INPUT_SIDE_MIN. */
 enum { INPUT_SIDE_MIN = 32 };
 void detector_input_size(const struct detect_config *c, int width, int height, int *w, int *h, float scale[2]);
 /* Runs n pictures that have the same input size. out[n] are filled; release each. */
@@ -48,6 +49,6 @@ struct rpn_output {
 };
 struct rpn_output detector_rpn(struct detector *d, struct tensor features);
 /* Proposals of one picture from its scores and deltas on the host, best first, at most `most`; input pixels. */
-int64_t detector_proposals(const struct detector *d, struct box *out, const float *scores, const float *deltas, const struct box *anchors, int64_t n,
-                           float width, float height, int64_t pre, int64_t most);
+int64_t detector_proposals(const struct detector *d, struct box *out, const float *scores, const float *deltas,
+                           const struct box *anchors, int64_t n, float width, float height, int64_t pre, int64_t most);
 #endif

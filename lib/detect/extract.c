@@ -86,7 +86,8 @@ static int add_path(struct items *all, const char *path, bool skip_bad, struct e
     if (!strcmp(path, "-")) return add_stream(all, path, skip_bad, e);
     if (stat(path, &st)) return err_errno(e, "%s: cannot open", path);
     if (S_ISDIR(st.st_mode)) return add_folder(all, path, e);
-    if (str_ends(path, ".jsonl") || str_ends(path, ".zst") || str_ends(path, ".json")) return add_stream(all, path, skip_bad, e);
+    if (str_ends(path, ".jsonl") || str_ends(path, ".zst") || str_ends(path, ".json"))
+        return add_stream(all, path, skip_bad, e);
     add_file(all, path);
     return 0;
 }
@@ -168,19 +169,22 @@ static struct value *name_list(const struct names *names, const int *at, int64_t
 }
 
 /* Rows `at` of a matrix as a tensor of the wanted type. */
-static void set_rows(struct record *r, const char *name, enum dtype t, const float *rows, int64_t width, const struct selection *s)
+static void set_rows(struct record *r, const char *name, enum dtype t, const float *rows, int64_t width,
+                     const struct selection *s)
 {
-    float *picked = mem_new(float, s->n * width + 1);
+    float *picked = mem_new(float, s->n *width + 1);
     void *out = mem_alloc((size_t)(s->n * width + 1), (size_t)dtype_size(t));
 
-    for (int64_t i = 0; i < s->n; i++) memcpy(picked + i * width, rows + s->at[i] * width, (size_t)width * sizeof(float));
+    for (int64_t i = 0; i < s->n; i++)
+        memcpy(picked + i * width, rows + s->at[i] * width, (size_t)width * sizeof(float));
     dtype_from_f32(out, t, picked, s->n * width);
     record_set_tensor(r, name, t, 2, (int64_t[]){ s->n, width }, out);
     free(picked);
     free(out);
 }
 
-static struct record *make_record(const struct run *run, const struct item *item, const struct detections *x, const struct selection *s)
+static struct record *make_record(const struct run *run, const struct item *item, const struct detections *x,
+                                  const struct selection *s)
 {
     const struct detect_config *c = &run->d->config;
     const struct box *boxes = run->o->select.refined ? x->refined : x->proposals;
@@ -199,7 +203,8 @@ static struct record *make_record(const struct run *run, const struct item *item
     return r;
 }
 
-static int draw_picture(const struct run *run, const struct item *item, struct image *m, const struct detections *x, const struct selection *s, struct err *e)
+static int draw_picture(const struct run *run, const struct item *item, struct image *m, const struct detections *x,
+                        const struct selection *s, struct err *e)
 {
     const struct detect_config *c = &run->d->config;
     const struct box *boxes = run->o->select.refined ? x->refined : x->proposals;
@@ -310,8 +315,11 @@ int extract_regions(struct detector *d, const char *const *paths, int n, const s
         progress_begin(&run.progress, "images", run.all.n);
         rc = run_all(&run, e);
         progress_end(&run.progress);
-        if (!rc && run.skipped && run.skipped == run.all.n) rc = err_set(e, ERR_INPUT, "%s (and so all images were skipped)", run.first_bad.text);
-        else if (run.skipped) log_line("%" PRId64 " of %" PRId64 " images skipped (first: %s)", run.skipped, run.all.n, run.first_bad.text);
+        if (!rc && run.skipped && run.skipped == run.all.n)
+            rc = err_set(e, ERR_INPUT, "%s (and so all images were skipped)", run.first_bad.text);
+        else if (run.skipped)
+            log_line("%" PRId64 " of %" PRId64 " images skipped (first: %s)", run.skipped, run.all.n,
+                     run.first_bad.text);
     }
     if (rc) writer_abort(run.out);
     else rc = writer_close(run.out, e);

@@ -5,12 +5,12 @@
 /* From pictures to a stream of region features (unimo-records(5)). */
 struct extract_opts {
     struct select_opts select;
-    enum dtype dtype;         /* of features and class_probs */
+    enum dtype dtype; /* of features and class_probs */
     const char *draw, *output;
     bool plain, skip_bad;
     int64_t shard, shards, limit;
 };
-/* paths: JPEG files, folders of them (sorted by name), or streams of image records. The id of a picture from a file is its name without
- * the ending. */
+/* paths: JPEG files, folders of them (sorted by name), or streams of image records. The id of a picture from a file is
+ * its name without the ending. */
 int extract_regions(struct detector *d, const char *const *paths, int n, const struct extract_opts *o, struct err *e);
 #endif

@@ -7,7 +7,8 @@
 
 #define NORM_EPS 1e-5f
 
-void layer_init(struct net *n, struct layer *l, const char *name, int in, int out, int kernel, struct conv c, bool has_norm)
+void layer_init(struct net *n, struct layer *l, const char *name, int in, int out, int kernel, struct conv c,
+                bool has_norm)
 {
     char full[PARAM_NAME_MAX];
     float std = sqrtf(2.0f / (float)(out * kernel * kernel)); /* Kaiming, fan out */
@@ -23,7 +24,8 @@ void layer_init(struct net *n, struct layer *l, const char *name, int in, int ou
     l->b = params_add(n->params, full, INIT_ZERO, 0, 1, (int64_t[]){ out });
 }
 
-static void block_init(struct net *n, struct bottleneck *b, const char *name, const struct stage_config *s, int in, bool is_first)
+static void block_init(struct net *n, struct bottleneck *b, const char *name, const struct stage_config *s, int in,
+                       bool is_first)
 {
     char full[PARAM_NAME_MAX];
     int stride = is_first ? s->stride : 1;
@@ -34,7 +36,8 @@ static void block_init(struct net *n, struct bottleneck *b, const char *name, co
     snprintf(full, sizeof full, "%s.conv1", name);
     layer_init(n, &b->a, full, in, s->width, 1, (struct conv){ s->stride_in_1x1 ? stride : 1, 0, 1 }, has_norm);
     snprintf(full, sizeof full, "%s.conv2", name);
-    layer_init(n, &b->b, full, s->width, s->width, 3, (struct conv){ s->stride_in_1x1 ? 1 : stride, s->dilation, s->dilation }, has_norm);
+    layer_init(n, &b->b, full, s->width, s->width, 3,
+               (struct conv){ s->stride_in_1x1 ? 1 : stride, s->dilation, s->dilation }, has_norm);
     snprintf(full, sizeof full, "%s.conv3", name);
     layer_init(n, &b->c, full, s->width, s->channels, 1, (struct conv){ 1, 0, 1 }, has_norm);
     snprintf(full, sizeof full, "%s.shortcut", name);
@@ -47,7 +50,8 @@ void net_init(struct net *n, const struct detect_config *c, struct params *p, st
     int in = c->stem_channels, at = 0;
 
     *n = (struct net){ .config = c, .params = p, .scratch = s };
-    layer_init(n, &n->stem, "stem", 3, c->stem_channels, c->stem_kernel, (struct conv){ c->stem_stride, c->stem_kernel / 2, 1 }, c->groups > 0);
+    layer_init(n, &n->stem, "stem", 3, c->stem_channels, c->stem_kernel,
+               (struct conv){ c->stem_stride, c->stem_kernel / 2, 1 }, c->groups > 0);
     for (int i = 0; i < c->n_stages; i++) n->n_blocks += c->stages[i].blocks;
     n->blocks = mem_new(struct bottleneck, n->n_blocks);
     for (int i = 0; i < c->n_stages; i++) {
@@ -86,12 +90,14 @@ struct tensor layer_forward(struct net *n, struct layer *l, struct tensor x, boo
     l->x = x;
     l->relu = relu;
     l->z = scratch_4d(n->scratch, x.dtype, x.shape[0], rows, columns, l->out);
-    op_conv_forward(d, l->z, x, params_weight(n->params, l->w), l->g < 0 ? bias : none, l->conv, relu && l->g < 0, LINEAR_PARAM);
+    op_conv_forward(d, l->z, x, params_weight(n->params, l->w), l->g < 0 ? bias : none, l->conv, relu && l->g < 0,
+                    LINEAR_PARAM);
     l->y = l->z;
     if (l->g < 0) return l->y;
     l->y = scratch_4d(n->scratch, x.dtype, x.shape[0], rows, columns, l->out);
     l->stats = scratch_3d(n->scratch, DT_F32, x.shape[0], n->config->groups, 2);
-    op_group_norm_forward(d, l->y, l->stats, l->z, params_f32(n->params, l->g), bias, n->config->groups, NORM_EPS, relu);
+    op_group_norm_forward(d, l->y, l->stats, l->z, params_f32(n->params, l->g), bias, n->config->groups, NORM_EPS,
+                          relu);
     return l->y;
 }
 
@@ -102,8 +108,8 @@ struct tensor layer_backward(struct net *n, struct layer *l, struct tensor dy, b
     struct tensor dx = { 0 }, none = { 0 }, dbias = params_grad(n->params, l->b);
 
     if (l->g >= 0)
-        op_group_norm_backward(d, dy, params_grad(n->params, l->g), dbias, dy, l->y, l->z, l->stats, params_f32(n->params, l->g), n->config->groups,
-                               l->relu);
+        op_group_norm_backward(d, dy, params_grad(n->params, l->g), dbias, dy, l->y, l->z, l->stats,
+                               params_f32(n->params, l->g), n->config->groups, l->relu);
     else if (l->relu) op_relu_backward(d, dy, dy, l->y);
     op_conv_backward_weight(d, params_grad(n->params, l->w), l->g < 0 ? dbias : none, dy, l->x, l->conv);
     if (!wants_dx) return dx;
@@ -132,7 +138,8 @@ static struct tensor block_backward(struct net *n, struct bottleneck *b, struct 
     op_relu_backward(d, dy, dy, b->y);
     struct tensor branch = scratch_zeros(n->scratch, dy);
     op_axpy(d, branch, dy, 1);
-    struct tensor dx = layer_backward(n, &b->a, layer_backward(n, &b->b, layer_backward(n, &b->c, branch, true), true), true);
+    struct tensor dx =
+        layer_backward(n, &b->a, layer_backward(n, &b->b, layer_backward(n, &b->c, branch, true), true), true);
     op_add(d, dx, dx, b->has_shortcut ? layer_backward(n, &b->shortcut, dy, true) : dy);
     return dx;
 }
@@ -140,7 +147,8 @@ static struct tensor block_backward(struct net *n, struct bottleneck *b, struct 
 /* Output side of the stem's pooling; Caffe rounds up. */
 static int64_t pooled_size(const struct detect_config *c, int64_t in)
 {
-    int64_t room = in + 2 * c->pool_pad - c->pool_kernel, out = (c->pool_ceil ? room + c->pool_stride - 1 : room) / c->pool_stride + 1;
+    int64_t room = in + 2 * c->pool_pad - c->pool_kernel,
+            out = (c->pool_ceil ? room + c->pool_stride - 1 : room) / c->pool_stride + 1;
 
     if ((out - 1) * c->pool_stride >= in + c->pool_pad) out--; /* the last window starts inside */
     return out;
@@ -152,9 +160,11 @@ struct tensor net_features(struct net *n, struct tensor input)
     struct tensor x = layer_forward(n, &n->stem, input, true);
 
     if (c->pool_kernel) {
-        n->pooled = scratch_4d(n->scratch, x.dtype, x.shape[0], pooled_size(c, x.shape[1]), pooled_size(c, x.shape[2]), x.shape[3]);
+        n->pooled = scratch_4d(n->scratch, x.dtype, x.shape[0], pooled_size(c, x.shape[1]), pooled_size(c, x.shape[2]),
+                               x.shape[3]);
         n->pool_arg = n->pooled;
-        n->pool_arg = scratch_4d(n->scratch, DT_I32, n->pooled.shape[0], n->pooled.shape[1], n->pooled.shape[2], n->pooled.shape[3]);
+        n->pool_arg = scratch_4d(n->scratch, DT_I32, n->pooled.shape[0], n->pooled.shape[1], n->pooled.shape[2],
+                                 n->pooled.shape[3]);
         op_max_pool_forward(n->scratch->device, n->pooled, n->pool_arg, x, c->pool_kernel, c->pool_stride, c->pool_pad);
         x = n->pooled;
     }

@@ -3,10 +3,10 @@
 #include "detect/config.h"
 #include "nn/params.h"
 
-/* The convolutional layers of a detector: stem, stages, RPN and head, forward and backward. Every layer runs once per pass;
- * what backward needs is kept in the layer until the scratch memory is reset. */
+/* The convolutional layers of a detector: stem, stages, RPN and head, forward and backward. Every layer runs once per
+ * pass; what backward needs is kept in the layer until the scratch memory is reset. */
 struct layer {
-    int w, b, g;         /* parameters: filters; bias (frozen norm) or shift; gain of the group norm, -1 without */
+    int w, b, g; /* parameters: filters; bias (frozen norm) or shift; gain of the group norm, -1 without */
     int in, out, kernel;
     struct conv conv;
     struct tensor x, z, stats, y; /* of the last forward */
@@ -34,9 +34,10 @@ void net_release(struct net *n);
 struct tensor net_features(struct net *n, struct tensor input);
 /* Through the stages and the stem; adds to gradients. */
 void net_features_backward(struct net *n, struct tensor dfeatures);
-struct tensor net_head(struct net *n, struct tensor rois);            /* [R,P,P,C] -> [R,P',P',C'] */
-struct tensor net_head_backward(struct net *n, struct tensor dhead);  /* gradient at the pooled regions */
+struct tensor net_head(struct net *n, struct tensor rois);           /* [R,P,P,C] -> [R,P',P',C'] */
+struct tensor net_head_backward(struct net *n, struct tensor dhead); /* gradient at the pooled regions */
 struct tensor layer_forward(struct net *n, struct layer *l, struct tensor x, bool relu);
 struct tensor layer_backward(struct net *n, struct layer *l, struct tensor dy, bool wants_dx);
-void layer_init(struct net *n, struct layer *l, const char *name, int in, int out, int kernel, struct conv c, bool has_norm);
+void layer_init(struct net *n, struct layer *l, const char *name, int in, int out, int kernel, struct conv c,
+                bool has_norm);
 #endif

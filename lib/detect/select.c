@@ -13,7 +13,8 @@ static int most_likely(const float *probs, int n)
     return best;
 }
 
-static void confidences(float *confidence, const struct detections *x, const struct detect_config *c, const struct select_opts *o)
+static void confidences(float *confidence, const struct detections *x, const struct detect_config *c,
+                        const struct select_opts *o)
 {
     const struct box *boxes = o->refined ? x->refined : x->proposals;
     int64_t *order = mem_new(int64_t, x->n), *keep = mem_new(int64_t, x->n);
@@ -30,7 +31,8 @@ static void confidences(float *confidence, const struct detections *x, const str
     free(scores);
 }
 
-void select_regions(struct selection *s, const struct detections *x, const struct detect_config *c, const struct select_opts *o)
+void select_regions(struct selection *s, const struct detections *x, const struct detect_config *c,
+                    const struct select_opts *o)
 {
     float *confidence = mem_new(float, x->n);
     int64_t *order = mem_new(int64_t, x->n), n = 0;
@@ -48,7 +50,8 @@ void select_regions(struct selection *s, const struct detections *x, const struc
         s->at[i] = order[i];
         s->confidence[i] = confidence[order[i]];
         s->class_of[i] = most_likely(x->probs + order[i] * c->classes.n, c->classes.n);
-        if (x->attribute_probs) s->attribute_of[i] = most_likely(x->attribute_probs + order[i] * c->attributes.n, c->attributes.n);
+        if (x->attribute_probs)
+            s->attribute_of[i] = most_likely(x->attribute_probs + order[i] * c->attributes.n, c->attributes.n);
     }
     free(confidence);
     free(order);

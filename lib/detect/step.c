@@ -1,5 +1,5 @@
-/* One training step of both stages at once (approximate joint training, Faster R-CNN section 3.2): gradients do not flow through the
- * proposals' coordinates. */
+/* One training step of both stages at once (approximate joint training, Faster R-CNN section 3.2): gradients do not
+ * flow through the proposals' coordinates. */
 #include "core/mem.h"
 #include "detect/targets.h"
 #include "detect/train.h"
@@ -47,23 +47,25 @@ static struct tensor summed(struct detector *d, struct tensor loss)
 
 struct batch {
     int n;
-    float scale[2];      /* input pixels per picture pixel along x and y */
-    float width, height; /* of the input */
+    float scale[2];        /* input pixels per picture pixel along x and y */
+    float width, height;   /* of the input */
     struct picture *truth; /* boxes in input pixels */
 };
 
 /* Losses of the RPN and their gradient at its hidden map; adds to the outputs' parameters. */
-static struct tensor rpn_losses(struct detector *d, const struct batch *b, const struct rpn_output *rpn, const struct box *anchors, int64_t n,
-                                struct rng *r, struct pending out[2])
+static struct tensor rpn_losses(struct detector *d, const struct batch *b, const struct rpn_output *rpn,
+                                const struct box *anchors, int64_t n, struct rng *r, struct pending out[2])
 {
     const struct conv one = { 1, 0, 1 };
     float extra = d->config.anchors_caffe ? 1 : 0;
     int64_t all = n * b->n;
-    float *target = mem_new(float, all), *weight = mem_new(float, all), *delta = mem_new(float, 4 * all), *box_weight = mem_new(float, all);
+    float *target = mem_new(float, all), *weight = mem_new(float, all), *delta = mem_new(float, 4 * all),
+          *box_weight = mem_new(float, all);
     int8_t *label = mem_new(int8_t, n);
 
     for (int i = 0; i < b->n; i++) {
-        int sampled = rpn_targets(label, delta + 4 * n * i, anchors, n, b->truth[i].objects, b->truth[i].n, b->width, b->height, RPN_SAMPLE, extra, r);
+        int sampled = rpn_targets(label, delta + 4 * n * i, anchors, n, b->truth[i].objects, b->truth[i].n, b->width,
+                                  b->height, RPN_SAMPLE, extra, r);
         float share = 1 / (float)((sampled ? sampled : 1) * b->n);
         for (int64_t k = 0; k < n; k++) {
             target[i * n + k] = label[k] == 1;
@@ -72,21 +74,27 @@ static struct tensor rpn_losses(struct detector *d, const struct batch *b, const
         }
     }
     free(label);
-    struct tensor dscore = scratch_zeros(&d->scratch, rpn->objectness), ddelta = scratch_zeros(&d->scratch, rpn->deltas);
+    struct tensor dscore = scratch_zeros(&d->scratch, rpn->objectness),
+                  ddelta = scratch_zeros(&d->scratch, rpn->deltas);
     struct tensor loss = scratch_1d(&d->scratch, DT_F32, b->n), box_loss = scratch_1d(&d->scratch, DT_F32, all);
     op_binary_cross_entropy(d->device, loss, tensor_view2(dscore, b->n, n), tensor_view2(rpn->objectness, b->n, n),
-                            upload(d, tensor_2d(target, DT_F32, b->n, n)), upload(d, tensor_2d(weight, DT_F32, b->n, n)), 1);
-    op_smooth_l1(d->device, box_loss, tensor_view2(ddelta, all, 4), tensor_view2(rpn->deltas, all, 4), upload(d, tensor_2d(delta, DT_F32, all, 4)),
-                 upload(d, tensor_1d(box_weight, DT_F32, all)), 1 / 9.0f, 1);
+                            upload(d, tensor_2d(target, DT_F32, b->n, n)),
+                            upload(d, tensor_2d(weight, DT_F32, b->n, n)), 1);
+    op_smooth_l1(d->device, box_loss, tensor_view2(ddelta, all, 4), tensor_view2(rpn->deltas, all, 4),
+                 upload(d, tensor_2d(delta, DT_F32, all, 4)), upload(d, tensor_1d(box_weight, DT_F32, all)), 1 / 9.0f,
+                 1);
     out[0].sum = summed(d, loss);
     out[1].sum = summed(d, box_loss);
     dscore = narrow(d, dscore);
     ddelta = narrow(d, ddelta);
     struct tensor dhidden = scratch_zeros(&d->scratch, rpn->hidden);
-    op_conv_backward_weight(d->device, params_grad(&d->params, d->objectness), params_grad(&d->params, d->objectness_bias), dscore, rpn->hidden, one);
-    op_conv_backward_weight(d->device, params_grad(&d->params, d->deltas), params_grad(&d->params, d->deltas_bias), ddelta, rpn->hidden, one);
+    op_conv_backward_weight(d->device, params_grad(&d->params, d->objectness),
+                            params_grad(&d->params, d->objectness_bias), dscore, rpn->hidden, one);
+    op_conv_backward_weight(d->device, params_grad(&d->params, d->deltas), params_grad(&d->params, d->deltas_bias),
+                            ddelta, rpn->hidden, one);
     op_conv_backward_input(d->device, dhidden, dscore, params_weight(&d->params, d->objectness), one, LINEAR_PARAM);
-    op_conv_backward_input(d->device, dhidden, ddelta, params_weight(&d->params, d->deltas), one, LINEAR_PARAM | LINEAR_ADD);
+    op_conv_backward_input(d->device, dhidden, ddelta, params_weight(&d->params, d->deltas), one,
+                           LINEAR_PARAM | LINEAR_ADD);
     return layer_backward(&d->net, &d->net.rpn, dhidden, true);
 }
 
@@ -98,16 +106,20 @@ struct regions {
     int *image;  /* [n] */
 };
 
-static void sample_regions(struct regions *g, struct detector *d, const struct batch *b, const float *scores, const float *deltas,
-                           const struct box *anchors, int64_t n, struct rng *r)
+static void sample_regions(struct regions *g, struct detector *d, const struct batch *b, const float *scores,
+                           const float *deltas, const struct box *anchors, int64_t n, struct rng *r)
 {
     struct box *proposals = mem_new(struct box, TRAIN_POST_NMS);
     int most = b->n * REGION_SAMPLE;
 
-    *g = (struct regions){ .at = mem_new(struct region_target, most), .rois = mem_new(float, 5 * most), .image = mem_new(int, most) };
+    *g = (struct regions){ .at = mem_new(struct region_target, most),
+                           .rois = mem_new(float, 5 * most),
+                           .image = mem_new(int, most) };
     for (int i = 0; i < b->n; i++) {
-        int64_t found = detector_proposals(d, proposals, scores + i * n, deltas + 4 * i * n, anchors, n, b->width, b->height, TRAIN_PRE_NMS, TRAIN_POST_NMS);
-        int taken = region_targets(g->at + g->n, proposals, found, b->truth[i].objects, b->truth[i].n, REGION_SAMPLE, d->config.anchors_caffe ? 1 : 0, r);
+        int64_t found = detector_proposals(d, proposals, scores + i * n, deltas + 4 * i * n, anchors, n, b->width,
+                                           b->height, TRAIN_PRE_NMS, TRAIN_POST_NMS);
+        int taken = region_targets(g->at + g->n, proposals, found, b->truth[i].objects, b->truth[i].n, REGION_SAMPLE,
+                                   d->config.anchors_caffe ? 1 : 0, r);
         for (int k = 0; k < taken; k++, g->n++) {
             struct box x = g->at[g->n].box;
             g->image[g->n] = i;
@@ -125,12 +137,13 @@ static void regions_release(struct regions *g)
 }
 
 /* The attribute head on the object regions: adds its gradient to dmean's rows. */
-static void attribute_loss(struct detector *d, const struct batch *b, const struct regions *g, struct tensor mean, struct tensor dmean, struct pending *out)
+static void attribute_loss(struct detector *d, const struct batch *b, const struct regions *g, struct tensor mean,
+                           struct tensor dmean, struct pending *out)
 {
     const struct params *p = &d->params;
     int names = d->config.attributes.n, hidden = d->config.attribute_hidden, objects = 0;
     int32_t *rows = mem_new(int32_t, g->n), *classes = mem_new(int32_t, g->n);
-    float *target = mem_new(float, (int64_t)g->n * names);
+    float *target = mem_new(float, (int64_t)g->n *names);
 
     for (int i = 0; i < g->n; i++) {
         if (!g->at[i].class_of) continue;
@@ -138,38 +151,49 @@ static void attribute_loss(struct detector *d, const struct batch *b, const stru
         rows[objects] = i;
         classes[objects] = a->class_of;
         if (!a->n_attributes) target[(int64_t)objects * names] = 1;
-        for (int k = 0; k < a->n_attributes; k++) target[(int64_t)objects * names + a->attributes[k]] = 1 / (float)a->n_attributes;
+        for (int k = 0; k < a->n_attributes; k++)
+            target[(int64_t)objects * names + a->attributes[k]] = 1 / (float)a->n_attributes;
         objects++;
     }
-    struct tensor index = upload(d, tensor_1d(rows, DT_I32, objects)), table = upload(d, tensor_1d(classes, DT_I32, objects));
-    struct tensor goal = upload(d, tensor_2d(target, DT_F32, objects, names)), loss = scratch_1d(&d->scratch, DT_F32, objects);
-    struct tensor x = scratch_2d(&d->scratch, mean.dtype, objects, mean.shape[1]), h = scratch_2d(&d->scratch, mean.dtype, objects, hidden);
-    struct tensor logits = scratch_2d(&d->scratch, DT_F32, objects, names), dx = scratch_2d(&d->scratch, mean.dtype, objects, mean.shape[1]);
+    struct tensor index = upload(d, tensor_1d(rows, DT_I32, objects)),
+                  table = upload(d, tensor_1d(classes, DT_I32, objects));
+    struct tensor goal = upload(d, tensor_2d(target, DT_F32, objects, names)),
+                  loss = scratch_1d(&d->scratch, DT_F32, objects);
+    struct tensor x = scratch_2d(&d->scratch, mean.dtype, objects, mean.shape[1]),
+                  h = scratch_2d(&d->scratch, mean.dtype, objects, hidden);
+    struct tensor logits = scratch_2d(&d->scratch, DT_F32, objects, names),
+                  dx = scratch_2d(&d->scratch, mean.dtype, objects, mean.shape[1]);
     op_gather_rows(d->device, x, mean, index, false);
-    op_linear_forward(d->device, h, x, params_weight(p, d->attribute_feature), params_f32(p, d->attribute_bias), LINEAR_PARAM);
+    op_linear_forward(d->device, h, x, params_weight(p, d->attribute_feature), params_f32(p, d->attribute_bias),
+                      LINEAR_PARAM);
     op_gather_rows(d->device, h, params_f32(p, d->attribute_class), table, true);
     op_relu_forward(d->device, h, h);
-    op_linear_forward(d->device, logits, h, params_weight(p, d->attribute), params_f32(p, d->attribute_out_bias), LINEAR_PARAM);
+    op_linear_forward(d->device, logits, h, params_weight(p, d->attribute), params_f32(p, d->attribute_out_bias),
+                      LINEAR_PARAM);
     op_soft_cross_entropy(d->device, loss, logits, logits, goal, ATTRIBUTE_WEIGHT / (float)(objects ? objects : 1));
     out->sum = summed(d, loss);
     struct tensor dlogits = narrow(d, logits), dh = scratch_2d(&d->scratch, mean.dtype, objects, hidden);
-    op_linear_backward_weight(d->device, params_grad(p, d->attribute), params_grad(p, d->attribute_out_bias), dlogits, h);
+    op_linear_backward_weight(d->device, params_grad(p, d->attribute), params_grad(p, d->attribute_out_bias), dlogits,
+                              h);
     op_linear_backward_input(d->device, dh, dlogits, params_weight(p, d->attribute), LINEAR_PARAM);
     op_relu_backward(d->device, dh, dh, h);
     op_scatter_add_rows(d->device, params_grad(p, d->attribute_class), dh, table);
-    op_linear_backward_weight(d->device, params_grad(p, d->attribute_feature), params_grad(p, d->attribute_bias), dh, x);
+    op_linear_backward_weight(d->device, params_grad(p, d->attribute_feature), params_grad(p, d->attribute_bias), dh,
+                              x);
     op_linear_backward_input(d->device, dx, dh, params_weight(p, d->attribute_feature), LINEAR_PARAM);
     op_scatter_add_rows(d->device, dmean, dx, index);
     out->rows = objects;
 }
 
 /* Losses of the second stage; the gradient at the head's mean. */
-static struct tensor region_losses(struct detector *d, const struct batch *b, const struct regions *g, struct tensor mean, struct pending out[3])
+static struct tensor region_losses(struct detector *d, const struct batch *b, const struct regions *g,
+                                   struct tensor mean, struct pending out[3])
 {
     const struct params *p = &d->params;
     int classes = d->config.classes.n, sets = d->config.boxes_per_class ? classes : 1;
     int32_t *label = mem_new(int32_t, g->n);
-    float *delta = mem_new(float, (int64_t)g->n * sets * 4), *weight = mem_new(float, (int64_t)g->n * sets), share = 1 / (float)(g->n ? g->n : 1);
+    float *delta = mem_new(float, (int64_t)g->n *sets * 4), *weight = mem_new(float, (int64_t)g->n *sets),
+          share = 1 / (float)(g->n ? g->n : 1);
 
     for (int i = 0; i < g->n; i++) {
         int set = d->config.boxes_per_class ? g->at[i].class_of : 0;
@@ -178,8 +202,10 @@ static struct tensor region_losses(struct detector *d, const struct batch *b, co
         weight[i * sets + set] = share;
         memcpy(delta + 4 * (i * sets + set), g->at[i].delta, 4 * sizeof(float));
     }
-    struct tensor logits = scratch_2d(&d->scratch, DT_F32, g->n, classes), boxes = scratch_2d(&d->scratch, DT_F32, g->n, 4 * sets);
-    struct tensor loss = scratch_1d(&d->scratch, DT_F32, g->n), box_loss = scratch_1d(&d->scratch, DT_F32, (int64_t)g->n * sets);
+    struct tensor logits = scratch_2d(&d->scratch, DT_F32, g->n, classes),
+                  boxes = scratch_2d(&d->scratch, DT_F32, g->n, 4 * sets);
+    struct tensor loss = scratch_1d(&d->scratch, DT_F32, g->n),
+                  box_loss = scratch_1d(&d->scratch, DT_F32, (int64_t)g->n * sets);
     op_linear_forward(d->device, logits, mean, params_weight(p, d->cls), params_f32(p, d->cls_bias), LINEAR_PARAM);
     op_linear_forward(d->device, boxes, mean, params_weight(p, d->box), params_f32(p, d->box_bias), LINEAR_PARAM);
     op_cross_entropy(d->device, loss, logits, logits, upload(d, tensor_1d(label, DT_I32, g->n)), 0, share);
@@ -188,7 +214,8 @@ static struct tensor region_losses(struct detector *d, const struct batch *b, co
                  upload(d, tensor_1d(weight, DT_F32, rows.shape[0])), 1, 1);
     out[0].sum = summed(d, loss);
     out[1].sum = summed(d, box_loss);
-    struct tensor dcls = narrow(d, logits), dbox = narrow(d, boxes), dmean = scratch_2d(&d->scratch, mean.dtype, g->n, mean.shape[1]);
+    struct tensor dcls = narrow(d, logits), dbox = narrow(d, boxes),
+                  dmean = scratch_2d(&d->scratch, mean.dtype, g->n, mean.shape[1]);
     op_linear_backward_weight(d->device, params_grad(p, d->cls), params_grad(p, d->cls_bias), dcls, mean);
     op_linear_backward_weight(d->device, params_grad(p, d->box), params_grad(p, d->box_bias), dbox, mean);
     op_linear_backward_input(d->device, dmean, dcls, params_weight(p, d->cls), LINEAR_PARAM);
@@ -198,7 +225,8 @@ static struct tensor region_losses(struct detector *d, const struct batch *b, co
 }
 
 /* Pools the regions, runs the head forward and backward; the gradient at the feature map. */
-static struct tensor regions_pass(struct detector *d, const struct batch *b, const struct regions *g, struct tensor features, struct pending out[3])
+static struct tensor regions_pass(struct detector *d, const struct batch *b, const struct regions *g,
+                                  struct tensor features, struct pending out[3])
 {
     int size = d->config.roi_size;
     struct tensor rois = scratch_upload(&d->scratch, tensor_2d(g->rois, DT_F32, g->n, 5));
@@ -208,7 +236,8 @@ static struct tensor regions_pass(struct detector *d, const struct batch *b, con
     op_roi_pool_forward(d->device, pooled, arg, features, rois, 1 / (float)detect_stride(&d->config));
     struct tensor head = net_head(&d->net, pooled), mean = scratch_2d(&d->scratch, features.dtype, g->n, head.shape[3]);
     op_mean_pool_forward(d->device, mean, head);
-    struct tensor dmean = region_losses(d, b, g, mean, out), dhead = scratch_zeros(&d->scratch, head), dfeatures = scratch_zeros(&d->scratch, features);
+    struct tensor dmean = region_losses(d, b, g, mean, out), dhead = scratch_zeros(&d->scratch, head),
+                  dfeatures = scratch_zeros(&d->scratch, features);
     op_mean_pool_backward(d->device, dhead, dmean);
     op_roi_pool_backward(d->device, dfeatures, net_head_backward(&d->net, dhead), arg, rois);
     return dfeatures;
@@ -230,8 +259,8 @@ static struct picture *scaled_truth(const struct picture *truth, int n, const fl
     return own;
 }
 
-int detect_step(struct detector *d, const struct image *pictures, const struct picture *truth, int n, struct rng *r, struct detect_losses *losses,
-                struct err *e)
+int detect_step(struct detector *d, const struct image *pictures, const struct picture *truth, int n, struct rng *r,
+                struct detect_losses *losses, struct err *e)
 {
     int w, h;
     struct batch b = { .n = n };

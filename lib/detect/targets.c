@@ -19,8 +19,8 @@ static int keep_some(int8_t *label, int64_t n, int8_t wanted, int most, struct r
     return (int)(found < most ? found : most);
 }
 
-int rpn_targets(int8_t *label, float *delta, const struct box *anchors, int64_t n, const struct annotation *objects, int n_objects, float width,
-                float height, int sample, float extra, struct rng *r)
+int rpn_targets(int8_t *label, float *delta, const struct box *anchors, int64_t n, const struct annotation *objects,
+                int n_objects, float width, float height, int sample, float extra, struct rng *r)
 {
     float *best = mem_new(float, n);
     int *which = mem_new(int, n);
@@ -28,7 +28,8 @@ int rpn_targets(int8_t *label, float *delta, const struct box *anchors, int64_t 
     for (int64_t i = 0; i < n; i++) {
         const struct box *a = &anchors[i];
         /* a small margin: with few cells an object at the border would have no anchor */
-        bool is_inside = a->x1 >= -0.25f * width && a->y1 >= -0.25f * height && a->x2 <= 1.25f * width && a->y2 <= 1.25f * height;
+        bool is_inside =
+            a->x1 >= -0.25f * width && a->y1 >= -0.25f * height && a->x2 <= 1.25f * width && a->y2 <= 1.25f * height;
         for (int k = 0; k < n_objects; k++) {
             float iou = box_iou(*a, objects[k].box, extra);
             if (iou > best[i]) best[i] = iou, which[i] = k;
@@ -58,8 +59,8 @@ int rpn_targets(int8_t *label, float *delta, const struct box *anchors, int64_t 
 
 static const float delta_scale[4] = { 0.1f, 0.1f, 0.2f, 0.2f };
 
-int region_targets(struct region_target *out, const struct box *proposals, int64_t n, const struct annotation *objects, int n_objects, int sample,
-                   float extra, struct rng *r)
+int region_targets(struct region_target *out, const struct box *proposals, int64_t n, const struct annotation *objects,
+                   int n_objects, int sample, float extra, struct rng *r)
 {
     int64_t all = n + n_objects;
     int8_t *label = mem_new(int8_t, all);

@@ -37,7 +37,8 @@ static void mirror(struct image *m, struct picture *p)
 /* Brighter or darker by up to an eighth: colours keep their names. */
 static void brighten(struct image *m, double factor)
 {
-    for (int64_t i = 0; i < (int64_t)m->width * m->height * 3; i++) m->rgb[i] = (uint8_t)fmin(m->rgb[i] * factor + 0.5, 255);
+    for (int64_t i = 0; i < (int64_t)m->width * m->height * 3; i++)
+        m->rgb[i] = (uint8_t)fmin(m->rgb[i] * factor + 0.5, 255);
 }
 
 static int load_example(struct image *m, struct picture *own, const struct picture *p, struct rng *r, struct err *e)
@@ -57,8 +58,8 @@ static float learning_rate(const struct detect_train_opts *o, int64_t step)
 }
 
 /* Pictures of a step: drawn from a permutation of each epoch; all have the size of the first. */
-static int run_step(struct detector *d, const struct annotations *train, const struct detect_train_opts *o, int64_t step, struct detect_losses *losses,
-                    struct err *e)
+static int run_step(struct detector *d, const struct annotations *train, const struct detect_train_opts *o,
+                    int64_t step, struct detect_losses *losses, struct err *e)
 {
     struct image *pictures = mem_new(struct image, o->batch);
     struct picture *truth = mem_new(struct picture, o->batch);
@@ -67,7 +68,8 @@ static int run_step(struct detector *d, const struct annotations *train, const s
 
     rng_init(&r, o->seed, rng_stream(RNG_DETECT, (uint64_t)step, 0));
     for (int64_t k = 0; k < o->batch && !rc; k++) {
-        int64_t at = step * o->batch + k, i = rng_permute(o->seed ^ RNG_SHUFFLE, (uint64_t)(at / train->n), train->n, at % train->n);
+        int64_t at = step * o->batch + k,
+                i = rng_permute(o->seed ^ RNG_SHUFFLE, (uint64_t)(at / train->n), train->n, at % train->n);
         rc = load_example(&pictures[n], &truth[n], &train->at[i], &r, e);
         bool fits = !rc && pictures[n].width == pictures[0].width && pictures[n].height == pictures[0].height;
         if (fits) n++;
@@ -83,7 +85,8 @@ static int run_step(struct detector *d, const struct annotations *train, const s
     return rc;
 }
 
-static void add_found(struct scored_box **found, int64_t *n, int64_t *cap, const struct detections *x, const struct detect_config *c, int64_t image)
+static void add_found(struct scored_box **found, int64_t *n, int64_t *cap, const struct detections *x,
+                      const struct detect_config *c, int64_t image)
 {
     int64_t *order = mem_new(int64_t, x->n), *keep = mem_new(int64_t, x->n);
     float *scores = mem_new(float, x->n);
@@ -136,8 +139,10 @@ static int log_step(struct out *log, int64_t step, const struct detect_losses *l
     struct str s = { 0 };
 
     if (!log) return 0;
-    str_addf(&s, "{\"step\":%" PRId64 ",\"lr\":%.6g,\"objectness\":%.5f,\"rpn_box\":%.5f,\"class\":%.5f,\"box\":%.5f,\"attribute\":%.5f", step, lr,
-             l->objectness, l->rpn_box, l->cls, l->box, l->attribute);
+    str_addf(&s,
+             "{\"step\":%" PRId64
+             ",\"lr\":%.6g,\"objectness\":%.5f,\"rpn_box\":%.5f,\"class\":%.5f,\"box\":%.5f,\"attribute\":%.5f",
+             step, lr, l->objectness, l->rpn_box, l->cls, l->box, l->attribute);
     if (ap50 >= 0) str_addf(&s, ",\"ap50\":%.4f", ap50);
     str_add(&s, "}\n");
     int rc = out_write(log, s.data, s.n, e);
@@ -145,8 +150,8 @@ static int log_step(struct out *log, int64_t step, const struct detect_losses *l
     return rc;
 }
 
-int detect_train(struct detector *d, const struct annotations *train, const struct annotations *dev, const struct detect_train_opts *o, double *ap50,
-                 struct err *e)
+int detect_train(struct detector *d, const struct annotations *train, const struct annotations *dev,
+                 const struct detect_train_opts *o, double *ap50, struct err *e)
 {
     struct tensor sum = tensor_1d(NULL, DT_F32, 1);
     struct out *log = o->log ? out_open(o->log, e) : NULL;

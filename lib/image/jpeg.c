@@ -14,10 +14,12 @@ static unsigned be16(const uint8_t *p, bool is_little)
 
 static uint32_t be32(const uint8_t *p, bool is_little)
 {
-    return is_little ? be16(p, true) | (uint32_t)be16(p + 2, true) << 16 : (uint32_t)be16(p, false) << 16 | be16(p + 2, false);
+    return is_little ? be16(p, true) | (uint32_t)be16(p + 2, true) << 16
+                     : (uint32_t)be16(p, false) << 16 | be16(p + 2, false);
 }
 
-/* The orientation tag (0x0112) in an EXIF block: a TIFF header and the first directory. 1 when it says nothing usable. */
+/* The orientation tag (0x0112) in an EXIF block: a TIFF header and the first directory. 1 when it says nothing usable.
+ */
 static int tiff_orientation(const uint8_t *p, size_t n)
 {
     if (n < 8) return 1;
@@ -39,7 +41,8 @@ static int exif_orientation(const uint8_t *p, size_t n)
     for (size_t at = 2; at + 4 <= n && p[at] == 0xff;) {
         size_t length = be16(p + at + 2, false);
         if (p[at + 1] == 0xda || length < 2 || length > n - at - 2) break;
-        if (p[at + 1] == 0xe1 && length >= 8 && !memcmp(p + at + 4, "Exif\0", 6)) return tiff_orientation(p + at + 10, length - 8);
+        if (p[at + 1] == 0xe1 && length >= 8 && !memcmp(p + at + 4, "Exif\0", 6))
+            return tiff_orientation(p + at + 10, length - 8);
         at += 2 + length;
     }
     return 1;
@@ -57,7 +60,8 @@ static int orient(struct image *m, int orientation, struct err *e)
             int sx = is_sideways ? y : x, sy = is_sideways ? x : y;
             if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) sx = m->width - 1 - sx;
             if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) sy = m->height - 1 - sy;
-            memcpy(turned.rgb + ((size_t)y * (size_t)turned.width + (size_t)x) * 3, m->rgb + ((size_t)sy * (size_t)m->width + (size_t)sx) * 3, 3);
+            memcpy(turned.rgb + ((size_t)y * (size_t)turned.width + (size_t)x) * 3,
+                   m->rgb + ((size_t)sy * (size_t)m->width + (size_t)sx) * 3, 3);
         }
     }
     image_release(m);
@@ -74,7 +78,8 @@ static int decode_cmyk(tjhandle h, struct image *m, const uint8_t *data, size_t 
     if (!cmyk) return err_set(e, ERR_IO, "not enough memory for a picture of %d x %d", m->width, m->height);
     int rc = tjDecompress2(h, data, (unsigned long)n, cmyk, m->width, 0, m->height, TJPF_CMYK, flags);
     for (size_t i = 0; i < pixels && !rc; i++) {
-        for (int c = 0; c < 3; c++) m->rgb[3 * i + (size_t)c] = (uint8_t)((cmyk[4 * i + (size_t)c] * cmyk[4 * i + 3] + 127) / 255);
+        for (int c = 0; c < 3; c++)
+            m->rgb[3 * i + (size_t)c] = (uint8_t)((cmyk[4 * i + (size_t)c] * cmyk[4 * i + 3] + 127) / 255);
     }
     free(cmyk);
     return rc ? err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h)) : 0;
@@ -124,7 +129,8 @@ int jpeg_encode(const struct image *m, int quality, uint8_t **data, size_t *n, s
     *n = 0;
     tjhandle h = tjInitCompress();
     if (!h) return err_set(e, ERR_IO, "cannot start the JPEG encoder");
-    if (tjCompress2(h, m->rgb, m->width, 0, m->height, TJPF_RGB, &made, &size, TJSAMP_420, quality, TJFLAG_ACCURATEDCT)) {
+    if (tjCompress2(h, m->rgb, m->width, 0, m->height, TJPF_RGB, &made, &size, TJSAMP_420, quality,
+                    TJFLAG_ACCURATEDCT)) {
         err_set(e, ERR_IO, "cannot encode: %s", tjGetErrorStr2(h));
     } else if (!(*data = mem_try(size, 1))) {
         err_set(e, ERR_IO, "not enough memory for a JPEG of %lu bytes", size);

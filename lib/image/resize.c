@@ -19,7 +19,8 @@ void resize_bilinear(float *out, int width, int height, const struct image *m)
         int y0, y1, x0, x1;
         float fy, fx;
         neighbours(y, height, m->height, &y0, &y1, &fy);
-        const uint8_t *top = m->rgb + (size_t)y0 * (size_t)m->width * 3, *bottom = m->rgb + (size_t)y1 * (size_t)m->width * 3;
+        const uint8_t *top = m->rgb + (size_t)y0 * (size_t)m->width * 3,
+                      *bottom = m->rgb + (size_t)y1 * (size_t)m->width * 3;
         for (int x = 0; x < width; x++) {
             neighbours(x, width, m->width, &x0, &x1, &fx);
             for (int c = 0; c < 3; c++) {

@@ -343,7 +343,8 @@ static void add_scores(struct batch *b, const struct scored *at, int64_t n, bool
 
 void batch_add_cmcl(struct batch *b, const struct batch_cmcl *x)
 {
-    int64_t image = batch_add_image(b, &x->image, NULL), joint = 1 + x->n_positives, all = joint + x->n_texts + x->n_images;
+    int64_t image = batch_add_image(b, &x->image, NULL), joint = 1 + x->n_positives,
+            all = joint + x->n_texts + x->n_images;
     struct scored *positive = mem_new(struct scored, all), *negative = mem_new(struct scored, x->n_negatives + 1);
 
     positive[0] = pool_joint(b, image, &x->text);

@@ -3,9 +3,9 @@
 #include "core/rng.h"
 #include "model/model.h"
 
-/* What is trained: the seam between lib/tasks, which know what an example is, and lib/train, which knows what comes when.
- * A task has collections of examples; the trainer draws from them by their shares and lets the task put the examples into
- * packed batches. */
+/* What is trained: the seam between lib/tasks, which know what an example is, and lib/train, which knows what comes
+ * when. A task has collections of examples; the trainer draws from them by their shares and lets the task put the
+ * examples into packed batches. */
 enum { TASK_COLLECTIONS_MAX = 8 };
 struct task_collection {
     const char *name;
@@ -18,8 +18,8 @@ struct task {
     int n_collections;
     struct task_collection at[TASK_COLLECTIONS_MAX];
     struct step_opts step; /* weights, smoothing, margin, gamma */
-    /* Puts example i of a collection into the batch; r is the example's own stream of draws. Called by one thread at a time, which
-     * need not be the one that calls evaluate(). */
+    /* Puts example i of a collection into the batch; r is the example's own stream of draws. Called by one thread at a
+     * time, which need not be the one that calls evaluate(). */
     int (*add)(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e);
     /* The name of an example, for messages; borrowed. */
     const char *(*id)(void *arg, int collection, int64_t i);

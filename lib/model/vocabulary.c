@@ -7,10 +7,15 @@ static int read_ids(struct model_config *c, const struct value *v, struct err *e
     const struct {
         const char *token;
         int *id;
-    } special[] = { { "<s>", &c->cls_id }, { "<pad>", &c->pad_id }, { "</s>", &c->sep_id }, { "<unk>", &c->unk_id }, { "<mask>", &c->mask_id } };
+    } special[] = { { "<s>", &c->cls_id },
+                    { "<pad>", &c->pad_id },
+                    { "</s>", &c->sep_id },
+                    { "<unk>", &c->unk_id },
+                    { "<mask>", &c->mask_id } };
     int64_t id, n = value_count(v);
 
-    if (!value_is_object(v) || n < 6 || n > 1 << 24) return err_set(e, ERR_INPUT, "expected an object of 6 or more tokens");
+    if (!value_is_object(v) || n < 6 || n > 1 << 24)
+        return err_set(e, ERR_INPUT, "expected an object of 6 or more tokens");
     c->vocab = (int)n;
     for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
         if (value_get_int(v, special[i].token, 0, n - 1, &id, e)) return -1;

@@ -13,7 +13,9 @@ int params_add(struct params *p, const char *name, enum param_init init, float s
 {
     mem_reserve(&p->at, &p->cap, p->n + 1);
     struct param *q = &p->at[p->n];
-    *q = (struct param){ .rank = rank, .n = 1, .from = p->total, .init = init, .std = std, .lr_scale = 1, .decays = rank > 1 };
+    *q = (struct param){
+        .rank = rank, .n = 1, .from = p->total, .init = init, .std = std, .lr_scale = 1, .decays = rank > 1
+    };
     assert(strlen(name) < sizeof q->name && params_find(p, name) < 0);
     memcpy(q->name, name, strlen(name) + 1);
     for (int i = 0; i < rank; i++) {
@@ -99,11 +101,16 @@ static void changed(struct params *p)
 static float draw(const struct param *q, struct rng *r)
 {
     switch (q->init) {
-    case INIT_ZERO: return 0;
-    case INIT_ONE: return 1;
-    case INIT_TRUNC_NORMAL: return q->std * (float)rng_trunc_normal(r);
-    case INIT_NORMAL: return q->std * (float)rng_normal(r);
-    case INIT_UNIFORM: return q->std * (float)(2 * rng_uniform(r) - 1);
+    case INIT_ZERO:
+        return 0;
+    case INIT_ONE:
+        return 1;
+    case INIT_TRUNC_NORMAL:
+        return q->std * (float)rng_trunc_normal(r);
+    case INIT_NORMAL:
+        return q->std * (float)rng_normal(r);
+    case INIT_UNIFORM:
+        return q->std * (float)(2 * rng_uniform(r) - 1);
     }
     return 0;
 }
@@ -130,7 +137,8 @@ static void add_shape(struct str *s, int rank, const int64_t *shape)
     str_add(s, rank < 0 ? "-]" : "]");
 }
 
-static void report_line(struct params_report *report, const char *status, const char *name, const struct param *here, const struct safetensor *there)
+static void report_line(struct params_report *report, const char *status, const char *name, const struct param *here,
+                        const struct safetensor *there)
 {
     str_addf(&report->text, "%-10s %-64s model ", status, name);
     add_shape(&report->text, here ? here->rank : -1, here ? here->shape : NULL);
@@ -162,7 +170,8 @@ static int load_one(struct params *p, int i, const struct safetensor *t, struct 
         return -1;
     }
     if (t->dtype != DT_F32 && t->dtype != DT_BF16 && t->dtype != DT_F16 && t->dtype != DT_F64)
-        return err_set(e, ERR_INPUT, "tensor %s is %s (a float type was expected)", err_quote(t->name), dtype_name(t->dtype));
+        return err_set(e, ERR_INPUT, "tensor %s is %s (a float type was expected)", err_quote(t->name),
+                       dtype_name(t->dtype));
     float *host = mem_try((size_t)t->n, sizeof *host);
     if (!host) return err_set(e, ERR_IO, "not enough memory for %s", err_quote(t->name));
     dtype_to_f32(host, t->data, t->dtype, t->n);
@@ -171,8 +180,8 @@ static int load_one(struct params *p, int i, const struct safetensor *t, struct 
     return 0;
 }
 
-int params_load(struct params *p, const struct safetensors *s, const char *(*rename)(const char *name, void *arg), void *arg, bool strict,
-                struct params_report *report, struct err *e)
+int params_load(struct params *p, const struct safetensors *s, const char *(*rename)(const char *name, void *arg),
+                void *arg, bool strict, struct params_report *report, struct err *e)
 {
     struct params_report own = { 0 }, *to = report ? report : &own;
     bool *used = mem_new(bool, s->n + 1);
@@ -212,13 +221,18 @@ static float *download(struct params *p, struct tensor x)
 }
 
 /* The tensors of a flat host buffer, named prefix + name. */
-static void describe(const struct params *p, const float *host, const char *prefix, struct safetensor *t, struct arena *names)
+static void describe(const struct params *p, const float *host, const char *prefix, struct safetensor *t,
+                     struct arena *names)
 {
     for (int i = 0; i < p->n; i++) {
         const struct param *q = &p->at[i];
         struct str name = { 0 };
         str_addf(&name, "%s%s", prefix, q->name);
-        t[i] = (struct safetensor){ .name = arena_strdup(names, name.data), .dtype = DT_F32, .rank = q->rank, .data = host + q->from, .bytes = q->n * 4,
+        t[i] = (struct safetensor){ .name = arena_strdup(names, name.data),
+                                    .dtype = DT_F32,
+                                    .rank = q->rank,
+                                    .data = host + q->from,
+                                    .bytes = q->n * 4,
                                     .n = q->n };
         memcpy(t[i].shape, q->shape, sizeof q->shape);
         str_release(&name);
@@ -277,7 +291,8 @@ int params_load_moments(struct params *p, const char *path, struct err *e)
         struct str name = { 0 };
         str_addf(&name, "%s%s", i < p->n ? "m." : "v.", q->name);
         const struct safetensor *t = safetensors_find(&s, name.data);
-        if (!t || t->dtype != DT_F32 || !same_shape(q, t)) rc = err_set(e, ERR_INPUT, "no tensor %s of the model's shape", err_quote(name.data));
+        if (!t || t->dtype != DT_F32 || !same_shape(q, t))
+            rc = err_set(e, ERR_INPUT, "no tensor %s of the model's shape", err_quote(name.data));
         else op_upload(p->device, part(i < p->n ? p->m : p->v, q).data, t->data, t->bytes);
         str_release(&name);
     }
@@ -295,7 +310,8 @@ void params_step(struct params *p, struct adamw a, float weight_decay, struct te
         int64_t size = (q->n + SEGMENT_ALIGN - 1) / SEGMENT_ALIGN * SEGMENT_ALIGN;
         float decay = q->decays ? weight_decay : 0;
         struct adamw_segment *last = n ? &segments[n - 1] : NULL;
-        if (last && last->lr_scale == q->lr_scale && last->weight_decay == decay) last->n += size; /* padding is zero and stays so */
+        if (last && last->lr_scale == q->lr_scale && last->weight_decay == decay)
+            last->n += size; /* padding is zero and stays so */
         else segments[n++] = (struct adamw_segment){ q->from, size, q->lr_scale, decay };
     }
     op_sum_of_squares(p->device, square_sum, p->grad);

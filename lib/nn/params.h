@@ -5,27 +5,27 @@
 #include "stream/safetensors.h"
 
 /* The named parameters of a model in flat buffers on one device: F32 masters, a BF16 copy for products when the compute
- * type is BF16, and for training gradients and AdamW moments. Used in three steps: params_add() for each, params_build(),
- * then params_init() and/or params_load(). */
+ * type is BF16, and for training gradients and AdamW moments. Used in three steps: params_add() for each,
+ * params_build(), then params_init() and/or params_load(). */
 enum param_init { INIT_ZERO, INIT_ONE, INIT_TRUNC_NORMAL, INIT_NORMAL, INIT_UNIFORM };
 enum { PARAM_NAME_MAX = 128 };
 struct param {
     char name[PARAM_NAME_MAX];
     int rank;
     int64_t shape[TENSOR_RANK];
-    int64_t n, from;      /* elements; first element in the flat buffers */
+    int64_t n, from; /* elements; first element in the flat buffers */
     enum param_init init;
-    float std;            /* deviation, or the bound of INIT_UNIFORM */
-    float lr_scale;       /* 1; 0 freezes */
-    bool decays;          /* weight decay applies (not to biases and norms) */
+    float std;      /* deviation, or the bound of INIT_UNIFORM */
+    float lr_scale; /* 1; 0 freezes */
+    bool decays;    /* weight decay applies (not to biases and norms) */
 };
 struct params {
     struct device *device;
     int n;
     int64_t cap;
     struct param *at;
-    int64_t total;        /* elements of the flat buffers (segments padded to 16) */
-    enum dtype compute;   /* DT_F32 or DT_BF16 */
+    int64_t total;                            /* elements of the flat buffers (segments padded to 16) */
+    enum dtype compute;                       /* DT_F32 or DT_BF16 */
     struct tensor value, value16, grad, m, v; /* flat; value16 none in F32; grad, m, v none without training */
 };
 
@@ -48,16 +48,16 @@ struct params_report {
 /* Loads by name. rename (or NULL) maps a parameter's name to the file's name for it (NULL: not expected there).
  * strict: every parameter must be there with its shape; else missing ones keep their values and are reported.
  * A wrong shape is always an error. F32, F16, BF16 and F64 files are read. */
-int params_load(struct params *p, const struct safetensors *s, const char *(*rename)(const char *name, void *arg), void *arg, bool strict,
-                struct params_report *report, struct err *e);
+int params_load(struct params *p, const struct safetensors *s, const char *(*rename)(const char *name, void *arg),
+                void *arg, bool strict, struct params_report *report, struct err *e);
 /* model.safetensors: F32, or BF16 when half. */
 int params_save(const struct params *p, const char *path, bool half, struct err *e);
 /* Moments of AdamW: names "m.NAME" and "v.NAME". */
 int params_save_moments(const struct params *p, const char *path, struct err *e);
 int params_load_moments(struct params *p, const char *path, struct err *e);
 
-/* One AdamW step over everything with its lr_scale and decay; clips to max_norm; zeroes the gradients. weight_decay applies to
- * the parameters that decay. */
+/* One AdamW step over everything with its lr_scale and decay; clips to max_norm; zeroes the gradients. weight_decay
+ * applies to the parameters that decay. */
 void params_step(struct params *p, struct adamw a, float weight_decay, struct tensor square_sum);
 void params_release(struct params *p);
 #endif

@@ -19,10 +19,12 @@ void facts_add(struct facts *f, const char *lines, struct arena *a)
         size_t n = strcspn(p, "\n"), m = 0;
         bool plural = n && p[n - 1] == '+', known = false;
         while (m < n && p[m] != '|') m++;
-        struct fact x = { arena_strndup(a, p, m - (plural && m == n)), m < n ? arena_strndup(a, p + m + 1, n - m - 1) : NULL, plural };
+        struct fact x = { arena_strndup(a, p, m - (plural && m == n)),
+                          m < n ? arena_strndup(a, p + m + 1, n - m - 1) : NULL, plural };
         for (int i = 0; i < f->n && !known; i++) {
             const struct fact *y = &f->at[i];
-            known = !strcmp(x.name, y->name) && x.is_plural == y->is_plural && !x.attribute == !y->attribute && (!x.attribute || !strcmp(x.attribute, y->attribute));
+            known = !strcmp(x.name, y->name) && x.is_plural == y->is_plural && !x.attribute == !y->attribute &&
+                    (!x.attribute || !strcmp(x.attribute, y->attribute));
         }
         p += n + (p[n] == '\n');
         if (known || !*x.name) continue;
@@ -45,7 +47,8 @@ static const struct meaning *meaning_of(struct names *x, const char *name)
         *i = x->known.n - 1;
         mem_reserve(&x->meanings, &x->cap, x->known.n);
         wordnet_meaning(x->wordnet, &x->meanings[*i], WN_NOUN, name, &x->arena);
-        if (!x->meanings[*i].n_own && strrchr(name, ' ')) wordnet_meaning(x->wordnet, &x->meanings[*i], WN_NOUN, strrchr(name, ' ') + 1, &x->arena);
+        if (!x->meanings[*i].n_own && strrchr(name, ' '))
+            wordnet_meaning(x->wordnet, &x->meanings[*i], WN_NOUN, strrchr(name, ' ') + 1, &x->arena);
     }
     return &x->meanings[*i];
 }
@@ -108,7 +111,8 @@ static bool is_contrary(const struct facts *f, struct names *x, const struct fac
 bool facts_contradict(const struct facts *f, const struct facts *other, struct names *x)
 {
     for (int i = 0; i < other->n; i++) {
-        if (!other->at[i].attribute ? !facts_have(f, x, other->at[i].name) : is_contrary(f, x, &other->at[i])) return true;
+        if (!other->at[i].attribute ? !facts_have(f, x, other->at[i].name) : is_contrary(f, x, &other->at[i]))
+            return true;
     }
     return false;
 }

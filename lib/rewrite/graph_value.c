@@ -74,7 +74,9 @@ static bool same_attributes(const struct scene_graph *a, int x, const struct sce
     for (int i = 0; i < a->n_attributes; i++) {
         bool found = false;
         if (a->attributes[i].object != x) continue;
-        for (int k = 0; k < b->n_attributes && !found; k++) found = b->attributes[k].object == y && attributes_contrast(a->attributes[i].name, b->attributes[k].name) == CONTRAST_SAME;
+        for (int k = 0; k < b->n_attributes && !found; k++)
+            found = b->attributes[k].object == y &&
+                    attributes_contrast(a->attributes[i].name, b->attributes[k].name) == CONTRAST_SAME;
         if (!found) return false;
     }
     return true;
@@ -88,7 +90,9 @@ static bool is_opposed(const struct scene_graph *a, const struct scene_graph *b)
         for (int k = 0; k < b->n_relations; k++) {
             const struct graph_relation *y = &b->relations[k];
             const char *opposite;
-            if (strcmp(a->objects[x->subject].name, b->objects[y->subject].name) || strcmp(a->objects[x->object].name, b->objects[y->object].name)) continue;
+            if (strcmp(a->objects[x->subject].name, b->objects[y->subject].name) ||
+                strcmp(a->objects[x->object].name, b->objects[y->object].name))
+                continue;
             for (int n = 0; (opposite = relation_opposite(x->name, n)); n++) {
                 if (!strcmp(opposite, y->name)) return true;
             }
@@ -97,7 +101,8 @@ static bool is_opposed(const struct scene_graph *a, const struct scene_graph *b)
     return false;
 }
 
-bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b, const struct wordnet *wordnet, struct arena *arena)
+bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b, const struct wordnet *wordnet,
+                        struct arena *arena)
 {
     bool *taken = arena_new(arena, bool, b->n_objects + 1);
 
@@ -107,7 +112,9 @@ bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b
         int found = -1;
         if (wordnet) wordnet_meaning(wordnet, &x, WN_NOUN, a->objects[i].name, arena);
         for (int k = 0; k < b->n_objects && found < 0; k++) {
-            if (taken[k] || a->objects[i].is_plural != b->objects[k].is_plural || a->objects[i].count != b->objects[k].count) continue;
+            if (taken[k] || a->objects[i].is_plural != b->objects[k].is_plural ||
+                a->objects[i].count != b->objects[k].count)
+                continue;
             if (!same_attributes(a, i, b, k) || !same_attributes(b, k, a, i)) continue;
             if (!strcmp(a->objects[i].name, b->objects[k].name)) {
                 found = k;

@@ -5,28 +5,99 @@
 static const struct {
     const char *one, *many;
 } irregular[] = {
-    { "man", "men" },           { "woman", "women" },       { "child", "children" },  { "person", "people" },     { "foot", "feet" },      { "tooth", "teeth" },
-    { "goose", "geese" },       { "mouse", "mice" },        { "ox", "oxen" },         { "knife", "knives" },      { "wife", "wives" },     { "life", "lives" },
-    { "leaf", "leaves" },       { "loaf", "loaves" },       { "half", "halves" },     { "shelf", "shelves" },     { "wolf", "wolves" },    { "calf", "calves" },
-    { "scarf", "scarves" },     { "thief", "thieves" },     { "elf", "elves" },       { "hoof", "hooves" },       { "potato", "potatoes" },{ "tomato", "tomatoes" },
-    { "hero", "heroes" },       { "mango", "mangoes" },     { "volcano", "volcanoes" },{ "buffalo", "buffaloes" },{ "cactus", "cacti" },   { "fireman", "firemen" },
-    { "policeman", "policemen" },{ "fisherman", "fishermen" },{ "snowman", "snowmen" },{ "businessman", "businessmen" },{ "bus", "buses" }, { "gas", "gases" },
-    { "canvas", "canvases" },   { "octopus", "octopuses" }, { "walrus", "walruses" }, { "hippopotamus", "hippopotamuses" }, { "lens", "lenses" }, { "iris", "irises" },
-    { "cookie", "cookies" },    { "movie", "movies" },      { "zombie", "zombies" },  { "tie", "ties" },          { "pie", "pies" },       { "shoe", "shoes" },
-    { "toe", "toes" },          { "canoe", "canoes" },      { "hoe", "hoes" },        { "horse", "horses" },      { "house", "houses" },   { "nurse", "nurses" },
-    { "vase", "vases" },        { "base", "bases" },        { "case", "cases" },      { "suitcase", "suitcases" },{ "purse", "purses" },   { "rose", "roses" },
-    { "hose", "hoses" },        { "nose", "noses" },        { "cheese", "cheeses" },  { "mouse", "mouses" },      { "blouse", "blouses" }, { "bookcase", "bookcases" },
-    { "staircase", "staircases" }, { "axe", "axes" },       { "headache", "headaches" }, { "brownie", "brownies" }, { "selfie", "selfies" }, { "birdie", "birdies" },
-    { "bruise", "bruises" },    { "cruise", "cruises" },    { "tortoise", "tortoises" }, { "phrase", "phrases" },  { "cause", "causes" },   { "fuse", "fuses" },
-    { "exercise", "exercises" }, { "surprise", "surprises" },{ "moose", "moose" },
+    { "man", "men" },
+    { "woman", "women" },
+    { "child", "children" },
+    { "person", "people" },
+    { "foot", "feet" },
+    { "tooth", "teeth" },
+    { "goose", "geese" },
+    { "mouse", "mice" },
+    { "ox", "oxen" },
+    { "knife", "knives" },
+    { "wife", "wives" },
+    { "life", "lives" },
+    { "leaf", "leaves" },
+    { "loaf", "loaves" },
+    { "half", "halves" },
+    { "shelf", "shelves" },
+    { "wolf", "wolves" },
+    { "calf", "calves" },
+    { "scarf", "scarves" },
+    { "thief", "thieves" },
+    { "elf", "elves" },
+    { "hoof", "hooves" },
+    { "potato", "potatoes" },
+    { "tomato", "tomatoes" },
+    { "hero", "heroes" },
+    { "mango", "mangoes" },
+    { "volcano", "volcanoes" },
+    { "buffalo", "buffaloes" },
+    { "cactus", "cacti" },
+    { "fireman", "firemen" },
+    { "policeman", "policemen" },
+    { "fisherman", "fishermen" },
+    { "snowman", "snowmen" },
+    { "businessman", "businessmen" },
+    { "bus", "buses" },
+    { "gas", "gases" },
+    { "canvas", "canvases" },
+    { "octopus", "octopuses" },
+    { "walrus", "walruses" },
+    { "hippopotamus", "hippopotamuses" },
+    { "lens", "lenses" },
+    { "iris", "irises" },
+    { "cookie", "cookies" },
+    { "movie", "movies" },
+    { "zombie", "zombies" },
+    { "tie", "ties" },
+    { "pie", "pies" },
+    { "shoe", "shoes" },
+    { "toe", "toes" },
+    { "canoe", "canoes" },
+    { "hoe", "hoes" },
+    { "horse", "horses" },
+    { "house", "houses" },
+    { "nurse", "nurses" },
+    { "vase", "vases" },
+    { "base", "bases" },
+    { "case", "cases" },
+    { "suitcase", "suitcases" },
+    { "purse", "purses" },
+    { "rose", "roses" },
+    { "hose", "hoses" },
+    { "nose", "noses" },
+    { "cheese", "cheeses" },
+    { "mouse", "mouses" },
+    { "blouse", "blouses" },
+    { "bookcase", "bookcases" },
+    { "staircase", "staircases" },
+    { "axe", "axes" },
+    { "headache", "headaches" },
+    { "brownie", "brownies" },
+    { "selfie", "selfies" },
+    { "birdie", "birdies" },
+    { "bruise", "bruises" },
+    { "cruise", "cruises" },
+    { "tortoise", "tortoises" },
+    { "phrase", "phrases" },
+    { "cause", "causes" },
+    { "fuse", "fuses" },
+    { "exercise", "exercises" },
+    { "surprise", "surprises" },
+    { "moose", "moose" },
 };
-static const char invariant[] = " sheep fish deer aircraft moose salmon trout bison shrimp squid series species swine offspring spacecraft hovercraft ";
-static const char plural_only[] =
-    " glasses sunglasses jeans pants trousers shorts scissors clothes goggles tights pajamas pyjamas binoculars tongs pliers leggings overalls headphones cattle police "
-    "goods stairs outdoors surroundings ";
-static const char singular_in_s[] = " grass glass dress bus gas class mattress cross moss chess tennis boss compass bass iris lens news mess waitress actress canvas species "
-                                    "series cactus octopus walrus hibiscus campus circus virus asparagus plus thus this as is was his its us hippopotamus christmas "
-                                    "address princess business illness darkness atlas pancreas axis basis molasses always sometimes across less perhaps ";
+static const char invariant[] = " sheep fish deer aircraft moose salmon trout bison shrimp squid series species swine "
+                                "offspring spacecraft hovercraft ";
+static const char plural_only[] = " glasses sunglasses jeans pants trousers shorts scissors clothes goggles tights "
+                                  "pajamas pyjamas binoculars tongs pliers leggings overalls headphones cattle police "
+                                  "goods stairs outdoors surroundings ";
+static const char singular_in_s[] = " grass glass dress bus gas class mattress cross moss chess tennis boss compass "
+                                    "bass iris lens news mess waitress actress canvas species "
+                                    "series cactus octopus walrus hibiscus campus circus virus asparagus plus thus "
+                                    "this as is was his its us hippopotamus christmas "
+                                    "address princess business illness darkness atlas pancreas axis basis molasses "
+                                    "always sometimes across less perhaps ";
 
 static bool is_in(const char *list, const char *word)
 {
@@ -92,7 +163,8 @@ const char *noun_singular(const char *word, struct arena *a)
     }
     if (!noun_is_plural(word) || is_in(plural_only, word)) return word;
     if (str_ends(word, "ies") && n > 4) return replaced_end(word, 3, "y", a);
-    if (str_ends(word, "ches") || str_ends(word, "shes") || str_ends(word, "xes") || str_ends(word, "sses") || str_ends(word, "zzes"))
+    if (str_ends(word, "ches") || str_ends(word, "shes") || str_ends(word, "xes") || str_ends(word, "sses") ||
+        str_ends(word, "zzes"))
         return replaced_end(word, 2, "", a);
     if (str_ends(word, "uses") && !str_ends(word, "ouses")) return replaced_end(word, 2, "", a);
     return replaced_end(word, 1, "", a);
@@ -109,17 +181,22 @@ const char *noun_plural(const char *word, struct arena *a)
         if (!strcmp(word, irregular[i].one)) return irregular[i].many;
     }
     if (word[n - 1] == 'y' && n > 1 && !is_vowel(word[n - 2])) return replaced_end(word, 1, "ies", a);
-    if (str_ends(word, "s") || str_ends(word, "x") || str_ends(word, "z") || str_ends(word, "ch") || str_ends(word, "sh")) return replaced_end(word, 0, "es", a);
+    if (str_ends(word, "s") || str_ends(word, "x") || str_ends(word, "z") || str_ends(word, "ch") ||
+        str_ends(word, "sh"))
+        return replaced_end(word, 0, "es", a);
     return replaced_end(word, 0, "s", a);
 }
 
 bool takes_an(const char *word)
 {
     static const char *const silent[] = { "hour", "honest", "honor", "honour", "heir" };
-    static const char *const consonant[] = { "uni", "use", "usu", "uti", "eur", "ewe", "one", "once", "ukulele", "ufo" };
+    static const char *const consonant[] = {
+        "uni", "use", "usu", "uti", "eur", "ewe", "one", "once", "ukulele", "ufo"
+    };
     char lower[16] = "";
 
-    for (size_t i = 0; i + 1 < sizeof lower && word[i]; i++) lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
+    for (size_t i = 0; i + 1 < sizeof lower && word[i]; i++)
+        lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
     for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
         if (str_starts(lower, silent[i])) return true;
     }
@@ -133,13 +210,17 @@ const char *verb_lemma(const char *word, struct arena *a, bool (*is_verb)(void *
 {
     static const struct {
         const char *form, *base;
-    } table[] = { { "lying", "lie" },   { "tied", "tie" },     { "held", "hold" },   { "seen", "see" },   { "worn", "wear" },   { "ridden", "ride" }, { "eaten", "eat" },
-                  { "driven", "drive" },{ "flown", "fly" },    { "laid", "lay" },    { "sat", "sit" },    { "stood", "stand" }, { "made", "make" },   { "shown", "show" },
-                  { "taken", "take" },  { "drawn", "draw" },   { "worn", "wear" },   { "has", "have" },   { "is", "be" },       { "are", "be" },      { "being", "be" },
-                  { "does", "do" },     { "goes", "go" },      { "dying", "die" },   { "tying", "tie" },  { "cut", "cut" },     { "set", "set" } };
+    } table[] = { { "lying", "lie" }, { "tied", "tie" },    { "held", "hold" },  { "seen", "see" },
+                  { "worn", "wear" }, { "ridden", "ride" }, { "eaten", "eat" },  { "driven", "drive" },
+                  { "flown", "fly" }, { "laid", "lay" },    { "sat", "sit" },    { "stood", "stand" },
+                  { "made", "make" }, { "shown", "show" },  { "taken", "take" }, { "drawn", "draw" },
+                  { "worn", "wear" }, { "has", "have" },    { "is", "be" },      { "are", "be" },
+                  { "being", "be" },  { "does", "do" },     { "goes", "go" },    { "dying", "die" },
+                  { "tying", "tie" }, { "cut", "cut" },     { "set", "set" } };
     static const struct {
         const char *end, *with;
-    } rules[] = { { "ing", "" }, { "ing", "e" }, { "ied", "y" }, { "ed", "e" }, { "ed", "" }, { "ies", "y" }, { "es", "e" }, { "es", "" }, { "s", "" } };
+    } rules[] = { { "ing", "" },  { "ing", "e" }, { "ied", "y" }, { "ed", "e" }, { "ed", "" },
+                  { "ies", "y" }, { "es", "e" },  { "es", "" },   { "s", "" } };
     size_t n = strlen(word);
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -151,17 +232,24 @@ const char *verb_lemma(const char *word, struct arena *a, bool (*is_verb)(void *
         const char *base = replaced_end(word, m, rules[i].with, a);
         size_t k = strlen(base);
         /* "rid" would double its letter: "riding" is of "ride" */
-        bool doubles = !*rules[i].with && k > 2 && is_vowel(base[k - 2]) && !is_vowel(base[k - 3]) && !is_vowel(base[k - 1]) && !strchr("wxy", base[k - 1]);
-        if (is_verb && doubles && str_ends(word, "ing") && is_verb(arg, replaced_end(base, 0, "e", a))) return replaced_end(base, 0, "e", a);
+        bool doubles = !*rules[i].with && k > 2 && is_vowel(base[k - 2]) && !is_vowel(base[k - 3]) &&
+                       !is_vowel(base[k - 1]) && !strchr("wxy", base[k - 1]);
+        if (is_verb && doubles && str_ends(word, "ing") && is_verb(arg, replaced_end(base, 0, "e", a)))
+            return replaced_end(base, 0, "e", a);
         if (is_verb && is_verb(arg, base)) return base;
-        if (is_verb && !*rules[i].with && k > 2 && base[k - 1] == base[k - 2] && is_verb(arg, replaced_end(base, 1, "", a))) return replaced_end(base, 1, "", a);
+        if (is_verb && !*rules[i].with && k > 2 && base[k - 1] == base[k - 2] &&
+            is_verb(arg, replaced_end(base, 1, "", a)))
+            return replaced_end(base, 1, "", a);
     }
     if (!is_verb) {
         if (n > 5 && str_ends(word, "ing")) {
             const char *base = replaced_end(word, 3, "", a);
             size_t k = strlen(base);
             if (k > 2 && base[k - 1] == base[k - 2] && !strchr("lsz", base[k - 1])) return replaced_end(base, 1, "", a);
-            return base[k - 1] == 'd' || !strchr("vzcgdkrt", base[k - 1]) || is_vowel(base[k - 1]) || !is_vowel(base[k - 2]) ? base : replaced_end(base, 0, "e", a);
+            return base[k - 1] == 'd' || !strchr("vzcgdkrt", base[k - 1]) || is_vowel(base[k - 1]) ||
+                           !is_vowel(base[k - 2])
+                       ? base
+                       : replaced_end(base, 0, "e", a);
         }
         if (n > 3 && str_ends(word, "s") && !str_ends(word, "ss")) return replaced_end(word, 1, "", a);
     }

@@ -1,20 +1,27 @@
-/* Small tables of English that neither a corpus nor WordNet gives reliably: which attributes and relations exclude each other in a picture. */
+/* Small tables of English that neither a corpus nor WordNet gives reliably: which attributes and relations exclude each
+ * other in a picture. */
 #include "rewrite/kinds.h"
 #include <stddef.h>
 #include <string.h>
 
-#define CLASSES(...) sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), (const char *const[]){ __VA_ARGS__ }
+#define CLASSES(...)                                                                                                   \
+    sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), (const char *const[])                               \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
 
 /* Each class is words for the same; the first is the plainest. */
 static const struct attribute_kind kinds[] = {
-    { "colour", CLASSES("red crimson scarlet maroon", "orange", "yellow gold golden", "green", "blue navy", "purple violet", "pink", "brown tan", "black", "white",
-                        "gray grey silver", "beige", "turquoise teal") },
+    { "colour",
+      CLASSES("red crimson scarlet maroon", "orange", "yellow gold golden", "green", "blue navy", "purple violet",
+              "pink", "brown tan", "black", "white", "gray grey silver", "beige", "turquoise teal") },
     { "size", CLASSES("large big huge giant enormous massive gigantic", "small little tiny mini miniature") },
     { "height", CLASSES("tall", "short") },
     { "length", CLASSES("long", "short") },
     { "width", CLASSES("wide broad", "narrow") },
     { "age", CLASSES("old elderly ancient", "young", "new modern") },
-    { "material", CLASSES("wooden", "metal metallic steel iron", "plastic", "glass", "stone brick concrete", "leather", "paper cardboard", "ceramic") },
+    { "material", CLASSES("wooden", "metal metallic steel iron", "plastic", "glass", "stone brick concrete", "leather",
+                          "paper cardboard", "ceramic") },
     { "opening", CLASSES("open opened", "closed shut") },
     { "filling", CLASSES("full filled", "empty") },
     { "moisture", CLASSES("wet", "dry") },
@@ -33,8 +40,10 @@ static const struct attribute_kind kinds[] = {
 };
 
 static const char *const unclear[][2] = {
-    { "pink", "red" },     { "pink", "purple" },  { "red", "orange" },    { "beige", "white" },   { "beige", "brown" }, { "turquoise", "blue" }, { "turquoise", "green" },
-    { "gray", "white" },   { "gray", "black" },   { "yellow", "beige" },  { "wooden", "paper" },  { "blue", "purple" }, { "brown", "orange" },   { "red", "brown" },
+    { "pink", "red" },     { "pink", "purple" },    { "red", "orange" },      { "beige", "white" },
+    { "beige", "brown" },  { "turquoise", "blue" }, { "turquoise", "green" }, { "gray", "white" },
+    { "gray", "black" },   { "yellow", "beige" },   { "wooden", "paper" },    { "blue", "purple" },
+    { "brown", "orange" }, { "red", "brown" },
 };
 
 static bool holds_word(const char *list, const char *word)
@@ -76,7 +85,9 @@ enum contrast attributes_contrast(const char *a, const char *b)
         if (x == y) return CONTRAST_SAME;
         for (size_t k = 0; k < sizeof unclear / sizeof *unclear; k++) {
             const char *p = kinds[i].classes[x], *q = kinds[i].classes[y];
-            if ((holds_word(p, unclear[k][0]) && holds_word(q, unclear[k][1])) || (holds_word(p, unclear[k][1]) && holds_word(q, unclear[k][0]))) return CONTRAST_UNCLEAR;
+            if ((holds_word(p, unclear[k][0]) && holds_word(q, unclear[k][1])) ||
+                (holds_word(p, unclear[k][1]) && holds_word(q, unclear[k][0])))
+                return CONTRAST_UNCLEAR;
         }
         return CONTRAST_CONTRARY;
     }
@@ -147,8 +158,10 @@ bool relation_is_directed(const char *relation)
 
 bool noun_is_place(const char *noun)
 {
-    static const char places[] = "beach city town village desert mountain mountains hill field meadow snow sea ocean lake river valley volcano shore coast park street road forest wood "
-                                 "woods jungle kitchen bathroom bedroom room office garden yard farm airport station stadium zoo sky skyline landscape ground dune peak harbor harbour "
+    static const char places[] = "beach city town village desert mountain mountains hill field meadow snow sea ocean "
+                                 "lake river valley volcano shore coast park street road forest wood "
+                                 "woods jungle kitchen bathroom bedroom room office garden yard farm airport station "
+                                 "stadium zoo sky skyline landscape ground dune peak harbor harbour "
                                  "sidewalk highway countryside water court slope grass sand island canyon pasture";
     const char *blank = strrchr(noun, ' ');
 
@@ -158,14 +171,42 @@ bool noun_is_place(const char *noun)
 bool nouns_are_kin(const char *a, const char *b)
 {
     static const char *const kin[][2] = {
-        { "kitten", "cat" },   { "puppy", "dog" },       { "lamb", "sheep" }, { "piglet", "pig" }, { "calf", "cow" },   { "calf", "elephant" }, { "foal", "horse" },  { "pony", "horse" },
-        { "duckling", "duck" },{ "chick", "chicken" },   { "bunny", "rabbit" },{ "cub", "bear" },  { "cub", "lion" },   { "kid", "goat" },      { "kid", "child" },   { "bull", "cow" },
-        { "rooster", "chicken" }, { "hen", "chicken" },  { "boy", "man" },    { "girl", "woman" }, { "lady", "woman" }, { "guy", "man" },       { "boy", "kid" },     { "girl", "kid" },
-        { "baby", "child" },   { "toddler", "child" },   { "bike", "bicycle" }, { "bike", "motorcycle" }, { "sofa", "couch" }, { "tv", "television" }, { "fridge", "refrigerator" },
+        { "kitten", "cat" },
+        { "puppy", "dog" },
+        { "lamb", "sheep" },
+        { "piglet", "pig" },
+        { "calf", "cow" },
+        { "calf", "elephant" },
+        { "foal", "horse" },
+        { "pony", "horse" },
+        { "duckling", "duck" },
+        { "chick", "chicken" },
+        { "bunny", "rabbit" },
+        { "cub", "bear" },
+        { "cub", "lion" },
+        { "kid", "goat" },
+        { "kid", "child" },
+        { "bull", "cow" },
+        { "rooster", "chicken" },
+        { "hen", "chicken" },
+        { "boy", "man" },
+        { "girl", "woman" },
+        { "lady", "woman" },
+        { "guy", "man" },
+        { "boy", "kid" },
+        { "girl", "kid" },
+        { "baby", "child" },
+        { "toddler", "child" },
+        { "bike", "bicycle" },
+        { "bike", "motorcycle" },
+        { "sofa", "couch" },
+        { "tv", "television" },
+        { "fridge", "refrigerator" },
     };
 
     for (size_t i = 0; i < sizeof kin / sizeof *kin; i++) {
-        if ((!strcmp(a, kin[i][0]) && !strcmp(b, kin[i][1])) || (!strcmp(a, kin[i][1]) && !strcmp(b, kin[i][0]))) return true;
+        if ((!strcmp(a, kin[i][0]) && !strcmp(b, kin[i][1])) || (!strcmp(a, kin[i][1]) && !strcmp(b, kin[i][0])))
+            return true;
     }
     return false;
 }

@@ -2,7 +2,8 @@
 #define REWRITE_KINDS_H
 #include <stdbool.h>
 
-/* Attributes and relations of which one excludes the other: colours, sizes, materials; left and right, above and below. */
+/* Attributes and relations of which one excludes the other: colours, sizes, materials; left and right, above and below.
+ */
 enum contrast {
     CONTRAST_NONE,    /* of different kinds, or unknown: both may be true */
     CONTRAST_SAME,    /* other words for the same */
@@ -11,7 +12,8 @@ enum contrast {
 };
 enum contrast attributes_contrast(const char *a, const char *b);
 
-/* The words that exclude this attribute, as a NULL-terminated table of classes of synonyms: "small little tiny". n_classes 0 for an unknown word. */
+/* The words that exclude this attribute, as a NULL-terminated table of classes of synonyms: "small little tiny".
+ * n_classes 0 for an unknown word. */
 struct attribute_kind {
     const char *name;
     int n;

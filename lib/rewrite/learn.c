@@ -30,7 +30,7 @@ struct learner {
     struct tfidf_builder *index;
     struct parser **parsers; /* [threads]; NULL: texts and images are not parsed */
     const struct wordnet *wordnet;
-    struct map seen;         /* ids */
+    struct map seen; /* ids */
     struct progress progress;
     bool is_over;
     int64_t done;
@@ -80,8 +80,11 @@ static int understand(struct learner *l, struct learnt *x, int worker, struct ar
         str_release(&s);
         return x->n_terms < 0 ? -1 : 0;
     }
-    if (record_string(x->record, "text", &x->text, e) || (l->what == PAIRS && value_get_string(fields, "image", &x->image, e))) return -1;
-    if (strlen(x->text) > TEXT_MAX) return err_set(e, ERR_INPUT, "text has %zu bytes (at most %d)", strlen(x->text), TEXT_MAX);
+    if (record_string(x->record, "text", &x->text, e) ||
+        (l->what == PAIRS && value_get_string(fields, "image", &x->image, e)))
+        return -1;
+    if (strlen(x->text) > TEXT_MAX)
+        return err_set(e, ERR_INPUT, "text has %zu bytes (at most %d)", strlen(x->text), TEXT_MAX);
     if (l->what == PAIRS) scene_graph_make(&x->graph, x->text, l->parsers[worker], l->wordnet, a);
     words_split(&w, x->text, a); /* not the graph's: terms must not depend on a parse */
     x->n_terms = text_terms(&w, &x->terms, a);
@@ -119,7 +122,8 @@ static int done_job(void *arg, void *job, bool failed, struct err *e)
             lexicon_add(l->lexicon, &x->graph);
             facts_print(&x->graph, &facts);
         }
-        tfidf_builder_add(l->index, &(struct tfidf_document){ id, x->image, x->text, str_c(&facts), x->n_terms, x->terms });
+        tfidf_builder_add(l->index,
+                          &(struct tfidf_document){ id, x->image, x->text, str_c(&facts), x->n_terms, x->terms });
         str_release(&facts);
     }
     l->done += j->n;
@@ -129,7 +133,8 @@ static int done_job(void *arg, void *job, bool failed, struct err *e)
 }
 
 /* Reads one collection into a fresh index. */
-static int learn_collection(struct learner *l, const char *const *paths, int n, const struct reader_opts *how, int threads, struct err *e)
+static int learn_collection(struct learner *l, const char *const *paths, int n, const struct reader_opts *how,
+                            int threads, struct err *e)
 {
     struct pipeline p = { next_job, work_job, done_job, l, threads, 2 * threads + 2 };
 
@@ -139,7 +144,8 @@ static int learn_collection(struct learner *l, const char *const *paths, int n, 
     progress_begin(&l->progress, l->what == IMAGES ? "images" : l->what == TEXTS ? "texts" : "pairs", -1);
     int rc = pipeline_run(&p, e);
     progress_end(&l->progress);
-    if (!rc && reader_count(l->in) <= reader_skipped(l->in)) rc = err_set(e, ERR_INPUT, "there is nothing to learn from: no usable record");
+    if (!rc && reader_count(l->in) <= reader_skipped(l->in))
+        rc = err_set(e, ERR_INPUT, "there is nothing to learn from: no usable record");
     reader_close(l->in);
     map_release(&l->seen);
     return rc;
@@ -154,7 +160,8 @@ static int save_index(struct tfidf_builder *index, const char *dir, const char *
     return rc;
 }
 
-static int learn_other(enum what what, const char *input, const char *dir, const char *name, const struct reader_opts *how, int threads, struct err *e)
+static int learn_other(enum what what, const char *input, const char *dir, const char *name,
+                       const struct reader_opts *how, int threads, struct err *e)
 {
     struct learner l = { .what = what };
     struct reader_opts opts = { .skip_bad = how->skip_bad, .skip_tensors = true };
@@ -165,7 +172,8 @@ static int learn_other(enum what what, const char *input, const char *dir, const
     return rc;
 }
 
-int rewriter_learn(const struct rewriter_opts *o, const char *const *pairs, int n, const char *images, const char *texts, const struct reader_opts *how, struct err *e)
+int rewriter_learn(const struct rewriter_opts *o, const char *const *pairs, int n, const char *images,
+                   const char *texts, const struct reader_opts *how, struct err *e)
 {
     struct lexicon lexicon = { 0 };
     struct learner l = { .what = PAIRS, .lexicon = &lexicon };

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[LEX_KINDS] = { "objects", "bare_objects", "attributes", "relations", "verbs", "phrases", "places", "aliases" };
+static const char *const names[LEX_KINDS] = { "objects", "bare_objects", "attributes", "relations",
+                                              "verbs",   "phrases",      "places",     "aliases" };
 
 static void count(struct lexicon *l, enum lexicon_kind kind, const char *text, size_t n)
 {
@@ -34,7 +35,9 @@ bool relation_is_place(const struct scene_graph *g, int i)
     const struct graph_relation *r = &g->relations[i];
     const struct graph_object *o = &g->objects[r->object];
 
-    if (r->is_verb || r->to > o->phrase_from || !noun_is_place(o->name) || !strcmp(r->name, "of") || (i && g->relations[i - 1].from == r->from)) return false;
+    if (r->is_verb || r->to > o->phrase_from || !noun_is_place(o->name) || !strcmp(r->name, "of") ||
+        (i && g->relations[i - 1].from == r->from))
+        return false;
     return o->to >= g->words.n || (strcmp(g->words.at[o->to].lower, "of") && strcmp(g->words.at[o->to].lower, "and"));
 }
 
@@ -54,7 +57,8 @@ void lexicon_add(struct lexicon *l, const struct scene_graph *g)
         if (!strchr(str_c(&s), ',')) count(l, LEX_PHRASES, s.data, s.n);
     }
     for (int i = 0; i < g->n_attributes; i++) {
-        if (is_plain(g->attributes[i].name)) count(l, LEX_ATTRIBUTES, g->attributes[i].name, strlen(g->attributes[i].name));
+        if (is_plain(g->attributes[i].name))
+            count(l, LEX_ATTRIBUTES, g->attributes[i].name, strlen(g->attributes[i].name));
     }
     for (int i = 0; i < g->n_relations; i++) {
         const struct graph_relation *r = &g->relations[i];
@@ -92,7 +96,8 @@ static void count_pairs(void *arg, const char *const *facts, int n)
             size_t m = strcspn(f, "\n"), k = m && f[m - 1] == '+' ? m - 1 : m;
             if (!memchr(f, '|', m)) {
                 int64_t *seen = map_find(&p->lexicon->kinds[LEX_OBJECTS], f, k);
-                if (seen && *seen >= SEEN_MIN && (names_of.n < NAMES_MAX || map_find(&names_of, f, k))) *map_put(&names_of, f, k, NULL) |= 1ll << d;
+                if (seen && *seen >= SEEN_MIN && (names_of.n < NAMES_MAX || map_find(&names_of, f, k)))
+                    *map_put(&names_of, f, k, NULL) |= 1ll << d;
             }
             f += m + (f[m] == '\n');
         }
@@ -120,7 +125,8 @@ void lexicon_add_aliases(struct lexicon *l, const struct tfidf_builder *captions
     for (int64_t i = 0; i < p.shared.n; i++) {
         const struct map_entry *x = &p.shared.at[i];
         const int64_t *together = map_find(&p.together, x->key, x->n);
-        if (x->value >= SEEN_MIN && *together * 12 <= x->value) *map_put(&l->kinds[LEX_ALIASES], x->key, x->n, NULL) = x->value;
+        if (x->value >= SEEN_MIN && *together * 12 <= x->value)
+            *map_put(&l->kinds[LEX_ALIASES], x->key, x->n, NULL) = x->value;
     }
     map_release(&p.shared);
     map_release(&p.together);
@@ -158,7 +164,8 @@ int lexicon_save(const struct lexicon *l, const char *path, struct err *e)
     return rc;
 }
 
-static int load_kind(struct lexicon *l, int k, const struct value *entries, const struct wordnet *wordnet, struct err *e)
+static int load_kind(struct lexicon *l, int k, const struct value *entries, const struct wordnet *wordnet,
+                     struct err *e)
 {
     struct drawing *d = &l->drawings[k];
     int64_t total = 0;
@@ -170,13 +177,15 @@ static int load_kind(struct lexicon *l, int k, const struct value *entries, cons
     for (int64_t i = 0; i < d->n; i++) {
         struct value *v;
         const char *key = value_key(entries, i, &v);
-        if (!value_is_int(v) || value_integer(v) < 1) return err_set(e, ERR_INPUT, "%s: %s: a count was expected", names[k], err_quote(key));
+        if (!value_is_int(v) || value_integer(v) < 1)
+            return err_set(e, ERR_INPUT, "%s: %s: a count was expected", names[k], err_quote(key));
         *map_put(&l->kinds[k], key, strlen(key), NULL) = value_integer(v);
         if (value_integer(v) > d->top) d->top = value_integer(v);
         total += 1 + (int64_t)(16 * sqrt((double)value_integer(v)));
         d->sum[i] = total;
         d->file[i] = k == LEX_OBJECTS && wordnet ? wordnet_file(wordnet, key) : -1;
-        if (d->file[i] < 0 && k == LEX_OBJECTS && wordnet && strrchr(key, ' ')) d->file[i] = wordnet_file(wordnet, strrchr(key, ' ') + 1);
+        if (d->file[i] < 0 && k == LEX_OBJECTS && wordnet && strrchr(key, ' '))
+            d->file[i] = wordnet_file(wordnet, strrchr(key, ' ') + 1);
     }
     for (int64_t i = 0; i < d->n; i++) d->text[i] = l->kinds[k].at[i].key;
     return 0;
@@ -220,7 +229,8 @@ int64_t lexicon_count(const struct lexicon *l, enum lexicon_kind kind, const cha
 
 double lexicon_commonness(const struct lexicon *l, enum lexicon_kind kind, const char *text)
 {
-    return l->drawings[kind].top ? log1p((double)lexicon_count(l, kind, text)) / log1p((double)l->drawings[kind].top) : 0;
+    return l->drawings[kind].top ? log1p((double)lexicon_count(l, kind, text)) / log1p((double)l->drawings[kind].top)
+                                 : 0;
 }
 
 bool lexicon_is_alias(const struct lexicon *l, const char *a, const char *b)

@@ -24,7 +24,7 @@ struct lexicon {
         int64_t n;
         const char **text;
         int64_t *sum, top; /* top: the largest count */
-        int *file; /* of objects: WordNet's file, or -1 */
+        int *file;         /* of objects: WordNet's file, or -1 */
     } drawings[LEX_KINDS];
 };
 /* Whether relation i says where all of it is: "in the desert". */
@@ -33,7 +33,8 @@ void lexicon_add(struct lexicon *l, const struct scene_graph *g);
 /* Finds names for one thing: they share many images and hardly ever a caption. */
 void lexicon_add_aliases(struct lexicon *l, const struct tfidf_builder *captions);
 int lexicon_save(const struct lexicon *l, const char *path, struct err *e);
-int lexicon_load(struct lexicon *l, const char *path, const struct wordnet *wordnet, struct err *e); /* wordnet may be NULL */
+int lexicon_load(struct lexicon *l, const char *path, const struct wordnet *wordnet,
+                 struct err *e); /* wordnet may be NULL */
 void lexicon_release(struct lexicon *l);
 
 /* How common an entry is, from 0 to 1. */

@@ -1,5 +1,6 @@
-/* Sentences by Link Grammar. Captions are often noun phrases, which a grammar of sentences refuses or misreads: these are tried again as "There is ...". Words are handed
- * over one by one with single blanks, so that every word of a linkage is found in the text by its position. */
+/* Sentences by Link Grammar. Captions are often noun phrases, which a grammar of sentences refuses or misreads: these
+ * are tried again as "There is ...". Words are handed over one by one with single blanks, so that every word of a
+ * linkage is found in the text by its position. */
 #include "rewrite/parse.h"
 #include "core/str.h"
 #include "rewrite/inflect.h"
@@ -12,7 +13,7 @@
 enum {
     WORDS_MAX = 60,      /* of a sentence: longer ones take seconds */
     WORD_BYTES_MAX = 60, /* of a word */
-    LINKAGES = 20       /* the cheapest of these is taken */
+    LINKAGES = 20        /* the cheapest of these is taken */
 };
 
 struct dictionary {
@@ -21,7 +22,7 @@ struct dictionary {
 struct parser {
     struct dictionary *dictionary;
     Parse_Options options;
-    locale_t locale;     /* C.UTF-8, for this thread while it parses */
+    locale_t locale; /* C.UTF-8, for this thread while it parses */
     struct str sentence;
 };
 
@@ -34,7 +35,8 @@ struct dictionary *dictionary_open(struct err *e)
     lg_error_set_handler(be_quiet, NULL);
     Dictionary english = dictionary_create_lang("en");
     if (!english) {
-        err_set(e, ERR_IO, "cannot load Link Grammar's English dictionary (the package link-grammar-dictionaries-en has it)");
+        err_set(e, ERR_IO,
+                "cannot load Link Grammar's English dictionary (the package link-grammar-dictionaries-en has it)");
         return NULL;
     }
     struct dictionary *d = mem_new(struct dictionary, 1);
@@ -77,7 +79,8 @@ void parser_free(struct parser *p)
 /* ---- from the text to Link Grammar's sentence and back ---- */
 
 /* Where each word begins in the sentence; -1 for punctuation that is left out. */
-static void write_sentence(struct parser *p, const char *prefix, const struct words *w, const char *text, int from, int to, int32_t *start)
+static void write_sentence(struct parser *p, const char *prefix, const struct words *w, const char *text, int from,
+                           int to, int32_t *start)
 {
     str_clear(&p->sentence);
     str_add(&p->sentence, prefix);
@@ -87,7 +90,8 @@ static void write_sentence(struct parser *p, const char *prefix, const struct wo
         if (x->class == WORD_PUNCTUATION && !strchr(",.?!:", x->lower[0])) continue;
         if (p->sentence.n && p->sentence.data[p->sentence.n - 1] != ' ') str_add_char(&p->sentence, ' ');
         start[i - from] = (int32_t)p->sentence.n;
-        if (i == from && *prefix && x->to - x->from > 0 && (x->to - x->from == 1 || text[x->from + 1] >= 'a')) str_add(&p->sentence, x->lower);
+        if (i == from && *prefix && x->to - x->from > 0 && (x->to - x->from == 1 || text[x->from + 1] >= 'a'))
+            str_add(&p->sentence, x->lower);
         else str_add_bytes(&p->sentence, text + x->from, (size_t)(x->to - x->from));
     }
 }
@@ -115,23 +119,42 @@ static enum word_class class_of_subscript(const char *word)
 
     if (!dot || !dot[1] || strstr(word, "[?]")) return WORD_OTHER; /* [?]: a word that the dictionary does not have */
     switch (dot[1]) {
-    case 'n': case 's': case 'p': case 'f': case 'b': case 'l': case 'm': return WORD_NOUN;
-    case 'a': return WORD_ADJECTIVE;
-    case 'v': case 'g': case 'q': case 'w': return WORD_VERB;
-    case 'e': return WORD_ADVERB;
-    case 'r': return WORD_PREPOSITION;
-    case 'd': return WORD_DETERMINER;
-    case 'j': return WORD_CONJUNCTION;
-    default: return WORD_OTHER;
+    case 'n':
+    case 's':
+    case 'p':
+    case 'f':
+    case 'b':
+    case 'l':
+    case 'm':
+        return WORD_NOUN;
+    case 'a':
+        return WORD_ADJECTIVE;
+    case 'v':
+    case 'g':
+    case 'q':
+    case 'w':
+        return WORD_VERB;
+    case 'e':
+        return WORD_ADVERB;
+    case 'r':
+        return WORD_PREPOSITION;
+    case 'd':
+        return WORD_DETERMINER;
+    case 'j':
+        return WORD_CONJUNCTION;
+    default:
+        return WORD_OTHER;
     }
 }
 
-/* A list of bare nouns can be read as an order ("house, yellow ducks and ..."): captions give none, and paint nothing. */
+/* A list of bare nouns can be read as an order ("house, yellow ducks and ..."): captions give none, and paint nothing.
+ */
 static bool is_misread(Linkage l)
 {
     bool misread = false;
 
-    for (LinkIdx i = 0; i < linkage_get_num_links(l) && !misread; i++) misread = str_starts(linkage_get_link_label(l, i), "Wi");
+    for (LinkIdx i = 0; i < linkage_get_num_links(l) && !misread; i++)
+        misread = str_starts(linkage_get_link_label(l, i), "Wi");
     for (WordIdx i = 0; i < linkage_get_num_words(l) && !misread; i++) {
         const char *word = linkage_get_word(l, i), *dot = strrchr(word, '.');
         char plain[16];
@@ -142,7 +165,8 @@ static bool is_misread(Linkage l)
     return misread;
 }
 
-static void read_linkage(Linkage l, struct parse *out, struct words *w, int from, int to, const int32_t *start, bool classes, struct arena *a)
+static void read_linkage(Linkage l, struct parse *out, struct words *w, int from, int to, const int32_t *start,
+                         bool classes, struct arena *a)
 {
     int n_words = (int)linkage_get_num_words(l), n_links = (int)linkage_get_num_links(l);
     int *ours = arena_new(a, int, n_words + 1);
@@ -159,7 +183,9 @@ static void read_linkage(Linkage l, struct parse *out, struct words *w, int from
         int left = (int)linkage_get_link_lword(l, (LinkIdx)i), right = (int)linkage_get_link_rword(l, (LinkIdx)i);
         const char *label = linkage_get_link_label(l, (LinkIdx)i);
         struct parse_link *x = &out->at[out->n];
-        if (left < 0 || right >= n_words || (left == 0 && ours[left] < 0) || ours[right] < 0 || ours[left] == ours[right]) continue;
+        if (left < 0 || right >= n_words || (left == 0 && ours[left] < 0) || ours[right] < 0 ||
+            ours[left] == ours[right])
+            continue;
         *x = (struct parse_link){ ours[left] < 0 ? -1 : from + ours[left], from + ours[right], "", "" };
         while (*label && !(*label >= 'A' && *label <= 'Z') && *label != '_') label++;
         size_t m = strspn(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
@@ -170,7 +196,8 @@ static void read_linkage(Linkage l, struct parse *out, struct words *w, int from
 }
 
 /* True when the sentence parsed completely; the best linkage is then in out. */
-static bool try_sentence(struct parser *p, struct parse *out, struct words *w, const char *text, int from, int to, const char *prefix, struct arena *a)
+static bool try_sentence(struct parser *p, struct parse *out, struct words *w, const char *text, int from, int to,
+                         const char *prefix, struct arena *a)
 {
     int32_t *start = arena_new(a, int32_t, to - from + 1);
     bool parsed = false;
@@ -179,7 +206,8 @@ static bool try_sentence(struct parser *p, struct parse *out, struct words *w, c
     Sentence s = sentence_create(str_c(&p->sentence), p->dictionary->english);
     if (!s) return false;
     parse_options_reset_resources(p->options);
-    if (sentence_split(s, p->options) >= 0 && sentence_parse(s, p->options) > 0 && sentence_num_valid_linkages(s) > 0 && sentence_null_count(s) == 0) {
+    if (sentence_split(s, p->options) >= 0 && sentence_parse(s, p->options) > 0 && sentence_num_valid_linkages(s) > 0 &&
+        sentence_null_count(s) == 0) {
         Linkage l = linkage_create(0, s, p->options);
         if (l) {
             read_linkage(l, out, w, from, to, start, false, a);
@@ -197,15 +225,19 @@ static bool try_sentence(struct parser *p, struct parse *out, struct words *w, c
     return parsed;
 }
 
-/* Whether the words seem to hold a finite verb: "is", or a word right after what looks like a noun. A wrong guess costs a second parse. */
+/* Whether the words seem to hold a finite verb: "is", or a word right after what looks like a noun. A wrong guess costs
+ * a second parse. */
 static bool may_be_clause(const struct words *w, int from, int to)
 {
     for (int i = from; i < to; i++) {
         const struct word *x = &w->at[i], *before = i > from ? x - 1 : NULL;
         int kind;
         if (x->class == WORD_AUXILIARY || x->class == WORD_PRONOUN) return true;
-        if (x->class != WORD_OTHER || !before || (before->class != WORD_OTHER && before->class != WORD_ADVERB)) continue;
-        if (!word_is_colour(before->lower) && !attribute_kind_of(before->lower, &kind) && !str_ends(x->lower, "ing") && !str_ends(x->lower, "ed")) return true;
+        if (x->class != WORD_OTHER || !before || (before->class != WORD_OTHER && before->class != WORD_ADVERB))
+            continue;
+        if (!word_is_colour(before->lower) && !attribute_kind_of(before->lower, &kind) && !str_ends(x->lower, "ing") &&
+            !str_ends(x->lower, "ed"))
+            return true;
     }
     return false;
 }
@@ -217,14 +249,19 @@ static bool begins_plural(const struct words *w, int from, int to)
     for (int i = from; i < to; i++) {
         const struct word *x = &w->at[i];
         if (x->class == WORD_NUMBER && word_number(x->lower) != 1) return true;
-        if (!strcmp(x->lower, "several") || !strcmp(x->lower, "many") || !strcmp(x->lower, "some") || !strcmp(x->lower, "various")) return true;
-        if (x->class == WORD_PREPOSITION || x->class == WORD_PUNCTUATION || x->class == WORD_CONJUNCTION || str_ends(x->lower, "ing")) break;
+        if (!strcmp(x->lower, "several") || !strcmp(x->lower, "many") || !strcmp(x->lower, "some") ||
+            !strcmp(x->lower, "various"))
+            return true;
+        if (x->class == WORD_PREPOSITION || x->class == WORD_PUNCTUATION || x->class == WORD_CONJUNCTION ||
+            str_ends(x->lower, "ing"))
+            break;
         last = x;
     }
     return last && noun_is_plural(last->lower);
 }
 
-void parser_run(struct parser *p, struct parse *out, struct words *w, const char *text, int from, int to, struct arena *a)
+void parser_run(struct parser *p, struct parse *out, struct words *w, const char *text, int from, int to,
+                struct arena *a)
 {
     locale_t before;
 

@@ -19,8 +19,8 @@ enum parse_kind {
     PARSE_FULL,
     PARSE_REPAIRED /* with "There is" or "There are" in front of a noun phrase */
 };
-/* A link between words `left` < `right` of the text; its label is the upper-case stem of Link Grammar's name ("A", "MV", "SJ")
- * and the lower-case rest ("p", "ls"). -1 stands for a word that was put in front ("is"). */
+/* A link between words `left` < `right` of the text; its label is the upper-case stem of Link Grammar's name ("A",
+ * "MV", "SJ") and the lower-case rest ("p", "ls"). -1 stands for a word that was put in front ("is"). */
 struct parse_link {
     int left, right;
     char stem[6], rest[8];
@@ -30,7 +30,8 @@ struct parse {
     int n;
     struct parse_link *at;
 };
-/* Parses words [from, to) and gives each word that was still WORD_OTHER its class. Links live in the arena. A sentence that does not parse completely
- * within the time is no error: kind says so. */
-void parser_run(struct parser *p, struct parse *out, struct words *w, const char *text, int from, int to, struct arena *a);
+/* Parses words [from, to) and gives each word that was still WORD_OTHER its class. Links live in the arena. A sentence
+ * that does not parse completely within the time is no error: kind says so. */
+void parser_run(struct parser *p, struct parse *out, struct words *w, const char *text, int from, int to,
+                struct arena *a);
 #endif

@@ -11,9 +11,20 @@ int text_terms(const struct words *w, const char ***out, struct arena *a)
     *out = arena_new(a, const char *, w->n + 1);
     for (int i = 0; i < w->n; i++) {
         switch (w->at[i].class) {
-        case WORD_PUNCTUATION: case WORD_DETERMINER: case WORD_CONJUNCTION: case WORD_AUXILIARY: case WORD_PRONOUN: case WORD_POSSESSIVE: break;
-        case WORD_PREPOSITION: case WORD_NUMBER: case WORD_ADVERB: (*out)[n++] = w->at[i].lower; break;
-        default: (*out)[n++] = noun_singular(w->at[i].lower, a);
+        case WORD_PUNCTUATION:
+        case WORD_DETERMINER:
+        case WORD_CONJUNCTION:
+        case WORD_AUXILIARY:
+        case WORD_PRONOUN:
+        case WORD_POSSESSIVE:
+            break;
+        case WORD_PREPOSITION:
+        case WORD_NUMBER:
+        case WORD_ADVERB:
+            (*out)[n++] = w->at[i].lower;
+            break;
+        default:
+            (*out)[n++] = noun_singular(w->at[i].lower, a);
         }
     }
     return n;
@@ -34,7 +45,8 @@ int image_terms(const struct record *r, const char ***out, struct arena *a, stru
     return n;
 }
 
-struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n, const char *not, int k, struct arena *a)
+struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n,
+                          const char * not, int k, struct arena *a)
 {
     struct value *ids = value_array();
     struct tfidf_hit *hits = arena_new(a, struct tfidf_hit, k + 2);
@@ -42,14 +54,15 @@ struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const c
 
     for (int i = 0; i < found && pushed < k; i++) {
         const char *id = tfidf_id(x, hits[i].document, a);
-        if (!strcmp(id, not)) continue;
+        if (!strcmp(id, not )) continue;
         value_push(ids, value_str(id));
         pushed++;
     }
     return ids;
 }
 
-int image_query(const struct tfidf *images, const char *id, const struct facts *facts, const char ***out, struct arena *a)
+int image_query(const struct tfidf *images, const char *id, const struct facts *facts, const char ***out,
+                struct arena *a)
 {
     int64_t known = tfidf_find(images, id);
     int n = 0;
@@ -79,9 +92,11 @@ static bool same_words(const char *const *a, int n_a, const char *const *b, int 
     return same;
 }
 
-/* Whether a caption of another image can serve: it contradicts what is known, and is not the same words or one that was taken. */
-static bool is_negative(const struct tfidf *captions, int32_t document, int32_t group, const char *const *terms, int n_terms, const struct facts *facts, struct names *names,
-                        const struct negative *out, int n, const char **text, struct arena *a)
+/* Whether a caption of another image can serve: it contradicts what is known, and is not the same words or one that was
+ * taken. */
+static bool is_negative(const struct tfidf *captions, int32_t document, int32_t group, const char *const *terms,
+                        int n_terms, const struct facts *facts, struct names *names, const struct negative *out, int n,
+                        const char **text, struct arena *a)
 {
     struct facts claims = { 0 };
     const char **others;
@@ -100,8 +115,8 @@ static bool is_negative(const struct tfidf *captions, int32_t document, int32_t 
     return true;
 }
 
-int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group, const struct facts *facts, struct names *names,
-                       struct negative *out, int want, struct arena *a)
+int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group,
+                       const struct facts *facts, struct names *names, struct negative *out, int want, struct arena *a)
 {
     const char **terms, *text;
     int n_terms = text_terms(&g->words, &terms, a), n = 0, done = 0;
@@ -111,8 +126,12 @@ int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, con
         struct tfidf_hit *hits = arena_new(a, struct tfidf_hit, k + 1);
         int found = tfidf_best(s, captions, terms, n_terms, hits, k);
         for (; done < found && n < want; done++) {
-            if (!is_negative(captions, hits[done].document, group, terms, n_terms, facts, names, out, n, &text, a)) continue;
-            out[n++] = (struct negative){ .text = text, .level = LEVEL_SENTENCE, .score = hits[done].score, .id = tfidf_id(captions, hits[done].document, a) };
+            if (!is_negative(captions, hits[done].document, group, terms, n_terms, facts, names, out, n, &text, a))
+                continue;
+            out[n++] = (struct negative){ .text = text,
+                                          .level = LEVEL_SENTENCE,
+                                          .score = hits[done].score,
+                                          .id = tfidf_id(captions, hits[done].document, a) };
         }
         if (found < k) break;
     }

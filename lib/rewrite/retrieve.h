@@ -11,11 +11,13 @@ int text_terms(const struct words *w, const char ***out, struct arena *a); /* co
 int image_terms(const struct record *r, const char ***out, struct arena *a, struct err *e);
 
 /* The nearest k documents of an index, other than the one called `not`, as an array of ids. */
-struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n, const char *not, int k, struct arena *a);
+struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n,
+                          const char * not, int k, struct arena *a);
 /* The terms of the image with this id in an index of images; when it is not there, the objects that are known of it. */
-int image_query(const struct tfidf *images, const char *id, const struct facts *facts, const char ***out, struct arena *a);
+int image_query(const struct tfidf *images, const char *id, const struct facts *facts, const char ***out,
+                struct arena *a);
 
 /* Captions of other images that are close in wording and cannot be true of this one; returns their number. */
-int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group, const struct facts *facts, struct names *names,
-                       struct negative *out, int want, struct arena *a);
+int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group,
+                       const struct facts *facts, struct names *names, struct negative *out, int want, struct arena *a);
 #endif

@@ -1,4 +1,5 @@
-/* One record after another: graph, positives, negatives, neighbours. All draws are named by the seed, the record's id and its text, so that neither threads nor order matter. */
+/* One record after another: graph, positives, negatives, neighbours. All draws are named by the seed, the record's id
+ * and its text, so that neither threads nor order matter. */
 #include "rewrite/rewriter.h"
 #include "core/log.h"
 #include "core/str.h"
@@ -15,7 +16,7 @@ struct worker {
     struct parser *parser;
     struct names names;
     struct tfidf_search captions, texts, images;
-    struct arena arena;  /* of a record */
+    struct arena arena;    /* of a record */
     struct map translated; /* text -> first of its results in the batch */
     const char **results;  /* [texts][translators] */
     struct arena batch;
@@ -113,7 +114,8 @@ static int by_score(const void *a, const void *b)
     return x->score != y->score ? (x->score < y->score ? 1 : -1) : strcmp(x->text, y->text);
 }
 
-/* The share of words of `text` that the graph's text does not have: of good translations, the freer one teaches more. */
+/* The share of words of `text` that the graph's text does not have: of good translations, the freer one teaches more.
+ */
 static double novelty(const struct scene_graph *g, const struct scene_graph *other)
 {
     int fresh = 0;
@@ -134,7 +136,8 @@ static bool is_among(const struct positive *p, int n, const char *text)
     return false;
 }
 
-static struct value *positives_of(struct rewriter *w, struct worker *k, const struct scene_graph *g, int32_t group, struct rng *r)
+static struct value *positives_of(struct rewriter *w, struct worker *k, const struct scene_graph *g, int32_t group,
+                                  struct rng *r)
 {
     struct value *list = value_array();
     const int64_t *translated = map_find(&k->translated, g->text, strlen(g->text));
@@ -208,21 +211,27 @@ static struct facts facts_of(const struct rewriter *w, struct worker *k, const s
     facts_print(g, &own);
     facts_add(&facts, str_c(&own), &k->arena);
     str_release(&own);
-    for (int64_t i = 0; i < known && i < CAPTIONS_MAX; i++) facts_add(&facts, tfidf_facts(w->captions, documents[i], &k->arena), &k->arena);
+    for (int64_t i = 0; i < known && i < CAPTIONS_MAX; i++)
+        facts_add(&facts, tfidf_facts(w->captions, documents[i], &k->arena), &k->arena);
     return facts;
 }
 
-static struct value *negatives_of(struct rewriter *w, struct worker *k, const struct scene_graph *g, int32_t group, const struct facts *facts, struct rng *r)
+static struct value *negatives_of(struct rewriter *w, struct worker *k, const struct scene_graph *g, int32_t group,
+                                  const struct facts *facts, struct rng *r)
 {
     struct value *list = value_array();
     int want = w->o.negatives, sentences_wanted = (int)(want * w->o.sentence_share + 0.5);
-    struct negative *sentences = arena_new(&k->arena, struct negative, want + 1), *edits = arena_new(&k->arena, struct negative, want + 1);
+    struct negative *sentences = arena_new(&k->arena, struct negative, want + 1),
+                    *edits = arena_new(&k->arena, struct negative, want + 1);
 
     struct substitution s = { g, facts, &w->lexicon, w->wordnet, &k->names, &k->arena };
     int n_edits = w->o.sentence_share < 1 ? substitute(&s, edits, want, r) : 0;
     if (n_edits > want - sentences_wanted) n_edits = want - sentences_wanted;
     /* what one level cannot give, the other may */
-    int n_sentences = w->o.sentence_share > 0 && want > n_edits ? sentence_negatives(&k->captions, w->captions, g, group, facts, &k->names, sentences, want - n_edits, &k->arena) : 0;
+    int n_sentences = w->o.sentence_share > 0 && want > n_edits
+                          ? sentence_negatives(&k->captions, w->captions, g, group, facts, &k->names, sentences,
+                                               want - n_edits, &k->arena)
+                          : 0;
     for (int i = 0; i < n_sentences; i++) value_push(list, negative_value(g, &sentences[i]));
     for (int i = 0; i < n_edits; i++) value_push(list, negative_value(g, &edits[i]));
     return list;
@@ -238,10 +247,12 @@ static int rewrite_record(struct rewriter *w, struct worker *k, struct record *r
 
     arena_reset(&k->arena);
     if (record_string(r, "text", &text, e) || value_opt_string(r->fields, "image", &image, e)) return -1;
-    if (strlen(text) > TEXT_MAX) return err_set(e, ERR_INPUT, "text has %zu bytes (at most %d)", strlen(text), TEXT_MAX);
+    if (strlen(text) > TEXT_MAX)
+        return err_set(e, ERR_INPUT, "text has %zu bytes (at most %d)", strlen(text), TEXT_MAX);
     text = arena_strdup(&k->arena, text); /* the record's own may move when fields are added */
     if (image) image = arena_strdup(&k->arena, image);
-    rng_init(&draws, w->o.seed, rng_stream(PURPOSE, hash64(record_id(r), strlen(record_id(r)), 0), hash64(text, strlen(text), 0)));
+    rng_init(&draws, w->o.seed,
+             rng_stream(PURPOSE, hash64(record_id(r), strlen(record_id(r)), 0), hash64(text, strlen(text), 0)));
     scene_graph_make(&g, text, k->parser, w->wordnet, &k->arena);
     value_set(r->fields, "scene_graph", scene_graph_value(&g));
     value_set(r->fields, "phrases", scene_graph_phrases(&g));
@@ -252,17 +263,20 @@ static int rewrite_record(struct rewriter *w, struct worker *k, struct record *r
         value_set(r->fields, "negatives", negatives_of(w, k, &g, group, &facts, &draws));
         if (w->texts) {
             int n = text_terms(&g.words, &terms, &k->arena);
-            value_set(r->fields, "related_texts", related_ids(&k->texts, w->texts, terms, n, record_id(r), w->o.related, &k->arena));
+            value_set(r->fields, "related_texts",
+                      related_ids(&k->texts, w->texts, terms, n, record_id(r), w->o.related, &k->arena));
         }
     }
     if (w->images) {
         int n = image_query(w->images, image ? image : "", &facts, &terms, &k->arena);
-        value_set(r->fields, "related_images", related_ids(&k->images, w->images, terms, n, image ? image : "", w->o.related, &k->arena));
+        value_set(r->fields, "related_images",
+                  related_ids(&k->images, w->images, terms, n, image ? image : "", w->o.related, &k->arena));
     }
     return 0;
 }
 
-/* All texts of pairs in the batch through all translators. One record that is tried again alone finds its results still there. */
+/* All texts of pairs in the batch through all translators. One record that is tried again alone finds its results still
+ * there. */
 static int translate_batch(struct rewriter *w, struct worker *k, struct record **r, int n, struct err *e)
 {
     int n_texts = 0, m = w->o.n_translators;
@@ -285,7 +299,7 @@ static int translate_batch(struct rewriter *w, struct worker *k, struct record *
         texts[n_texts++] = arena_strdup(&k->batch, text);
     }
     if (!n_texts) return 0;
-    k->results = arena_new(&k->batch, const char *, (int64_t)n_texts * m);
+    k->results = arena_new(&k->batch, const char *, (int64_t)n_texts *m);
     results = arena_new(&k->batch, const char *, n_texts + 1);
     for (int t = 0; t < m; t++) {
         if (translate_lines(w->o.translators[t], texts, n_texts, results, w->o.translator_seconds, &k->batch, e)) {

@@ -1,5 +1,6 @@
-/* Words are classed by the parser (by patterns where it fails), noun phrases are read off the classes, and relations come from links: a preposition's object by J, its subject by
- * M or MV, a verb's by S, M, B, O, all of them through "and" (SJ). Where a link is missing the nearest phrase stands in. */
+/* Words are classed by the parser (by patterns where it fails), noun phrases are read off the classes, and relations
+ * come from links: a preposition's object by J, its subject by M or MV, a verb's by S, M, B, O, all of them through
+ * "and" (SJ). Where a link is missing the nearest phrase stands in. */
 #include "rewrite/scene_graph.h"
 #include "core/str.h"
 #include "rewrite/inflect.h"
@@ -13,10 +14,10 @@ struct work {
     struct parse parse;
     const struct wordnet *wordnet;
     struct arena *a;
-    int from, to;      /* the sentence */
-    int first_object;  /* of the sentence */
-    int *head_of;      /* [words] object (of all) whose phrase holds the word, or -1 */
-    bool *is_used;     /* [words] taken by a preposition of several words or a picture word */
+    int from, to;     /* the sentence */
+    int first_object; /* of the sentence */
+    int *head_of;     /* [words] object (of all) whose phrase holds the word, or -1 */
+    bool *is_used;    /* [words] taken by a preposition of several words or a picture word */
     int cap_attributes, cap_relations;
 };
 
@@ -54,16 +55,20 @@ static enum word_class guess_class(const struct work *k, int i)
 {
     const char *s = k->w->at[i].lower;
     size_t n = strlen(s);
-    bool before_end = i + 1 >= k->to || k->w->at[i + 1].class == WORD_PUNCTUATION || k->w->at[i + 1].class == WORD_PREPOSITION ||
-                      k->w->at[i + 1].class == WORD_CONJUNCTION || k->w->at[i + 1].class == WORD_AUXILIARY;
-    bool after_article = i > k->from && (k->w->at[i - 1].class == WORD_DETERMINER || k->w->at[i - 1].class == WORD_NUMBER);
+    bool before_end = i + 1 >= k->to || k->w->at[i + 1].class == WORD_PUNCTUATION ||
+                      k->w->at[i + 1].class == WORD_PREPOSITION || k->w->at[i + 1].class == WORD_CONJUNCTION ||
+                      k->w->at[i + 1].class == WORD_AUXILIARY;
+    bool after_article =
+        i > k->from && (k->w->at[i - 1].class == WORD_DETERMINER || k->w->at[i - 1].class == WORD_NUMBER);
 
     if (n > 4 && str_ends(s, "ing") && !after_article) return WORD_VERB;
     if (n > 4 && str_ends(s, "ly") && !is_known(k, WN_NOUN, s)) return WORD_ADVERB;
     if (word_is_colour(s)) return before_end && after_article ? WORD_NOUN : WORD_ADJECTIVE;
-    if (n > 3 && str_ends(s, "ed") && !after_article && (i + 1 >= k->to || k->w->at[i + 1].class != WORD_OTHER)) return WORD_VERB;
+    if (n > 3 && str_ends(s, "ed") && !after_article && (i + 1 >= k->to || k->w->at[i + 1].class != WORD_OTHER))
+        return WORD_VERB;
     if (before_end) return WORD_NOUN;
-    if (k->wordnet && is_known(k, WN_ADJECTIVE, s) && (!is_known(k, WN_NOUN, s) || wordnet_uses(k->wordnet, WN_ADJECTIVE, s) >= wordnet_uses(k->wordnet, WN_NOUN, s)))
+    if (k->wordnet && is_known(k, WN_ADJECTIVE, s) &&
+        (!is_known(k, WN_NOUN, s) || wordnet_uses(k->wordnet, WN_ADJECTIVE, s) >= wordnet_uses(k->wordnet, WN_NOUN, s)))
         return WORD_ADJECTIVE;
     if (!k->wordnet && (str_ends(s, "y") || str_ends(s, "ful") || str_ends(s, "ous") || str_ends(s, "en") ||
                         is_one_of(s, " big small large huge little tiny old young new tall short long wooden ")))
@@ -90,29 +95,42 @@ static bool says_one(const struct work *k, int article)
 /* Nouns that look like verbs in -ing. */
 static bool is_thing_in_ing(const char *s)
 {
-    return is_one_of(s, " building ceiling wedding painting railing clothing evening morning crossing ring king string wing drawing sibling awning pudding lighting swing spring "
-                        "thing landing wing dwelling opening parking clearing icing topping filling seasoning stuffing frosting earring duckling ");
+    return is_one_of(s, " building ceiling wedding painting railing clothing evening morning crossing ring king string "
+                        "wing drawing sibling awning pudding lighting swing spring "
+                        "thing landing wing dwelling opening parking clearing icing topping filling seasoning stuffing "
+                        "frosting earring duckling ");
 }
 
-/* What the parser takes for nouns and verbs is checked against number: "a bicycle stands" is no kind of stands, "an orange car" does not car. */
+/* What the parser takes for nouns and verbs is checked against number: "a bicycle stands" is no kind of stands, "an
+ * orange car" does not car. */
 static enum word_class corrected_class(const struct work *k, int i)
 {
     const struct word *x = &k->w->at[i], *before = i > k->from ? x - 1 : NULL;
-    bool at_end = i + 1 >= k->to, before_preposition = at_end || x[1].class == WORD_PREPOSITION || x[1].class == WORD_PUNCTUATION || x[1].class == WORD_CONJUNCTION;
+    bool at_end = i + 1 >= k->to, before_preposition = at_end || x[1].class == WORD_PREPOSITION ||
+                                                       x[1].class == WORD_PUNCTUATION || x[1].class == WORD_CONJUNCTION;
     size_t n = strlen(x->lower);
 
     if (x->class == WORD_NOUN && before && before->class == WORD_NOUN && !word_is_colour(before->lower)) {
-        bool is_verb = !k->wordnet || wordnet_knows(k->wordnet, WN_VERB, wordnet_verb_lemma(k->wordnet, x->lower, k->a));
-        if (n > 4 && str_ends(x->lower, "ing")) return is_verb && before_preposition && !is_thing_in_ing(x->lower) ? WORD_VERB : WORD_NOUN;
-        if (is_verb && noun_is_plural(x->lower) && says_one(k, article_before(k, i)) && !noun_is_plural(before->lower)) return WORD_VERB;
-        if (is_verb && noun_is_plural(before->lower) && !noun_is_plural(x->lower) && !noun_is_plural_only(before->lower) && before_preposition) return WORD_VERB;
+        bool is_verb =
+            !k->wordnet || wordnet_knows(k->wordnet, WN_VERB, wordnet_verb_lemma(k->wordnet, x->lower, k->a));
+        if (n > 4 && str_ends(x->lower, "ing"))
+            return is_verb && before_preposition && !is_thing_in_ing(x->lower) ? WORD_VERB : WORD_NOUN;
+        if (is_verb && noun_is_plural(x->lower) && says_one(k, article_before(k, i)) && !noun_is_plural(before->lower))
+            return WORD_VERB;
+        if (is_verb && noun_is_plural(before->lower) && !noun_is_plural(x->lower) &&
+            !noun_is_plural_only(before->lower) && before_preposition)
+            return WORD_VERB;
     }
-    if (x->class == WORD_VERB && before && !str_ends(x->lower, "ed") && !str_ends(x->lower, "ing") && !has_link(k, -1, i, "I")) {
+    if (x->class == WORD_VERB && before && !str_ends(x->lower, "ed") && !str_ends(x->lower, "ing") &&
+        !has_link(k, -1, i, "I")) {
         bool bare = !noun_is_plural(x->lower);
-        bool is_noun = k->wordnet && wordnet_knows(k->wordnet, WN_NOUN, bare ? x->lower : noun_singular(x->lower, k->a));
+        bool is_noun =
+            k->wordnet && wordnet_knows(k->wordnet, WN_NOUN, bare ? x->lower : noun_singular(x->lower, k->a));
         int j = i - 1;
         while (j >= k->from && (k->w->at[j].class == WORD_ADJECTIVE || word_is_colour(k->w->at[j].lower))) j--;
-        bool after_opening = j >= k->from && (k->w->at[j].class == WORD_DETERMINER || k->w->at[j].class == WORD_NUMBER || k->w->at[j].class == WORD_PREPOSITION);
+        bool after_opening =
+            j >= k->from && (k->w->at[j].class == WORD_DETERMINER || k->w->at[j].class == WORD_NUMBER ||
+                             k->w->at[j].class == WORD_PREPOSITION);
         if (is_noun && (after_opening || (bare && j < i - 1))) return WORD_NOUN; /* "near two ducks", "big dog" */
         if (is_noun && bare && before->class == WORD_NOUN && says_one(k, article_before(k, i))) return WORD_NOUN;
     }
@@ -128,11 +146,16 @@ static void settle_classes(struct work *k)
     for (int i = k->from; i < k->to; i++) {
         struct word *x = &k->w->at[i];
         x->class = corrected_class(k, i);
-        bool before_noun = i + 1 < k->to && (k->w->at[i + 1].class == WORD_NOUN || k->w->at[i + 1].class == WORD_ADJECTIVE || corrected_class(k, i + 1) == WORD_NOUN);
+        bool before_noun =
+            i + 1 < k->to && (k->w->at[i + 1].class == WORD_NOUN || k->w->at[i + 1].class == WORD_ADJECTIVE ||
+                              corrected_class(k, i + 1) == WORD_NOUN);
         if (word_is_colour(x->lower) && before_noun) x->class = WORD_ADJECTIVE;
-        if (x->class == WORD_ADJECTIVE && !before_noun && i > k->from && has_link(k, i - 1, i, "D")) x->class = WORD_NOUN;
-        if (x->class == WORD_ADJECTIVE && !before_noun && i > k->from && x[-1].class == WORD_ADJECTIVE && is_known(k, WN_NOUN, x->lower) &&
-            (article_before(k, i) >= 0 || i + 1 == k->to || x[1].class != WORD_PREPOSITION) && !word_is_colour(x->lower))
+        if (x->class == WORD_ADJECTIVE && !before_noun && i > k->from && has_link(k, i - 1, i, "D"))
+            x->class = WORD_NOUN;
+        if (x->class == WORD_ADJECTIVE && !before_noun && i > k->from && x[-1].class == WORD_ADJECTIVE &&
+            is_known(k, WN_NOUN, x->lower) &&
+            (article_before(k, i) >= 0 || i + 1 == k->to || x[1].class != WORD_PREPOSITION) &&
+            !word_is_colour(x->lower))
             x->class = WORD_NOUN; /* "a little locomotive" */
     }
 }
@@ -158,7 +181,8 @@ static void add_attribute(struct work *k, int object, int from, int to, bool is_
         if (g->attributes[i].object == object && g->attributes[i].from == from) return;
     }
     for (int i = from; i < to; i++) str_addf(&s, "%s%s", i > from ? " " : "", k->w->at[i].lower);
-    g->attributes[g->n_attributes++] = (struct graph_attribute){ object, arena_strdup(k->a, str_c(&s)), from, to, is_predicate };
+    g->attributes[g->n_attributes++] =
+        (struct graph_attribute){ object, arena_strdup(k->a, str_c(&s)), from, to, is_predicate };
     str_release(&s);
 }
 
@@ -188,14 +212,16 @@ static void add_object(struct work *k, int from, int to)
     struct str name = { 0 };
 
     if (index - k->first_object >= OBJECTS_MAX) return;
-    for (; i >= k->from && (joins_noun(k, i) || (k->w->at[i].class == WORD_ADVERB && i + 1 < from && o.phrase_from == i + 1)); i--) {
+    for (; i >= k->from &&
+           (joins_noun(k, i) || (k->w->at[i].class == WORD_ADVERB && i + 1 < from && o.phrase_from == i + 1));
+         i--) {
         if (k->head_of[i] >= 0) break;
         o.phrase_from = i;
         if (k->w->at[i].class != WORD_ADVERB) add_attribute(k, index, i, i + 1, false);
     }
     /* "big, red ball", "black and white cat": more adjectives behind a comma or "and", up to the article */
-    while (i - 1 >= k->from && (!strcmp(k->w->at[i].lower, ",") || !strcmp(k->w->at[i].lower, "and")) && k->w->at[i - 1].class == WORD_ADJECTIVE && o.phrase_from < from &&
-           k->head_of[i - 1] < 0) {
+    while (i - 1 >= k->from && (!strcmp(k->w->at[i].lower, ",") || !strcmp(k->w->at[i].lower, "and")) &&
+           k->w->at[i - 1].class == WORD_ADJECTIVE && o.phrase_from < from && k->head_of[i - 1] < 0) {
         add_attribute(k, index, i - 1, i, false);
         o.phrase_from = i - 1;
         i -= 2;
@@ -209,7 +235,8 @@ static void add_object(struct work *k, int from, int to)
             if (o.count > 1) o.is_plural = true;
         } else if (x->class == WORD_DETERMINER) {
             o.article = i;
-            if (noun_is_invariant(noun) && is_one_of(x->lower, " several many few some these those various all ")) o.is_plural = true;
+            if (noun_is_invariant(noun) && is_one_of(x->lower, " several many few some these those various all "))
+                o.is_plural = true;
             if (!strcmp(x->lower, "both")) o.count = 2;
         } else if (x->class == WORD_POSSESSIVE) {
             o.article = i;
@@ -217,7 +244,8 @@ static void add_object(struct work *k, int from, int to)
     }
     if (o.is_plural && o.count == 1) o.count = 0;
     o.has_article = o.article >= 0;
-    for (int j = from; j < to; j++) str_addf(&name, "%s%s", j > from ? " " : "", j == to - 1 ? singular(k, noun) : k->w->at[j].lower);
+    for (int j = from; j < to; j++)
+        str_addf(&name, "%s%s", j > from ? " " : "", j == to - 1 ? singular(k, noun) : k->w->at[j].lower);
     o.name = arena_strdup(k->a, str_c(&name));
     str_release(&name);
     for (int j = o.phrase_from; j < to; j++) k->head_of[j] = index;
@@ -232,7 +260,10 @@ static int picture_words(const struct work *k, int i)
     while (j < k->to && (k->w->at[j].class == WORD_DETERMINER || k->w->at[j].class == WORD_ADJECTIVE)) j++;
     if (j + 2 < k->to && !strcmp(k->w->at[j].lower, "close") && !strcmp(k->w->at[j + 1].lower, "up")) j++;
     if (j + 1 >= k->to || strcmp(k->w->at[j + 1].lower, "of")) return 0;
-    return is_one_of(k->w->at[j].lower, " photo picture image view photograph close-up closeup up shot scene snapshot drawing ") ? j + 2 - i : 0;
+    return is_one_of(k->w->at[j].lower,
+                     " photo picture image view photograph close-up closeup up shot scene snapshot drawing ")
+               ? j + 2 - i
+               : 0;
 }
 
 /* "a group of": a count of what follows. */
@@ -240,9 +271,14 @@ static int group_words(const struct work *k, int i)
 {
     int j = i;
 
-    while (j < k->to && (k->w->at[j].class == WORD_DETERMINER || k->w->at[j].class == WORD_ADJECTIVE || k->w->at[j].class == WORD_NUMBER)) j++;
+    while (j < k->to && (k->w->at[j].class == WORD_DETERMINER || k->w->at[j].class == WORD_ADJECTIVE ||
+                         k->w->at[j].class == WORD_NUMBER))
+        j++;
     if (j == i || j + 2 >= k->to || strcmp(k->w->at[j + 1].lower, "of")) return 0;
-    return is_one_of(k->w->at[j].lower, " group couple pair bunch lot number variety row herd flock crowd pile stack set dozen ") ? j + 2 - i : 0;
+    return is_one_of(k->w->at[j].lower,
+                     " group couple pair bunch lot number variety row herd flock crowd pile stack set dozen ")
+               ? j + 2 - i
+               : 0;
 }
 
 static void find_objects(struct work *k)
@@ -288,9 +324,12 @@ static uint64_t meant_by(const struct work *k, int word, int depth)
     for (int i = 0; i < k->parse.n; i++) {
         const struct parse_link *l = &k->parse.at[i];
         if (!strcmp(l->stem, "SJ") && l->rest[0] == 'l' && l->right == word) all |= meant_by(k, l->left, depth + 1);
-        else if (!strcmp(l->stem, "SJ") && l->rest[0] == 'r' && l->left == word) all |= meant_by(k, l->right, depth + 1);
-        else if ((l->stem[0] == 'J' || l->stem[0] == 'M') && l->left == word && k->is_used[word]) all |= meant_by(k, l->right, depth + 1); /* "a photo of", "a group of" */
-        else if ((!strcmp(l->stem, "A") || !strcmp(l->stem, "AN")) && l->left == word) all |= meant_by(k, l->right, depth + 1);
+        else if (!strcmp(l->stem, "SJ") && l->rest[0] == 'r' && l->left == word)
+            all |= meant_by(k, l->right, depth + 1);
+        else if ((l->stem[0] == 'J' || l->stem[0] == 'M') && l->left == word && k->is_used[word])
+            all |= meant_by(k, l->right, depth + 1); /* "a photo of", "a group of" */
+        else if ((!strcmp(l->stem, "A") || !strcmp(l->stem, "AN")) && l->left == word)
+            all |= meant_by(k, l->right, depth + 1);
         else if (!strcmp(l->stem, "R") && l->right == word) all |= meant_by(k, l->left, depth + 1);
     }
     return all;
@@ -305,9 +344,13 @@ static uint64_t subjects_of(const struct work *k, int verb, int depth)
     for (int i = 0; i < k->parse.n; i++) {
         const struct parse_link *l = &k->parse.at[i];
         const char *s = l->stem;
-        if (l->right == verb && (!strcmp(s, "S") || !strcmp(s, "M") || !strcmp(s, "B") || !strcmp(s, "RS"))) all |= meant_by(k, l->left, depth + 1);
-        else if (l->left == verb && (!strcmp(s, "SI") || (!strcmp(s, "O") && (verb < 0 || has_link(k, -1, verb, "SF"))))) all |= meant_by(k, l->right, depth + 1);
-        else if (l->right == verb && (!strcmp(s, "P") || !strcmp(s, "I") || !strcmp(s, "PP") || !strcmp(s, "N"))) all |= subjects_of(k, l->left, depth + 1);
+        if (l->right == verb && (!strcmp(s, "S") || !strcmp(s, "M") || !strcmp(s, "B") || !strcmp(s, "RS")))
+            all |= meant_by(k, l->left, depth + 1);
+        else if (l->left == verb &&
+                 (!strcmp(s, "SI") || (!strcmp(s, "O") && (verb < 0 || has_link(k, -1, verb, "SF")))))
+            all |= meant_by(k, l->right, depth + 1);
+        else if (l->right == verb && (!strcmp(s, "P") || !strcmp(s, "I") || !strcmp(s, "PP") || !strcmp(s, "N")))
+            all |= subjects_of(k, l->left, depth + 1);
     }
     return all;
 }
@@ -325,8 +368,8 @@ static uint64_t phrase_after(const struct work *k, int word)
 {
     for (int i = word + 1; i < k->to && i <= word + 4; i++) {
         if (k->head_of[i] >= 0) return bit(k, k->head_of[i]);
-        if (k->w->at[i].class != WORD_DETERMINER && k->w->at[i].class != WORD_NUMBER && k->w->at[i].class != WORD_ADVERB && k->w->at[i].class != WORD_POSSESSIVE &&
-            !k->is_used[i])
+        if (k->w->at[i].class != WORD_DETERMINER && k->w->at[i].class != WORD_NUMBER &&
+            k->w->at[i].class != WORD_ADVERB && k->w->at[i].class != WORD_POSSESSIVE && !k->is_used[i])
             break;
         if (k->is_used[i] && words_preposition(k->w, i, k->to) > 1) break;
     }
@@ -338,7 +381,8 @@ static const char *lemma_of_verb(const struct work *k, int word)
     return wordnet_verb_lemma(k->wordnet, k->w->at[word].lower, k->a);
 }
 
-static void add_relations(struct work *k, uint64_t subjects, uint64_t objects, const char *name, const char *verb, int from, int to, bool is_verb_itself)
+static void add_relations(struct work *k, uint64_t subjects, uint64_t objects, const char *name, const char *verb,
+                          int from, int to, bool is_verb_itself)
 {
     struct scene_graph *g = k->g;
 
@@ -346,7 +390,9 @@ static void add_relations(struct work *k, uint64_t subjects, uint64_t objects, c
         for (int o = 0; o < OBJECTS_MAX; o++) {
             if (!(subjects >> s & 1) || !(objects >> o & 1) || s == o) continue;
             if (g->n_relations >= k->cap_relations) return;
-            g->relations[g->n_relations++] = (struct graph_relation){ k->first_object + s, k->first_object + o, name, verb, from, to, is_verb_itself };
+            g->relations[g->n_relations++] = (struct graph_relation){
+                k->first_object + s, k->first_object + o, name, verb, from, to, is_verb_itself
+            };
         }
     }
 }
@@ -361,7 +407,8 @@ static void relate_preposition(struct work *k, int i, int n)
 
     for (int j = 0; j < k->parse.n; j++) {
         const struct parse_link *l = &k->parse.at[j];
-        bool into = l->right >= i && l->right <= last && l->left < i, out_of = l->left >= i && l->left <= last && l->right > last;
+        bool into = l->right >= i && l->right <= last && l->left < i,
+             out_of = l->left >= i && l->left <= last && l->right > last;
         if (out_of && (l->stem[0] == 'J' || !strcmp(l->stem, "OF"))) objects |= meant_by(k, l->right, 0);
         if (out_of && !strcmp(l->stem, "CO")) opened |= meant_by(k, l->right, 0);
         if (into && !strcmp(l->stem, "M")) nouns |= meant_by(k, l->left, 0);
@@ -376,7 +423,8 @@ static void relate_preposition(struct work *k, int i, int n)
     bool by_noun = nouns && (!verbs || (nouns & before));
     uint64_t subjects = by_noun ? nouns : verbs ? verbs : opened ? opened : nearest_before(k, i);
     for (int j = i; j < i + n; j++) str_addf(&name, "%s%s", j > i ? " " : "", k->w->at[j].lower);
-    const char *carrier = !by_noun && verbs && verb >= k->from && k->w->at[verb].class == WORD_VERB ? lemma_of_verb(k, verb) : NULL;
+    const char *carrier =
+        !by_noun && verbs && verb >= k->from && k->w->at[verb].class == WORD_VERB ? lemma_of_verb(k, verb) : NULL;
     add_relations(k, subjects & ~objects, objects, arena_strdup(k->a, str_c(&name)), carrier, i, i + n, false);
     str_release(&name);
 }
@@ -404,7 +452,8 @@ static void find_relations(struct work *k)
         enum word_class class = k->w->at[i].class;
         int n = words_preposition(k->w, i, k->to);
         if (n && !(n == 1 && k->is_used[i]) && k->head_of[i] < 0) {
-            bool is_infinitive = n == 1 && !strcmp(k->w->at[i].lower, "to") && i + 1 < k->to && k->w->at[i + 1].class == WORD_VERB;
+            bool is_infinitive =
+                n == 1 && !strcmp(k->w->at[i].lower, "to") && i + 1 < k->to && k->w->at[i + 1].class == WORD_VERB;
             if (!is_infinitive) relate_preposition(k, i, n);
             i += n - 1;
         } else if ((class == WORD_VERB || class == WORD_AUXILIARY) && k->head_of[i] < 0) {
@@ -414,7 +463,9 @@ static void find_relations(struct work *k)
     for (int j = 0; j < k->parse.n; j++) {
         const struct parse_link *l = &k->parse.at[j];
         bool predicate = !strcmp(l->stem, "P") && l->rest[0] == 'a', after = !strcmp(l->stem, "M") && l->rest[0] == 'a';
-        if ((!predicate && !after) || k->w->at[l->right].class != WORD_ADJECTIVE || k->is_used[l->right] || k->head_of[l->right] >= 0) continue;
+        if ((!predicate && !after) || k->w->at[l->right].class != WORD_ADJECTIVE || k->is_used[l->right] ||
+            k->head_of[l->right] >= 0)
+            continue;
         uint64_t who = predicate ? subjects_of(k, l->left, 0) : meant_by(k, l->left, 0);
         for (int o = 0; o < OBJECTS_MAX; o++) {
             if (who >> o & 1) add_attribute(k, k->first_object + o, l->right, l->right + 1, true);
@@ -422,7 +473,8 @@ static void find_relations(struct work *k)
     }
 }
 
-void scene_graph_make(struct scene_graph *g, const char *text, struct parser *parser, const struct wordnet *wordnet, struct arena *a)
+void scene_graph_make(struct scene_graph *g, const char *text, struct parser *parser, const struct wordnet *wordnet,
+                      struct arena *a)
 {
     struct work k = { .g = g, .wordnet = wordnet, .a = a };
     bool any = false;
@@ -443,7 +495,8 @@ void scene_graph_make(struct scene_graph *g, const char *text, struct parser *pa
         k.first_object = g->n_objects;
         k.parse = (struct parse){ 0 };
         if (parser) parser_run(parser, &k.parse, k.w, text, k.from, k.to, a);
-        if (!any || k.parse.kind == PARSE_PATTERN || (k.parse.kind == PARSE_REPAIRED && g->kind == PARSE_FULL)) g->kind = k.parse.kind;
+        if (!any || k.parse.kind == PARSE_PATTERN || (k.parse.kind == PARSE_REPAIRED && g->kind == PARSE_FULL))
+            g->kind = k.parse.kind;
         if (any && g->kind == PARSE_PATTERN) g->kind = PARSE_PATTERN;
         any = true;
         settle_classes(&k);

@@ -4,14 +4,15 @@
 #include "rewrite/wordnet.h"
 #include "stream/value.h"
 
-/* What a text says is there: objects with attributes and counts, and relations between them, each with its place in the text as words [from, to). */
+/* What a text says is there: objects with attributes and counts, and relations between them, each with its place in the
+ * text as words [from, to). */
 struct graph_object {
-    const char *name;   /* singular, lower case: "stop sign" */
-    int count;          /* 1 for a singular, a number that is said, or 0: several */
+    const char *name;            /* singular, lower case: "stop sign" */
+    int count;                   /* 1 for a singular, a number that is said, or 0: several */
     bool is_plural, has_article; /* a, an, the, a number ... in front */
-    int from, to;       /* the noun with the nouns before it ("stop sign") */
-    int phrase_from;    /* the phrase with its attributes begins here, without its article */
-    int article;        /* the word a, an, one, a number, the ..., or -1 */
+    int from, to;                /* the noun with the nouns before it ("stop sign") */
+    int phrase_from;             /* the phrase with its attributes begins here, without its article */
+    int article;                 /* the word a, an, one, a number, the ..., or -1 */
 };
 struct graph_attribute {
     int object;
@@ -35,15 +36,20 @@ struct scene_graph {
     struct graph_attribute *attributes;
     struct graph_relation *relations;
 };
-/* Everything lives in the arena, which must outlive the graph; text too. parser NULL: by patterns only. wordnet may be NULL. */
-void scene_graph_make(struct scene_graph *g, const char *text, struct parser *parser, const struct wordnet *wordnet, struct arena *a);
+/* Everything lives in the arena, which must outlive the graph; text too. parser NULL: by patterns only. wordnet may be
+ * NULL. */
+void scene_graph_make(struct scene_graph *g, const char *text, struct parser *parser, const struct wordnet *wordnet,
+                      struct arena *a);
 
 extern const char *const parse_kind_names[]; /* "pattern", "full", "repaired" */
 
-/* As a record has it, with spans in code points; and the spans of phrases: noun phrases of two words or more, and prepositions of several words. */
+/* As a record has it, with spans in code points; and the spans of phrases: noun phrases of two words or more, and
+ * prepositions of several words. */
 struct value *scene_graph_value(const struct scene_graph *g);
 struct value *scene_graph_phrases(const struct scene_graph *g);
 
-/* Whether two graphs name the same things: every object of one has a partner of the same or a related name in the other, with the same attributes and count. */
-bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b, const struct wordnet *wordnet, struct arena *arena);
+/* Whether two graphs name the same things: every object of one has a partner of the same or a related name in the
+ * other, with the same attributes and count. */
+bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b, const struct wordnet *wordnet,
+                        struct arena *arena);
 #endif

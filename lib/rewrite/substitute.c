@@ -1,5 +1,6 @@
-/* Every possible edit of a few kinds is collected with a few drawn replacements each; then kinds take turns. A replacement must exclude what it replaces: another object that nothing
- * in the picture is called, a contrary attribute, an opposite relation. */
+/* Every possible edit of a few kinds is collected with a few drawn replacements each; then kinds take turns. A
+ * replacement must exclude what it replaces: another object that nothing in the picture is called, a contrary
+ * attribute, an opposite relation. */
 #include "rewrite/substitute.h"
 #include "rewrite/inflect.h"
 #include "rewrite/kinds.h"
@@ -8,22 +9,36 @@
 #include <string.h>
 
 enum {
-    DRAWS = 6,            /* replacements of one object */
+    DRAWS = 6, /* replacements of one object */
     TRIES = 24,
     CANDIDATES_MAX = 100, /* of a kind */
     PARTS_MAX = 64        /* objects, attributes, relations that are looked at: captions have a dozen */
 };
-enum kind { KIND_OBJECT, KIND_ATTRIBUTE, KIND_RELATION, KIND_COUNT, KIND_PHRASE, KIND_PLACE, KIND_ATTRIBUTE_SWAP, KIND_OBJECT_SWAP, KINDS };
+enum kind {
+    KIND_OBJECT,
+    KIND_ATTRIBUTE,
+    KIND_RELATION,
+    KIND_COUNT,
+    KIND_PHRASE,
+    KIND_PLACE,
+    KIND_ATTRIBUTE_SWAP,
+    KIND_OBJECT_SWAP,
+    KINDS
+};
 
 const char *const level_names[] = { "sentence", "phrase", "word" };
 static const struct {
     const char *name;
     enum level level;
 } kinds[KINDS] = {
-    [KIND_OBJECT] = { "object", LEVEL_WORD },         [KIND_ATTRIBUTE] = { "attribute", LEVEL_WORD },
-    [KIND_RELATION] = { "relation", LEVEL_WORD },     [KIND_COUNT] = { "count", LEVEL_WORD },
-    [KIND_PHRASE] = { "object phrase", LEVEL_PHRASE },[KIND_PLACE] = { "place", LEVEL_PHRASE },
-    [KIND_ATTRIBUTE_SWAP] = { "attribute swap", LEVEL_PHRASE }, [KIND_OBJECT_SWAP] = { "object swap", LEVEL_PHRASE },
+    [KIND_OBJECT] = { "object", LEVEL_WORD },
+    [KIND_ATTRIBUTE] = { "attribute", LEVEL_WORD },
+    [KIND_RELATION] = { "relation", LEVEL_WORD },
+    [KIND_COUNT] = { "count", LEVEL_WORD },
+    [KIND_PHRASE] = { "object phrase", LEVEL_PHRASE },
+    [KIND_PLACE] = { "place", LEVEL_PHRASE },
+    [KIND_ATTRIBUTE_SWAP] = { "attribute swap", LEVEL_PHRASE },
+    [KIND_OBJECT_SWAP] = { "object swap", LEVEL_PHRASE },
 };
 
 struct change { /* words [from, to) become `with` */
@@ -37,7 +52,7 @@ struct work {
     struct list {
         int n;
         struct negative at[CANDIDATES_MAX];
-    } *lists; /* [KINDS] */
+    } * lists; /* [KINDS] */
 };
 
 static int at_most(int n)
@@ -70,13 +85,19 @@ static const char *rewritten(const struct scene_graph *g, const struct change *c
         if (article) {
             str_add_bytes(&out, g->text + done, (size_t)(before->from - done));
             str_add_char(&out, g->text[before->from]);
-            if (takes_an(c->with)) str_add_char(&out, is_capital(g->text[before->from]) && before->to - before->from > 1 && is_capital(g->text[before->from + 1]) ? 'N' : 'n');
+            if (takes_an(c->with))
+                str_add_char(&out, is_capital(g->text[before->from]) && before->to - before->from > 1 &&
+                                           is_capital(g->text[before->from + 1])
+                                       ? 'N'
+                                       : 'n');
             done = before->to;
         }
         str_add_bytes(&out, g->text + done, (size_t)(first->from - done));
         size_t at = out.n;
         str_add(&out, c->with);
-        if (begins_sentence(g, c->from) && is_capital(g->text[first->from]) && out.data[at] >= 'a' && out.data[at] <= 'z') out.data[at] = (char)(out.data[at] - 32);
+        if (begins_sentence(g, c->from) && is_capital(g->text[first->from]) && out.data[at] >= 'a' &&
+            out.data[at] <= 'z')
+            out.data[at] = (char)(out.data[at] - 32);
         done = g->words.at[c->to - 1].to;
     }
     str_add(&out, g->text + done);
@@ -91,11 +112,13 @@ static const char *inner_text(const struct scene_graph *g, int from, int to, str
     const struct word *first = &g->words.at[from];
     char *text = arena_strndup(a, g->text + first->from, (size_t)(g->words.at[to - 1].to - first->from));
 
-    if (begins_sentence(g, from) && is_capital(text[0]) && (first->to - first->from == 1 || !is_capital(text[1]))) text[0] = (char)(text[0] + 32);
+    if (begins_sentence(g, from) && is_capital(text[0]) && (first->to - first->from == 1 || !is_capital(text[1])))
+        text[0] = (char)(text[0] + 32);
     return text;
 }
 
-static void add(struct work *w, enum kind kind, const struct change *changes, int n, const char *from, const char *to, double score)
+static void add(struct work *w, enum kind kind, const struct change *changes, int n, const char *from, const char *to,
+                double score)
 {
     struct list *l = &w->lists[kind];
 
@@ -107,7 +130,9 @@ static void add(struct work *w, enum kind kind, const struct change *changes, in
             if (!strcmp(w->lists[k].at[i].text, text)) return;
         }
     }
-    l->at[l->n++] = (struct negative){ text, kinds[kind].level, kinds[kind].name, from, to, changes[0].from, changes[n - 1].to, score, NULL };
+    l->at[l->n++] = (struct negative){ text, kinds[kind].level, kinds[kind].name,  from,
+                                       to,   changes[0].from,   changes[n - 1].to, score,
+                                       NULL };
 }
 
 static double commonness(const struct work *w, enum lexicon_kind kind, const char *text)
@@ -129,7 +154,8 @@ static int file_of(const struct work *w, const char *name)
 static bool fits(const struct work *w, const struct graph_object *o, const char *name, bool from_lexicon)
 {
     int64_t all = lexicon_count(w->s->lexicon, LEX_OBJECTS, name), bare = lexicon_count(w->s->lexicon, LEX_BARE, name);
-    bool counted = o->is_plural || (o->article >= 0 && strchr("ao1", w->g->words.at[o->article].lower[0])); /* a, an, one, another */
+    bool counted = o->is_plural ||
+                   (o->article >= 0 && strchr("ao1", w->g->words.at[o->article].lower[0])); /* a, an, one, another */
 
     if (noun_is_plural_only(name) || noun_is_place(name) != noun_is_place(o->name)) return false;
     if (from_lexicon && counted && all == bare) return false;
@@ -147,13 +173,17 @@ static const char *other_object(struct work *w, const struct graph_object *o, in
 {
     const char **siblings;
     /* WordNet's persons are mostly roles and epithets ("liberal", "gallant"): there the corpus knows better */
-    int n = w->s->wordnet && file != LEX_PERSON && rng_uniform(w->r) < 0.3 ? wordnet_siblings(w->s->wordnet, o->name, &siblings, w->s->arena) : 0;
+    int n = w->s->wordnet && file != LEX_PERSON && rng_uniform(w->r) < 0.3
+                ? wordnet_siblings(w->s->wordnet, o->name, &siblings, w->s->arena)
+                : 0;
 
     for (int i = 0; i < TRIES; i++) {
         int its_file = -1;
-        const char *name = n && i < 4 ? siblings[rng_below(w->r, n)] : lexicon_draw(w->s->lexicon, LEX_OBJECTS, w->r, &its_file);
+        const char *name =
+            n && i < 4 ? siblings[rng_below(w->r, n)] : lexicon_draw(w->s->lexicon, LEX_OBJECTS, w->r, &its_file);
         if (!name) return NULL;
-        if (!(n && i < 4) && file >= 0 && its_file != file && i < TRIES * 3 / 4) continue; /* first among things of its sort */
+        if (!(n && i < 4) && file >= 0 && its_file != file && i < TRIES * 3 / 4)
+            continue; /* first among things of its sort */
         if (its_file < 0 && w->s->wordnet && !(n && i < 4)) continue;
         if (fits(w, o, name, !(n && i < 4))) return name;
     }
@@ -190,7 +220,8 @@ static void replace_objects(struct work *w)
             if (!name) break;
             if (noun_is_place(o->name) && !is_usual_place(w, o, name)) continue;
             const char *with = number_form(w, o, name);
-            add(w, KIND_OBJECT, &(struct change){ o->from, o->to, with }, 1, from, with, commonness(w, LEX_OBJECTS, name));
+            add(w, KIND_OBJECT, &(struct change){ o->from, o->to, with }, 1, from, with,
+                commonness(w, LEX_OBJECTS, name));
         }
     }
 }
@@ -204,7 +235,8 @@ static void replace_phrases(struct work *w)
         int file = file_of(w, o->name);
         if (noun_is_place(o->name)) continue;
         for (int k = 0; k < 2 * TRIES; k++) {
-            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, w->r, NULL), *tab = drawn ? strchr(drawn, '\t') : NULL;
+            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, w->r, NULL),
+                       *tab = drawn ? strchr(drawn, '\t') : NULL;
             if (!tab) break;
             if (file >= 0 && file_of(w, tab + 1) != file) continue;
             if (!fits(w, o, tab + 1, true)) continue;
@@ -213,7 +245,8 @@ static void replace_phrases(struct work *w)
             str_addf(&s, " %s", number_form(w, o, tab + 1));
             const char *with = arena_strdup(w->s->arena, str_c(&s));
             str_release(&s);
-            add(w, KIND_PHRASE, &(struct change){ o->phrase_from, o->to, with }, 1, from, with, commonness(w, LEX_PHRASES, drawn));
+            add(w, KIND_PHRASE, &(struct change){ o->phrase_from, o->to, with }, 1, from, with,
+                commonness(w, LEX_PHRASES, drawn));
             if (w->lists[KIND_PHRASE].n >= DRAWS * (i + 1)) break;
         }
     }
@@ -227,11 +260,13 @@ static void replace_places(struct work *w)
         if (!relation_is_place(w->g, i)) continue;
         const char *from = inner_text(w->g, r->from, o->to, w->s->arena);
         for (int k = 0; k < TRIES; k++) {
-            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PLACES, w->r, NULL), *tab = drawn ? strchr(drawn, '\t') : NULL;
+            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PLACES, w->r, NULL),
+                       *tab = drawn ? strchr(drawn, '\t') : NULL;
             if (!tab) break;
             if (facts_have(w->s->facts, w->s->names, tab + 1)) continue;
             const char *with = arena_strndup(w->s->arena, drawn, (size_t)(tab - drawn));
-            add(w, KIND_PLACE, &(struct change){ r->from, o->to, with }, 1, from, with, commonness(w, LEX_PLACES, drawn));
+            add(w, KIND_PLACE, &(struct change){ r->from, o->to, with }, 1, from, with,
+                commonness(w, LEX_PLACES, drawn));
             if (w->lists[KIND_PLACE].n >= DRAWS) break;
         }
     }
@@ -274,34 +309,42 @@ static bool suits(const char *attribute, int file)
 {
     bool lives = file == LEX_PERSON || file == LEX_ANIMAL;
 
-    return lives ? strcmp(attribute, "new") && strcmp(attribute, "modern") && strcmp(attribute, "ancient") : strcmp(attribute, "young") && strcmp(attribute, "elderly");
+    return lives ? strcmp(attribute, "new") && strcmp(attribute, "modern") && strcmp(attribute, "ancient")
+                 : strcmp(attribute, "young") && strcmp(attribute, "elderly");
 }
 
 static void replace_attributes(struct work *w)
 {
     for (int i = 0; i < at_most(w->g->n_attributes); i++) {
         const struct graph_attribute *x = &w->g->attributes[i];
-        const char *name = w->g->objects[x->object].name, *from = inner_text(w->g, x->from, x->to, w->s->arena), **opposites;
+        const char *name = w->g->objects[x->object].name, *from = inner_text(w->g, x->from, x->to, w->s->arena),
+                   **opposites;
         int class, before = w->lists[KIND_ATTRIBUTE].n;
         if (noun_is_place(name)) continue; /* "a small city": who can tell */
         int file = file_of(w, name);
         const struct attribute_kind *kind = attribute_kind_of(x->name, &class);
         for (int c = 0; kind && c < kind->n; c++) {
             const char *with = c == class ? NULL : word_of_class(w, kind->classes[c]);
-            if (!with || !suits(with, file) || attributes_contrast(x->name, with) != CONTRAST_CONTRARY || may_have(w, name, with)) continue;
-            add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, with }, 1, from, with, commonness(w, LEX_ATTRIBUTES, with));
+            if (!with || !suits(with, file) || attributes_contrast(x->name, with) != CONTRAST_CONTRARY ||
+                may_have(w, name, with))
+                continue;
+            add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, with }, 1, from, with,
+                commonness(w, LEX_ATTRIBUTES, with));
         }
         if (kind && w->lists[KIND_ATTRIBUTE].n == before) { /* a corpus without a contrary one */
             for (int c = 0; c < kind->n; c++) {
                 const char *with = arena_strndup(w->s->arena, kind->classes[c], strcspn(kind->classes[c], " "));
-                if (c == class || !suits(with, file) || attributes_contrast(x->name, with) != CONTRAST_CONTRARY || may_have(w, name, with)) continue;
+                if (c == class || !suits(with, file) || attributes_contrast(x->name, with) != CONTRAST_CONTRARY ||
+                    may_have(w, name, with))
+                    continue;
                 add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, with }, 1, from, with, 0);
             }
         }
         int n = !kind && w->s->wordnet ? wordnet_antonyms(w->s->wordnet, x->name, &opposites, w->s->arena) : 0;
         for (int k = 0; k < n; k++) {
             if (may_have(w, name, opposites[k])) continue;
-            add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, opposites[k] }, 1, from, opposites[k], commonness(w, LEX_ATTRIBUTES, opposites[k]));
+            add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, opposites[k] }, 1, from, opposites[k],
+                commonness(w, LEX_ATTRIBUTES, opposites[k]));
         }
     }
 }
@@ -318,13 +361,16 @@ static void swap_attributes(struct work *w)
                 y = swap;
             }
             const struct graph_object *a = &w->g->objects[x->object], *b = &w->g->objects[y->object];
-            if (x->object == y->object || attributes_contrast(x->name, y->name) != CONTRAST_CONTRARY || names_related(w->s->names, a->name, b->name)) continue;
+            if (x->object == y->object || attributes_contrast(x->name, y->name) != CONTRAST_CONTRARY ||
+                names_related(w->s->names, a->name, b->name))
+                continue;
             if (may_have(w, a->name, y->name) || may_have(w, b->name, x->name)) continue;
             struct change c[2] = { { x->from, x->to, y->name }, { y->from, y->to, x->name } };
             struct str from = { 0 }, to = { 0 };
             str_addf(&from, "%s %s, %s %s", x->name, a->name, y->name, b->name);
             str_addf(&to, "%s %s, %s %s", y->name, a->name, x->name, b->name);
-            add(w, KIND_ATTRIBUTE_SWAP, c, 2, arena_strdup(w->s->arena, str_c(&from)), arena_strdup(w->s->arena, str_c(&to)), 1);
+            add(w, KIND_ATTRIBUTE_SWAP, c, 2, arena_strdup(w->s->arena, str_c(&from)),
+                arena_strdup(w->s->arena, str_c(&to)), 1);
             str_release(&from);
             str_release(&to);
         }
@@ -380,7 +426,8 @@ static void replace_relations(struct work *w)
         bool sure = true;
         for (int k = 0; k < at_most(w->g->n_relations); k++) {
             const struct graph_relation *y = &w->g->relations[k];
-            if (y->from == x->from) sure = sure && is_single(w, &w->g->objects[y->subject]) && is_single(w, &w->g->objects[y->object]);
+            if (y->from == x->from)
+                sure = sure && is_single(w, &w->g->objects[y->subject]) && is_single(w, &w->g->objects[y->object]);
         }
         if (i && w->g->relations[i - 1].from == x->from) continue;
         if (x->is_verb) {
@@ -389,7 +436,8 @@ static void replace_relations(struct work *w)
         }
         if (!sure || noun_is_place(w->g->objects[x->object].name)) continue;
         for (int k = 0; (with = relation_opposite(x->name, k)); k++)
-            add(w, KIND_RELATION, &(struct change){ x->from, x->to, with }, 1, from, with, commonness(w, LEX_RELATIONS, with));
+            add(w, KIND_RELATION, &(struct change){ x->from, x->to, with }, 1, from, with,
+                commonness(w, LEX_RELATIONS, with));
     }
 }
 
@@ -399,14 +447,18 @@ static void swap_objects(struct work *w)
     for (int i = 0; i < at_most(w->g->n_relations); i++) {
         const struct graph_relation *x = &w->g->relations[i];
         const struct graph_object *a = &w->g->objects[x->subject], *b = &w->g->objects[x->object];
-        if (!relation_is_directed(x->name) || !is_single(w, a) || !is_single(w, b) || noun_is_place(a->name) || noun_is_place(b->name)) continue;
+        if (!relation_is_directed(x->name) || !is_single(w, a) || !is_single(w, b) || noun_is_place(a->name) ||
+            noun_is_place(b->name))
+            continue;
         if (a->has_article != b->has_article || a->to > b->phrase_from) continue;
-        const char *one = inner_text(w->g, a->phrase_from, a->to, w->s->arena), *two = inner_text(w->g, b->phrase_from, b->to, w->s->arena);
+        const char *one = inner_text(w->g, a->phrase_from, a->to, w->s->arena),
+                   *two = inner_text(w->g, b->phrase_from, b->to, w->s->arena);
         struct change c[2] = { { a->phrase_from, a->to, two }, { b->phrase_from, b->to, one } };
         struct str from = { 0 }, to = { 0 };
         str_addf(&from, "%s %s %s", one, x->name, two);
         str_addf(&to, "%s %s %s", two, x->name, one);
-        add(w, KIND_OBJECT_SWAP, c, 2, arena_strdup(w->s->arena, str_c(&from)), arena_strdup(w->s->arena, str_c(&to)), 1);
+        add(w, KIND_OBJECT_SWAP, c, 2, arena_strdup(w->s->arena, str_c(&from)), arena_strdup(w->s->arena, str_c(&to)),
+            1);
         str_release(&from);
         str_release(&to);
     }
@@ -418,11 +470,13 @@ static void replace_counts(struct work *w)
         const struct graph_object *o = &w->g->objects[i];
         int others = 0;
         if (o->count < 2 || o->count > 10 || o->article < 0) continue;
-        for (int k = 0; k < at_most(w->g->n_objects); k++) others += k != i && names_related(w->s->names, w->g->objects[k].name, o->name);
+        for (int k = 0; k < at_most(w->g->n_objects); k++)
+            others += k != i && names_related(w->s->names, w->g->objects[k].name, o->name);
         if (others) continue;
         for (int n = 2; n <= 5; n++) {
             if (n == o->count) continue;
-            add(w, KIND_COUNT, &(struct change){ o->article, o->article + 1, word_of_number(n) }, 1, w->g->words.at[o->article].lower, word_of_number(n), 1);
+            add(w, KIND_COUNT, &(struct change){ o->article, o->article + 1, word_of_number(n) }, 1,
+                w->g->words.at[o->article].lower, word_of_number(n), 1);
         }
     }
 }

@@ -3,21 +3,23 @@
 #include "core/rng.h"
 #include "rewrite/facts.h"
 
-/* Wrong captions from a right one, by changing a word or a phrase of it: everything else stays byte for byte, but for a/an and a sentence's capital. */
+/* Wrong captions from a right one, by changing a word or a phrase of it: everything else stays byte for byte, but for
+ * a/an and a sentence's capital. */
 enum level { LEVEL_SENTENCE, LEVEL_PHRASE, LEVEL_WORD };
 extern const char *const level_names[];
 struct negative {
     const char *text;
     enum level level;
-    const char *kind;      /* of edit: "object", "attribute", "relation", "count", "object phrase", "place", "attribute swap", "object swap" */
-    const char *from, *to; /* what became what */
+    const char *kind;       /* of edit: "object", "attribute", "relation", "count", "object phrase", "place", "attribute
+                               swap", "object swap" */
+    const char *from, *to;  /* what became what */
     int span_from, span_to; /* words of the caption; of a swap the whole that it touches */
-    double score;          /* how common the replacement is in the lexicon, 0 to 1; of sentences the cosine */
-    const char *id;        /* of sentences */
+    double score;           /* how common the replacement is in the lexicon, 0 to 1; of sentences the cosine */
+    const char *id;         /* of sentences */
 };
 struct substitution {
     const struct scene_graph *graph;
-    const struct facts *facts;   /* of the picture: the caption's own and what its other captions say */
+    const struct facts *facts; /* of the picture: the caption's own and what its other captions say */
     const struct lexicon *lexicon;
     const struct wordnet *wordnet; /* may be NULL */
     struct names *names;

@@ -1,4 +1,5 @@
-/* Searching an index term by term: scores are added up in the order of the sorted terms, so that sums are the same on every run. */
+/* Searching an index term by term: scores are added up in the order of the sorted terms, so that sums are the same on
+ * every run. */
 #include "rewrite/tfidf.h"
 #include "stream/safetensors.h"
 #include <math.h>
@@ -16,24 +17,28 @@ struct tfidf {
     const int64_t *group_start, *posting_start;
     const int32_t *group_documents, *group, *posting_document;
     const float *posting_weight, *idf;
-    int64_t n;           /* documents */
+    int64_t n; /* documents */
     struct map by_id, by_group;
 };
 
-static int tensor_of(const struct tfidf *x, const char *name, enum dtype dtype, const void **data, int64_t *n, struct err *e)
+static int tensor_of(const struct tfidf *x, const char *name, enum dtype dtype, const void **data, int64_t *n,
+                     struct err *e)
 {
     const struct safetensor *t = safetensors_find(&x->file, name);
 
     if (!t) return err_set(e, ERR_INPUT, "no tensor \"%s\"", name);
-    if (t->dtype != dtype || t->rank != 1) return err_set(e, ERR_INPUT, "tensor \"%s\" is not one row of %s", name, dtype_name(dtype));
-    if ((uintptr_t)t->data % (uintptr_t)dtype_size(dtype)) return err_set(e, ERR_INPUT, "tensor \"%s\" is not aligned", name);
+    if (t->dtype != dtype || t->rank != 1)
+        return err_set(e, ERR_INPUT, "tensor \"%s\" is not one row of %s", name, dtype_name(dtype));
+    if ((uintptr_t)t->data % (uintptr_t)dtype_size(dtype))
+        return err_set(e, ERR_INPUT, "tensor \"%s\" is not aligned", name);
     *data = t->data;
     *n = t->n;
     return 0;
 }
 
 /* Offsets [n + 1] from 0 to `total`, never falling. */
-static int starts_of(const struct tfidf *x, const char *name, int64_t n, int64_t total, const int64_t **out, struct err *e)
+static int starts_of(const struct tfidf *x, const char *name, int64_t n, int64_t total, const int64_t **out,
+                     struct err *e)
 {
     const void *data = NULL;
     int64_t m = 0;
@@ -42,12 +47,15 @@ static int starts_of(const struct tfidf *x, const char *name, int64_t n, int64_t
     const int64_t *start = data;
     bool good = m == n + 1 && start[0] == 0 && start[m - 1] == total;
     for (int64_t i = 0; i + 1 < m && good; i++) good = start[i] <= start[i + 1];
-    if (!good) return err_set(e, ERR_INPUT, "tensor \"%s\" does not divide %lld elements in %lld parts", name, (long long)total, (long long)n);
+    if (!good)
+        return err_set(e, ERR_INPUT, "tensor \"%s\" does not divide %lld elements in %lld parts", name,
+                       (long long)total, (long long)n);
     *out = start;
     return 0;
 }
 
-static int texts_of(const struct tfidf *x, struct texts *t, const char *starts, const char *bytes, int64_t n, struct err *e)
+static int texts_of(const struct tfidf *x, struct texts *t, const char *starts, const char *bytes, int64_t n,
+                    struct err *e)
 {
     const void *data = NULL;
     int64_t total = 0;
@@ -58,14 +66,16 @@ static int texts_of(const struct tfidf *x, struct texts *t, const char *starts, 
     return 0;
 }
 
-static int documents_of(const struct tfidf *x, const char *name, int64_t lowest, int64_t limit, const int32_t **out, int64_t *n, struct err *e)
+static int documents_of(const struct tfidf *x, const char *name, int64_t lowest, int64_t limit, const int32_t **out,
+                        int64_t *n, struct err *e)
 {
     const void *data = NULL;
 
     if (tensor_of(x, name, DT_I32, &data, n, e)) return -1;
     *out = data;
     for (int64_t i = 0; i < *n; i++) {
-        if ((*out)[i] < lowest || (*out)[i] >= limit) return err_set(e, ERR_INPUT, "tensor \"%s\": element %lld is out of range", name, (long long)i);
+        if ((*out)[i] < lowest || (*out)[i] >= limit)
+            return err_set(e, ERR_INPUT, "tensor \"%s\": element %lld is out of range", name, (long long)i);
     }
     return 0;
 }
@@ -77,9 +87,12 @@ static int floats_of(const struct tfidf *x, const char *name, int64_t n, const f
 
     if (tensor_of(x, name, DT_F32, &data, &m, e)) return -1;
     *out = data;
-    if (m != n) return err_set(e, ERR_INPUT, "tensor \"%s\" has %lld elements (%lld were expected)", name, (long long)m, (long long)n);
+    if (m != n)
+        return err_set(e, ERR_INPUT, "tensor \"%s\" has %lld elements (%lld were expected)", name, (long long)m,
+                       (long long)n);
     for (int64_t i = 0; i < n; i++) {
-        if (!isfinite((*out)[i])) return err_set(e, ERR_INPUT, "tensor \"%s\": element %lld is not finite", name, (long long)i);
+        if (!isfinite((*out)[i]))
+            return err_set(e, ERR_INPUT, "tensor \"%s\": element %lld is not finite", name, (long long)i);
     }
     return 0;
 }
@@ -95,26 +108,35 @@ static int compare_text(const struct texts *t, int64_t i, const char *s, size_t 
 static int check(struct tfidf *x, struct err *e)
 {
     const char *format = safetensors_metadata(&x->file, "format");
-    const struct safetensor *ids = safetensors_find(&x->file, "id_start"), *terms = safetensors_find(&x->file, "term_start"),
+    const struct safetensor *ids = safetensors_find(&x->file, "id_start"),
+                            *terms = safetensors_find(&x->file, "term_start"),
                             *groups = safetensors_find(&x->file, "group_start");
     int64_t postings = 0, grouped = 0, n = 0;
 
-    if (!format || strcmp(format, "unimo-rewrite index 1")) return err_set(e, ERR_INPUT, "not an index of unimo-rewrite (metadata \"format\")");
-    if (!ids || !terms || !groups || ids->n < 1 || terms->n < 1 || groups->n < 1 || ids->n > INT32_MAX || terms->n > INT32_MAX || groups->n > INT32_MAX)
+    if (!format || strcmp(format, "unimo-rewrite index 1"))
+        return err_set(e, ERR_INPUT, "not an index of unimo-rewrite (metadata \"format\")");
+    if (!ids || !terms || !groups || ids->n < 1 || terms->n < 1 || groups->n < 1 || ids->n > INT32_MAX ||
+        terms->n > INT32_MAX || groups->n > INT32_MAX)
         return err_set(e, ERR_INPUT, "the offsets of an index are missing");
     x->n = ids->n - 1;
     int64_t n_terms = terms->n - 1, n_groups = groups->n - 1;
     if (texts_of(x, &x->ids, "id_start", "ids", x->n, e) || texts_of(x, &x->texts, "text_start", "texts", x->n, e) ||
-        texts_of(x, &x->facts, "fact_start", "facts", x->n, e) || texts_of(x, &x->terms, "term_start", "terms", n_terms, e) ||
+        texts_of(x, &x->facts, "fact_start", "facts", x->n, e) ||
+        texts_of(x, &x->terms, "term_start", "terms", n_terms, e) ||
         texts_of(x, &x->group_names, "group_name_start", "group_names", n_groups, e) ||
-        documents_of(x, "group", -1, n_groups, &x->group, &n, e) || documents_of(x, "group_documents", 0, x->n, &x->group_documents, &grouped, e) ||
-        documents_of(x, "posting_document", 0, x->n, &x->posting_document, &postings, e) || starts_of(x, "group_start", n_groups, grouped, &x->group_start, e) ||
-        starts_of(x, "posting_start", n_terms, postings, &x->posting_start, e) || floats_of(x, "posting_weight", postings, &x->posting_weight, e) ||
-        floats_of(x, "idf", n_terms, &x->idf, e))
+        documents_of(x, "group", -1, n_groups, &x->group, &n, e) ||
+        documents_of(x, "group_documents", 0, x->n, &x->group_documents, &grouped, e) ||
+        documents_of(x, "posting_document", 0, x->n, &x->posting_document, &postings, e) ||
+        starts_of(x, "group_start", n_groups, grouped, &x->group_start, e) ||
+        starts_of(x, "posting_start", n_terms, postings, &x->posting_start, e) ||
+        floats_of(x, "posting_weight", postings, &x->posting_weight, e) || floats_of(x, "idf", n_terms, &x->idf, e))
         return -1;
-    if (n != x->n) return err_set(e, ERR_INPUT, "tensor \"group\" has %lld elements (%lld were expected)", (long long)n, (long long)x->n);
+    if (n != x->n)
+        return err_set(e, ERR_INPUT, "tensor \"group\" has %lld elements (%lld were expected)", (long long)n,
+                       (long long)x->n);
     for (int64_t i = 0; i + 1 < n_terms; i++) {
-        if (compare_text(&x->terms, i, x->terms.bytes + x->terms.start[i + 1], (size_t)(x->terms.start[i + 2] - x->terms.start[i + 1])) >= 0)
+        if (compare_text(&x->terms, i, x->terms.bytes + x->terms.start[i + 1],
+                         (size_t)(x->terms.start[i + 2] - x->terms.start[i + 1])) >= 0)
             return err_set(e, ERR_INPUT, "terms are not in order");
     }
     return 0;
@@ -133,7 +155,8 @@ struct tfidf *tfidf_open(const char *path, struct err *e)
         tfidf_close(x);
         return NULL;
     }
-    for (int64_t i = 0; i < x->n; i++) *map_put(&x->by_id, x->ids.bytes + x->ids.start[i], (size_t)(x->ids.start[i + 1] - x->ids.start[i]), NULL) = i;
+    for (int64_t i = 0; i < x->n; i++)
+        *map_put(&x->by_id, x->ids.bytes + x->ids.start[i], (size_t)(x->ids.start[i + 1] - x->ids.start[i]), NULL) = i;
     for (int64_t i = 0; i < x->group_names.n; i++) {
         const int64_t *start = x->group_names.start;
         *map_put(&x->by_group, x->group_names.bytes + start[i], (size_t)(start[i + 1] - start[i]), NULL) = i;
@@ -264,7 +287,8 @@ static void sink(struct tfidf_hit *out, int n, int i)
     }
 }
 
-int tfidf_best(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n_terms, struct tfidf_hit *out, int k)
+int tfidf_best(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n_terms,
+               struct tfidf_hit *out, int k)
 {
     struct query_term *query = mem_new(struct query_term, n_terms + 1);
     double length = 0;

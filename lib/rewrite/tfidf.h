@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* An inverted index over documents (captions, texts, or images as bags of classes) with TF-IDF weights of unit length: the score of a query is
- * its cosine. Built in memory, kept as a safetensors file, opened by mapping. */
+/* An inverted index over documents (captions, texts, or images as bags of classes) with TF-IDF weights of unit length:
+ * the score of a query is its cosine. Built in memory, kept as a safetensors file, opened by mapping. */
 struct tfidf_document {
     const char *id;
-    const char *group;  /* the image a caption belongs to; "" for none */
-    const char *text;   /* what a neighbour is shown as; for images the classes, one a line */
-    const char *facts;  /* what the text says is there, one fact a line (facts.h); "" for none */
+    const char *group; /* the image a caption belongs to; "" for none */
+    const char *text;  /* what a neighbour is shown as; for images the classes, one a line */
+    const char *facts; /* what the text says is there, one fact a line (facts.h); "" for none */
     int n_terms;
     const char *const *terms; /* repeated ones count */
 };
@@ -20,21 +20,22 @@ struct tfidf_builder;
 struct tfidf_builder *tfidf_builder_new(void);
 void tfidf_builder_add(struct tfidf_builder *b, const struct tfidf_document *d);
 /* Calls visit for each group with the facts of its documents, in order of first appearance. */
-void tfidf_builder_groups(const struct tfidf_builder *b, void (*visit)(void *arg, const char *const *facts, int n), void *arg);
+void tfidf_builder_groups(const struct tfidf_builder *b, void (*visit)(void *arg, const char *const *facts, int n),
+                          void *arg);
 int tfidf_builder_save(struct tfidf_builder *b, const char *path, struct err *e);
 void tfidf_builder_free(struct tfidf_builder *b);
 
 struct tfidf;
 struct tfidf *tfidf_open(const char *path, struct err *e); /* everything in the file is checked */
-void tfidf_close(struct tfidf *x); /* NULL is fine */
+void tfidf_close(struct tfidf *x);                         /* NULL is fine */
 int64_t tfidf_count(const struct tfidf *x);
 int64_t tfidf_find(const struct tfidf *x, const char *id); /* position of a document, or -1 */
 /* Strings of document i, in the arena. */
 const char *tfidf_id(const struct tfidf *x, int64_t i, struct arena *a);
 const char *tfidf_text(const struct tfidf *x, int64_t i, struct arena *a);
 const char *tfidf_facts(const struct tfidf *x, int64_t i, struct arena *a);
-int32_t tfidf_group(const struct tfidf *x, int64_t i);                    /* -1: none */
-int32_t tfidf_group_find(const struct tfidf *x, const char *name);        /* or -1 */
+int32_t tfidf_group(const struct tfidf *x, int64_t i);                                    /* -1: none */
+int32_t tfidf_group_find(const struct tfidf *x, const char *name);                        /* or -1 */
 int64_t tfidf_group_documents(const struct tfidf *x, int32_t group, const int32_t **out); /* in order; their number */
 
 /* What one thread needs to search. */
@@ -50,5 +51,6 @@ struct tfidf_hit {
     float score;
 };
 /* The k best documents, by falling score, then by position; returns their number. Exact. */
-int tfidf_best(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n_terms, struct tfidf_hit *out, int k);
+int tfidf_best(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n_terms,
+               struct tfidf_hit *out, int k);
 #endif

@@ -14,11 +14,11 @@ struct strings { /* many strings in one buffer */
     int64_t *start, n, cap;
 };
 struct tfidf_builder {
-    struct map terms;  /* term -> number */
+    struct map terms; /* term -> number */
     struct list {
         struct posting *at;
         int64_t n, cap;
-    } *lists;          /* by number */
+    } * lists; /* by number */
     int64_t cap_lists;
     struct map groups; /* name -> number */
     int32_t *group;    /* of each document */
@@ -98,7 +98,8 @@ static void by_group(const struct tfidf_builder *b, int64_t *start, int32_t *doc
     free(at);
 }
 
-void tfidf_builder_groups(const struct tfidf_builder *b, void (*visit)(void *arg, const char *const *facts, int n), void *arg)
+void tfidf_builder_groups(const struct tfidf_builder *b, void (*visit)(void *arg, const char *const *facts, int n),
+                          void *arg)
 {
     int64_t *start = mem_new(int64_t, b->groups.n + 1);
     int32_t *docs = mem_new(int32_t, b->ids.n + 1);
@@ -110,7 +111,8 @@ void tfidf_builder_groups(const struct tfidf_builder *b, void (*visit)(void *arg
         const char **facts = arena_new(&a, const char *, n + 1);
         for (int i = 0; i < n; i++) {
             int32_t d = docs[start[g] + i];
-            facts[i] = arena_strndup(&a, b->facts.bytes.data ? b->facts.bytes.data + b->facts.start[d] : "", (size_t)(b->facts.start[d + 1] - b->facts.start[d]));
+            facts[i] = arena_strndup(&a, b->facts.bytes.data ? b->facts.bytes.data + b->facts.start[d] : "",
+                                     (size_t)(b->facts.start[d + 1] - b->facts.start[d]));
         }
         visit(arg, facts, n);
         arena_reset(&a);
@@ -138,9 +140,16 @@ static int32_t *sorted_terms(struct map *m)
     return order;
 }
 
-static void add_tensor(struct safetensor *t, int *n, const char *name, enum dtype dtype, const void *data, int64_t elements)
+static void add_tensor(struct safetensor *t, int *n, const char *name, enum dtype dtype, const void *data,
+                       int64_t elements)
 {
-    t[(*n)++] = (struct safetensor){ .name = name, .dtype = dtype, .rank = 1, .shape = { elements }, .data = data, .bytes = elements * dtype_size(dtype), .n = elements };
+    t[(*n)++] = (struct safetensor){ .name = name,
+                                     .dtype = dtype,
+                                     .rank = 1,
+                                     .shape = { elements },
+                                     .data = data,
+                                     .bytes = elements * dtype_size(dtype),
+                                     .n = elements };
 }
 
 static double inverse_frequency(int64_t documents, int64_t with_term)

@@ -1,4 +1,5 @@
-/* A batch is one run of the command: most translators write only when their input ends. Writing and reading go on together, so that neither side waits for the other. */
+/* A batch is one run of the command: most translators write only when their input ends. Writing and reading go on
+ * together, so that neither side waits for the other. */
 #include "rewrite/translate.h"
 #include "core/log.h"
 #include "core/str.h"
@@ -73,7 +74,8 @@ static int start_child(struct child *c, const char *command, struct err *e)
 }
 
 /* Everything in, everything out; 0, or -1 with what went wrong. */
-static int exchange(struct child *c, const struct str *input, struct str *output, double until, double seconds, struct err *e)
+static int exchange(struct child *c, const struct str *input, struct str *output, double until, double seconds,
+                    struct err *e)
 {
     size_t sent = 0;
     char buffer[65536];
@@ -84,11 +86,13 @@ static int exchange(struct child *c, const struct str *input, struct str *output
         if (left <= 0) return err_set(e, ERR_IO, "gave no answer within %g s", seconds);
         if (sent == input->n) shut(&c->to);
         p[1].fd = c->to;
-        if (poll(p, 2, left > 60 ? 60000 : (int)(left * 1000) + 1) < 0 && errno != EINTR) return err_errno(e, "cannot wait for it");
+        if (poll(p, 2, left > 60 ? 60000 : (int)(left * 1000) + 1) < 0 && errno != EINTR)
+            return err_errno(e, "cannot wait for it");
         if (c->to >= 0 && p[1].revents) {
             ssize_t n = write(c->to, input->data + sent, input->n - sent);
             if (n > 0) sent += (size_t)n;
-            else if (n < 0 && errno != EAGAIN && errno != EINTR) shut(&c->to); /* it reads no more: its lines will tell */
+            else if (n < 0 && errno != EAGAIN && errno != EINTR)
+                shut(&c->to); /* it reads no more: its lines will tell */
         }
         if (p[0].revents) {
             ssize_t n = read(c->from, buffer, sizeof buffer);
@@ -123,7 +127,8 @@ static int run_once(const char *command, const struct str *input, struct str *ou
 
     sigemptyset(&pipe_signal);
     sigaddset(&pipe_signal, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before); /* a child that reads no more is an error of this batch, not our end */
+    pthread_sigmask(SIG_BLOCK, &pipe_signal,
+                    &before); /* a child that reads no more is an error of this batch, not our end */
     int rc = start_child(&c, command, e);
     if (!rc) {
         rc = exchange(&c, input, output, until, seconds, e);
@@ -162,7 +167,8 @@ static int cut_lines(const struct str *output, const char **out, int n, struct a
     return 0;
 }
 
-int translate_lines(const char *command, const char *const *lines, int n, const char **out, double seconds, struct arena *a, struct err *e)
+int translate_lines(const char *command, const char *const *lines, int n, const char **out, double seconds,
+                    struct arena *a, struct err *e)
 {
     struct str input = { 0 }, output = { 0 };
     struct err why = { 0 };

@@ -1,5 +1,5 @@
-/* The files of wndb(5WN): index lines are sorted by bytes and found by bisection; synsets are found by their byte offset. Nothing is trusted: every number is checked
- * against the file's size, and a line ends where the file does. */
+/* The files of wndb(5WN): index lines are sorted by bytes and found by bisection; synsets are found by their byte
+ * offset. Nothing is trusted: every number is checked against the file's size, and a line ends where the file does. */
 #include "rewrite/wordnet.h"
 #include "core/file.h"
 #include "core/str.h"
@@ -246,7 +246,8 @@ const char *wordnet_verb_lemma(const struct wordnet *w, const char *form, struct
 
 static bool is_visible(int file)
 {
-    static const int files[] = { LEX_ANIMAL, LEX_ARTIFACT, LEX_BODY, LEX_FOOD, LEX_OBJECT, LEX_PERSON, LEX_PLANT, LEX_SUBSTANCE, LEX_LOCATION };
+    static const int files[] = { LEX_ANIMAL, LEX_ARTIFACT, LEX_BODY,      LEX_FOOD,    LEX_OBJECT,
+                                 LEX_PERSON, LEX_PLANT,    LEX_SUBSTANCE, LEX_LOCATION };
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (files[i] == file) return true;
@@ -294,7 +295,8 @@ static bool holds(const uint32_t *set, int n, uint32_t x)
     return false;
 }
 
-void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word, struct arena *a)
+void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word,
+                     struct arena *a)
 {
     uint32_t own[SENSES_MAX], all[ANCESTORS_MAX];
     int uses, n_own = senses(w, pos, word, own, &uses), n;
@@ -308,7 +310,8 @@ void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_po
     for (int i = 0; i < n; i++) { /* breadth first, over what is more general */
         if (!read_synset(w, pos, all[i], &s)) continue;
         for (int k = 0; k < s.n_pointers && n < ANCESTORS_MAX; k++) {
-            bool is_up = s.pointers[k].symbol[0] == '@' || (pos == WN_ADJECTIVE && !strcmp(s.pointers[k].symbol, "&") && s.type == 's');
+            bool is_up = s.pointers[k].symbol[0] == '@' ||
+                         (pos == WN_ADJECTIVE && !strcmp(s.pointers[k].symbol, "&") && s.type == 's');
             if (is_up && !holds(all, n, s.pointers[k].offset)) all[n++] = s.pointers[k].offset;
         }
     }
@@ -338,7 +341,8 @@ bool meaning_related(const struct meaning *a, const struct meaning *b)
 }
 
 /* The synset's words that are one word in lower case. */
-static int plain_words(const struct wordnet *w, enum wordnet_pos pos, const struct synset *s, bool only_used, const char **out, int n, int max, struct arena *a)
+static int plain_words(const struct wordnet *w, enum wordnet_pos pos, const struct synset *s, bool only_used,
+                       const char **out, int n, int max, struct arena *a)
 {
     for (int i = 0; i < s->n_words && n < max; i++) {
         bool plain = true;
@@ -368,14 +372,18 @@ int wordnet_siblings(const struct wordnet *w, const char *noun, const char ***ou
     *out = arena_new(a, const char *, SIBLINGS_MAX);
     if (likely_sense(w, noun, &offset, &s[0])) {
         for (int i = 0; i < s[0].n_pointers; i++) {
-            if (strcmp(s[0].pointers[i].symbol, "@") || !read_synset(w, WN_NOUN, s[0].pointers[i].offset, &s[1])) continue;
+            if (strcmp(s[0].pointers[i].symbol, "@") || !read_synset(w, WN_NOUN, s[0].pointers[i].offset, &s[1]))
+                continue;
             for (int k = 0; k < s[1].n_pointers && n < SIBLINGS_MAX; k++) {
                 uint32_t other = s[1].pointers[k].offset;
-                if (strcmp(s[1].pointers[k].symbol, "~") || other == offset || !read_synset(w, WN_NOUN, other, &s[2]) || s[2].file != s[0].file) continue;
+                if (strcmp(s[1].pointers[k].symbol, "~") || other == offset || !read_synset(w, WN_NOUN, other, &s[2]) ||
+                    s[2].file != s[0].file)
+                    continue;
                 int before = n;
                 n = plain_words(w, WN_NOUN, &s[2], true, *out, n, SIBLINGS_MAX, a);
                 for (int j = before; j < n;) { /* only words that mostly mean this */
-                    bool is_noun = wordnet_uses(w, WN_NOUN, (*out)[j]) >= wordnet_uses(w, WN_ADJECTIVE, (*out)[j]); /* "local" is no bus */
+                    bool is_noun = wordnet_uses(w, WN_NOUN, (*out)[j]) >=
+                                   wordnet_uses(w, WN_ADJECTIVE, (*out)[j]); /* "local" is no bus */
                     if (is_noun && likely_sense(w, (*out)[j], &likely, &s[2]) && likely == other) j++;
                     else (*out)[j] = (*out)[--n];
                 }
@@ -396,12 +404,14 @@ int wordnet_antonyms(const struct wordnet *w, const char *adjective, const char 
     if (senses(w, WN_ADJECTIVE, adjective, offsets, &uses) && read_synset(w, WN_ADJECTIVE, offsets[0], &s[0])) {
         const struct synset *head = &s[0];
         for (int i = 0; i < s[0].n_pointers && s[0].type == 's'; i++) {
-            if (strcmp(s[0].pointers[i].symbol, "&") || !read_synset(w, WN_ADJECTIVE, s[0].pointers[i].offset, &s[1])) continue;
+            if (strcmp(s[0].pointers[i].symbol, "&") || !read_synset(w, WN_ADJECTIVE, s[0].pointers[i].offset, &s[1]))
+                continue;
             head = &s[1];
             break;
         }
         for (int i = 0; i < head->n_pointers; i++) {
-            if (strcmp(head->pointers[i].symbol, "!") || !read_synset(w, WN_ADJECTIVE, head->pointers[i].offset, &s[2])) continue;
+            if (strcmp(head->pointers[i].symbol, "!") || !read_synset(w, WN_ADJECTIVE, head->pointers[i].offset, &s[2]))
+                continue;
             n = plain_words(w, WN_ADJECTIVE, &s[2], true, *out, n, SIBLINGS_MAX, a);
         }
     }

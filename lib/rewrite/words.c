@@ -8,28 +8,88 @@ static const struct {
     enum word_class class;
     const char *words; /* blanks around each */
 } closed[] = {
-    { WORD_DETERMINER, " a an the this that these those some any each every another both several many few various all no its his her their our my your other " },
+    { WORD_DETERMINER, " a an the this that these those some any each every another both several many few various all "
+                       "no its his her their our my your other " },
     { WORD_CONJUNCTION, " and or but while as " },
     { WORD_PRONOUN, " it he she they them him i we you who which there something someone themselves itself " },
-    { WORD_AUXILIARY, " is are was were be been being am has have had can could will would may might do does did isn't aren't " },
-    { WORD_PREPOSITION, " in on at by near with without under above below over behind beside besides beneath underneath between among amongst around across along "
-                        "against inside outside onto into toward towards through of from to for atop upon up down off past beyond within alongside amid like about "
+    { WORD_AUXILIARY,
+      " is are was were be been being am has have had can could will would may might do does did isn't aren't " },
+    { WORD_PREPOSITION, " in on at by near with without under above below over behind beside besides beneath "
+                        "underneath between among amongst around across along "
+                        "against inside outside onto into toward towards through of from to for atop upon up down off "
+                        "past beyond within alongside amid like about "
                         "aboard throughout via opposite next " },
     { WORD_ADVERB, " very not also together close away there here while too so just nearby outdoors indoors else " },
     { WORD_POSSESSIVE, " 's ' " },
 };
 
-static const char *const numbers[] = { NULL, "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten" };
+static const char *const numbers[] = { NULL,  "one",   "two",   "three", "four", "five",
+                                       "six", "seven", "eight", "nine",  "ten" };
 
 /* Prepositions of several words, the longest first where one begins another. */
 static const char *const compound_prepositions[] = {
-    "to the left of", "to the right of", "on the left of", "on the right of", "on the left side of", "on the right side of", "at the left of", "at the right of",
-    "on the other side of", "on the side of", "on each side of", "on both sides of", "in the middle of", "in the center of", "in the centre of", "in the back of",
-    "in the front of", "in front of", "in back of", "in between", "in the midst of", "at the top of", "at the bottom of", "on the top of", "on top of",
-    "on the back of", "on the edge of", "at the edge of", "at the end of", "on the corner of", "at the foot of", "next to", "close to", "near to",
-    "adjacent to", "opposite to", "across from", "away from", "far from", "out of", "inside of", "outside of", "along with", "together with", "full of",
-    "filled with", "covered in", "covered with", "covered by", "surrounded by", "in the background of", "left of", "right of", "up to", "down from",
-    "by the side of", "at the side of", "attached to", "made of", "made from", "off of", "on board",
+    "to the left of",
+    "to the right of",
+    "on the left of",
+    "on the right of",
+    "on the left side of",
+    "on the right side of",
+    "at the left of",
+    "at the right of",
+    "on the other side of",
+    "on the side of",
+    "on each side of",
+    "on both sides of",
+    "in the middle of",
+    "in the center of",
+    "in the centre of",
+    "in the back of",
+    "in the front of",
+    "in front of",
+    "in back of",
+    "in between",
+    "in the midst of",
+    "at the top of",
+    "at the bottom of",
+    "on the top of",
+    "on top of",
+    "on the back of",
+    "on the edge of",
+    "at the edge of",
+    "at the end of",
+    "on the corner of",
+    "at the foot of",
+    "next to",
+    "close to",
+    "near to",
+    "adjacent to",
+    "opposite to",
+    "across from",
+    "away from",
+    "far from",
+    "out of",
+    "inside of",
+    "outside of",
+    "along with",
+    "together with",
+    "full of",
+    "filled with",
+    "covered in",
+    "covered with",
+    "covered by",
+    "surrounded by",
+    "in the background of",
+    "left of",
+    "right of",
+    "up to",
+    "down from",
+    "by the side of",
+    "at the side of",
+    "attached to",
+    "made of",
+    "made from",
+    "off of",
+    "on board",
 };
 
 /* list: words with blanks around each. */
@@ -55,7 +115,8 @@ enum word_class word_closed_class(const char *lower)
 
 bool word_is_colour(const char *lower)
 {
-    return is_one_of(lower, " red orange yellow green blue purple pink brown black white gray grey gold golden silver tan beige violet turquoise teal maroon navy ");
+    return is_one_of(lower, " red orange yellow green blue purple pink brown black white gray grey gold golden silver "
+                            "tan beige violet turquoise teal maroon navy ");
 }
 
 int word_number(const char *lower)
@@ -85,7 +146,9 @@ static size_t word_end(const char *s, size_t n, size_t i)
         if (is_letter((unsigned char)s[i])) {
             i++;
         } else if ((s[i] == '-' || s[i] == '\'') && i + 1 < n && is_letter((unsigned char)s[i + 1])) {
-            if (s[i] == '\'' && (s[i + 1] == 's' || s[i + 1] == 'S') && (i + 2 == n || !is_letter((unsigned char)s[i + 2]))) break;
+            if (s[i] == '\'' && (s[i + 1] == 's' || s[i + 1] == 'S') &&
+                (i + 2 == n || !is_letter((unsigned char)s[i + 2])))
+                break;
             i++;
         } else {
             break;
@@ -116,7 +179,9 @@ void words_split(struct words *w, const char *text, struct arena *a)
                 continue;
             }
             if (is_letter((unsigned char)text[i])) i = word_end(text, n, i);
-            else if (text[i] == '\'' && i + 1 < n && (text[i + 1] == 's' || text[i + 1] == 'S') && (i + 2 == n || !is_letter((unsigned char)text[i + 2]))) i += 2;
+            else if (text[i] == '\'' && i + 1 < n && (text[i + 1] == 's' || text[i + 1] == 'S') &&
+                     (i + 2 == n || !is_letter((unsigned char)text[i + 2])))
+                i += 2;
             else i++;
             if (pass) {
                 const char *lower = lower_copy(a, text + from, i - from);

@@ -5,8 +5,21 @@
 #include <stdint.h>
 
 /* A text cut into words and punctuation, each knowing where it stands. */
-enum word_class { WORD_OTHER, WORD_NOUN, WORD_ADJECTIVE, WORD_VERB, WORD_ADVERB, WORD_PREPOSITION, WORD_DETERMINER, WORD_NUMBER, WORD_CONJUNCTION,
-                  WORD_PRONOUN, WORD_AUXILIARY, WORD_POSSESSIVE, WORD_PUNCTUATION };
+enum word_class {
+    WORD_OTHER,
+    WORD_NOUN,
+    WORD_ADJECTIVE,
+    WORD_VERB,
+    WORD_ADVERB,
+    WORD_PREPOSITION,
+    WORD_DETERMINER,
+    WORD_NUMBER,
+    WORD_CONJUNCTION,
+    WORD_PRONOUN,
+    WORD_AUXILIARY,
+    WORD_POSSESSIVE,
+    WORD_PUNCTUATION
+};
 struct word {
     int32_t from, to;      /* bytes [from, to) of the text */
     const char *lower;     /* ASCII letters in lower case; in the arena */
@@ -16,7 +29,8 @@ struct words {
     int n;
     struct word *at;
 };
-/* text is valid UTF-8. Letters, digits, bytes above ASCII and inner hyphens and apostrophes make words; "'s" is a word of its own. */
+/* text is valid UTF-8. Letters, digits, bytes above ASCII and inner hyphens and apostrophes make words; "'s" is a word
+ * of its own. */
 void words_split(struct words *w, const char *text, struct arena *a);
 
 /* The first word after `from` that begins a new sentence, or w->n. */
@@ -29,7 +43,8 @@ bool word_is_colour(const char *lower);
 int word_number(const char *lower);
 const char *word_of_number(int n); /* "two" .. "ten", or NULL */
 
-/* The number of words of a preposition of several words that starts at word i ("in front of"), 1 for a simple one, 0 for none. */
+/* The number of words of a preposition of several words that starts at word i ("in front of"), 1 for a simple one, 0
+ * for none. */
 int words_preposition(const struct words *w, int i, int end);
 
 /* Code points in the first n bytes of a text. */

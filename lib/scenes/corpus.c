@@ -39,7 +39,8 @@ struct job {
     int n[STREAMS];
 };
 
-static struct record *new_record(struct job *j, enum stream s, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static struct record *new_record(struct job *j, enum stream s, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static struct record *new_record(struct job *j, enum stream s, const char *fmt, ...)
 {
     struct record *r = record_new();
@@ -123,9 +124,10 @@ static void add_captions(struct job *j, const char *id, const struct scene *s, s
     str_release(&text);
 }
 
-/* Three statements, one of each label. Half of the contradictions carry a detail like the neutral ones, so that the text alone tells no
- * more than two labels in three. */
-static void add_entailment(struct job *j, const char *id, const struct scene *s, const struct scene *other, struct rng *r)
+/* Three statements, one of each label. Half of the contradictions carry a detail like the neutral ones, so that the
+ * text alone tells no more than two labels in three. */
+static void add_entailment(struct job *j, const char *id, const struct scene *s, const struct scene *other,
+                           struct rng *r)
 {
     static const char *const labels[] = { "entailment", "neutral", "contradiction" };
     struct str text = { 0 };
@@ -167,7 +169,8 @@ static int write_picture(const struct work *w, const char *name, const struct im
     size_t n;
     int rc = jpeg_encode(m, w->o->quality, &data, &n, e), fd = -1;
 
-    if (!rc && (fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0) rc = err_errno(e, "cannot create");
+    if (!rc && (fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
+        rc = err_errno(e, "cannot create");
     if (!rc) rc = file_write(fd, data, n, e);
     if (fd >= 0 && close(fd) && !rc) rc = err_errno(e, "cannot write");
     if (rc) err_in(e, "%s", path);
@@ -249,7 +252,8 @@ static int put_scene(void *arg, void *job, bool failed, struct err *e)
 }
 
 /* The streams are committed only when all of them are complete. */
-static int make_split(const struct corpus_opts *o, const struct sprites *sprites, const struct split *split, struct err *e)
+static int make_split(const struct corpus_opts *o, const struct sprites *sprites, const struct split *split,
+                      struct err *e)
 {
     struct work w = { .o = o, .split = split, .sprites = sprites };
     int streams = split->has_pictures && split->has_texts ? STREAMS : 1, rc = 0;
@@ -277,8 +281,10 @@ static int make_split(const struct corpus_opts *o, const struct sprites *sprites
 
 int corpus_make(const struct corpus_opts *o, struct err *e)
 {
-    const struct split splits[] = { { "train", o->train, COMPOSE_SEEN, true, true },   { "dev", o->dev, COMPOSE_SEEN, true, true },
-                                    { "test", o->test, COMPOSE_HELD_OUT, true, true }, { "images", o->images, COMPOSE_SEEN, true, false },
+    const struct split splits[] = { { "train", o->train, COMPOSE_SEEN, true, true },
+                                    { "dev", o->dev, COMPOSE_SEEN, true, true },
+                                    { "test", o->test, COMPOSE_HELD_OUT, true, true },
+                                    { "images", o->images, COMPOSE_SEEN, true, false },
                                     { "texts", o->texts, COMPOSE_SEEN, false, true } };
     struct sprites sprites;
     int rc = dir_make(o->dir, e);

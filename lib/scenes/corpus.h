@@ -3,8 +3,8 @@
 #include "core/err.h"
 #include <stdint.h>
 
-/* Makes a whole corpus in a directory (unimo-scenes(1) describes its files). Every scene is a function of (seed, split, number), so that
- * neither threads nor the sizes of other splits change it. */
+/* Makes a whole corpus in a directory (unimo-scenes(1) describes its files). Every scene is a function of (seed, split,
+ * number), so that neither threads nor the sizes of other splits change it. */
 struct corpus_opts {
     const char *dir, *sprites;
     uint64_t seed;

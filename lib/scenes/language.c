@@ -1,4 +1,5 @@
-/* English about scenes. Objects that are alike are counted together ("two dogs"), the rest is named with its attributes. */
+/* English about scenes. Objects that are alike are counted together ("two dogs"), the rest is named with its
+ * attributes. */
 #include "scenes/language.h"
 #include "core/mem.h"
 #include <string.h>
@@ -14,7 +15,9 @@ static int make_groups(const struct scene *s, struct group groups[SCENE_OBJECTS]
 
     for (int i = 0; i < s->n; i++) {
         int g = 0;
-        while (g < n && (s->objects[groups[g].first].noun != s->objects[i].noun || s->objects[groups[g].first].colour != s->objects[i].colour)) g++;
+        while (g < n && (s->objects[groups[g].first].noun != s->objects[i].noun ||
+                         s->objects[groups[g].first].colour != s->objects[i].colour))
+            g++;
         if (g == n) groups[n++] = (struct group){ i, 0 };
         groups[g].count++;
     }
@@ -42,11 +45,14 @@ static const char *size_word(enum size size, struct rng *r)
 }
 
 /* "a small red car", "two dogs", "the bus": attributes that the scene gives, sizes only sometimes. */
-static void noun_phrase(struct str *out, const struct object *o, int count, enum article article, double size_share, struct rng *r)
+static void noun_phrase(struct str *out, const struct object *o, int count, enum article article, double size_share,
+                        struct rng *r)
 {
     struct str words = { 0 };
     const char *size = count == 1 && rng_uniform(r) < size_share ? size_word(o->size, r) : NULL;
-    const char *noun = count > 1 ? o->noun->plural : o->noun->other && rng_uniform(r) < 0.2 ? o->noun->other : o->noun->name;
+    const char *noun = count > 1                                ? o->noun->plural
+                       : o->noun->other && rng_uniform(r) < 0.2 ? o->noun->other
+                                                                : o->noun->name;
 
     if (size) str_addf(&words, "%s ", size);
     if (o->colour >= 0) str_addf(&words, "%s ", colours[o->colour].name);
@@ -64,7 +70,8 @@ static void group_phrase(struct str *out, const struct scene *s, struct group g,
 }
 
 /* "a dog, a cat and two cars" */
-static void list_phrase(struct str *out, const struct scene *s, const struct group *g, int n, enum article article, struct rng *r)
+static void list_phrase(struct str *out, const struct scene *s, const struct group *g, int n, enum article article,
+                        struct rng *r)
 {
     for (int i = 0; i < n; i++) {
         if (i) str_add(out, i == n - 1 ? " and " : ", ");
@@ -96,7 +103,8 @@ static void capitalise(struct str *out, size_t from)
     if (out->data[from] >= 'a' && out->data[from] <= 'z') out->data[from] = (char)(out->data[from] - 32);
 }
 
-static void caption_relation(struct str *out, const struct scene *s, const struct group *g, int n, bool has_verb, struct rng *r)
+static void caption_relation(struct str *out, const struct scene *s, const struct group *g, int n, bool has_verb,
+                             struct rng *r)
 {
     const struct verb *v = verb_of(s, g[0], r);
 
@@ -150,7 +158,11 @@ static void caption_form(struct str *out, const struct scene *s, int form, const
         break;
     case 6: /* passive */
         list_phrase(out, s, g, n, ARTICLE_A, r);
-        str_addf(out, " %s %s", n > 1 || g[0].count > 1 ? "can be seen" : rng_uniform(r) < 0.5 ? "is seen" : "can be seen", place_phrase(s, r));
+        str_addf(out, " %s %s",
+                 n > 1 || g[0].count > 1 ? "can be seen"
+                 : rng_uniform(r) < 0.5  ? "is seen"
+                                         : "can be seen",
+                 place_phrase(s, r));
         break;
     default: /* a headline: no articles, no full stop */
         list_phrase(out, s, g, n, ARTICLE_NONE, r);
@@ -182,7 +194,9 @@ static void statement(struct str *out, const struct scene *s, int form, struct r
     size_t from = out->n;
 
     shuffle(g, n, r);
-    relations = form == STATE_RELATION && n > 1 && g[0].count == 1 && g[1].count == 1 ? scene_relations(s, g[0].first, g[1].first, which) : 0;
+    relations = form == STATE_RELATION && n > 1 && g[0].count == 1 && g[1].count == 1
+                    ? scene_relations(s, g[0].first, g[1].first, which)
+                    : 0;
     if (about) *about = g[0].first;
     if (relations) {
         group_phrase(out, s, g[0], ARTICLE_A, r);
@@ -190,7 +204,8 @@ static void statement(struct str *out, const struct scene *s, int form, struct r
         group_phrase(out, s, g[1], ARTICLE_A, r);
     } else if (form == STATE_NUMBER) {
         str_addf(out, g[0].count > 1 ? "there are " : "there is ");
-        if (g[0].count == 1) str_add(out, "only one "), noun_phrase(out, &s->objects[g[0].first], 1, ARTICLE_NONE, 0, r);
+        if (g[0].count == 1)
+            str_add(out, "only one "), noun_phrase(out, &s->objects[g[0].first], 1, ARTICLE_NONE, 0, r);
         else group_phrase(out, s, g[0], ARTICLE_A, r);
     } else if (form == STATE_PLACE) {
         group_phrase(out, s, g[0], ARTICLE_A, r);
@@ -230,8 +245,9 @@ static int absent_colour(const struct scene *s, const struct object *o, struct r
     return -1;
 }
 
-/* A scene with one part changed so that a statement of the form about object i is false of the original: the object itself, its colour,
- * its place, or (for relations) the two objects exchanged. False when this part cannot be changed. */
+/* A scene with one part changed so that a statement of the form about object i is false of the original: the object
+ * itself, its colour, its place, or (for relations) the two objects exchanged. False when this part cannot be changed.
+ */
 static bool change(struct scene *s, int form, struct rng *r)
 {
     if (form == STATE_PLACE) {
@@ -258,7 +274,8 @@ static bool exchange(struct scene *s, int a, int b)
     return true;
 }
 
-/* A false relation: of the scene with the two objects exchanged, only the four directions (both orders of "next to" are true). */
+/* A false relation: of the scene with the two objects exchanged, only the four directions (both orders of "next to" are
+ * true). */
 static bool false_relation(struct str *out, const struct scene *s, struct rng *r)
 {
     enum relation which[3];

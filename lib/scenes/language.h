@@ -13,7 +13,8 @@ void language_caption(struct str *out, const struct scene *s, int form, struct r
 void language_statement(struct str *out, const struct scene *s, struct rng *r, int *about);
 /* A statement of the same forms that is false of s: about the objects of another scene, or with one part changed. */
 void language_false_statement(struct str *out, const struct scene *s, const struct scene *other, struct rng *r);
-/* "The red car belongs to a teacher.": about an object of s (nobody can tell), or, when is_absent, about one that s does not show. */
+/* "The red car belongs to a teacher.": about an object of s (nobody can tell), or, when is_absent, about one that s
+ * does not show. */
 void language_detail(struct str *out, const struct scene *s, const struct scene *other, bool is_absent, struct rng *r);
 
 /* A question and its answer. */

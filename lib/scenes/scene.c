@@ -64,7 +64,8 @@ static bool place_object(struct scene *s, struct object *o, const struct sprite 
     o->w = (int)(sprite->width * scale + 0.5);
     o->h = (int)(sprite->height * scale + 0.5);
     for (int t = 0; t < PLACE_TRIES; t++) {
-        int room = SCENE_HEIGHT - o->h - 4, low = o->noun->way == WAY_AIR ? 2 : room / 3, high = o->noun->way == WAY_AIR ? room * 2 / 3 : room;
+        int room = SCENE_HEIGHT - o->h - 4, low = o->noun->way == WAY_AIR ? 2 : room / 3,
+            high = o->noun->way == WAY_AIR ? room * 2 / 3 : room;
         o->x = 2 + (int)rng_below(r, SCENE_WIDTH - o->w - 4);
         o->y = low + (int)rng_below(r, high - low + 1);
         double worst = 0;
@@ -108,7 +109,8 @@ static void recolour(uint8_t *rgba, int n, const struct colour *colour)
         if (max - min < 40) continue;
         /* pink is a light red-purple: its saturation is lower and its value higher */
         bool is_pink = colour->hue > 300;
-        double value = is_pink ? fmax(max, 235) : fmax(max, colour->hue > 40 && colour->hue < 70 ? 225 : max), saturation = (double)(max - min) / max;
+        double value = is_pink ? fmax(max, 235) : fmax(max, colour->hue > 40 && colour->hue < 70 ? 225 : max),
+               saturation = (double)(max - min) / max;
         saturation = is_pink ? saturation * 0.55 : fmin(saturation * 1.15, 1);
         for (int c = 0; c < 3; c++) {
             double k = fmod((c == 0 ? 5 : c == 1 ? 3 : 1) + colour->hue / 60, 6);
@@ -128,7 +130,8 @@ static void paste(struct image *m, int8_t *owner, int number, const struct objec
         for (int x = 0; x < o->w; x++) {
             const uint8_t *p = small + (y * o->w + (o->is_mirrored ? o->w - 1 - x : x)) * 4;
             int at = (o->y + y) * SCENE_WIDTH + o->x + x;
-            for (int c = 0; c < 3; c++) m->rgb[3 * at + c] = (uint8_t)((m->rgb[3 * at + c] * (255 - p[3]) + p[c] * p[3] + 127) / 255);
+            for (int c = 0; c < 3; c++)
+                m->rgb[3 * at + c] = (uint8_t)((m->rgb[3 * at + c] * (255 - p[3]) + p[c] * p[3] + 127) / 255);
             if (p[3] > 127) owner[at] = (int8_t)number;
         }
     }
@@ -175,7 +178,8 @@ static bool paint(struct scene *s, struct image *m, const struct sprites *sprite
     memset(owner, -1, SCENE_WIDTH * SCENE_HEIGHT);
     qsort(s->objects, (size_t)s->n, sizeof *s->objects, by_bottom);
     for (int y = 0; y < SCENE_HEIGHT; y++)
-        memcpy(m->rgb + y * SCENE_WIDTH * 3, land->rgb + ((size_t)y * (size_t)land->width + (size_t)s->shift) * 3, SCENE_WIDTH * 3);
+        memcpy(m->rgb + y * SCENE_WIDTH * 3, land->rgb + ((size_t)y * (size_t)land->width + (size_t)s->shift) * 3,
+               SCENE_WIDTH * 3);
     for (int i = 0; i < s->n; i++) {
         paste(m, owner, i, &s->objects[i], &sprites->at[s->objects[i].drawing]);
         for (int at = 0; at < SCENE_WIDTH * SCENE_HEIGHT; at++) painted[i] += owner[at] == i;
@@ -185,7 +189,8 @@ static bool paint(struct scene *s, struct image *m, const struct sprites *sprite
     return good;
 }
 
-int scene_make(struct scene *s, struct image *m, const struct sprites *sprites, struct rng *r, enum composition c, struct err *e)
+int scene_make(struct scene *s, struct image *m, const struct sprites *sprites, struct rng *r, enum composition c,
+               struct err *e)
 {
     if (image_init(m, SCENE_WIDTH, SCENE_HEIGHT, e)) return -1;
     for (int t = 0; t < TRIES; t++) {
@@ -198,8 +203,10 @@ int scene_make(struct scene *s, struct image *m, const struct sprites *sprites, 
 int scene_relations(const struct scene *s, int a, int b, enum relation out[3])
 {
     const struct object *p = &s->objects[a], *q = &s->objects[b];
-    double dx = (q->box[0] + q->box[2] - p->box[0] - p->box[2]) / 2, dy = (q->box[1] + q->box[3] - p->box[1] - p->box[3]) / 2;
-    double gap_x = fmax(p->box[0], q->box[0]) - fmin(p->box[2], q->box[2]), gap_y = fmax(p->box[1], q->box[1]) - fmin(p->box[3], q->box[3]);
+    double dx = (q->box[0] + q->box[2] - p->box[0] - p->box[2]) / 2,
+           dy = (q->box[1] + q->box[3] - p->box[1] - p->box[3]) / 2;
+    double gap_x = fmax(p->box[0], q->box[0]) - fmin(p->box[2], q->box[2]),
+           gap_y = fmax(p->box[1], q->box[1]) - fmin(p->box[3], q->box[3]);
     int n = 0;
 
     if (fabs(dx) > 24 && fabs(dx) >= fabs(dy)) out[n++] = dx > 0 ? REL_LEFT : REL_RIGHT;
@@ -211,7 +218,8 @@ int scene_relations(const struct scene *s, int a, int b, enum relation out[3])
 
 const char *relation_phrase(enum relation r)
 {
-    static const char *const phrases[] = { "to the left of", "to the right of", "above", "below", "next to", "in front of", "behind" };
+    static const char *const phrases[] = { "to the left of", "to the right of", "above", "below",
+                                           "next to",        "in front of",     "behind" };
 
     return phrases[r];
 }

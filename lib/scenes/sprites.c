@@ -31,14 +31,16 @@ static int load_landscape(struct sprite *s, const struct record *r, struct err *
     const struct record_tensor *t;
     const char *name;
 
-    if (record_string(r, "scene", &name, e) || record_tensor_shaped(r, "jpeg", DT_U8, 1, (int64_t[]){ -1 }, &t, e)) return -1;
+    if (record_string(r, "scene", &name, e) || record_tensor_shaped(r, "jpeg", DT_U8, 1, (int64_t[]){ -1 }, &t, e))
+        return -1;
     for (int i = 0; i < n_places; i++) {
         if (!strcmp(places[i].name, name)) s->place = &places[i];
     }
     if (!s->place) return err_set(e, ERR_INPUT, "unknown scene %s", err_quote(name));
     if (jpeg_decode(&s->picture, t->data, (size_t)t->bytes, e)) return -1;
     if (s->picture.height != SCENE_HEIGHT || s->picture.width < SCENE_WIDTH)
-        return err_set(e, ERR_INPUT, "a landscape of %d x %d (at least %d x exactly %d)", s->picture.width, s->picture.height, SCENE_WIDTH, SCENE_HEIGHT);
+        return err_set(e, ERR_INPUT, "a landscape of %d x %d (at least %d x exactly %d)", s->picture.width,
+                       s->picture.height, SCENE_WIDTH, SCENE_HEIGHT);
     return 0;
 }
 
@@ -47,8 +49,11 @@ static int check_complete(const struct sprites *s, struct err *e)
 {
     for (int k = 0; k < n_nouns + n_places; k++) {
         bool is_there = false;
-        for (int i = 0; i < s->n; i++) is_there |= k < n_nouns ? s->at[i].noun == &nouns[k] : s->at[i].place == &places[k - n_nouns];
-        if (!is_there) return err_set(e, ERR_INPUT, "no picture of %s", err_quote(k < n_nouns ? nouns[k].name : places[k - n_nouns].name));
+        for (int i = 0; i < s->n; i++)
+            is_there |= k < n_nouns ? s->at[i].noun == &nouns[k] : s->at[i].place == &places[k - n_nouns];
+        if (!is_there)
+            return err_set(e, ERR_INPUT, "no picture of %s",
+                           err_quote(k < n_nouns ? nouns[k].name : places[k - n_nouns].name));
     }
     return 0;
 }

@@ -31,7 +31,8 @@ static int64_t closest(const struct sentence *refs, int64_t n, int64_t length)
 }
 
 /* most[id]: how often a reference of this item has an n-gram at most; all 0 between items. */
-static void add_item(struct tally *t, const struct sentence *pred, const struct sentence *refs, int64_t n, int32_t *most)
+static void add_item(struct tally *t, const struct sentence *pred, const struct sentence *refs, int64_t n,
+                     int32_t *most)
 {
     t->length += pred->n_words;
     t->ref_length += closest(refs, n, pred->n_words);

@@ -21,11 +21,11 @@ struct making {
     struct ptb *ptb;
     struct pairs pairs;
     struct str text;
-    int32_t *words;   /* of one text */
+    int32_t *words; /* of one text */
     int64_t cap_words;
-    int32_t *runs;    /* run that starts at each word */
+    int32_t *runs; /* run that starts at each word */
     int64_t cap_runs;
-    int64_t *last;    /* of each run: where it is counted, in this text */
+    int64_t *last; /* of each run: where it is counted, in this text */
     int64_t cap_last, stamp;
     struct ngram *counts;
     int64_t cap_counts;
@@ -43,7 +43,9 @@ static struct pair_slot *pairs_slot(const struct pairs *p, int32_t shorter, int3
 
 static void pairs_grow(struct pairs *p)
 {
-    struct pairs bigger = { .n_slots = p->n_slots ? 2 * p->n_slots : 1024, .shift = p->n_slots ? p->shift - 1 : 54, .n = p->n };
+    struct pairs bigger = { .n_slots = p->n_slots ? 2 * p->n_slots : 1024,
+                            .shift = p->n_slots ? p->shift - 1 : 54,
+                            .n = p->n };
 
     bigger.slot = mem_new(struct pair_slot, bigger.n_slots);
     for (int64_t i = 0; i < bigger.n_slots; i++) bigger.slot[i].id = -1;

@@ -4,29 +4,30 @@
 #include "core/mem.h"
 #include "score/item.h"
 
-/* Items with their texts as words (tokenized by ptb.h) and as counts of runs of 1 to NGRAM_MAX words. Every different run has a number,
- * so that metrics count in arrays. */
+/* Items with their texts as words (tokenized by ptb.h) and as counts of runs of 1 to NGRAM_MAX words. Every different
+ * run has a number, so that metrics count in arrays. */
 enum { NGRAM_MAX = 4 };
 struct ngram {
     int32_t id, count;
 };
 struct sentence {
     int64_t n_words;
-    const int32_t *words;                    /* [n_words], numbers of captions.vocabulary */
-    const struct ngram *ngrams[NGRAM_MAX];   /* [k]: the different runs of k + 1 words, in order of appearance */
+    const int32_t *words;                  /* [n_words], numbers of captions.vocabulary */
+    const struct ngram *ngrams[NGRAM_MAX]; /* [k]: the different runs of k + 1 words, in order of appearance */
     int64_t n_ngrams[NGRAM_MAX];
 };
 struct captions {
     int64_t n;
     struct sentence *preds; /* [n] */
     struct sentence *refs;  /* [ref_start[n]]; those of item i from ref_start[i] to ref_start[i + 1] */
-    int64_t *ref_start;    /* [n + 1] */
-    int64_t n_ngrams;      /* how many different runs there are */
-    struct map vocabulary; /* words in order of appearance */
-    struct arena arena;    /* words and counts */
+    int64_t *ref_start;     /* [n + 1] */
+    int64_t n_ngrams;       /* how many different runs there are */
+    struct map vocabulary;  /* words in order of appearance */
+    struct arena arena;     /* words and counts */
 };
 
-/* As in coco-caption, all references are one stream for the tokenizer, all predictions another, in the order of the items. */
+/* As in coco-caption, all references are one stream for the tokenizer, all predictions another, in the order of the
+ * items. */
 void captions_make(struct captions *c, const struct score_item *items, int64_t n);
 void captions_release(struct captions *c);
 #endif

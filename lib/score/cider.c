@@ -40,16 +40,20 @@ static double norm(const struct sentence *x, int k, const double *rarity)
 }
 
 /* The clipped cosine of a prediction and a reference, summed over the orders. */
-static double similarity(const struct sentence *pred, const double pred_norm[NGRAM_MAX], const struct sentence *ref, struct weights *w)
+static double similarity(const struct sentence *pred, const double pred_norm[NGRAM_MAX], const struct sentence *ref,
+                         struct weights *w)
 {
-    double pred_bigrams = pred->n_words > 1 ? (double)pred->n_words - 1 : 0, ref_bigrams = ref->n_words > 1 ? (double)ref->n_words - 1 : 0;
+    double pred_bigrams = pred->n_words > 1 ? (double)pred->n_words - 1 : 0,
+           ref_bigrams = ref->n_words > 1 ? (double)ref->n_words - 1 : 0;
     double gap = pred_bigrams - ref_bigrams, sum = 0;
 
     for (int k = 0; k < NGRAM_MAX; k++) {
         double dot = 0, ref_norm = norm(ref, k, w->rarity);
-        for (int64_t i = 0; i < ref->n_ngrams[k]; i++) w->ref[ref->ngrams[k][i].id] = ref->ngrams[k][i].count * w->rarity[ref->ngrams[k][i].id];
+        for (int64_t i = 0; i < ref->n_ngrams[k]; i++)
+            w->ref[ref->ngrams[k][i].id] = ref->ngrams[k][i].count * w->rarity[ref->ngrams[k][i].id];
         for (int64_t i = 0; i < pred->n_ngrams[k]; i++) {
-            double in_ref = w->ref[pred->ngrams[k][i].id], in_pred = pred->ngrams[k][i].count * w->rarity[pred->ngrams[k][i].id];
+            double in_ref = w->ref[pred->ngrams[k][i].id],
+                   in_pred = pred->ngrams[k][i].count * w->rarity[pred->ngrams[k][i].id];
             dot += (in_pred < in_ref ? in_pred : in_ref) * in_ref;
         }
         for (int64_t i = 0; i < ref->n_ngrams[k]; i++) w->ref[ref->ngrams[k][i].id] = 0;
@@ -68,7 +72,8 @@ double cider_d_of(const struct captions *c, double *each)
     for (int64_t i = 0; i < c->n; i++) {
         double pred_norm[NGRAM_MAX], sum = 0;
         for (int k = 0; k < NGRAM_MAX; k++) pred_norm[k] = norm(&c->preds[i], k, w.rarity);
-        for (int64_t r = c->ref_start[i]; r < c->ref_start[i + 1]; r++) sum += similarity(&c->preds[i], pred_norm, &c->refs[r], &w);
+        for (int64_t r = c->ref_start[i]; r < c->ref_start[i + 1]; r++)
+            sum += similarity(&c->preds[i], pred_norm, &c->refs[r], &w);
         sum *= 10.0 / NGRAM_MAX / (double)(c->ref_start[i + 1] - c->ref_start[i]);
         if (each) each[i] = sum;
         all += sum;

@@ -42,7 +42,8 @@ static bool take(const struct scored_box *f, const struct scored_box *truth, int
     return taken[at] = true;
 }
 
-static double class_ap(struct ranked *found, int64_t n, const struct scored_box *truth, int64_t n_truth, int64_t positives, double threshold)
+static double class_ap(struct ranked *found, int64_t n, const struct scored_box *truth, int64_t n_truth,
+                       int64_t positives, double threshold)
 {
     bool *taken = mem_new(bool, n_truth);
     double *precision = mem_new(double, n + 1), *recall = mem_new(double, n + 1), area = 0, hits = 0;
@@ -61,7 +62,8 @@ static double class_ap(struct ranked *found, int64_t n, const struct scored_box 
     return area;
 }
 
-double detection_ap(const struct scored_box *found, int64_t n_found, const struct scored_box *truth, int64_t n_truth, int classes, double iou)
+double detection_ap(const struct scored_box *found, int64_t n_found, const struct scored_box *truth, int64_t n_truth,
+                    int classes, double iou)
 {
     struct ranked *own = mem_new(struct ranked, n_found);
     double sum = 0;

@@ -43,7 +43,8 @@ static int check_text(const char *text, int64_t n, const char *field, struct err
 }
 
 /* A string, or a whole number as it is written; valid until name changes or the record is gone. */
-static int read_word(struct str *name, const struct record *r, const char *field, const char **out, size_t *n_out, struct err *e)
+static int read_word(struct str *name, const struct record *r, const char *field, const char **out, size_t *n_out,
+                     struct err *e)
 {
     const struct value *v = value_get(r->fields, field);
     int64_t n;
@@ -85,7 +86,8 @@ static void add_ref(struct refs *refs, const char *text)
 
 static int add_list(struct reading *x, struct refs *refs, const struct value *list, struct err *e)
 {
-    if (!value_is_array(list) || !value_count(list)) return err_set(e, ERR_INPUT, "\"refs\": expected an array of one or more strings");
+    if (!value_is_array(list) || !value_count(list))
+        return err_set(e, ERR_INPUT, "\"refs\": expected an array of one or more strings");
     for (int64_t i = 0; i < value_count(list); i++) {
         int64_t n;
         const char *text = value_text(value_at(list, i), &n);
@@ -128,7 +130,8 @@ static int read_pred(struct reading *x, const struct record *r, struct err *e)
     return 0;
 }
 
-static int read_all(struct reading *x, const char *path, int (*each)(struct reading *, const struct record *, struct err *), struct err *e)
+static int read_all(struct reading *x, const char *path,
+                    int (*each)(struct reading *, const struct record *, struct err *), struct err *e)
 {
     struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = true }, e);
     struct record *r;
@@ -148,7 +151,8 @@ static int check_complete(const struct reading *x, const char *pred, struct err 
 
     for (int64_t i = 0; i < ids->n; i++) {
         if (!x->refs[i].pred)
-            return err_set(e, ERR_INPUT, "%s: no prediction for id %s (and %lld more)", pred, err_quote(ids->at[i].key), (long long)(ids->n - x->predicted - 1));
+            return err_set(e, ERR_INPUT, "%s: no prediction for id %s (and %lld more)", pred, err_quote(ids->at[i].key),
+                           (long long)(ids->n - x->predicted - 1));
     }
     return ids->n ? 0 : err_set(e, ERR_INPUT, "no references");
 }

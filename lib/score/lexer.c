@@ -1,5 +1,5 @@
-/* The patterns become one non-deterministic automaton (Thompson's construction); its deterministic states are made when a text first needs
- * them, over classes of units that no pattern tells apart. */
+/* The patterns become one non-deterministic automaton (Thompson's construction); its deterministic states are made when
+ * a text first needs them, over classes of units that no pattern tells apart. */
 #include "score/lexer.h"
 #include "core/hash.h"
 #include "core/mem.h"
@@ -36,12 +36,12 @@ struct lexer {
     int64_t n_sets, cap_sets, n_nodes, cap_nodes, n_states, cap_states;
     uint16_t *class_of; /* [UNITS] */
     int n_classes, n_rules;
-    int all;                   /* node where every rule starts */
-    int *body, *ahead;         /* nodes where parts of a rule with something ahead start; NONE */
-    int start, *body_start, *ahead_start;/* their states, NONE: not made yet */
-    struct map known;          /* states by their nodes */
-    int64_t *seen, stamp;      /* [n_nodes] */
-    int *stack;                /* [n_nodes] */
+    int all;                              /* node where every rule starts */
+    int *body, *ahead;                    /* nodes where parts of a rule with something ahead start; NONE */
+    int start, *body_start, *ahead_start; /* their states, NONE: not made yet */
+    struct map known;                     /* states by their nodes */
+    int64_t *seen, stamp;                 /* [n_nodes] */
+    int *stack;                           /* [n_nodes] */
     int64_t *cut, n_cut, cap_cut;
     const struct lexer_name *names;
 };
@@ -337,7 +337,8 @@ static void make_classes(struct lexer *l)
         if (from >= to) continue;
         for (int64_t k = 0; k < l->n_sets; k++) {
             const struct unit_set *s = &l->sets[k];
-            struct range *r = bsearch(&(struct range){ (uint16_t)from, 0 }, s->at, (size_t)s->n, sizeof *s->at, by_start);
+            struct range *r =
+                bsearch(&(struct range){ (uint16_t)from, 0 }, s->at, (size_t)s->n, sizeof *s->at, by_start);
             for (int64_t low = 0, high = r ? 0 : s->n; low < high;) { /* the range that starts before */
                 int64_t mid = (low + high) / 2;
                 if (s->at[mid].to < from) low = mid + 1;
@@ -347,7 +348,7 @@ static void make_classes(struct lexer *l)
         }
         int64_t *class = map_put(&found, in, (size_t)l->n_sets, &is_new);
         if (is_new) *class = found.n - 1, first[*class] = from;
-        for (int c = from; c < to; c++) l->class_of[c] = (uint16_t)*class;
+        for (int c = from; c < to; c++) l->class_of[c] = (uint16_t) * class;
     }
     l->n_classes = (int)found.n;
     for (int64_t k = 0; k < l->n_sets; k++) {
@@ -523,7 +524,8 @@ static int step(struct lexer *l, int at, uint16_t unit)
 /* Where between 0 and n the body ends, so that what follows it ends at n: as late as possible. */
 static int64_t divide(struct lexer *l, const uint16_t *text, int64_t n, int rule)
 {
-    int at = state_from(l, l->body[rule], &l->body_start[rule]), from = state_from(l, l->ahead[rule], &l->ahead_start[rule]);
+    int at = state_from(l, l->body[rule], &l->body_start[rule]),
+        from = state_from(l, l->ahead[rule], &l->ahead_start[rule]);
 
     l->n_cut = 0;
     for (int64_t i = 0; i < n && at != DEAD; i++) {

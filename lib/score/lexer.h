@@ -2,12 +2,13 @@
 #define SCORE_LEXER_H
 #include <stdint.h>
 
-/* Patterns tried together at one place of a text of UTF-16 units: the longest match wins, what must follow included; of equally long ones the
- * pattern that stands first.
+/* Patterns tried together at one place of a text of UTF-16 units: the longest match wins, what must follow included; of
+ * equally long ones the pattern that stands first.
  *
- * In a pattern, ASCII letters match both cases, except between brackets. [a-z] [^x] sets; ( | ) * + ? {2,4} as usual; {name} another pattern;
- * \l letter, \d digit, \u capital (also between brackets); \n \t \r \f; \xHH a unit by number; \ before anything else takes it as it is.
- * A period stands for itself. Patterns are ours: a mistake in one is a bug, not an error. */
+ * In a pattern, ASCII letters match both cases, except between brackets. [a-z] [^x] sets; ( | ) * + ? {2,4} as usual;
+ * {name} another pattern; \l letter, \d digit, \u capital (also between brackets); \n \t \r \f; \xHH a unit by number;
+ * \ before anything else takes it as it is. A period stands for itself. Patterns are ours: a mistake in one is a bug,
+ * not an error. */
 struct lexer_rule {
     const char *body;  /* what is matched */
     const char *ahead; /* what must follow it, or NULL; of several ways to divide, the longest body */

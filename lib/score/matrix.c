@@ -14,7 +14,8 @@ struct reading {
     bool *seen; /* of triples */
 };
 
-static int read_all(struct reading *x, const char *path, bool tensors, int (*each)(struct reading *, const struct record *, struct err *), struct err *e)
+static int read_all(struct reading *x, const char *path, bool tensors,
+                    int (*each)(struct reading *, const struct record *, struct err *), struct err *e)
 {
     struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = !tensors }, e);
     struct record *r;
@@ -38,7 +39,9 @@ static int add_image(struct reading *x, const struct record *r, struct err *e)
     return 0;
 }
 
-enum { PAIRS_MAX = 1 << 30 }; /* 4 GiB of scores: every pair of COCO's 5,000 test images and 25,000 captions is an eighth */
+enum {
+    PAIRS_MAX = 1 << 30
+}; /* 4 GiB of scores: every pair of COCO's 5,000 test images and 25,000 captions is an eighth */
 
 static int too_many(struct err *e)
 {
@@ -63,7 +66,8 @@ static int add_text(struct reading *x, const struct record *r, struct err *e)
         if (isnan(s[i])) return err_set(e, ERR_INPUT, "tensor \"scores\": NaN at %" PRId64, i);
     }
     if (m->n_texts >= PAIRS_MAX / m->images.n) return too_many(e);
-    if (mem_reserve_try(&m->scores, &x->cap_scores, (m->n_texts + 1) * m->images.n)) return err_set(e, ERR_IO, "out of memory");
+    if (mem_reserve_try(&m->scores, &x->cap_scores, (m->n_texts + 1) * m->images.n))
+        return err_set(e, ERR_IO, "out of memory");
     mem_reserve(&m->gold, &x->cap_gold, m->n_texts + 1);
     memcpy(m->scores + m->n_texts * x->m->images.n, s, (size_t)x->m->images.n * sizeof *s);
     m->gold[m->n_texts++] = *gold;
@@ -138,9 +142,11 @@ static int add_triple(struct reading *x, const struct record *r, struct err *e)
     bool is_new;
     int rc = read_name(r, "text", &name, e);
 
-    if (!rc && (text = number_of(&x->m->texts, &name, false, &is_new)) < 0) rc = err_set(e, ERR_INPUT, "text %s has no right image", err_quote(str_c(&name)));
+    if (!rc && (text = number_of(&x->m->texts, &name, false, &is_new)) < 0)
+        rc = err_set(e, ERR_INPUT, "text %s has no right image", err_quote(str_c(&name)));
     if (!rc) rc = read_name(r, "image", &name, e);
-    if (!rc && (image = number_of(&x->m->images, &name, false, &is_new)) < 0) rc = err_set(e, ERR_INPUT, "image %s is no text's", err_quote(str_c(&name)));
+    if (!rc && (image = number_of(&x->m->images, &name, false, &is_new)) < 0)
+        rc = err_set(e, ERR_INPUT, "image %s is no text's", err_quote(str_c(&name)));
     if (!rc) rc = value_get_real(r->fields, "score", -FLT_MAX, FLT_MAX, &score, e);
     str_release(&name);
     if (rc) return -1;
@@ -168,7 +174,8 @@ int matrix_read_triples(struct matrix *m, const char *pred, const char *truth, s
     }
     for (int64_t i = 0; i < n && !rc; i++) {
         if (!x.seen[i])
-            rc = err_set(e, ERR_INPUT, "%s: no score for text %s and image %s", pred, err_quote(m->texts.at[i / m->images.n].key), err_quote(m->images.at[i % m->images.n].key));
+            rc = err_set(e, ERR_INPUT, "%s: no score for text %s and image %s", pred,
+                         err_quote(m->texts.at[i / m->images.n].key), err_quote(m->images.at[i % m->images.n].key));
     }
     return finish(&x, rc, e);
 }

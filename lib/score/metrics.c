@@ -43,7 +43,9 @@ static int check_files(const struct score_files *f, int needs, struct err *e)
 
     if (needs & (LABELS | CAPTIONS) && !f->ref) return err_set(e, ERR_USAGE, "REF: references were expected");
     if (needs & MATRIX && !f->images && !f->ref)
-        return err_set(e, ERR_USAGE, "--images: the images that were scored are required (or REF: the right image of each text, for triples)");
+        return err_set(
+            e, ERR_USAGE,
+            "--images: the images that were scored are required (or REF: the right image of each text, for triples)");
     for (int i = 0; i < 3; i++) inputs += paths[i] && !strcmp(paths[i], "-");
     bool is_read_again = (needs & (needs - 1)) != 0; /* more than one kind of input */
     if (inputs > 1 || (inputs && is_read_again)) return err_set(e, ERR_USAGE, "-: standard input can be read once");
@@ -57,7 +59,9 @@ static int read_data(struct score_data *d, const struct score_files *f, int need
         if (join_read(&d->texts, f->pred, f->ref, f->field, true, e)) return -1;
         captions_make(&d->captions, d->texts.items, d->texts.n);
     }
-    if (needs & MATRIX) return f->images ? matrix_read(&d->matrix, f->pred, f->images, e) : matrix_read_triples(&d->matrix, f->pred, f->ref, e);
+    if (needs & MATRIX)
+        return f->images ? matrix_read(&d->matrix, f->pred, f->images, e)
+                         : matrix_read_triples(&d->matrix, f->pred, f->ref, e);
     return 0;
 }
 
@@ -73,7 +77,8 @@ int metrics_compute(const char *list, const struct score_files *files, struct re
     }
     if (check_files(files, needs, e)) return -1;
     int rc = read_data(&d, files, needs, e);
-    for (const char *p = list; p && !rc; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) find(p, strcspn(p, ","), e)->report(&d, out);
+    for (const char *p = list; p && !rc; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+        find(p, strcspn(p, ","), e)->report(&d, out);
     join_release(&d.labels);
     join_release(&d.texts);
     captions_release(&d.captions);

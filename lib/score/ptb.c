@@ -16,15 +16,21 @@ static const struct lexer_name names[] = {
     { "any", "[^]" },
     { "d", "[\\d\u07C0-\u07C9]" },
     { "an", "[A-Za-z0-9]" },
-    /* Signs that belong to a word: soft hyphen, combining marks, vowel signs of Hebrew, Arabic and the scripts of India and Thailand. */
-    { "l", "([\\l\\xAD\u0237-\u024F\u02C2-\u02C5\u02D2-\u02DF\u02E5-\u02FF\u0300-\u036F\u0370-\u037D\u0384\u0385\u03CF\u03F6\u03FC-\u03FF\u0483-\u0487"
-           "\u04CF\u04F6-\u04FF\u0510-\u0525\u055A-\u055F\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0615-\u061A\u063B-\u063F\u064B-\u065E"
-           "\u0670\u06D6-\u06EF\u06FA-\u06FF\u070F\u0711\u0730-\u074F\u0750-\u077F\u07A6-\u07B1\u07CA-\u07F5\u07FA\u0900-\u0903\u093C\u093E-\u094E"
-           "\u0951-\u0955\u0962-\u0963\u0981-\u0983\u09BC-\u09C4\u09C7\u09C8\u09CB-\u09CD\u09D7\u09E2\u09E3\u0A01-\u0A03\u0A3C\u0A3E-\u0A4F"
-           "\u0A81-\u0A83\u0ABC-\u0ACF\u0B82\u0BBE-\u0BC2\u0BC6-\u0BC8\u0BCA-\u0BCD\u0C01-\u0C03\u0C3E-\u0C56\u0D3E-\u0D44\u0D46-\u0D48"
+    /* Signs that belong to a word: soft hyphen, combining marks, vowel signs of Hebrew, Arabic and the scripts of India
+       and Thailand. */
+    { "l", "([\\l\\xAD\u0237-\u024F\u02C2-\u02C5\u02D2-\u02DF\u02E5-\u02FF\u0300-\u036F\u0370-"
+           "\u037D\u0384\u0385\u03CF\u03F6\u03FC-\u03FF\u0483-\u0487"
+           "\u04CF\u04F6-\u04FF\u0510-\u0525\u055A-\u055F\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0615-"
+           "\u061A\u063B-\u063F\u064B-\u065E"
+           "\u0670\u06D6-\u06EF\u06FA-\u06FF\u070F\u0711\u0730-\u074F\u0750-\u077F\u07A6-\u07B1\u07CA-"
+           "\u07F5\u07FA\u0900-\u0903\u093C\u093E-\u094E"
+           "\u0951-\u0955\u0962-\u0963\u0981-\u0983\u09BC-\u09C4\u09C7\u09C8\u09CB-\u09CD\u09D7\u09E2\u09E3\u0A01-"
+           "\u0A03\u0A3C\u0A3E-\u0A4F"
+           "\u0A81-\u0A83\u0ABC-\u0ACF\u0B82\u0BBE-\u0BC2\u0BC6-\u0BC8\u0BCA-\u0BCD\u0C01-\u0C03\u0C3E-\u0C56\u0D3E-"
+           "\u0D44\u0D46-\u0D48"
            "\u0E30-\u0E3A\u0E47-\u0E4E\u0EB1-\u0EBC\u0EC8-\u0ECD]|&[aeiouAEIOU](acute|grave|uml);)" },
     { "word", "{l}({l}|{d})*([.!?]{l}({l}|{d})*)*" },
-    { "q", "(['\\x92\u2019]|&apos;)" },            /* an apostrophe */
+    { "q", "(['\\x92\u2019]|&apos;)" },                   /* an apostrophe */
     { "Q", "(['\\x92\u2019`\\x91\u2018\u201B]|&apos;)" }, /* also one that is turned the wrong way */
     { "hyphen", "[-_\u058A\u2010\u2011]" },
     { "comma", "[,;:\u3001]" },
@@ -38,19 +44,24 @@ static const struct lexer_name names[] = {
     { "acronym", "([A-Za-z](.[A-Za-z])+|(canada|sino|korean|eu|japan|non)-u.s|u.s.-(u.k|u.s.s.r))" },
     { "month", "jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec" },
     { "day", "mon|tue|tues|wed|thu|thurs|fri" },
-    { "state", "ala|ariz|[A]z|[A]rk|calif|colo|conn|ct|dak|[D]el|fla|ga|[I]ll|ind|kans?|ky|[L][a]|[M]ass|md|mich|minn|[M]iss|mo|mont|neb|nev|okla|[O]re|"
+    { "state", "ala|ariz|[A]z|[A]rk|calif|colo|conn|ct|dak|[D]el|fla|ga|[I]ll|ind|kans?|ky|[L][a]|[M]ass|md|mich|minn|["
+               "M]iss|mo|mont|neb|nev|okla|[O]re|"
                "[P]a|penn|tenn|[T]ex|va|vt|[W]ash|wisc?|wyo" },
     { "company", "inc|cos?|corp|pp?t[ye]s?|ltd|plc|rt|bancorp|bhd|assn|univ|intl|sys" },
     { "after", "jr|sr|bros|(ed|ph).d|blvd|rd|esq|tel|est|ext|sq|etc|al|seq|bldg" },
-    { "title", "mr|mrs|ms|[M]iss|drs?|profs?|sens?|reps?|attys?|lt|col|gen|messrs|govs?|adm|rev|maj|sgt|cpl|pvt|capt|ste?|ave|pres|lieut|hon|brig|"
+    { "title", "mr|mrs|ms|[M]iss|drs?|profs?|sens?|reps?|attys?|lt|col|gen|messrs|govs?|adm|rev|maj|sgt|cpl|pvt|capt|"
+               "ste?|ave|pres|lieut|hon|brig|"
                "com?mdr|pfc|spc|supts?|det|mt|ft|adj|adv|asst|assoc|ens|insp|mlle|mme|msgr|sfc" },
     { "within", "vs|alex|wm|jos|cie|a.k.a|cf|treas|ph|invt|elec|natl|m[ft]g|dept" },
-    { "final", "({month}|{day}|{state}|{company}|{after})." },             /* may end a sentence */
-    { "inner", "([A-Za-z]|{title}|{within}|{acronym})" },                  /* is not thought to */
-    { "opener", "[A]bout|[A]ccording|[A]dditionally|[A]fter|[A]n|[A]|[A]s|[A]t|[B]ut|[E]arlier|[H]e|[H]er|[H]ere|[H]owever|[I]f|[I]n|[I]t|[L]ast|[M]any|"
-                "[M]ore|[M]r.|[M]s.|[N]ow|[O]nce|[O]ne|[O]ther|[O]ur|[S]he|[S]ince|[S]o|[S]ome|[S]uch|[T]hat|[T]he|[T]hen|[T]here|[T]hese|[T]hey|[T]his|[W]e|"
+    { "final", "({month}|{day}|{state}|{company}|{after})." }, /* may end a sentence */
+    { "inner", "([A-Za-z]|{title}|{within}|{acronym})" },      /* is not thought to */
+    { "opener", "[A]bout|[A]ccording|[A]dditionally|[A]fter|[A]n|[A]|[A]s|[A]t|[B]ut|[E]arlier|[H]e|[H]er|[H]ere|[H]"
+                "owever|[I]f|[I]n|[I]t|[L]ast|[M]any|"
+                "[M]ore|[M]r.|[M]s.|[N]ow|[O]nce|[O]ne|[O]ther|[O]ur|[S]he|[S]ince|[S]o|[S]ome|[S]uch|[T]hat|[T]he|[T]"
+                "hen|[T]here|[T]hese|[T]hey|[T]his|[W]e|"
                 "[W]hen|[W]hile|[W]hat|[Y]et|[Y]ou" },
-    { "extension", "bat|bmp|c|class|cgi|cpp|dll|doc|docx|exe|gif|gz|h|htm|html|jar|java|jpeg|jpg|mov|mp3|pdf|php|pl|png|ppt|ps|py|sql|tar|txt|wav|x|xml|zip" },
+    { "extension", "bat|bmp|c|class|cgi|cpp|dll|doc|docx|exe|gif|gz|h|htm|html|jar|java|jpeg|jpg|mov|mp3|pdf|php|pl|"
+                   "png|ppt|ps|py|sql|tar|txt|wav|x|xml|zip" },
     { "dotted", "{an}[A-Za-z0-9.,\\xAD]*(-([A-Za-z0-9\\xAD]+|{acronym}.))+" }, /* 12-inch */
     { "elided", "([dDoOlL]{Q}[\\l\\d])?[\\l\\d]+" },
     { "hyphened", "{elided}({hyphen}{elided})*" },
@@ -64,17 +75,22 @@ static const struct lexer_name names[] = {
 enum action {
     AS_IS,
     SKIP,
-    SPLIT2, SPLIT3, /* the last two, three letters are a token of their own */
-    SOFT,           /* without soft hyphens */
-    AMPERSAND,      /* &amp; is & */
-    JOIN,           /* blanks become no-break spaces */
-    LEFT, RIGHT,    /* quotes, opening where they can be either, closing */
-    BRACKETS,       /* ( and ) are written out */
-    PHONE,          /* both */
-    INITIAL,        /* an acronym at the end of a sentence */
-    SENTENCE,       /* its period is also one of its own */
-    TABLE,          /* replaced, if the table has it */
-    DASH, ELLIPSIS, LESS, MORE
+    SPLIT2,
+    SPLIT3,    /* the last two, three letters are a token of their own */
+    SOFT,      /* without soft hyphens */
+    AMPERSAND, /* &amp; is & */
+    JOIN,      /* blanks become no-break spaces */
+    LEFT,
+    RIGHT,    /* quotes, opening where they can be either, closing */
+    BRACKETS, /* ( and ) are written out */
+    PHONE,    /* both */
+    INITIAL,  /* an acronym at the end of a sentence */
+    SENTENCE, /* its period is also one of its own */
+    TABLE,    /* replaced, if the table has it */
+    DASH,
+    ELLIPSIS,
+    LESS,
+    MORE
 };
 
 static const struct rule {
@@ -94,12 +110,21 @@ static const struct rule {
     { SOFT, { "{word}", "{aux}" } },
     { SOFT, { "[A-Za-z\\xAD]*[A-MO-Za-mo-z]\\xAD*", "{not}" } },
     { SOFT, { "{word}", NULL } },
-    { AS_IS, { "{q}n{q}?|[lLdDjJ]{q}|(dunkin|somethin|ol){q}|{q}em|[A-HJ-XZn]{Q}\\l{2,}|{q}[2-9]0s|{q}till?|\\l+[aeiouyAEIOUY]{Q}[aeiouA-Z]\\l*|{q}cause|"
-               "cont'd.?|nor'easter|c'mon|e'er|s'mores|ev'ry|li'l|nat'l|o{Q}o", NULL } },
+    { AS_IS,
+      { "{q}n{q}?|[lLdDjJ]{q}|(dunkin|somethin|ol){q}|{q}em|[A-HJ-XZn]{Q}\\l{2,}|{q}[2-9]0s|{q}till?|\\l+[aeiouyAEIOUY]"
+        "{Q}[aeiouA-Z]\\l*|{q}cause|"
+        "cont'd.?|nor'easter|c'mon|e'er|s'mores|ev'ry|li'l|nat'l|o{Q}o",
+        NULL } },
     { AS_IS, { "y{q}", "\\l" } },
     { AS_IS, { "https?://[^ \t\n\f\r\"<>|()]+[^ \t\n\f\r\"<>|.!?(){},\\-]", NULL } },
-    { AS_IS, { "www.([^ \t\n\f\r\"<>|.!?(){},]+.)+[a-zA-Z]{2,4}{path}|([^ \t\n\f\r\"`'<>|.!?(){},-_$]+.)+(com|net|org|edu){path}", NULL } },
-    { AS_IS, { "(&lt;|<)?[a-zA-Z0-9][^ \t\n\f\r\"<>|(){}\\xA0]*@([^ \t\n\f\r\"<>|(){}.\\xA0]+.)*([^ \t\n\f\r\"<>|(){}.\\xA0]+)(&gt;|>)?", NULL } },
+    { AS_IS,
+      { "www.([^ \t\n\f\r\"<>|.!?(){},]+.)+[a-zA-Z]{2,4}{path}|([^ "
+        "\t\n\f\r\"`'<>|.!?(){},-_$]+.)+(com|net|org|edu){path}",
+        NULL } },
+    { AS_IS,
+      { "(&lt;|<)?[a-zA-Z0-9][^ \t\n\f\r\"<>|(){}\\xA0]*@([^ \t\n\f\r\"<>|(){}.\\xA0]+.)*([^ "
+        "\t\n\f\r\"<>|(){}.\\xA0]+)(&gt;|>)?",
+        NULL } },
     { AS_IS, { "@[a-zA-Z_][a-zA-Z_0-9]*|#{l}+", NULL } },
     { RIGHT, { "{aux}", "[^A-Za-z]" } },
     { RIGHT, { "{not}", "[^A-Za-z]" } },
@@ -108,7 +133,8 @@ static const struct rule {
     { AS_IS, { "[\u207A\u207B\u208A\u208B]?([\u2070\\xB9\\xB2\\xB3\u2074-\u2079]+|[\u2080-\u2089]+)", NULL } },
     { JOIN, { "({d}{1,4}[- \\xA0])?{d}{1,4}(\\\\?/|\u2044){d}{1,4}", NULL } },
     { TABLE, { "[\\xBC\\xBD\\xBE\u2153-\u215E]", NULL } },
-    { AMPERSAND, { "-(RRB|LRB|RCB|LCB|RSB|LSB)-|c.d.s|pro-|anti-|s(&|&amp;)p-500|s(&|&amp;)ls|cap{q}n|c{q}est", NULL } },
+    { AMPERSAND,
+      { "-(RRB|LRB|RCB|LCB|RSB|LSB)-|c.d.s|pro-|anti-|s(&|&amp;)p-500|s(&|&amp;)ls|cap{q}n|c{q}est", NULL } },
     { AS_IS, { "{an}+(-[A-Za-z]+){0,2}(\\\\?/{an}+(-[A-Za-z]+){0,2}){1,2}", NULL } },
     { AS_IS, { "[A-Z]*$|#", NULL } },
     { TABLE, { "[\\xA2-\\xA5\\x80\u20A0\u20AC\u060B\u0E3F\u20A4\uFFE0\uFFE1\uFFE5\uFFE6]", NULL } },
@@ -124,9 +150,12 @@ static const struct rule {
     { AS_IS, { "{q}[0-9][0-9]", "{space}" } },
     { AS_IS, { "[\\l\\d]+(.[\\l\\d]+)*.({extension})", "{space}|[.?!,]" } },
     { SOFT, { "{word}.", "{comma}" } },
-    { PHONE, { "(\\([0-9]{3}\\)[ \\xA0]?|[0-9]{3}[- \\xA0])?[0-9]{3}[- \\xA0][0-9]{4}|"
-               "(\\+\\+?)?([0-9]{2,4}[- \\xA0])?(\\([0-9]{2,4}\\)[ \\xA0]?|[0-9]{2,4}[- \\xA0])?[0-9]{3,4}[- \\xA0]?[0-9]{3,5}|"
-               "((\\+\\+?)?[0-9]{2,4}.)?[0-9]{2,4}.[0-9]{3,4}.[0-9]{3,5}", NULL } },
+    { PHONE,
+      { "(\\([0-9]{3}\\)[ \\xA0]?|[0-9]{3}[- \\xA0])?[0-9]{3}[- \\xA0][0-9]{4}|"
+        "(\\+\\+?)?([0-9]{2,4}[- \\xA0])?(\\([0-9]{2,4}\\)[ \\xA0]?|[0-9]{2,4}[- \\xA0])?[0-9]{3,4}[- "
+        "\\xA0]?[0-9]{3,5}|"
+        "((\\+\\+?)?[0-9]{2,4}.)?[0-9]{2,4}.[0-9]{3,4}.[0-9]{3,5}",
+        NULL } },
     { LEFT, { "\"|&quot;", "[A-Za-z0-9$]" } },
     { RIGHT, { "\"|&quot;", NULL } },
     { SKIP, { "\\x7F", NULL } },
@@ -155,9 +184,14 @@ static const struct rule {
     { RIGHT, { "{not}", NULL } },
     { RIGHT, { "{q}|''|[`\u2018-\u201F\\x91-\\x94\u2039\u203A\\xAB\\xBB]{1,2}", NULL } },
     { AS_IS, { "<<|>>", NULL } },
-    { AS_IS, { "[+%&~\\^|\\\\\\xA6-\\xA9\\xAC\\xAE-\\xB4\\xB6-\\xBA\\xD7\\xF7\u0387\u05BE\u05C0\u05C3\u05C6\u05F3\u05F4\u0600-\u0603\u0606-\u060A\u060C\u0614"
-               "\u061B\u061E\u066A\u066D\u0703-\u070D\u07F6-\u07F8\u0964\u0965\u0E4F\u1FBD\u2016\u2017\u2020-\u2023\u2030-\u2038\u203B\u203E-\u2042\u2044"
-               "\u207A-\u207F\u208A-\u208E\u2100-\u214F\u2190-\u21FF\u2200-\u2BFF\u3012\u30FB\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-\uFF40\uFF5B-\uFF65]", NULL } },
+    { AS_IS,
+      { "[+%&~\\^|\\\\\\xA6-\\xA9\\xAC\\xAE-\\xB4\\xB6-\\xBA\\xD7\\xF7\u0387\u05BE\u05C0\u05C3\u05C6\u05F3\u05F4\u0600-"
+        "\u0603\u0606-\u060A\u060C\u0614"
+        "\u061B\u061E\u066A\u066D\u0703-\u070D\u07F6-\u07F8\u0964\u0965\u0E4F\u1FBD\u2016\u2017\u2020-\u2023\u2030-"
+        "\u2038\u203B\u203E-\u2042\u2044"
+        "\u207A-\u207F\u208A-\u208E\u2100-\u214F\u2190-\u21FF\u2200-\u2BFF\u3012\u30FB\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-"
+        "\uFF40\uFF5B-\uFF65]",
+        NULL } },
     { SKIP, { "[\\x00\u200B\u200E\u200F\uFEFF]|[" BLANKS "]+", NULL } },
     { SKIP, { "&nbsp;", NULL } },
 };
@@ -165,9 +199,11 @@ enum { N_RULES = sizeof rules / sizeof *rules };
 
 static const struct {
     const char *from, *to;
-} replaced[] = { { "(", "-lrb-" }, { ")", "-rrb-" }, { "[", "-lsb-" }, { "]", "-rsb-" }, { "{", "-lcb-" }, { "}", "-rcb-" }, { "---", "--" }, { "----", "--" },
-                 { "\u00BC", "1/4" }, { "\u00BD", "1/2" }, { "\u00BE", "3/4" }, { "\u2153", "1/3" }, { "\u2154", "2/3" }, { "\u00A2", "cents" }, { "\u00A3", "#" },
-                 { "\xC2\x80", "$" }, { "\u00A4", "$" }, { "\u20A0", "$" }, { "\u20AC", "$" } };
+} replaced[] = { { "(", "-lrb-" },    { ")", "-rrb-" },      { "[", "-lsb-" },    { "]", "-rsb-" },
+                 { "{", "-lcb-" },    { "}", "-rcb-" },      { "---", "--" },     { "----", "--" },
+                 { "\u00BC", "1/4" }, { "\u00BD", "1/2" },   { "\u00BE", "3/4" }, { "\u2153", "1/3" },
+                 { "\u2154", "2/3" }, { "\u00A2", "cents" }, { "\u00A3", "#" },   { "\xC2\x80", "$" },
+                 { "\u00A4", "$" },   { "\u20A0", "$" },     { "\u20AC", "$" } };
 
 struct ptb {
     struct lexer *lexer;
@@ -198,7 +234,8 @@ void ptb_free(struct ptb *p)
 
 /* ---- writing tokens ---- */
 
-static int quote_at(const uint16_t *t, int64_t n, int *units) /* '\'' apostrophe, '<' opening, '>' closing; capital: double */
+static int quote_at(const uint16_t *t, int64_t n,
+                    int *units) /* '\'' apostrophe, '<' opening, '>' closing; capital: double */
 {
     static const char entity[] = "&apos;";
     int k = 0;
@@ -207,12 +244,28 @@ static int quote_at(const uint16_t *t, int64_t n, int *units) /* '\'' apostrophe
     while (k < 6 && k < n && (t[k] | 32) == (entity[k] | 32)) k++;
     if (k == 6) return *units = 6, '\'';
     switch (t[0]) {
-    case '\'': return '\'';
-    case '`': case 0x91: case 0x2018: case 0x201B: case 0x2039: return '(';
-    case 0x92: case 0x2019: case 0x203A: return ')';
-    case 0x93: case 0x201C: case 0xAB: return '[';
-    case 0x94: case 0x201D: case 0xBB: return ']';
-    default: return 0;
+    case '\'':
+        return '\'';
+    case '`':
+    case 0x91:
+    case 0x2018:
+    case 0x201B:
+    case 0x2039:
+        return '(';
+    case 0x92:
+    case 0x2019:
+    case 0x203A:
+        return ')';
+    case 0x93:
+    case 0x201C:
+    case 0xAB:
+        return '[';
+    case 0x94:
+    case 0x201D:
+    case 0xBB:
+        return ']';
+    default:
+        return 0;
     }
 }
 
@@ -243,7 +296,8 @@ static void write_changed(struct str *out, const uint16_t *t, int64_t n, enum ac
         if (k == 5) str_add_char(out, '&'), i += 4;
         else if (action == SOFT && t[i] == 0xAD) continue;
         else if ((action == JOIN || action == PHONE) && t[i] == ' ') str_add(out, "\u00A0");
-        else if ((action == BRACKETS || action == PHONE) && (t[i] == '(' || t[i] == ')')) str_add(out, t[i] == '(' ? "-lrb-" : "-rrb-");
+        else if ((action == BRACKETS || action == PHONE) && (t[i] == '(' || t[i] == ')'))
+            str_add(out, t[i] == '(' ? "-lrb-" : "-rrb-");
         else unicode_add_lower(out, t + i, 1);
     }
     if (out->n == before) str_add_char(out, '-'); /* a soft hyphen alone */
@@ -254,18 +308,29 @@ static void write_token(struct str *out, const uint16_t *t, int64_t n, enum acti
     size_t before = out->n;
 
     switch (action) {
-    case DASH: return str_add(out, "--");
-    case ELLIPSIS: return str_add(out, "...");
-    case LESS: return str_add(out, "<");
-    case MORE: return str_add(out, ">");
-    case LEFT: case RIGHT: return write_quotes(out, t, n, action == LEFT);
-    case AMPERSAND: case JOIN: case PHONE: case BRACKETS: return write_changed(out, t, n, action);
+    case DASH:
+        return str_add(out, "--");
+    case ELLIPSIS:
+        return str_add(out, "...");
+    case LESS:
+        return str_add(out, "<");
+    case MORE:
+        return str_add(out, ">");
+    case LEFT:
+    case RIGHT:
+        return write_quotes(out, t, n, action == LEFT);
+    case AMPERSAND:
+    case JOIN:
+    case PHONE:
+    case BRACKETS:
+        return write_changed(out, t, n, action);
     case SOFT:
         for (int64_t i = 0; i < n; i++) {
             if (t[i] == 0xAD) return write_changed(out, t, n, action);
         }
         break;
-    default: break;
+    default:
+        break;
     }
     unicode_add_lower(out, t, n);
     for (size_t i = 0; i < sizeof replaced / sizeof *replaced && action == TABLE; i++) {
@@ -279,7 +344,8 @@ static void write_token(struct str *out, const uint16_t *t, int64_t n, enum acti
 
 enum { AHEAD_MAX = 256 /* bytes of the text that follows which rules get to see */ };
 
-/* The units of text and, when something follows, a line end and its beginning; returns their number, *own gets that of text. */
+/* The units of text and, when something follows, a line end and its beginning; returns their number, *own gets that of
+ * text. */
 static int64_t load(struct ptb *p, const char *text, const char *next, int64_t *own)
 {
     int64_t n = (int64_t)strlen(text), more = next ? (int64_t)strnlen(next, AHEAD_MAX) : 0;
@@ -296,7 +362,8 @@ static int64_t load(struct ptb *p, const char *text, const char *next, int64_t *
 }
 
 /* Calls write for each token. */
-static void each_token(struct ptb *p, const char *text, const char *next, void (*put)(struct ptb *p, struct str *out), struct str *out)
+static void each_token(struct ptb *p, const char *text, const char *next, void (*put)(struct ptb *p, struct str *out),
+                       struct str *out)
 {
     int64_t own, all = load(p, text, next, &own);
 

@@ -2,19 +2,22 @@
 #define SCORE_PTB_H
 #include "core/str.h"
 
-/* The tokenizer of coco-caption: Stanford's for the conventions of the Penn Treebank (3.4.1), lower-cased. Its rules are tables of patterns
- * (lexer.h) in ptb.c.
+/* The tokenizer of coco-caption: Stanford's for the conventions of the Penn Treebank (3.4.1), lower-cased. Its rules
+ * are tables of patterns (lexer.h) in ptb.c.
  *
- * Some rules look at what follows a text: in coco-caption, all texts form one stream, a line each. `next` is the text that follows, NULL for
- * the last. Two things differ from coco-caption: a line end of any kind within a text is a blank here (there, all but \n shift the texts
- * that follow by a line), and a tag in angle brackets ends on its line. A token has at most LEXER_REACH units. */
+ * Some rules look at what follows a text: in coco-caption, all texts form one stream, a line each. `next` is the text
+ * that follows, NULL for the last. Two things differ from coco-caption: a line end of any kind within a text is a blank
+ * here (there, all but \n shift the texts that follow by a line), and a tag in angle brackets ends on its line. A token
+ * has at most LEXER_REACH units. */
 struct ptb;
 struct ptb *ptb_new(void);
 void ptb_free(struct ptb *p);
 
-/* Appends the tokens of text, separated by single spaces. A token may hold a no-break space (U+00A0) where the text had a blank. */
+/* Appends the tokens of text, separated by single spaces. A token may hold a no-break space (U+00A0) where the text had
+ * a blank. */
 void ptb_tokenize(struct ptb *p, const char *text, const char *next, struct str *out);
 
-/* Appends the words that metrics count: tokens without the punctuation that coco-caption drops, split at every blank, each followed by one space. */
+/* Appends the words that metrics count: tokens without the punctuation that coco-caption drops, split at every blank,
+ * each followed by one space. */
 void ptb_words(struct ptb *p, const char *text, const char *next, struct str *out);
 #endif

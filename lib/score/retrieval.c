@@ -26,11 +26,14 @@ static void count_texts(struct rivals *out, const float *scores, const int64_t *
     }
 }
 
-/* Row by row, as the scores lie in memory. An image's own other texts are no rivals of its best one. above is -1 for images without texts. */
-static void count_images(struct rivals *out, const float *scores, const int64_t *gold, int64_t n_texts, int64_t n_images)
+/* Row by row, as the scores lie in memory. An image's own other texts are no rivals of its best one. above is -1 for
+ * images without texts. */
+static void count_images(struct rivals *out, const float *scores, const int64_t *gold, int64_t n_texts,
+                         int64_t n_images)
 {
     float *best = mem_new(float, n_images + 1);
-    int32_t *above = mem_new(int32_t, n_images + 1), *equal = mem_new(int32_t, n_images + 1), *own = mem_new(int32_t, n_images + 1);
+    int32_t *above = mem_new(int32_t, n_images + 1), *equal = mem_new(int32_t, n_images + 1),
+            *own = mem_new(int32_t, n_images + 1);
 
     for (int64_t k = 0; k < n_images; k++) best[k] = -INFINITY;
     for (int64_t i = 0; i < n_texts; i++) {
@@ -45,7 +48,8 @@ static void count_images(struct rivals *out, const float *scores, const int64_t 
         }
         equal[gold[i]] -= row[gold[i]] == best[gold[i]];
     }
-    for (int64_t k = 0; k < n_images; k++) out[k] = own[k] ? (struct rivals){ above[k], equal[k] } : (struct rivals){ -1, 0 };
+    for (int64_t k = 0; k < n_images; k++)
+        out[k] = own[k] ? (struct rivals){ above[k], equal[k] } : (struct rivals){ -1, 0 };
     free(best);
     free(above);
     free(equal);
@@ -85,8 +89,8 @@ static struct recall summary(const struct rivals *rivals, int64_t n)
     return r;
 }
 
-void retrieval_recall(struct recall *text_to_image, struct recall *image_to_text, const float *scores, const int64_t *gold, int64_t n_texts,
-                      int64_t n_images)
+void retrieval_recall(struct recall *text_to_image, struct recall *image_to_text, const float *scores,
+                      const int64_t *gold, int64_t n_texts, int64_t n_images)
 {
     struct rivals *texts = mem_new(struct rivals, n_texts + 1), *images = mem_new(struct rivals, n_images + 1);
 
@@ -98,7 +102,8 @@ void retrieval_recall(struct recall *text_to_image, struct recall *image_to_text
     free(images);
 }
 
-void retrieval_ranks(double *of_texts, double *of_images, const float *scores, const int64_t *gold, int64_t n_texts, int64_t n_images)
+void retrieval_ranks(double *of_texts, double *of_images, const float *scores, const int64_t *gold, int64_t n_texts,
+                     int64_t n_images)
 {
     struct rivals *texts = mem_new(struct rivals, n_texts + 1), *images = mem_new(struct rivals, n_images + 1);
 

@@ -7,7 +7,7 @@
 struct batch {
     int n;
     struct record **at;
-    struct err *bad;   /* of records that could not be used one by one */
+    struct err *bad; /* of records that could not be used one by one */
 };
 
 struct run {

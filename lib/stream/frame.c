@@ -25,7 +25,8 @@ int frame_check_head(const uint8_t *head, struct err *e)
 {
     if (head[4] != FRAME_MAJOR)
         return err_set(e, ERR_INPUT, "stream format %d.%d (this program reads %d.x)", head[4], head[5], FRAME_MAJOR);
-    if (head[6] || head[7]) return err_set(e, ERR_INPUT, "unknown frame flags %02x%02x (none are defined)", head[7], head[6]);
+    if (head[6] || head[7])
+        return err_set(e, ERR_INPUT, "unknown frame flags %02x%02x (none are defined)", head[7], head[6]);
     return 0;
 }
 
@@ -52,7 +53,8 @@ int frame_decompress(uint8_t **out, int64_t *out_n, const void *data, size_t n, 
     *out = NULL;
     if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN)
         return err_set(e, ERR_INPUT, "not a zstd frame with a known size");
-    if (size > (unsigned long long)limit) return err_set(e, ERR_INPUT, "%llu bytes (at most %lld)", size, (long long)limit);
+    if (size > (unsigned long long)limit)
+        return err_set(e, ERR_INPUT, "%llu bytes (at most %lld)", size, (long long)limit);
     if (ZSTD_findFrameCompressedSize(data, n) != n) return err_set(e, ERR_INPUT, "a zstd frame of the wrong length");
     uint8_t *room = mem_try(size ? size : 1, 1);
     if (!room) return err_set(e, ERR_IO, "not enough memory for %llu bytes", size);
@@ -68,8 +70,8 @@ int frame_decompress(uint8_t **out, int64_t *out_n, const void *data, size_t n, 
     return 0;
 }
 
-/* Payload: head of 40 bytes (records, digest, length, blocks, packed size), a zstd frame with blocks (u64 offset, u32 records)
- * and ids (u64 each), and the tail: u64 size of the whole frame, the mark. */
+/* Payload: head of 40 bytes (records, digest, length, blocks, packed size), a zstd frame with blocks (u64 offset, u32
+ * records) and ids (u64 each), and the tail: u64 size of the whole frame, the mark. */
 enum { INDEX_HEAD = 40, INDEX_BLOCK = 12 };
 
 void frame_index_print(const struct frame_index *x, struct str *out)
@@ -106,17 +108,22 @@ int frame_index_parse(struct frame_index *x, const uint8_t *data, size_t n, stru
     int64_t body_n;
 
     *x = (struct frame_index){ 0 };
-    if (n < INDEX_HEAD + FRAME_TAIL) return err_set(e, ERR_INPUT, "index of %zu bytes (at least %d)", n, INDEX_HEAD + FRAME_TAIL);
+    if (n < INDEX_HEAD + FRAME_TAIL)
+        return err_set(e, ERR_INPUT, "index of %zu bytes (at least %d)", n, INDEX_HEAD + FRAME_TAIL);
     uint64_t records = load_u64(data), blocks = load_u64(data + 24), packed = load_u64(data + 32);
-    if (packed != n - INDEX_HEAD - FRAME_TAIL || memcmp(data + n - 8, tail_mark, 8)) return err_set(e, ERR_INPUT, "damaged index");
-    if (records > (uint64_t)LIMIT_FRAME_BYTES / 8 || blocks > records) return err_set(e, ERR_INPUT, "index of too many records");
+    if (packed != n - INDEX_HEAD - FRAME_TAIL || memcmp(data + n - 8, tail_mark, 8))
+        return err_set(e, ERR_INPUT, "damaged index");
+    if (records > (uint64_t)LIMIT_FRAME_BYTES / 8 || blocks > records)
+        return err_set(e, ERR_INPUT, "index of too many records");
     if (frame_decompress(&body, &body_n, data + INDEX_HEAD, packed, LIMIT_FRAME_BYTES, e)) return err_in(e, "index");
     if ((uint64_t)body_n != blocks * INDEX_BLOCK + records * 8) {
         free(body);
-        return err_set(e, ERR_INPUT, "index of %lld bytes for %llu records in %llu blocks", (long long)body_n, (unsigned long long)records,
-                       (unsigned long long)blocks);
+        return err_set(e, ERR_INPUT, "index of %lld bytes for %llu records in %llu blocks", (long long)body_n,
+                       (unsigned long long)records, (unsigned long long)blocks);
     }
-    *x = (struct frame_index){ .records = records, .digest = load_u64(data + 8), .length = load_u64(data + 16), .n_blocks = (int64_t)blocks };
+    *x = (struct frame_index){
+        .records = records, .digest = load_u64(data + 8), .length = load_u64(data + 16), .n_blocks = (int64_t)blocks
+    };
     x->blocks = mem_new(struct frame_block, blocks);
     x->ids = mem_new(uint64_t, records);
     for (uint64_t i = 0; i < blocks; i++) {

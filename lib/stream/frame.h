@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /* The frames of unimo-stream(5). Ours are zstd skippable frames: magic, size, then an 8-byte head. */
-#define FRAME_MAGIC 0x184D2A55u      /* 0 is pzstd's, E the seekable format's */
+#define FRAME_MAGIC 0x184D2A55u /* 0 is pzstd's, E the seekable format's */
 #define FRAME_ZSTD 0xFD2FB528u
-#define FRAME_SKIPPABLE 0x184D2A50u  /* with the low four bits free */
+#define FRAME_SKIPPABLE 0x184D2A50u /* with the low four bits free */
 #define FRAME_PROVENANCE "UNMP"
 #define FRAME_TENSORS "UNMT"
 #define FRAME_INDEX "UNMI"

@@ -20,15 +20,24 @@ static bool is_float(enum dtype t)
 static double element(const void *data, enum dtype t, int64_t i)
 {
     switch (t) {
-    case DT_F32: return ((const float *)data)[i];
-    case DT_F64: return ((const double *)data)[i];
-    case DT_BF16: return bf16_to_f32(((const uint16_t *)data)[i]);
-    case DT_F16: return f16_to_f32(((const uint16_t *)data)[i]);
-    case DT_I64: return (double)((const int64_t *)data)[i];
-    case DT_I32: return ((const int32_t *)data)[i];
-    case DT_I16: return ((const int16_t *)data)[i];
-    case DT_I8: return ((const int8_t *)data)[i];
-    default: return ((const uint8_t *)data)[i];
+    case DT_F32:
+        return ((const float *)data)[i];
+    case DT_F64:
+        return ((const double *)data)[i];
+    case DT_BF16:
+        return bf16_to_f32(((const uint16_t *)data)[i]);
+    case DT_F16:
+        return f16_to_f32(((const uint16_t *)data)[i]);
+    case DT_I64:
+        return (double)((const int64_t *)data)[i];
+    case DT_I32:
+        return ((const int32_t *)data)[i];
+    case DT_I16:
+        return ((const int16_t *)data)[i];
+    case DT_I8:
+        return ((const int8_t *)data)[i];
+    default:
+        return ((const uint8_t *)data)[i];
     }
 }
 
@@ -38,7 +47,8 @@ int inspect_header(const char *path, struct str *out, struct err *e)
     struct record *r = NULL;
     int got = in ? reader_next(in, &r, e) : -1;
 
-    if (got >= 0 && !value_count(reader_provenance(in))) got = err_set(e, ERR_INPUT, "%s: has no provenance (not written by unimo)", path);
+    if (got >= 0 && !value_count(reader_provenance(in)))
+        got = err_set(e, ERR_INPUT, "%s: has no provenance (not written by unimo)", path);
     if (got >= 0) {
         value_print_indented(reader_provenance(in), out);
         str_add_char(out, '\n');
@@ -65,7 +75,9 @@ int inspect_index(const char *path, struct str *out, struct err *e)
         if (!rc && (x.length > (uint64_t)end || !x.length)) rc = err_set(e, ERR_INPUT, "damaged index");
         if (rc) err_in(e, "%s", path);
         int64_t start = end - (int64_t)x.length;
-        if (!rc) str_addf(out, "stream %" PRId64 "..%" PRId64 ": %" PRIu64 " records, digest %016" PRIx64 "\n", start, end, x.records, x.digest);
+        if (!rc)
+            str_addf(out, "stream %" PRId64 "..%" PRId64 ": %" PRIu64 " records, digest %016" PRIx64 "\n", start, end,
+                     x.records, x.digest);
         for (int64_t i = 0; i < x.n_blocks && !rc; i++)
             str_addf(out, "block %" PRIu64 " %u\n", (uint64_t)start + x.blocks[i].offset, x.blocks[i].records);
         frame_index_release(&x);
@@ -119,11 +131,13 @@ static void describe(char about[96], enum dtype t, int rank, const int64_t *shap
 {
     int n = snprintf(about, 96, "%s [", dtype_name(t));
 
-    for (int i = 0; i < rank && n < 80; i++) n += snprintf(about + n, 96 - (size_t)n, "%s%" PRId64, i ? "," : "", shape[i]);
+    for (int i = 0; i < rank && n < 80; i++)
+        n += snprintf(about + n, 96 - (size_t)n, "%s%" PRId64, i ? "," : "", shape[i]);
     snprintf(about + n, 96 - (size_t)n, "]");
 }
 
-static void add_tensor(struct all_stats *all, const char *name, enum dtype t, int rank, const int64_t *shape, const void *data, int64_t n)
+static void add_tensor(struct all_stats *all, const char *name, enum dtype t, int rank, const int64_t *shape,
+                       const void *data, int64_t n)
 {
     struct field_stats *f = stats_of(all, "tensor", name);
 
@@ -135,7 +149,11 @@ static void add_tensor(struct all_stats *all, const char *name, enum dtype t, in
 static void add_field(struct all_stats *all, const char *name, const struct value *v)
 {
     struct field_stats *f = stats_of(all, "field", name);
-    const char *kind = value_is_string(v) ? "string" : value_is_number(v) ? "number" : value_is_array(v) ? "array" : value_is_object(v) ? "object" : "other";
+    const char *kind = value_is_string(v)   ? "string"
+                       : value_is_number(v) ? "number"
+                       : value_is_array(v)  ? "array"
+                       : value_is_object(v) ? "object"
+                                            : "other";
 
     f->count++;
     snprintf(f->about, sizeof f->about, "%s", kind);
@@ -148,7 +166,9 @@ static void print_stats(const struct all_stats *all, struct str *out)
     for (int64_t i = 0; i < all->names.n; i++) {
         const struct field_stats *f = &all->at[i];
         str_addf(out, "%s: in %" PRId64 ", %s", all->names.at[i].key, f->count, f->about);
-        if (f->n) str_addf(out, ", %s %g to %g, mean %g", strcmp(f->about, "array") ? "values" : "lengths", f->min, f->max, f->sum / (double)f->n);
+        if (f->n)
+            str_addf(out, ", %s %g to %g, mean %g", strcmp(f->about, "array") ? "values" : "lengths", f->min, f->max,
+                     f->sum / (double)f->n);
         if (f->not_finite) str_addf(out, ", %" PRId64 " not finite", f->not_finite);
         str_add_char(out, '\n');
     }
@@ -212,7 +232,8 @@ int inspect_stats(const char *path, struct str *out, struct err *e)
 static int check_finite(const char *name, enum dtype t, const void *data, int64_t n, struct err *e)
 {
     for (int64_t i = 0; is_float(t) && i < n; i++) {
-        if (!isfinite(element(data, t, i))) return err_set(e, ERR_INPUT, "tensor \"%s\": element %" PRId64 " is not finite", name, i);
+        if (!isfinite(element(data, t, i)))
+            return err_set(e, ERR_INPUT, "tensor \"%s\": element %" PRId64 " is not finite", name, i);
     }
     return 0;
 }
@@ -224,7 +245,8 @@ static int check_model(const char *path, bool finite, int64_t *records, struct e
 
     if (rc) return -1;
     *records = s.n;
-    for (int i = 0; i < s.n && !rc && finite; i++) rc = check_finite(s.at[i].name, s.at[i].dtype, s.at[i].data, s.at[i].n, e);
+    for (int i = 0; i < s.n && !rc && finite; i++)
+        rc = check_finite(s.at[i].name, s.at[i].dtype, s.at[i].data, s.at[i].n, e);
     safetensors_close(&s);
     return rc ? err_in(e, "%s", path) : 0;
 }

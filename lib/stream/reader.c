@@ -1,6 +1,6 @@
-/* Reading streams. An input is a sequence of frames (or plain lines). Inside a stream of ours (from its provenance frame to its
- * index) a text frame is taken whole, because its tensors come after it; anything else is foreign and read line by line, so
- * that a foreign frame of any size needs little memory. */
+/* Reading streams. An input is a sequence of frames (or plain lines). Inside a stream of ours (from its provenance
+ * frame to its index) a text frame is taken whole, because its tensors come after it; anything else is foreign and read
+ * line by line, so that a foreign frame of any size needs little memory. */
 #include "stream/reader.h"
 #include "core/dtype.h"
 #include "core/file.h"
@@ -52,8 +52,8 @@ struct reader {
     ZSTD_DCtx *context; /* a foreign frame under way */
     bool in_frame;
 
-    int64_t number;   /* record of this input */
-    int64_t total;    /* over all inputs, for shards */
+    int64_t number; /* record of this input */
+    int64_t total;  /* over all inputs, for shards */
     int64_t delivered, skipped;
     struct err first_bad;
     struct value *provenance;
@@ -133,7 +133,8 @@ static int detect_mode(struct reader *r, struct err *e)
     if (magic == FRAME_ZSTD || (magic & ~15u) == FRAME_SKIPPABLE) return 0;
     r->mode = MODE_PLAIN;
     if (n >= 2 && b[0] == 0x1f && b[1] == 0x8b) return err_set(e, ERR_INPUT, "gzip data (use zcat FILE |)");
-    if (n >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf) return err_set(e, ERR_INPUT, "starts with a byte-order mark (plain UTF-8 was expected)");
+    if (n >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf)
+        return err_set(e, ERR_INPUT, "starts with a byte-order mark (plain UTF-8 was expected)");
     if (b[0] != '{' && b[0] != '\n' && b[0] != ' ' && b[0] != '\r' && b[0] != '\t')
         return err_set(e, ERR_INPUT, "neither zstd data nor JSON Lines");
     return 0;
@@ -220,7 +221,8 @@ static int take_tensors(struct reader *r, const uint8_t *payload, int64_t n, str
     uint8_t *data;
     int64_t bytes;
 
-    if (frame_decompress(&data, &bytes, payload, (size_t)n, LIMIT_BLOCK_BYTES, e)) return err_in(e, "tensors after record %" PRId64, r->number);
+    if (frame_decompress(&data, &bytes, payload, (size_t)n, LIMIT_BLOCK_BYTES, e))
+        return err_in(e, "tensors after record %" PRId64, r->number);
     digest_add(&r->digest, data, (size_t)bytes);
     if (r->opts.skip_tensors) free(data);
     else r->block = block_new(data, bytes);
@@ -237,7 +239,8 @@ static int take_skippable(struct reader *r, struct err *e)
     bool is_ours = load_u32(r->in.buf + r->in.at) == FRAME_MAGIC;
     int64_t n = load_u32(r->in.buf + r->in.at + 4);
     r->in.at += 8;
-    if (is_ours && n > LIMIT_FRAME_BYTES) return err_set(e, ERR_INPUT, "a frame of %" PRId64 " bytes (at most %lld)", n, LIMIT_FRAME_BYTES);
+    if (is_ours && n > LIMIT_FRAME_BYTES)
+        return err_set(e, ERR_INPUT, "a frame of %" PRId64 " bytes (at most %lld)", n, LIMIT_FRAME_BYTES);
     if (!is_ours || n < FRAME_HEAD) {
         while (n > 0) {
             have = source_need(&r->in, n < SOURCE_CHUNK ? n : SOURCE_CHUNK, e);
@@ -272,15 +275,18 @@ static int unpack(struct reader *r, int64_t limit, struct err *e)
     if (have < 0) return -1;
     if (!have) return truncated(r, "ends inside a frame", e);
     if (!r->context) return err_set(e, ERR_IO, "not enough memory");
-    if ((int64_t)r->text.n > limit) return err_set(e, ERR_INPUT, "more than %" PRId64 " bytes in one block or line", limit);
+    if ((int64_t)r->text.n > limit)
+        return err_set(e, ERR_INPUT, "more than %" PRId64 " bytes in one block or line", limit);
     size_t room = ZSTD_DStreamOutSize();
     int64_t cap = (int64_t)r->text.cap;
-    if (mem_reserve_try(&r->text.data, &cap, (int64_t)(r->text.n + room + 1))) return err_set(e, ERR_IO, "not enough memory");
+    if (mem_reserve_try(&r->text.data, &cap, (int64_t)(r->text.n + room + 1)))
+        return err_set(e, ERR_IO, "not enough memory");
     r->text.cap = (size_t)cap;
     ZSTD_inBuffer in = { r->in.buf + r->in.at, (size_t)have, 0 };
     ZSTD_outBuffer out = { r->text.data + r->text.n, room, 0 };
     size_t rc = ZSTD_decompressStream(r->context, &out, &in);
-    if (ZSTD_isError(rc)) return err_set(e, ERR_INPUT, "corrupt data after record %" PRId64 " (%s)", r->number, ZSTD_getErrorName(rc));
+    if (ZSTD_isError(rc))
+        return err_set(e, ERR_INPUT, "corrupt data after record %" PRId64 " (%s)", r->number, ZSTD_getErrorName(rc));
     r->in.at += (int64_t)in.pos;
     r->text.n += out.pos;
     r->text.data[r->text.n] = 0;
@@ -325,7 +331,8 @@ static int more_frames(struct reader *r, struct err *e)
         uint32_t magic = load_u32(r->in.buf + r->in.at);
         if ((magic & ~15u) == FRAME_SKIPPABLE) {
             bool had_text = r->text.n > r->text_at;
-            if (had_text && !r->text_is_block) str_add_char(&r->text, '\n'); /* a foreign last line without its newline */
+            if (had_text && !r->text_is_block)
+                str_add_char(&r->text, '\n'); /* a foreign last line without its newline */
             if (take_skippable(r, e)) return -1;
             if (had_text) return 1;
         } else if (magic != FRAME_ZSTD) {
@@ -344,7 +351,8 @@ static int more_plain(struct reader *r, struct err *e)
     int64_t have = source_need(&r->in, 1, e);
 
     if (have <= 0) return (int)have;
-    if ((int64_t)r->text.n > LIMIT_RECORD_BYTES) return err_set(e, ERR_INPUT, "a line of more than %lld bytes", LIMIT_RECORD_BYTES);
+    if ((int64_t)r->text.n > LIMIT_RECORD_BYTES)
+        return err_set(e, ERR_INPUT, "a line of more than %lld bytes", LIMIT_RECORD_BYTES);
     str_add_bytes(&r->text, r->in.buf + r->in.at, (size_t)have);
     r->in.at += have;
     return 1;

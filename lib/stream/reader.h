@@ -6,21 +6,22 @@
  * Every promise of unimo-stream(5) is checked: checksums, tensor ranges, the end rule, index count and digest. */
 struct reader;
 struct reader_opts {
-    bool skip_bad;             /* count and skip records that cannot be used */
-    bool skip_tensors;         /* do not unpack tensors (they are absent from the records) */
-    int64_t shard, shards;     /* take record r (counted over all inputs from 0) when r % shards == shard; 0 shards: all */
-    int64_t limit;             /* stop after this many records; 0: no limit */
+    bool skip_bad;         /* count and skip records that cannot be used */
+    bool skip_tensors;     /* do not unpack tensors (they are absent from the records) */
+    int64_t shard, shards; /* take record r (counted over all inputs from 0) when r % shards == shard; 0 shards: all */
+    int64_t limit;         /* stop after this many records; 0: no limit */
 };
 /* paths: n names, "-" or n = 0 is standard input. opts may be NULL. The files are opened one after another. */
 struct reader *reader_open(const char *const *paths, int n, const struct reader_opts *opts, struct err *e);
 /* 1 and a record that the caller frees; 0 at the end; -1. Zero bytes of input are an error, a complete
  * stream of zero records is not. */
 int reader_next(struct reader *r, struct record **out, struct err *e);
-/* Counts a bad record when --skip-bad allows that and returns 0; else puts file and record in front of e, returns -1. */
+/* Counts a bad record when --skip-bad allows that and returns 0; else puts file and record in front of e, returns -1.
+ */
 int reader_bad(struct reader *r, const struct record *rec, struct err *e);
 /* The provenance entries read so far (an array of objects); borrowed, valid until the next call. */
 const struct value *reader_provenance(const struct reader *r);
 int64_t reader_count(const struct reader *r);   /* records delivered */
 int64_t reader_skipped(const struct reader *r); /* and skipped */
-void reader_close(struct reader *r); /* NULL is fine. Prints the one line of P10 when records were skipped */
+void reader_close(struct reader *r);            /* NULL is fine. Prints the one line of P10 when records were skipped */
 #endif

@@ -102,7 +102,8 @@ int record_tensor_shaped(const struct record *r, const char *name, enum dtype dt
 
     if (!t) return err_set(e, ERR_INPUT, "no tensor \"%s\"", name);
     if (dtype != DT_NONE && t->dtype != dtype)
-        return err_set(e, ERR_INPUT, "tensor \"%s\" is %s (%s was expected)", name, dtype_name(t->dtype), dtype_name(dtype));
+        return err_set(e, ERR_INPUT, "tensor \"%s\" is %s (%s was expected)", name, dtype_name(t->dtype),
+                       dtype_name(dtype));
     if (t->rank != rank) return wrong_shape(t, rank, shape, e);
     for (int i = 0; i < rank; i++) {
         if (shape[i] >= 0 && shape[i] != t->shape[i]) return wrong_shape(t, rank, shape, e);
@@ -111,7 +112,8 @@ int record_tensor_shaped(const struct record *r, const char *name, enum dtype dt
     return 0;
 }
 
-int record_tensor_f32(const struct record *r, const char *name, int rank, const int64_t *shape, float **out, int64_t *n, struct err *e)
+int record_tensor_f32(const struct record *r, const char *name, int rank, const int64_t *shape, float **out, int64_t *n,
+                      struct err *e)
 {
     const struct record_tensor *t;
 
@@ -135,7 +137,8 @@ void record_drop_tensor(struct record *r, const char *name)
     memmove(&r->tensors[i], &r->tensors[i + 1], (size_t)(--r->n_tensors - i) * sizeof *r->tensors);
 }
 
-void record_set_tensor(struct record *r, const char *name, enum dtype dtype, int rank, const int64_t *shape, const void *data)
+void record_set_tensor(struct record *r, const char *name, enum dtype dtype, int rank, const int64_t *shape,
+                       const void *data)
 {
     struct record_tensor t = { .dtype = dtype, .rank = rank, .bytes = dtype_size(dtype) };
     int at = find(r, name);
@@ -180,24 +183,28 @@ static int read_descriptor(struct record_tensor *t, const struct value *d, int64
     const char *name;
     int64_t elements = 1;
 
-    if (value_get_string(d, "dtype", &name, e) || value_get_array(d, "shape", &shape, e) || value_get_array(d, "data_offsets", &offsets, e))
+    if (value_get_string(d, "dtype", &name, e) || value_get_array(d, "shape", &shape, e) ||
+        value_get_array(d, "data_offsets", &offsets, e))
         return -1;
     t->dtype = dtype_from_name(name);
     if (t->dtype == DT_NONE) return err_set(e, ERR_INPUT, "unknown dtype %s", err_quote(name));
-    if (value_count(shape) > LIMIT_RANK) return err_set(e, ERR_INPUT, "%d dimensions (at most %d)", (int)value_count(shape), LIMIT_RANK);
+    if (value_count(shape) > LIMIT_RANK)
+        return err_set(e, ERR_INPUT, "%d dimensions (at most %d)", (int)value_count(shape), LIMIT_RANK);
     t->rank = (int)value_count(shape);
     for (int i = 0; i < t->rank; i++) {
         const struct value *v = value_at(shape, i);
         t->shape[i] = value_integer(v);
-        if (!value_is_int(v) || t->shape[i] < 0 || __builtin_mul_overflow(elements, t->shape[i], &elements) || elements > LIMIT_ELEMENTS)
+        if (!value_is_int(v) || t->shape[i] < 0 || __builtin_mul_overflow(elements, t->shape[i], &elements) ||
+            elements > LIMIT_ELEMENTS)
             return err_set(e, ERR_INPUT, "a bad shape");
     }
     t->bytes = elements * dtype_size(t->dtype);
     const struct value *from = value_at(offsets, 0), *to = value_at(offsets, 1);
-    if (value_count(offsets) != 2 || !value_is_int(from) || !value_is_int(to)) return err_set(e, ERR_INPUT, "bad data_offsets");
+    if (value_count(offsets) != 2 || !value_is_int(from) || !value_is_int(to))
+        return err_set(e, ERR_INPUT, "bad data_offsets");
     if (value_integer(from) != *offset || value_integer(to) - *offset != t->bytes)
-        return err_set(e, ERR_INPUT, "data_offsets [%" PRId64 ",%" PRId64 "] ([%" PRId64 ",%" PRId64 "] was expected)", value_integer(from),
-                       value_integer(to), *offset, *offset + t->bytes);
+        return err_set(e, ERR_INPUT, "data_offsets [%" PRId64 ",%" PRId64 "] ([%" PRId64 ",%" PRId64 "] was expected)",
+                       value_integer(from), value_integer(to), *offset, *offset + t->bytes);
     *offset += t->bytes;
     return 0;
 }
@@ -215,7 +222,8 @@ static void bind(struct record_tensor *t, struct block *b, int64_t offset)
     t->data = at;
 }
 
-static int read_tensors(struct record *r, const struct value *tensors, struct block *b, int64_t *offset, bool skip, struct err *e)
+static int read_tensors(struct record *r, const struct value *tensors, struct block *b, int64_t *offset, bool skip,
+                        struct err *e)
 {
     int64_t n = value_count(tensors);
 
@@ -231,7 +239,8 @@ static int read_tensors(struct record *r, const struct value *tensors, struct bl
         if (read_descriptor(&t, d, offset, e)) return err_in(e, "tensor %s", err_quote(name));
         if (skip) continue;
         if (*offset > b->bytes)
-            return err_set(e, ERR_INPUT, "tensor %s ends at byte %" PRId64 " of %" PRId64, err_quote(name), *offset, b->bytes);
+            return err_set(e, ERR_INPUT, "tensor %s ends at byte %" PRId64 " of %" PRId64, err_quote(name), *offset,
+                           b->bytes);
         t.name = mem_strdup(name);
         bind(&t, b, from);
         r->tensors[r->n_tensors++] = t;
@@ -239,7 +248,8 @@ static int read_tensors(struct record *r, const struct value *tensors, struct bl
     return 0;
 }
 
-int block_record(struct record **out, const char *line, int64_t n, struct block *b, int64_t *offset, bool skip_tensors, struct err *e)
+int block_record(struct record **out, const char *line, int64_t n, struct block *b, int64_t *offset, bool skip_tensors,
+                 struct err *e)
 {
     struct value *fields = value_parse(line, n, e);
 
@@ -251,8 +261,10 @@ int block_record(struct record **out, const char *line, int64_t n, struct block 
     int rc = 0;
     int64_t id_bytes = 0;
     if (!value_is_object(fields)) rc = err_set(e, ERR_INPUT, "not a JSON object");
-    else if (id && !value_text(id, &id_bytes) && !value_is_int(id)) rc = err_set(e, ERR_INPUT, "\"id\" is not a string");
-    else if (id_bytes > LIMIT_ID_BYTES) rc = err_set(e, ERR_INPUT, "an id of %" PRId64 " bytes (at most %d)", id_bytes, LIMIT_ID_BYTES);
+    else if (id && !value_text(id, &id_bytes) && !value_is_int(id))
+        rc = err_set(e, ERR_INPUT, "\"id\" is not a string");
+    else if (id_bytes > LIMIT_ID_BYTES)
+        rc = err_set(e, ERR_INPUT, "an id of %" PRId64 " bytes (at most %d)", id_bytes, LIMIT_ID_BYTES);
     else if (tensors) rc = read_tensors(r, tensors, b, offset, skip_tensors, e);
     if (rc) {
         record_free(r);

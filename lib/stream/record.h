@@ -21,9 +21,9 @@ struct record {
     struct value *fields; /* an object without the member "tensors" */
     int n_tensors;
     struct record_tensor *tensors;
-    struct block *block;  /* keeps borrowed tensor data alive; counted */
-    int64_t number;       /* 1-based position in its input */
-    const char *file;     /* its input, for messages; lives as long as the reader */
+    struct block *block; /* keeps borrowed tensor data alive; counted */
+    int64_t number;      /* 1-based position in its input */
+    const char *file;    /* its input, for messages; lives as long as the reader */
 };
 
 struct record *record_new(void); /* no fields, no tensors */
@@ -43,6 +43,7 @@ int record_tensor_shaped(const struct record *r, const char *name, enum dtype dt
 int record_tensor_f32(const struct record *r, const char *name, int rank, const int64_t *shape, float **out, int64_t *n,
                       struct err *e);
 /* Adds or replaces a tensor; the bytes are copied. */
-void record_set_tensor(struct record *r, const char *name, enum dtype dtype, int rank, const int64_t *shape, const void *data);
+void record_set_tensor(struct record *r, const char *name, enum dtype dtype, int rank, const int64_t *shape,
+                       const void *data);
 void record_drop_tensor(struct record *r, const char *name);
 #endif

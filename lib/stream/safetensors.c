@@ -23,21 +23,25 @@ static int read_tensor(struct safetensor *t, const char *name, const struct valu
     struct value *shape, *offsets;
     const char *dtype;
 
-    if (value_get_string(d, "dtype", &dtype, e) || value_get_array(d, "shape", &shape, e) || value_get_array(d, "data_offsets", &offsets, e))
+    if (value_get_string(d, "dtype", &dtype, e) || value_get_array(d, "shape", &shape, e) ||
+        value_get_array(d, "data_offsets", &offsets, e))
         return -1;
     *t = (struct safetensor){ .name = name, .dtype = dtype_from_name(dtype), .rank = (int)value_count(shape), .n = 1 };
     if (t->dtype == DT_NONE) return err_set(e, ERR_INPUT, "unknown dtype %s", err_quote(dtype));
-    if (value_count(shape) > LIMIT_RANK) return err_set(e, ERR_INPUT, "%d dimensions (at most %d)", t->rank, LIMIT_RANK);
+    if (value_count(shape) > LIMIT_RANK)
+        return err_set(e, ERR_INPUT, "%d dimensions (at most %d)", t->rank, LIMIT_RANK);
     for (int i = 0; i < t->rank; i++) {
         const struct value *v = value_at(shape, i);
         t->shape[i] = value_integer(v);
-        if (!value_is_int(v) || t->shape[i] < 0 || __builtin_mul_overflow(t->n, t->shape[i], &t->n) || t->n > LIMIT_ELEMENTS)
+        if (!value_is_int(v) || t->shape[i] < 0 || __builtin_mul_overflow(t->n, t->shape[i], &t->n) ||
+            t->n > LIMIT_ELEMENTS)
             return err_set(e, ERR_INPUT, "a bad shape");
     }
     t->bytes = t->n * dtype_size(t->dtype);
     const struct value *from = value_at(offsets, 0), *to = value_at(offsets, 1);
-    if (value_count(offsets) != 2 || !value_is_int(from) || !value_is_int(to) || value_integer(from) < 0 || value_integer(from) > data_bytes ||
-        value_integer(to) - value_integer(from) != t->bytes || value_integer(to) > data_bytes)
+    if (value_count(offsets) != 2 || !value_is_int(from) || !value_is_int(to) || value_integer(from) < 0 ||
+        value_integer(from) > data_bytes || value_integer(to) - value_integer(from) != t->bytes ||
+        value_integer(to) > data_bytes)
         return err_set(e, ERR_INPUT, "data_offsets do not fit its %" PRId64 " bytes and the file", t->bytes);
     t->data = (const void *)(uintptr_t)value_integer(from); /* an offset until the order is checked */
     return 0;
@@ -59,11 +63,13 @@ static int place(struct safetensors *s, const uint8_t *data, int64_t data_bytes,
 
     if (s->n) qsort(s->at, (size_t)s->n, sizeof *s->at, by_offset);
     for (int i = 0; i < s->n; i++) {
-        if ((int64_t)(uintptr_t)s->at[i].data != at) return err_set(e, ERR_INPUT, "tensor %s leaves a hole or overlaps", err_quote(s->at[i].name));
+        if ((int64_t)(uintptr_t)s->at[i].data != at)
+            return err_set(e, ERR_INPUT, "tensor %s leaves a hole or overlaps", err_quote(s->at[i].name));
         s->at[i].data = data + at;
         at += s->at[i].bytes;
     }
-    if (at != data_bytes) return err_set(e, ERR_INPUT, "%" PRId64 " bytes of data, but its tensors have %" PRId64, data_bytes, at);
+    if (at != data_bytes)
+        return err_set(e, ERR_INPUT, "%" PRId64 " bytes of data, but its tensors have %" PRId64, data_bytes, at);
     return 0;
 }
 
@@ -166,7 +172,8 @@ static void add_header(struct str *out, const struct safetensor *at, int n, cons
     while (out->n % 8) str_add_char(out, ' '); /* so that the data is aligned */
 }
 
-int safetensors_save(const char *path, const struct safetensor *at, int n, const char *const *meta, int n_meta, struct err *e)
+int safetensors_save(const char *path, const struct safetensor *at, int n, const char *const *meta, int n_meta,
+                     struct err *e)
 {
     struct str header = { 0 };
     uint8_t length[8];

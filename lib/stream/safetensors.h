@@ -27,5 +27,6 @@ const char *safetensors_metadata(const struct safetensors *s, const char *key); 
 void safetensors_close(struct safetensors *s);
 
 /* Writes n tensors and metadata (n_meta pairs key, value) atomically. Same input, same bytes. */
-int safetensors_save(const char *path, const struct safetensor *at, int n, const char *const *meta, int n_meta, struct err *e);
+int safetensors_save(const char *path, const struct safetensor *at, int n, const char *const *meta, int n_meta,
+                     struct err *e);
 #endif

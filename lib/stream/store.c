@@ -1,5 +1,6 @@
-/* Random access by id. Where a record is comes from the index of each stream in a file (found from the file's end backwards);
- * a file that is not made of our complete streams is read once and kept by block position, plain lines by byte position. */
+/* Random access by id. Where a record is comes from the index of each stream in a file (found from the file's end
+ * backwards); a file that is not made of our complete streams is read once and kept by block position, plain lines by
+ * byte position. */
 #include "stream/store.h"
 #include "core/file.h"
 #include "core/mem.h"
@@ -56,7 +57,8 @@ static int add_id(struct store *s, const char *id, struct place p, struct record
 
     if (!*id) return err_set(e, ERR_INPUT, "record %d of block %d has no id", p.within + 1, p.block + 1);
     int64_t *at = map_put(&s->ids, id, strlen(id), &is_new);
-    if (!is_new) return err_set(e, ERR_INPUT, "id %s is also that of record %" PRId64 " (of all files)", err_quote(id), *at);
+    if (!is_new)
+        return err_set(e, ERR_INPUT, "id %s is also that of record %" PRId64 " (of all files)", err_quote(id), *at);
     mem_reserve(&s->places, &s->cap, s->n + 1);
     mem_reserve(&s->kept, &s->cap_kept, s->n + 1);
     s->places[s->n] = p;
@@ -142,12 +144,14 @@ static bool index_file(struct file_map *f, struct err *e)
     return f->bytes > 0;
 }
 
-/* The id of a line, into id. Where it is the first member, as in streams of ours, the rest is not looked at before the record is read. */
+/* The id of a line, into id. Where it is the first member, as in streams of ours, the rest is not looked at before the
+ * record is read. */
 static int line_id(const char *line, int64_t n, struct str *id, struct err *e)
 {
     static const char first[] = "{\"id\":\"";
     const int64_t skip = (int64_t)sizeof first - 1;
-    const char *end = n > skip && !memcmp(line, first, (size_t)skip) ? memchr(line + skip, '"', (size_t)(n - skip)) : NULL;
+    const char *end =
+        n > skip && !memcmp(line, first, (size_t)skip) ? memchr(line + skip, '"', (size_t)(n - skip)) : NULL;
 
     str_clear(id);
     if (end && !memchr(line + skip, '\\', (size_t)(end - line - skip))) {
@@ -161,17 +165,22 @@ static int line_id(const char *line, int64_t n, struct str *id, struct err *e)
     return v ? 0 : -1;
 }
 
-static int add_block_ids(struct store *s, int file, int32_t block, const char *text, int64_t n, struct str *id, struct err *e)
+static int add_block_ids(struct store *s, int file, int32_t block, const char *text, int64_t n, struct str *id,
+                         struct err *e)
 {
     int32_t records = 0, told = s->files[file].records[block];
 
     for (int64_t from = 0; from < n; records++) {
         const char *end = memchr(text + from, '\n', (size_t)(n - from));
         int64_t length = end ? end - text - from : n - from;
-        if (line_id(text + from, length, id, e) || add_id(s, str_c(id), (struct place){ file, block, records }, NULL, e)) return -1;
+        if (line_id(text + from, length, id, e) ||
+            add_id(s, str_c(id), (struct place){ file, block, records }, NULL, e))
+            return -1;
         from += length + 1;
     }
-    return records == told ? 0 : err_set(e, ERR_INPUT, "block %d has %d records, its index says %d", block + 1, records, told);
+    return records == told
+               ? 0
+               : err_set(e, ERR_INPUT, "block %d has %d records, its index says %d", block + 1, records, told);
 }
 
 /* The ids of an indexed file: only the text of each block is unpacked. */
@@ -304,7 +313,8 @@ static struct cached *load_block(struct store *s, struct place p, struct err *e)
     return &s->cache[s->n_cache++];
 }
 
-/* A second holder of the same fields would need counting; a copy of the small JSON part does not, and tensors are shared. */
+/* A second holder of the same fields would need counting; a copy of the small JSON part does not, and tensors are
+ * shared. */
 static struct record *share(const struct record *r)
 {
     struct record *copy = mem_new(struct record, 1);
@@ -348,8 +358,8 @@ int store_get_id(struct store *s, const char *id, struct record **out, struct er
 
     *out = NULL;
     if (i >= 0) return store_get(s, i, out, e);
-    return err_set(e, ERR_INPUT, "no record with id %s in %s%s", err_quote(id), s->n_files ? s->files[0].path : "(no file)",
-                   s->n_files > 1 ? " and the files after it" : "");
+    return err_set(e, ERR_INPUT, "no record with id %s in %s%s", err_quote(id),
+                   s->n_files ? s->files[0].path : "(no file)", s->n_files > 1 ? " and the files after it" : "");
 }
 
 void store_close(struct store *s)

@@ -8,7 +8,7 @@
 struct store;
 struct store *store_open(const char *const *paths, int n, int64_t cache_bytes, struct err *e); /* cache 0: 256 MiB */
 int64_t store_count(const struct store *s);
-const char *store_id(const struct store *s, int64_t i); /* by position over all files */
+const char *store_id(const struct store *s, int64_t i);    /* by position over all files */
 int64_t store_find(const struct store *s, const char *id); /* position or -1 */
 /* Record i; the caller frees it. */
 int store_get(struct store *s, int64_t i, struct record **out, struct err *e);

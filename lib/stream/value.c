@@ -133,7 +133,8 @@ static void print(json_t *j, int indent, struct str *out)
     switch (json_typeof(j)) {
     case JSON_OBJECT:
         str_add_char(out, '{');
-        json_object_foreach(j, key, v) {
+        json_object_foreach(j, key, v)
+        {
             if (n++) str_add_char(out, ',');
             new_line(inner, out);
             print_string(key, strlen(key), out);
@@ -145,7 +146,8 @@ static void print(json_t *j, int indent, struct str *out)
         break;
     case JSON_ARRAY:
         str_add_char(out, '[');
-        json_array_foreach(j, i, v) {
+        json_array_foreach(j, i, v)
+        {
             if (i) str_add_char(out, ',');
             if (indent >= 0 && !json_is_number(v)) new_line(inner, out);
             else if (i && indent >= 0) str_add_char(out, ' ');
@@ -154,12 +156,24 @@ static void print(json_t *j, int indent, struct str *out)
         if (json_array_size(j) && !json_is_number(json_array_get(j, 0))) new_line(indent, out);
         str_add_char(out, ']');
         break;
-    case JSON_STRING: print_string(json_string_value(j), json_string_length(j), out); break;
-    case JSON_INTEGER: print_integer(json_integer_value(j), out); break;
-    case JSON_REAL: print_real(json_real_value(j), out); break;
-    case JSON_TRUE: str_add(out, "true"); break;
-    case JSON_FALSE: str_add(out, "false"); break;
-    case JSON_NULL: str_add(out, "null"); break;
+    case JSON_STRING:
+        print_string(json_string_value(j), json_string_length(j), out);
+        break;
+    case JSON_INTEGER:
+        print_integer(json_integer_value(j), out);
+        break;
+    case JSON_REAL:
+        print_real(json_real_value(j), out);
+        break;
+    case JSON_TRUE:
+        str_add(out, "true");
+        break;
+    case JSON_FALSE:
+        str_add(out, "false");
+        break;
+    case JSON_NULL:
+        str_add(out, "null");
+        break;
     }
 }
 
@@ -261,7 +275,8 @@ const char *value_key(const struct value *object, int64_t i, struct value **v)
     const char *key;
     json_t *member;
 
-    json_object_foreach(json(object), key, member) {
+    json_object_foreach(json(object), key, member)
+    {
         if (i--) continue;
         if (v) *v = wrap(member);
         return key;
@@ -351,7 +366,8 @@ int value_get_int(const struct value *o, const char *key, int64_t min, int64_t m
     if (!value_is_int(v)) return wanted(key, v, "a whole number", e);
     int64_t i = value_integer(v);
     if (i < min || i > max)
-        return err_set(e, ERR_INPUT, "\"%s\" is %" PRId64 " (from %" PRId64 " to %" PRId64 " was expected)", key, i, min, max);
+        return err_set(e, ERR_INPUT, "\"%s\" is %" PRId64 " (from %" PRId64 " to %" PRId64 " was expected)", key, i,
+                       min, max);
     *out = i;
     return 0;
 }
@@ -362,7 +378,8 @@ int value_get_real(const struct value *o, const char *key, double min, double ma
 
     if (!value_is_number(v)) return wanted(key, v, "a number", e);
     double d = value_number(v);
-    if (!(d >= min && d <= max)) return err_set(e, ERR_INPUT, "\"%s\" is %g (from %g to %g was expected)", key, d, min, max);
+    if (!(d >= min && d <= max))
+        return err_set(e, ERR_INPUT, "\"%s\" is %g (from %g to %g was expected)", key, d, min, max);
     *out = d;
     return 0;
 }

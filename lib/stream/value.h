@@ -14,16 +14,16 @@ struct value;
 struct value *value_parse(const char *text, int64_t n, struct err *e);
 struct value *value_load(const char *path, struct err *e); /* a JSON file */
 void value_free(struct value *v);
-struct value *value_copy(const struct value *v); /* deep */
+struct value *value_copy(const struct value *v);          /* deep */
 void value_print(const struct value *v, struct str *out); /* compact, key order kept */
 void value_print_indented(const struct value *v, struct str *out);
 
 struct value *value_object(void);
 struct value *value_array(void);
-struct value *value_str(const char *s);              /* s is valid UTF-8 */
+struct value *value_str(const char *s); /* s is valid UTF-8 */
 struct value *value_strn(const char *s, int64_t n);
 struct value *value_int(int64_t i);
-struct value *value_real(double d);                  /* non-finite becomes the string "nan", "inf", "-inf" */
+struct value *value_real(double d); /* non-finite becomes the string "nan", "inf", "-inf" */
 struct value *value_bool(bool b);
 void value_set(struct value *object, const char *key, struct value *v);
 void value_drop(struct value *object, const char *key);
@@ -35,9 +35,10 @@ struct value *value_reals(const float *v, int64_t n);
 /* Looking. value_get() is NULL when absent; value_at() needs 0 <= i < value_count(). */
 struct value *value_get(const struct value *object, const char *key);
 struct value *value_at(const struct value *array, int64_t i);
-int64_t value_count(const struct value *array_or_object); /* 0 for anything else */
+int64_t value_count(const struct value *array_or_object);                       /* 0 for anything else */
 const char *value_key(const struct value *object, int64_t i, struct value **v); /* i-th member in order */
-/* Every member in order, in linear time: for (struct value_iter it = { 0 }; value_next(object, &it);) uses it.key, it.value. */
+/* Every member in order, in linear time: for (struct value_iter it = { 0 }; value_next(object, &it);) uses it.key,
+ * it.value. */
 struct value_iter {
     const char *key;
     struct value *value;
@@ -52,8 +53,8 @@ bool value_is_object(const struct value *v);
 bool value_is_null(const struct value *v); /* the JSON null; absence is NULL */
 bool value_is_true(const struct value *v);
 const char *value_text(const struct value *v, int64_t *n); /* of a string, else NULL; n may be NULL; borrowed */
-int64_t value_integer(const struct value *v);       /* of an integer, else 0 */
-double value_number(const struct value *v);         /* of a number, else 0 */
+int64_t value_integer(const struct value *v);              /* of an integer, else 0 */
+double value_number(const struct value *v);                /* of a number, else 0 */
 
 /* Typed members. 0, or -1 with a message that names the key and what was expected. The forms with a
  * default accept absence (and null) but not another type. */
@@ -63,7 +64,8 @@ int value_get_real(const struct value *o, const char *key, double min, double ma
 int value_get_bool(const struct value *o, const char *key, bool *out, struct err *e);
 int value_get_array(const struct value *o, const char *key, struct value **out, struct err *e);
 int value_get_object(const struct value *o, const char *key, struct value **out, struct err *e);
-int value_opt_string(const struct value *o, const char *key, const char **out, struct err *e); /* leaves *out alone when absent */
+int value_opt_string(const struct value *o, const char *key, const char **out,
+                     struct err *e); /* leaves *out alone when absent */
 int value_opt_int(const struct value *o, const char *key, int64_t min, int64_t max, int64_t *out, struct err *e);
 int value_opt_real(const struct value *o, const char *key, double min, double max, double *out, struct err *e);
 int value_opt_bool(const struct value *o, const char *key, bool *out, struct err *e);

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A block closes at this many bytes of text and tensors (big enough to pack well, small enough to unpack for one record),
- * and, so that a reader need not wait for a slow producer, at this many records into a pipe. */
+/* A block closes at this many bytes of text and tensors (big enough to pack well, small enough to unpack for one
+ * record), and, so that a reader need not wait for a slow producer, at this many records into a pipe. */
 enum { BLOCK_BYTES = 1 << 20, PIPE_RECORDS = 64 };
 
 /* Ids seen, by hash: open addressing, 0 is free. */
@@ -152,7 +152,9 @@ static int note_id(struct writer *w, const struct record *r, struct err *e)
     w->index.ids[w->index.records++] = hash;
     if (!hash || w->opts.repeats) return 0;
     int64_t before = ids_add(&w->ids, hash, number);
-    if (before) return err_set(e, ERR_INPUT, "id %s is that of records %" PRId64 " and %" PRId64 " of the output", err_quote(id), before, number);
+    if (before)
+        return err_set(e, ERR_INPUT, "id %s is that of records %" PRId64 " and %" PRId64 " of the output",
+                       err_quote(id), before, number);
     return 0;
 }
 
@@ -171,7 +173,9 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
     if (note_id(w, r, e)) return -1;
     if (w->opts.plain) return put_plain(w, r, e);
     for (int i = 0; i < r->n_tensors; i++) bytes += r->tensors[i].bytes;
-    if (bytes > LIMIT_BLOCK_BYTES) return err_set(e, ERR_INPUT, "%" PRId64 " bytes of tensors in one record (at most %lld)", bytes, LIMIT_BLOCK_BYTES);
+    if (bytes > LIMIT_BLOCK_BYTES)
+        return err_set(e, ERR_INPUT, "%" PRId64 " bytes of tensors in one record (at most %lld)", bytes,
+                       LIMIT_BLOCK_BYTES);
     if (w->block_records && w->offset + bytes > LIMIT_BLOCK_BYTES && close_block(w, e)) return -1;
     block_print(r, &w->offset, &w->text);
     str_add_char(&w->text, '\n');

@@ -7,10 +7,10 @@
  * the options and the seed only. */
 struct writer;
 struct writer_opts {
-    bool plain;       /* JSON Lines without compression, tensors or frames; also when standard output is a terminal */
-    int level;        /* zstd level; 0: 3 */
+    bool plain; /* JSON Lines without compression, tensors or frames; also when standard output is a terminal */
+    int level;  /* zstd level; 0: 3 */
     const struct reader *from; /* its provenance is carried on, its inputs must differ from the output; may be NULL */
-    bool repeats;     /* allow repeated ids (predictions of several questions on one image, say) */
+    bool repeats;              /* allow repeated ids (predictions of several questions on one image, say) */
 };
 /* path NULL or "-": standard output. The provenance entry comes from core/opt. */
 struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e);

@@ -1,4 +1,5 @@
-/* Captioning (paper section 4.1, COCO): [IMG] regions, all seen, then [CLS] caption [SEP] left to right; beam search. */
+/* Captioning (paper section 4.1, COCO): [IMG] regions, all seen, then [CLS] caption [SEP] left to right; beam search.
+ */
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -20,7 +21,10 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     (void)collection;
     (void)r;
     if (store_get(d->train, i, &rec, e)) return -1;
-    int rc = input_text(&d->adding, d->config, rec->fields, "text", &text, e) || downstream_image(d, &d->adding, rec->fields, &image, e) ? -1 : 0;
+    int rc = input_text(&d->adding, d->config, rec->fields, "text", &text, e) ||
+                     downstream_image(d, &d->adding, rec->fields, &image, e)
+                 ? -1
+                 : 0;
     record_free(rec);
     if (!rc) batch_add_generation(b, batch_add_image(b, &image, NULL), NULL, &text);
     return rc;
@@ -48,7 +52,8 @@ struct caption {
 };
 
 /* Captions of the batch's images, which is then empty. out[n_sequences]. */
-static int decode(struct downstream *d, struct model *m, struct scratch *s, struct batch *b, struct caption *out, struct err *e)
+static int decode(struct downstream *d, struct model *m, struct scratch *s, struct batch *b, struct caption *out,
+                  struct err *e)
 {
     int64_t n = b->n_sequences;
     struct decode_text *texts = mem_new(struct decode_text, n + 1);
@@ -91,7 +96,8 @@ static int read_refs(struct downstream *d, struct map *images, struct refs **ref
         bool is_new;
         if (store_get(d->dev, i, &r, e)) return -1;
         int rc = value_get_string(r->fields, "image", &image, e) || value_get_string(r->fields, "text", &text, e)
-                     ? err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r))) : 0;
+                     ? err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)))
+                     : 0;
         if (!rc) {
             int64_t *at = map_put(images, image, strlen(image), &is_new);
             if (is_new) *at = images->n - 1;
@@ -106,7 +112,8 @@ static int read_refs(struct downstream *d, struct map *images, struct refs **ref
     return 0;
 }
 
-static int caption_all(struct downstream *d, struct model *m, struct scratch *s, const struct map *images, struct caption *out, struct err *e)
+static int caption_all(struct downstream *d, struct model *m, struct scratch *s, const struct map *images,
+                       struct caption *out, struct err *e)
 {
     struct batch b;
     int64_t first = 0;
@@ -137,7 +144,8 @@ static int evaluate(void *arg, struct model *m, struct scratch *s, struct value 
     if (!rc) rc = caption_all(d, m, s, &images, captions, e);
     if (!rc) {
         struct score_item *items = mem_new(struct score_item, images.n + 1);
-        for (int64_t i = 0; i < images.n; i++) items[i] = (struct score_item){ .pred = captions[i].text, .refs = refs[i].at, .n_refs = refs[i].n };
+        for (int64_t i = 0; i < images.n; i++)
+            items[i] = (struct score_item){ .pred = captions[i].text, .refs = refs[i].at, .n_refs = refs[i].n };
         *score = cider_d(items, images.n, NULL);
         free(items);
     }
@@ -207,7 +215,15 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
 }
 
 const struct downstream_kind captioning_task = {
-    .name = "captioning", .summary = "a text that says what an image shows", .metric = "cider", .uses_images = true, .predicts_from_images = true,
+    .name = "captioning",
+    .summary = "a text that says what an image shows",
+    .metric = "cider",
+    .uses_images = true,
+    .predicts_from_images = true,
     .defaults = { .lr = 7e-6, .beta2 = 0.98, .weight_decay = 0.01, .warmup = 0.06, .epochs = 20, .schedule = "linear" },
-    .configure = configure, .prepare = prepare, .add = add, .evaluate = evaluate, .predict = predict,
+    .configure = configure,
+    .prepare = prepare,
+    .add = add,
+    .evaluate = evaluate,
+    .predict = predict,
 };

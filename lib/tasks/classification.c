@@ -2,7 +2,8 @@
 #include "model/input.h"
 #include "tasks/labels.h"
 
-static int put(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, int32_t *text, int32_t *image, struct err *e)
+static int put(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, int32_t *text,
+               int32_t *image, struct err *e)
 {
     struct batch_text first, second;
 
@@ -44,7 +45,13 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
 }
 
 const struct downstream_kind classification_task = {
-    .name = "classification", .summary = "the label of a text or of a pair of texts", .metric = "accuracy",
+    .name = "classification",
+    .summary = "the label of a text or of a pair of texts",
+    .metric = "accuracy",
     .defaults = { .lr = 2e-5, .beta2 = 0.98, .weight_decay = 0, .warmup = 0.06, .epochs = 10, .schedule = "linear" },
-    .configure = configure, .prepare = prepare, .add = add, .evaluate = evaluate, .predict = predict,
+    .configure = configure,
+    .prepare = prepare,
+    .add = add,
+    .evaluate = evaluate,
+    .predict = predict,
 };

@@ -3,7 +3,8 @@
 #include "text/bpe.h"
 #include <string.h>
 
-const struct downstream_kind *const downstream_kinds[] = { &retrieval_task, &captioning_task, &entailment_task, &classification_task, NULL };
+const struct downstream_kind *const downstream_kinds[] = { &retrieval_task, &captioning_task, &entailment_task,
+                                                           &classification_task, NULL };
 
 const struct downstream_kind *downstream_find(const char *name, struct err *e)
 {
@@ -26,14 +27,16 @@ static int open_store(struct store **s, const struct file_list *files, struct er
     return store_count(*s) ? 0 : err_set(e, ERR_INPUT, "%s: no records", files->at[0]);
 }
 
-int downstream_open(struct downstream *d, const struct downstream_kind *kind, const struct downstream_opts *o, struct err *e)
+int downstream_open(struct downstream *d, const struct downstream_kind *kind, const struct downstream_opts *o,
+                    struct err *e)
 {
     *d = (struct downstream){ .kind = kind, .o = *o };
     int rc = open_store(&d->train, &o->train, e);
     if (!rc) rc = open_store(&d->dev, &o->dev, e);
     if (!rc) rc = open_store(&d->images, &o->images, e);
     bool needs_images = kind->uses_images && (o->train.n || !kind->predicts_from_images);
-    if (!rc && needs_images && !d->images) rc = err_set(e, ERR_USAGE, "--images: region features are required for %s", kind->name);
+    if (!rc && needs_images && !d->images)
+        rc = err_set(e, ERR_USAGE, "--images: region features are required for %s", kind->name);
     if (!rc && kind == &captioning_task && !(d->bpe = bpe_load(o->vocabulary, e))) rc = -1;
     if (rc) downstream_release(d);
     return rc;
@@ -67,7 +70,12 @@ static int evaluate(void *arg, struct model *m, struct scratch *s, struct value 
 void downstream_task(struct downstream *d, struct task *t, const struct model_config *c)
 {
     d->config = c;
-    *t = (struct task){ .name = d->kind->name, .n_collections = 1, .at = { { "train", store_count(d->train), 1 } }, .add = add, .id = id, .arg = d };
+    *t = (struct task){ .name = d->kind->name,
+                        .n_collections = 1,
+                        .at = { { "train", store_count(d->train), 1 } },
+                        .add = add,
+                        .id = id,
+                        .arg = d };
     if (d->dev) {
         t->metric = d->kind->metric;
         t->evaluate = evaluate;
@@ -86,7 +94,8 @@ void downstream_release(struct downstream *d)
     *d = (struct downstream){ 0 };
 }
 
-int downstream_image(const struct downstream *d, struct arena *a, const struct value *fields, struct batch_image *image, struct err *e)
+int downstream_image(const struct downstream *d, struct arena *a, const struct value *fields, struct batch_image *image,
+                     struct err *e)
 {
     const char *name;
 

@@ -7,8 +7,8 @@
 #include "stream/store.h"
 #include "stream/writer.h"
 
-/* The downstream tasks of the paper: one row and one file each. A task says what its examples look like, which head and loss they
- * use, how the model is measured on held-out examples, and how it predicts. */
+/* The downstream tasks of the paper: one row and one file each. A task says what its examples look like, which head and
+ * loss they use, how the model is measured on held-out examples, and how it predicts. */
 struct file_list {
     int n;
     const char *const *at;
@@ -35,14 +35,15 @@ struct downstream {
 };
 struct downstream_kind {
     const char *name, *summary, *metric;
-    bool uses_images;         /* examples name images */
+    bool uses_images;          /* examples name images */
     bool predicts_from_images; /* what predict() reads are the images themselves */
     struct downstream_defaults defaults;
     /* Heads and labels of the model; called before the model is made, with d->train open. */
     int (*configure)(struct downstream *d, struct model_config *c, struct err *e);
     void (*prepare)(struct task *t); /* losses and their weights */
     int (*add)(void *downstream, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e);
-    int (*evaluate)(void *downstream, struct model *m, struct scratch *s, struct value *report, double *score, struct err *e);
+    int (*evaluate)(void *downstream, struct model *m, struct scratch *s, struct value *report, double *score,
+                    struct err *e);
     int (*predict)(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e);
 };
 extern const struct downstream_kind retrieval_task, captioning_task, entailment_task, classification_task;
@@ -51,13 +52,15 @@ extern const struct downstream_kind *const downstream_kinds[];
 const struct downstream_kind *downstream_find(const char *name, struct err *e);
 
 /* Opens whatever is named in *o. */
-int downstream_open(struct downstream *d, const struct downstream_kind *kind, const struct downstream_opts *o, struct err *e);
+int downstream_open(struct downstream *d, const struct downstream_kind *kind, const struct downstream_opts *o,
+                    struct err *e);
 /* The task that the trainer sees; c is the configuration of the model that is trained and stays the caller's. */
 void downstream_task(struct downstream *d, struct task *t, const struct model_config *c);
 void downstream_release(struct downstream *d);
 
 /* For the tasks' own files: the image and the text of a record, memory from the arena. */
-int downstream_image(const struct downstream *d, struct arena *a, const struct value *fields, struct batch_image *image, struct err *e);
+int downstream_image(const struct downstream *d, struct arena *a, const struct value *fields, struct batch_image *image,
+                     struct err *e);
 /* Held-out examples in use. */
 int64_t downstream_dev_count(const struct downstream *d);
 #endif

@@ -42,7 +42,8 @@ int labels_configure(struct downstream *d, struct model_config *c, struct err *e
         if (seen.n > CONFIG_LABELS_MAX) got = err_set(e, ERR_INPUT, "more than %d different labels", CONFIG_LABELS_MAX);
     }
     reader_close(in);
-    if (!got && seen.n < 2) got = err_set(e, ERR_INPUT, "%s: %lld labels (expected 2 or more)", d->o.train.at[0], (long long)seen.n);
+    if (!got && seen.n < 2)
+        got = err_set(e, ERR_INPUT, "%s: %lld labels (expected 2 or more)", d->o.train.at[0], (long long)seen.n);
     if (!got) {
         const char **names = mem_new(const char *, seen.n);
         for (int64_t i = 0; i < seen.n; i++) names[i] = seen.at[i].key;
@@ -136,7 +137,8 @@ static int best_of(const float *p, int n)
     return best;
 }
 
-int labels_evaluate(struct downstream *d, struct model *m, struct scratch *s, labels_put put, double *accuracy, struct err *e)
+int labels_evaluate(struct downstream *d, struct model *m, struct scratch *s, labels_put put, double *accuracy,
+                    struct err *e)
 {
     struct run x = { .d = d, .m = m, .s = s, .put = put };
     int64_t n = downstream_dev_count(d), right = 0, first = 0;
@@ -146,12 +148,15 @@ int labels_evaluate(struct downstream *d, struct model *m, struct scratch *s, la
     for (int64_t i = 0; i < n && !rc; i++) {
         struct record *r;
         if ((rc = store_get(d->dev, i, &r, e))) break;
-        rc = label_index(d->config, r, &gold[i], e) || put_record(&x, r, e) ? err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r))) : 0;
+        rc = label_index(d->config, r, &gold[i], e) || put_record(&x, r, e)
+                 ? err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)))
+                 : 0;
         record_free(r);
         if (rc || (x.batch.n_rows < d->o.rows && i + 1 < n)) continue;
         int64_t many = x.batch.n_examples;
         rc = flush(&x, e);
-        for (int64_t k = 0; k < many && !rc; k++) right += best_of(x.log_probs + k * d->config->n_labels, d->config->n_labels) == gold[first + k];
+        for (int64_t k = 0; k < many && !rc; k++)
+            right += best_of(x.log_probs + k * d->config->n_labels, d->config->n_labels) == gold[first + k];
         first += many;
     }
     *accuracy = n ? 100.0 * (double)right / (double)n : 0;
@@ -160,7 +165,8 @@ int labels_evaluate(struct downstream *d, struct model *m, struct scratch *s, la
     return rc;
 }
 
-static int write_prediction(const struct model_config *c, const char *id, const float *log_probs, struct writer *out, struct err *e)
+static int write_prediction(const struct model_config *c, const char *id, const float *log_probs, struct writer *out,
+                            struct err *e)
 {
     struct record *r = record_new();
     struct value *probs = value_object();
@@ -168,14 +174,16 @@ static int write_prediction(const struct model_config *c, const char *id, const 
     if (!r->fields) r->fields = value_object();
     value_set(r->fields, "id", value_str(id));
     value_set(r->fields, "pred", value_str(c->labels[best_of(log_probs, c->n_labels)]));
-    for (int i = 0; i < c->n_labels; i++) value_set(probs, c->labels[i], value_real(round(exp((double)log_probs[i]) * 1e6) / 1e6));
+    for (int i = 0; i < c->n_labels; i++)
+        value_set(probs, c->labels[i], value_real(round(exp((double)log_probs[i]) * 1e6) / 1e6));
     value_set(r->fields, "probs", probs);
     int rc = writer_put(out, r, e);
     record_free(r);
     return rc;
 }
 
-int labels_predict(struct downstream *d, struct model *m, struct reader *in, struct writer *out, labels_put put, struct err *e)
+int labels_predict(struct downstream *d, struct model *m, struct reader *in, struct writer *out, labels_put put,
+                   struct err *e)
 {
     struct scratch s;
     struct run x = { .d = d, .m = m, .s = &s, .put = put };

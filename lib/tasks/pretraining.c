@@ -13,7 +13,8 @@ struct pretraining {
 
 /* ---- masked and generated ---- */
 
-static int64_t add_mlm(struct pretraining *p, struct batch *b, int64_t image, const struct batch_text *text, struct rng *r)
+static int64_t add_mlm(struct pretraining *p, struct batch *b, int64_t image, const struct batch_text *text,
+                       struct rng *r)
 {
     int64_t limit = p->config->max_text - 2, n = text->n < limit ? text->n : limit;
     int32_t *tokens = arena_new(&p->arena, int32_t, n + 1), *labels = arena_new(&p->arena, int32_t, n + 1);
@@ -23,7 +24,8 @@ static int64_t add_mlm(struct pretraining *p, struct batch *b, int64_t image, co
     return batch_add_mlm(b, image, &(struct batch_text){ n, tokens, text->units }, labels);
 }
 
-static int64_t add_text_objective(struct pretraining *p, struct batch *b, int64_t image, const struct batch_text *text, struct rng *r)
+static int64_t add_text_objective(struct pretraining *p, struct batch *b, int64_t image, const struct batch_text *text,
+                                  struct rng *r)
 {
     const float *w = p->o.weight;
     bool generates = w[LOSS_SEQ2SEQ] != 0 && (w[LOSS_MLM] == 0 || rng_uniform(r) < p->o.seq2seq_share);
@@ -34,10 +36,12 @@ static int64_t add_text_objective(struct pretraining *p, struct batch *b, int64_
 }
 
 /* One pass with something to predict in the text, in the image or in both; either may be NULL. */
-static void add_masked(struct pretraining *p, struct batch *b, const struct batch_image *image, const struct batch_text *text, struct rng *r)
+static void add_masked(struct pretraining *p, struct batch *b, const struct batch_image *image,
+                       const struct batch_text *text, struct rng *r)
 {
     const float *w = p->o.weight;
-    bool of_text = text && (w[LOSS_MLM] != 0 || w[LOSS_SEQ2SEQ] != 0), of_image = image && (w[LOSS_MRC] != 0 || w[LOSS_MRFR] != 0);
+    bool of_text = text && (w[LOSS_MLM] != 0 || w[LOSS_SEQ2SEQ] != 0),
+         of_image = image && (w[LOSS_MRC] != 0 || w[LOSS_MRFR] != 0);
     uint8_t *masked = NULL;
 
     if (of_text && of_image && !p->o.mask_both) {
@@ -57,8 +61,8 @@ static void add_masked(struct pretraining *p, struct batch *b, const struct batc
 /* ---- the contrastive group ---- */
 
 /* Draws up to `want` of the record's texts under a name. */
-static int draw_texts(struct pretraining *p, const struct record *rec, const char *name, int64_t want, struct rng *r, const struct batch_text **out,
-                      int64_t *n, struct err *e)
+static int draw_texts(struct pretraining *p, const struct record *rec, const char *name, int64_t want, struct rng *r,
+                      const struct batch_text **out, int64_t *n, struct err *e)
 {
     struct batch_text *all, *some;
     int64_t have;
@@ -71,8 +75,8 @@ static int draw_texts(struct pretraining *p, const struct record *rec, const cha
     return 0;
 }
 
-static int draw_ids(struct pretraining *p, const struct record *rec, const char *name, int64_t want, struct rng *r, const char ***out, int64_t *n,
-                    struct err *e)
+static int draw_ids(struct pretraining *p, const struct record *rec, const char *name, int64_t want, struct rng *r,
+                    const char ***out, int64_t *n, struct err *e)
 {
     const char **all;
     int64_t have;
@@ -85,7 +89,8 @@ static int draw_ids(struct pretraining *p, const struct record *rec, const char 
     return 0;
 }
 
-static int related_texts(struct pretraining *p, const struct record *rec, struct rng *r, struct batch_cmcl *x, struct err *e)
+static int related_texts(struct pretraining *p, const struct record *rec, struct rng *r, struct batch_cmcl *x,
+                         struct err *e)
 {
     struct store *texts = p->collection[PRETRAINING_TEXTS];
     const char **ids;
@@ -103,7 +108,8 @@ static int related_texts(struct pretraining *p, const struct record *rec, struct
     return 0;
 }
 
-static int related_images(struct pretraining *p, const struct record *rec, struct rng *r, struct batch_cmcl *x, struct err *e)
+static int related_images(struct pretraining *p, const struct record *rec, struct rng *r, struct batch_cmcl *x,
+                          struct err *e)
 {
     struct store *images = p->collection[PRETRAINING_IMAGES];
     const char **ids;
@@ -118,14 +124,14 @@ static int related_images(struct pretraining *p, const struct record *rec, struc
     return 0;
 }
 
-static int add_group(struct pretraining *p, struct batch *b, const struct record *rec, const struct batch_image *image, const struct batch_text *text,
-                     struct rng *r, struct err *e)
+static int add_group(struct pretraining *p, struct batch *b, const struct record *rec, const struct batch_image *image,
+                     const struct batch_text *text, struct rng *r, struct err *e)
 {
     struct batch_cmcl x = { .image = *image, .text = *text, .each = p->o.cmcl.each };
 
     if (draw_texts(p, rec, "negatives", p->o.cmcl.negatives, r, &x.negatives, &x.n_negatives, e) ||
-        draw_texts(p, rec, "positives", p->o.cmcl.positives, r, &x.positives, &x.n_positives, e) || related_texts(p, rec, r, &x, e) ||
-        related_images(p, rec, r, &x, e))
+        draw_texts(p, rec, "positives", p->o.cmcl.positives, r, &x.positives, &x.n_positives, e) ||
+        related_texts(p, rec, r, &x, e) || related_images(p, rec, r, &x, e))
         return -1;
     if (x.n_negatives) batch_add_cmcl(b, &x);
     return 0;
@@ -139,7 +145,8 @@ static int add_pair(struct pretraining *p, struct batch *b, const struct record 
     struct batch_text text;
     const char *id;
 
-    if (value_get_string(rec->fields, "image", &id, e) || input_text(&p->arena, p->config, rec->fields, "text", &text, e) ||
+    if (value_get_string(rec->fields, "image", &id, e) ||
+        input_text(&p->arena, p->config, rec->fields, "text", &text, e) ||
         input_image_id(&p->arena, p->config, p->features, id, p->o.weight[LOSS_MRC] != 0, &image, e))
         return -1;
     add_masked(p, b, &image, &text, r);
@@ -147,7 +154,8 @@ static int add_pair(struct pretraining *p, struct batch *b, const struct record 
     return contrasts ? add_group(p, b, rec, &image, &text, r, e) : 0;
 }
 
-static int add_record(struct pretraining *p, struct batch *b, int collection, const struct record *rec, struct rng *r, struct err *e)
+static int add_record(struct pretraining *p, struct batch *b, int collection, const struct record *rec, struct rng *r,
+                      struct err *e)
 {
     struct batch_image image;
     struct batch_text text;
@@ -195,7 +203,11 @@ static int check_pairs(struct pretraining *p, struct err *e)
     if (store_get(pairs, 0, &rec, e)) return -1;
     bool has = value_get(rec->fields, "negatives");
     record_free(rec);
-    return has ? 0 : err_set(e, ERR_INPUT, "%s: no \"negatives\" for contrastive learning (unimo-rewrite adds them; --cmcl 0 does without)", p->o.files[0].at[0]);
+    return has ? 0
+               : err_set(
+                     e, ERR_INPUT,
+                     "%s: no \"negatives\" for contrastive learning (unimo-rewrite adds them; --cmcl 0 does without)",
+                     p->o.files[0].at[0]);
 }
 
 static int open_collections(struct pretraining *p, struct task *t, struct err *e)
@@ -218,11 +230,14 @@ static int open_collections(struct pretraining *p, struct task *t, struct err *e
     return p->features ? check_pairs(p, e) : -1;
 }
 
-struct pretraining *pretraining_open(struct task *t, const struct pretraining_opts *o, const struct model_config *c, struct err *e)
+struct pretraining *pretraining_open(struct task *t, const struct pretraining_opts *o, const struct model_config *c,
+                                     struct err *e)
 {
     struct pretraining *p = mem_new(struct pretraining, 1);
 
-    *t = (struct task){ .name = "pretraining", .n_collections = PRETRAINING_COLLECTIONS, .add = add, .id = id, .arg = p };
+    *t = (struct task){
+        .name = "pretraining", .n_collections = PRETRAINING_COLLECTIONS, .add = add, .id = id, .arg = p
+    };
     p->o = *o;
     p->config = c;
     memcpy(t->step.weight, o->weight, sizeof o->weight);

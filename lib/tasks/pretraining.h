@@ -6,8 +6,8 @@
 #include "model/task.h"
 #include "model/visual.h"
 
-/* Pre-training on pairs, images and texts together (paper section 3): masked language modelling or generation of the text, masked
- * regions of the image, and for pairs a contrastive group of rewritten and retrieved examples. */
+/* Pre-training on pairs, images and texts together (paper section 3): masked language modelling or generation of the
+ * text, masked regions of the image, and for pairs a contrastive group of rewritten and retrieved examples. */
 enum pretraining_collection { PRETRAINING_PAIRS, PRETRAINING_IMAGES, PRETRAINING_TEXTS, PRETRAINING_COLLECTIONS };
 struct pretraining_opts {
     struct {
@@ -26,6 +26,7 @@ struct pretraining_opts {
 };
 struct pretraining;
 /* Opens the collections and fills *t, whose arg is the returned object. c is borrowed. NULL on error. */
-struct pretraining *pretraining_open(struct task *t, const struct pretraining_opts *o, const struct model_config *c, struct err *e);
+struct pretraining *pretraining_open(struct task *t, const struct pretraining_opts *o, const struct model_config *c,
+                                     struct err *e);
 void pretraining_close(struct pretraining *p); /* NULL is fine */
 #endif

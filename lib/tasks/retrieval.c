@@ -1,10 +1,11 @@
-/* Image-text retrieval (paper section 4.1, Flickr30k): every pair of a text and an image is scored by a joint pass. Training ranks
- * the right pair above the same text with other images and the same image with other texts (circle loss). */
+/* Image-text retrieval (paper section 4.1, Flickr30k): every pair of a text and an image is scored by a joint pass.
+ * Training ranks the right pair above the same text with other images and the same image with other texts (circle
+ * loss). */
+#include "score/retrieval.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "model/input.h"
-#include "score/retrieval.h"
 #include "tasks/downstream.h"
 #include <math.h>
 #include <stdlib.h>
@@ -12,20 +13,23 @@
 
 /* ---- training ---- */
 
-static int read_pair(struct downstream *d, struct arena *a, int64_t i, struct batch_text *text, const char **image, struct err *e)
+static int read_pair(struct downstream *d, struct arena *a, int64_t i, struct batch_text *text, const char **image,
+                     struct err *e)
 {
     struct record *r;
     const char *name;
 
     if (store_get(d->train, i, &r, e)) return -1;
-    int rc = value_get_string(r->fields, "image", &name, e) || input_text(a, d->config, r->fields, "text", text, e) ? -1 : 0;
+    int rc =
+        value_get_string(r->fields, "image", &name, e) || input_text(a, d->config, r->fields, "text", text, e) ? -1 : 0;
     if (!rc) *image = arena_strdup(a, name);
     record_free(r);
     return rc;
 }
 
 /* A pair whose image is not the given one. Images with nearly all of the pairs are no use, so the search is bounded. */
-static int read_other(struct downstream *d, struct arena *a, const char *not_image, struct rng *r, struct batch_text *text, const char **image, struct err *e)
+static int read_other(struct downstream *d, struct arena *a, const char *not_image, struct rng *r,
+                      struct batch_text *text, const char **image, struct err *e)
 {
     for (int tries = 0; tries < 100; tries++) {
         if (read_pair(d, a, rng_below(r, store_count(d->train)), text, image, e)) return -1;
@@ -51,12 +55,15 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     const char *name, *other_name;
 
     (void)collection;
-    if (read_pair(d, a, i, &text, &name, e) || input_image_id(a, d->config, d->images, name, false, &picture, e)) return -1;
+    if (read_pair(d, a, i, &text, &name, e) || input_image_id(a, d->config, d->images, name, false, &picture, e))
+        return -1;
     int64_t image = batch_add_image(b, &picture, NULL), joint = batch_add_pair(b, image, &text);
     int32_t cls = batch_pool_text(b, joint), img = batch_pool_image(b, joint);
     batch_add_score(b, cls, img, true);
     for (int64_t k = 0; k < d->o.negatives; k++) {
-        if (read_other(d, a, name, r, &other, &other_name, e) || input_image_id(a, d->config, d->images, other_name, false, &other_picture, e)) return -1;
+        if (read_other(d, a, name, r, &other, &other_name, e) ||
+            input_image_id(a, d->config, d->images, other_name, false, &other_picture, e))
+            return -1;
         add_score(b, batch_add_image(b, &other_picture, NULL), &text, false);
     }
     batch_end_group(b);
@@ -117,10 +124,10 @@ static void gallery_release(struct gallery *g)
     free(g->at);
 }
 
-/* Scores of some texts with all images: out[n_texts][n_images]. Images come outermost, so that a batch embeds each of its images
- * once for all the texts. */
-static int score_texts(struct model *m, struct scratch *s, struct batch *b, const struct gallery *g, const struct batch_text *texts, int64_t n, int64_t rows,
-                       float *out, struct err *e)
+/* Scores of some texts with all images: out[n_texts][n_images]. Images come outermost, so that a batch embeds each of
+ * its images once for all the texts. */
+static int score_texts(struct model *m, struct scratch *s, struct batch *b, const struct gallery *g,
+                       const struct batch_text *texts, int64_t n, int64_t rows, float *out, struct err *e)
 {
     int64_t first = 0;
     float *scores = mem_new(float, n * g->n + 1);
@@ -166,12 +173,13 @@ static int evaluate(void *arg, struct model *m, struct scratch *s, struct value 
     int rc = gallery_open(&g, d, e);
 
     batch_init(&b, d->config);
-    if (!rc) scores = mem_new(float, n * g.n + 1);
+    if (!rc) scores = mem_new(float, n *g.n + 1);
     for (int64_t i = 0; i < n && !rc; i++) {
         struct record *r;
         if ((rc = store_get(d->dev, i, &r, e))) break;
         rc = input_text(&d->measuring, d->config, r->fields, "text", &texts[i], e) || find_gold(&g, r, &gold[i], e)
-                 ? err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r))) : 0;
+                 ? err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)))
+                 : 0;
         record_free(r);
     }
     for (int64_t i = 0; i < n && !rc; i += TEXTS)
@@ -213,8 +221,8 @@ static int write_scores(const struct record *from, const float *scores, int64_t 
     return rc;
 }
 
-static int flush(struct pending *p, struct model *m, struct scratch *s, struct batch *b, const struct gallery *g, int64_t rows, struct writer *out,
-                 struct err *e)
+static int flush(struct pending *p, struct model *m, struct scratch *s, struct batch *b, const struct gallery *g,
+                 int64_t rows, struct writer *out, struct err *e)
 {
     float *scores = mem_new(float, p->n * g->n + 1);
     int rc = p->n ? score_texts(m, s, b, g, p->text, p->n, rows, scores, e) : 0;
@@ -266,7 +274,14 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
 }
 
 const struct downstream_kind retrieval_task = {
-    .name = "retrieval", .summary = "images for texts and texts for images", .metric = "r1", .uses_images = true,
+    .name = "retrieval",
+    .summary = "images for texts and texts for images",
+    .metric = "r1",
+    .uses_images = true,
     .defaults = { .lr = 5e-6, .beta2 = 0.98, .weight_decay = 0.1, .warmup = 0, .epochs = 40, .schedule = "linear" },
-    .configure = configure, .prepare = prepare, .add = add, .evaluate = evaluate, .predict = predict,
+    .configure = configure,
+    .prepare = prepare,
+    .add = add,
+    .evaluate = evaluate,
+    .predict = predict,
 };

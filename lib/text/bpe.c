@@ -1,6 +1,7 @@
-/* Loading a vocabulary, and encoding: Sennrich et al. (2016) over bytes, as in GPT-2. Within each piece of text the adjacent
- * pair of lowest rank (its line in merges.txt), leftmost first, becomes one token until no pair is listed. Pieces met before come from
- * a cache; new short ones are merged by looking for the lowest rank each time, long ones with a heap in O(n log n). */
+/* Loading a vocabulary, and encoding: Sennrich et al. (2016) over bytes, as in GPT-2. Within each piece of text the
+ * adjacent pair of lowest rank (its line in merges.txt), leftmost first, becomes one token until no pair is listed.
+ * Pieces met before come from a cache; new short ones are merged by looking for the lowest rank each time, long ones
+ * with a heap in O(n log n). */
 #include "text/bpe.h"
 #include "core/file.h"
 #include "core/hash.h"
@@ -63,7 +64,9 @@ static int read_vocab(struct bpe *b, const char *text, size_t n, struct err *e)
     for (struct value_iter it = { 0 }; value_next(v, &it);) {
         int64_t at = value_is_int(it.value) ? value_integer(it.value) : -1;
         if (at < 0 || at >= size || is_taken[at]) {
-            err_set(e, ERR_INPUT, "token %s: its id is not a whole number from 0 to %" PRId64 " that no other token has", err_quote(it.key), size - 1);
+            err_set(e, ERR_INPUT,
+                    "token %s: its id is not a whole number from 0 to %" PRId64 " that no other token has",
+                    err_quote(it.key), size - 1);
             goto out;
         }
         is_taken[at] = true;
@@ -90,7 +93,8 @@ static int32_t find_token(const struct bpe *b, const char *at, size_t n, struct 
     return err_set(e, ERR_INPUT, "token %s is not in the vocabulary", err_quote(word));
 }
 
-static int read_merge(struct bpe *b, const char *line, size_t n, int32_t rank, bool *is_made, struct str *joined, struct err *e)
+static int read_merge(struct bpe *b, const char *line, size_t n, int32_t rank, bool *is_made, struct str *joined,
+                      struct err *e)
 {
     const char *space = memchr(line, ' ', n);
 
@@ -189,7 +193,8 @@ struct bpe *bpe_parse(const char *vocab, size_t n_vocab, const char *merges, siz
         rc = find_symbols(b, is_made, e);
     }
     if (rc) err_in(e, "vocab.json");
-    if (!rc && (read_merges(b, merges, n_merges, is_made, e) || read_tokens(b, is_made, e))) rc = err_in(e, "merges.txt");
+    if (!rc && (read_merges(b, merges, n_merges, is_made, e) || read_tokens(b, is_made, e)))
+        rc = err_in(e, "merges.txt");
     free(is_made);
     if (!rc) return b;
     bpe_close(b);
@@ -310,7 +315,8 @@ static struct candidate heap_take(struct bpe_cache *c)
     return first;
 }
 
-/* Tokens are a doubly linked list over the positions of the piece; a position that was merged into another has id -1. */
+/* Tokens are a doubly linked list over the positions of the piece; a position that was merged into another has id -1.
+ */
 static int merge_long(const struct bpe *b, struct bpe_cache *c, int32_t *id, int n)
 {
     mem_reserve(&c->next, &c->next_cap, n);

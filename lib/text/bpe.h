@@ -9,8 +9,8 @@
  * use it. */
 struct bpe;
 
-/* Loads vocab.json (token -> id; every id from 0 to V-1 once; all 256 byte symbols) and merges.txt (one merge a line, first
- * merged first) from a directory. NULL on error, with file and line. */
+/* Loads vocab.json (token -> id; every id from 0 to V-1 once; all 256 byte symbols) and merges.txt (one merge a line,
+ * first merged first) from a directory. NULL on error, with file and line. */
 struct bpe *bpe_load(const char *dir, struct err *e);
 /* The same from the two texts; used by bpe_load() and wherever they are not files. */
 struct bpe *bpe_parse(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, struct err *e);

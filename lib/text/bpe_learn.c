@@ -1,8 +1,8 @@
-/* The greedy algorithm of Sennrich et al. (2016) with incremental counts, step by step as Hugging Face's BpeTrainer takes them, so
- * that the merges are the same ones: a heap of candidate pairs ordered by count, then by the smaller pair of ids, each
- * with the words that it may be merged in; a candidate whose count is out of date when its turn comes goes back with the right
- * one. Two consequences are kept on purpose: a string that two different merges make is one token, and a pair that
- * appears again in other words after it was merged is listed where it was merged last. */
+/* The greedy algorithm of Sennrich et al. (2016) with incremental counts, step by step as Hugging Face's BpeTrainer
+ * takes them, so that the merges are the same ones: a heap of candidate pairs ordered by count, then by the smaller
+ * pair of ids, each with the words that it may be merged in; a candidate whose count is out of date when its turn comes
+ * goes back with the right one. Two consequences are kept on purpose: a string that two different merges make is one
+ * token, and a pair that appears again in other words after it was merged is listed where it was merged last. */
 #include "text/bpe_learn.h"
 #include "core/file.h"
 #include "core/hash.h"
@@ -64,8 +64,8 @@ struct word {
 struct learning {
     struct word *words;
     int64_t n_words;
-    int32_t *ids; /* of all words */
-    struct map tokens; /* bytes -> id */
+    int32_t *ids;       /* of all words */
+    struct map tokens;  /* bytes -> id */
     struct pair *pairs; /* open addressing */
     int64_t n_pairs, n_slots;
     uint64_t *grown; /* pairs whose places grew in this step */
@@ -74,7 +74,7 @@ struct learning {
     int64_t n_heap, heap_cap;
     struct merge {
         int32_t left, right;
-    } *merges;
+    } * merges;
     int64_t n_merges, merges_cap;
 };
 
@@ -246,7 +246,8 @@ static void run(struct learning *l, int64_t n, int64_t min_count)
             free(top.places.word);
             return;
         }
-        int32_t new = joined_token(l, top.ids), left = (int32_t)(top.ids >> 32), right = (int32_t)(top.ids & 0xffffffffu);
+        int32_t new = joined_token(l, top.ids), left = (int32_t)(top.ids >> 32),
+                right = (int32_t)(top.ids & 0xffffffffu);
         mem_reserve(&l->merges, &l->merges_cap, l->n_merges + 1);
         l->merges[l->n_merges++] = (struct merge){ left, right };
         for (int64_t i = 0; i < top.places.n; i++) merge_in_word(l, top.places.word[i], left, right, new);
@@ -338,7 +339,8 @@ static int write_all(struct learning *l, const char *dir, struct err *e)
     return rc;
 }
 
-int bpe_learn(struct bpe_learner *learner, const char *dir, int64_t size, int64_t min_count, int64_t *got, struct err *e)
+int bpe_learn(struct bpe_learner *learner, const char *dir, int64_t size, int64_t min_count, int64_t *got,
+              struct err *e)
 {
     struct learning l = { 0 };
 

@@ -6,7 +6,8 @@
 
 /* Learns a byte-level BPE vocabulary. Only the counts of distinct pieces of text are kept. */
 struct bpe_learner;
-/* Pieces longer than this are not counted: they are no words, and merging them would take time quadratic in their length. */
+/* Pieces longer than this are not counted: they are no words, and merging them would take time quadratic in their
+ * length. */
 enum { BPE_LEARN_PIECE_MAX = 1024 };
 /* The smallest vocabulary: <s> <pad> </s> <unk>, 256 bytes, <mask>. */
 enum { BPE_SPECIAL_FIRST = 4, BPE_SIZE_MIN = BPE_SPECIAL_FIRST + 256 + 1 };
@@ -15,8 +16,8 @@ struct bpe_learner *bpe_learner_new(void);
 void bpe_learner_free(struct bpe_learner *l); /* NULL is fine */
 void bpe_learner_add(struct bpe_learner *l, const char *text, size_t n);
 
-/* Merges the most frequent pair again and again, as Hugging Face's BpeTrainer does (ties: the pair of smaller ids), until there
- * are `size` tokens or no pair occurs min_count times; writes vocab.json and merges.txt as the directory dir, which appears
- * complete or not at all. *got is the size reached. Uses up the learner's counts. */
+/* Merges the most frequent pair again and again, as Hugging Face's BpeTrainer does (ties: the pair of smaller ids),
+ * until there are `size` tokens or no pair occurs min_count times; writes vocab.json and merges.txt as the directory
+ * dir, which appears complete or not at all. *got is the size reached. Uses up the learner's counts. */
 int bpe_learn(struct bpe_learner *l, const char *dir, int64_t size, int64_t min_count, int64_t *got, struct err *e);
 #endif

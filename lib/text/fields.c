@@ -13,7 +13,8 @@ int fields_parse(struct fields *f, const char *names, struct err *e)
         size_t n = strcspn(p, ",");
         if (!n || f->n == FIELDS_MAX) {
             fields_release(f);
-            return err_set(e, ERR_USAGE, "%s: 1 to %d names with commas between them were expected", err_quote(names), FIELDS_MAX);
+            return err_set(e, ERR_USAGE, "%s: 1 to %d names with commas between them were expected", err_quote(names),
+                           FIELDS_MAX);
         }
         f->name[f->n++] = mem_strndup(p, n);
         p += n;
@@ -40,8 +41,8 @@ static const char *beside(struct str *name, const char *field, const char *what)
 
 /* What is done with each text. Results, when wanted, are arrays that fields_walk() puts in their places. */
 struct visitor {
-    int (*visit)(struct visitor *v, const char *text, int64_t n, const struct value *phrases, struct value **tokens, struct value **units,
-                 struct err *e);
+    int (*visit)(struct visitor *v, const char *text, int64_t n, const struct value *phrases, struct value **tokens,
+                 struct value **units, struct err *e);
 };
 
 static int visit_string(struct visitor *v, struct value *owner, const char *field, struct err *e)
@@ -58,7 +59,8 @@ static int visit_string(struct visitor *v, struct value *owner, const char *fiel
     return 0;
 }
 
-static int visit_strings(struct visitor *v, struct value *owner, const char *field, const struct value *list, struct err *e)
+static int visit_strings(struct visitor *v, struct value *owner, const char *field, const struct value *list,
+                         struct err *e)
 {
     struct value *all_tokens = value_array(), *all_units = value_array();
     struct str name = { 0 };
@@ -69,7 +71,8 @@ static int visit_strings(struct visitor *v, struct value *owner, const char *fie
         struct value *tokens = NULL, *units = NULL;
         int64_t n;
         const char *text = value_text(value_at(list, i), &n);
-        rc = text ? v->visit(v, text, n, NULL, &tokens, &units, e) : err_set(e, ERR_INPUT, "not a string, as the first one is");
+        rc = text ? v->visit(v, text, n, NULL, &tokens, &units, e)
+                  : err_set(e, ERR_INPUT, "not a string, as the first one is");
         if (rc) err_in(e, "\"%s\": entry %" PRId64, field, i);
         has_results = tokens && units;
         if (tokens) value_push(all_tokens, tokens);
@@ -91,7 +94,8 @@ static int visit_objects(struct visitor *v, const char *field, const struct valu
         struct value *o = value_at(list, i);
         int rc = 0;
         if (!value_is_object(o)) rc = err_set(e, ERR_INPUT, "neither a string nor an object with \"text\"");
-        else if (!value_is_string(value_get(o, "text"))) rc = err_set(e, ERR_INPUT, "no \"text\" (a string was expected)");
+        else if (!value_is_string(value_get(o, "text")))
+            rc = err_set(e, ERR_INPUT, "no \"text\" (a string was expected)");
         if (rc || visit_string(v, o, "text", e)) return err_in(e, "\"%s\": entry %" PRId64, field, i);
     }
     return 0;
@@ -106,8 +110,10 @@ static int walk(struct visitor *v, const struct fields *f, struct value *record,
         int rc = 0;
         if (!field || value_is_null(field)) continue;
         if (value_is_string(field)) rc = visit_string(v, record, f->name[i], e);
-        else if (!value_is_array(field)) rc = err_set(e, ERR_INPUT, "\"%s\" is not a string or an array of texts", f->name[i]);
-        else if (value_count(field) && value_is_string(value_at(field, 0))) rc = visit_strings(v, record, f->name[i], field, e);
+        else if (!value_is_array(field))
+            rc = err_set(e, ERR_INPUT, "\"%s\" is not a string or an array of texts", f->name[i]);
+        else if (value_count(field) && value_is_string(value_at(field, 0)))
+            rc = visit_strings(v, record, f->name[i], field, e);
         else rc = visit_objects(v, f->name[i], field, e);
         if (rc) return -1;
         found++;
@@ -122,16 +128,16 @@ struct reading {
     void *arg;
 };
 
-static int read_text(struct visitor *v, const char *text, int64_t n, const struct value *phrases, struct value **tokens, struct value **units,
-                     struct err *e)
+static int read_text(struct visitor *v, const char *text, int64_t n, const struct value *phrases, struct value **tokens,
+                     struct value **units, struct err *e)
 {
     const struct reading *r = (const struct reading *)v;
 
     return r->visit(r->arg, text, n, e);
 }
 
-int fields_each(const struct fields *f, struct value *record, int (*visit)(void *arg, const char *text, int64_t n, struct err *e), void *arg,
-                struct err *e)
+int fields_each(const struct fields *f, struct value *record,
+                int (*visit)(void *arg, const char *text, int64_t n, struct err *e), void *arg, struct err *e)
 {
     struct reading r = { { read_text }, visit, arg };
 
@@ -145,8 +151,8 @@ struct encode {
     int64_t max_length;
 };
 
-static int encode_text(struct visitor *v, const char *text, int64_t n, const struct value *phrases, struct value **tokens,
-                       struct value **units, struct err *e)
+static int encode_text(struct visitor *v, const char *text, int64_t n, const struct value *phrases,
+                       struct value **tokens, struct value **units, struct err *e)
 {
     const struct encode *encode = (const struct encode *)v;
     struct encoding *c = encode->scratch;
@@ -160,8 +166,8 @@ static int encode_text(struct visitor *v, const char *text, int64_t n, const str
     return 0;
 }
 
-int fields_encode(const struct fields *f, struct value *record, const struct bpe *b, struct encoding *scratch, int64_t max_length,
-                  struct err *e)
+int fields_encode(const struct fields *f, struct value *record, const struct bpe *b, struct encoding *scratch,
+                  int64_t max_length, struct err *e)
 {
     struct encode encode = { { encode_text }, b, scratch, max_length };
 
@@ -200,7 +206,8 @@ static struct value *decoded(const struct value *tokens, const struct bpe *b, st
 }
 
 /* F from F_tokens, which holds ids or, for an array of strings, arrays of ids. */
-static int decode_beside(struct value *owner, const char *field, const struct value *tokens, const struct bpe *b, struct err *e)
+static int decode_beside(struct value *owner, const char *field, const struct value *tokens, const struct bpe *b,
+                         struct err *e)
 {
     struct value *text = NULL;
 
@@ -248,7 +255,8 @@ int fields_decode(const struct fields *f, struct value *record, const struct bpe
         }
     }
     if (!rc && !found)
-        rc = err_set(e, ERR_INPUT, "no \"%s\"%s (token ids were expected)", beside(&name, f->name[0], "tokens"), f->n > 1 ? " or other field" : "");
+        rc = err_set(e, ERR_INPUT, "no \"%s\"%s (token ids were expected)", beside(&name, f->name[0], "tokens"),
+                     f->n > 1 ? " or other field" : "");
     str_release(&name);
     return rc;
 }

@@ -18,12 +18,12 @@ int fields_parse(struct fields *f, const char *names, struct err *e);
 void fields_release(struct fields *f);
 
 /* Calls visit for every text. */
-int fields_each(const struct fields *f, struct value *record, int (*visit)(void *arg, const char *text, int64_t n, struct err *e),
-                void *arg, struct err *e);
+int fields_each(const struct fields *f, struct value *record,
+                int (*visit)(void *arg, const char *text, int64_t n, struct err *e), void *arg, struct err *e);
 
 /* Adds tokens and units, at most max_length of each text (0: all). scratch serves one thread. */
-int fields_encode(const struct fields *f, struct value *record, const struct bpe *b, struct encoding *scratch, int64_t max_length,
-                  struct err *e);
+int fields_encode(const struct fields *f, struct value *record, const struct bpe *b, struct encoding *scratch,
+                  int64_t max_length, struct err *e);
 /* Puts text where tokens are: the reverse, U+FFFD in place of what is not UTF-8. */
 int fields_decode(const struct fields *f, struct value *record, const struct bpe *b, struct err *e);
 
@@ -31,5 +31,6 @@ int fields_decode(const struct fields *f, struct value *record, const struct bpe
 int fields_bytes(const struct value *tokens, const struct bpe *b, struct str *out, struct err *e);
 
 /* Makes one unit of the words of each phrase of text, whose tokens are in c. phrases may be NULL. */
-int units_join(struct encoding *c, const struct bpe *b, const char *text, int64_t n, const struct value *phrases, struct err *e);
+int units_join(struct encoding *c, const struct bpe *b, const char *text, int64_t n, const struct value *phrases,
+               struct err *e);
 #endif

@@ -38,7 +38,9 @@ static int is_compressed(const struct lines *l, struct err *e)
 {
     static const struct {
         const char *bytes, *name;
-    } kinds[] = { { "\x28\xb5\x2f\xfd", "zstd data" }, { "\x55\x2a\x4d\x18", "a stream" }, { "\x1f\x8b", "gzip data" } };
+    } kinds[] = { { "\x28\xb5\x2f\xfd", "zstd data" },
+                  { "\x55\x2a\x4d\x18", "a stream" },
+                  { "\x1f\x8b", "gzip data" } };
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t n = strlen(kinds[i].bytes);

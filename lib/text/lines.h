@@ -7,8 +7,8 @@
 struct lines;
 /* paths as in reader_open(); of opts, shard, shards and limit count (lines instead of records). NULL on error. */
 struct lines *lines_open(const char *const *paths, int n, const struct reader_opts *opts, struct err *e);
-/* 1 with a line, without its newline, appended to *line, and its number from 1 over all files; 0 at the end; -1. Zero bytes
- * of input are an error. */
+/* 1 with a line, without its newline, appended to *line, and its number from 1 over all files; 0 at the end; -1. Zero
+ * bytes of input are an error. */
 int lines_next(struct lines *l, struct str *line, int64_t *number, struct err *e);
 void lines_close(struct lines *l); /* NULL is fine */
 /* An error when one of the files is the one that would be written. */

@@ -5,18 +5,20 @@
 enum { HIGH = 4 }; /* a byte that belongs to no ASCII character */
 enum { O = UNICODE_OTHER, L = UNICODE_LETTER, N = UNICODE_NUMBER, S = UNICODE_SPACE };
 static const unsigned char byte_class[256] = {
-    O, O, O, O, O, O, O, O, O, S, S, S, S, S, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O,
-    S, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, N, N, N, N, N, N, N, N, N, N, O, O, O, O, O, O,
-    O, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, O, O, O, O, O,
-    O, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, O, O, O, O, O,
-    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
-    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
-    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
-    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
-    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
-    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
-    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
-    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
+    O,    O,    O,    O,    O,    O,    O,    O,    O,    S,    S,    S,    S,    S,    O,    O,    O,    O,    O,
+    O,    O,    O,    O,    O,    O,    O,    O,    O,    O,    O,    O,    O,    S,    O,    O,    O,    O,    O,
+    O,    O,    O,    O,    O,    O,    O,    O,    O,    O,    N,    N,    N,    N,    N,    N,    N,    N,    N,
+    N,    O,    O,    O,    O,    O,    O,    O,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,
+    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    O,    O,    O,    O,
+    O,    O,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,    L,
+    L,    L,    L,    L,    L,    L,    L,    L,    L,    O,    O,    O,    O,    O,    HIGH, HIGH, HIGH, HIGH, HIGH,
+    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
+    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
+    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
+    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
+    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
+    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
+    HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH, HIGH,
 };
 
 static enum unicode_class class_at(const char *s, size_t n, size_t *length)
@@ -24,7 +26,7 @@ static enum unicode_class class_at(const char *s, size_t n, size_t *length)
     unsigned char class = byte_class[(unsigned char)*s];
 
     *length = 1;
-    return class == HIGH ? unicode_next(s, n, length) : (enum unicode_class)class;
+    return class == HIGH ? unicode_next(s, n, length) : (enum unicode_class) class;
 }
 
 /* Where the run of characters of one class that begins at `at` ends. *last is where its last character begins. */
@@ -48,11 +50,15 @@ static size_t contraction(const char *s, size_t n)
     case 's':
     case 't':
     case 'm':
-    case 'd': return 2;
+    case 'd':
+        return 2;
     case 'r':
-    case 'v': return n > 2 && s[2] == 'e' ? 3 : 0;
-    case 'l': return n > 2 && s[2] == 'l' ? 3 : 0;
-    default: return 0;
+    case 'v':
+        return n > 2 && s[2] == 'e' ? 3 : 0;
+    case 'l':
+        return n > 2 && s[2] == 'l' ? 3 : 0;
+    default:
+        return 0;
     }
 }
 

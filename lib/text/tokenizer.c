@@ -56,8 +56,8 @@ static int decode_records(void *arg, struct record **r, int n, int worker, struc
     return 0;
 }
 
-static int filter_records(const struct tokenizer *t, int (*work)(void *, struct record **, int, int, struct err *), struct reader *in,
-                          struct writer *out, struct err *e)
+static int filter_records(const struct tokenizer *t, int (*work)(void *, struct record **, int, int, struct err *),
+                          struct reader *in, struct writer *out, struct err *e)
 {
     struct loop l = { 0 };
 
@@ -135,7 +135,8 @@ static int encode_lines(void *arg, void *job, int worker, struct err *e)
     struct line_batch *b = job;
 
     for (int i = 0; i < b->n; i++)
-        b->record[i] = line_record(l, &l->scratch[worker], b->number[i], str_c(&b->bytes) + b->start[i], b->start[i + 1] - b->start[i]);
+        b->record[i] = line_record(l, &l->scratch[worker], b->number[i], str_c(&b->bytes) + b->start[i],
+                                   b->start[i + 1] - b->start[i]);
     return 0;
 }
 
@@ -201,8 +202,7 @@ static int decode_lines(void *arg, void *job, int worker, struct err *e)
         if (value_get_array(b->record[i]->fields, l->name.data, &tokens, &b->bad[i]) ||
             fields_bytes(tokens, l->t->bpe, &b->bytes, &b->bad[i]))
             b->bytes.n = was;
-        else
-            str_add_char(&b->bytes, '\n');
+        else str_add_char(&b->bytes, '\n');
     }
     return 0;
 }
@@ -229,6 +229,7 @@ int tokenizer_decode_lines(const struct tokenizer *t, struct reader *in, struct 
 
     loop_open(&l, t);
     int rc = pipeline_run(&p, e);
-    if (!rc && reader_skipped(in) && reader_skipped(in) >= reader_count(in)) rc = err_set(e, ERR_INPUT, "every record was skipped");
+    if (!rc && reader_skipped(in) && reader_skipped(in) >= reader_count(in))
+        rc = err_set(e, ERR_INPUT, "every record was skipped");
     return loop_close(&l, rc);
 }

@@ -15,7 +15,8 @@ struct tokenizer {
 };
 int tokenizer_encode(const struct tokenizer *t, struct reader *in, struct writer *out, struct err *e);
 int tokenizer_decode(const struct tokenizer *t, struct reader *in, struct writer *out, struct err *e);
-/* One record a line: its number as "id", "text" (U+FFFD where it is not UTF-8), "tokens" and "units" of its very bytes. */
+/* One record a line: its number as "id", "text" (U+FFFD where it is not UTF-8), "tokens" and "units" of its very bytes.
+ */
 int tokenizer_encode_lines(const struct tokenizer *t, struct lines *in, struct writer *out, struct err *e);
 /* One line a record: the bytes behind the tokens of the first field. */
 int tokenizer_decode_lines(const struct tokenizer *t, struct reader *in, struct out *out, struct err *e);

@@ -1,5 +1,5 @@
-/* Unicode classes from utf8proc, completed to Unicode 16.0, the version that Hugging Face's tokenizers and tiktoken use: so
- * ids are theirs on any text, whatever utf8proc is installed. */
+/* Unicode classes from utf8proc, completed to Unicode 16.0, the version that Hugging Face's tokenizers and tiktoken
+ * use: so ids are theirs on any text, whatever utf8proc is installed. */
 #include "text/unicode.h"
 #include <utf8proc.h>
 
@@ -22,8 +22,8 @@ static const struct range {
 
 static bool is_space(uint32_t c)
 {
-    return (c >= 9 && c <= 13) || c == 32 || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
-           c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    return (c >= 9 && c <= 13) || c == 32 || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 static enum unicode_class added_class(uint32_t code)
@@ -41,16 +41,21 @@ enum unicode_class unicode_class(uint32_t code)
     case UTF8PROC_CATEGORY_LL:
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: return UNICODE_LETTER;
+    case UTF8PROC_CATEGORY_LO:
+        return UNICODE_LETTER;
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO: return UNICODE_NUMBER;
+    case UTF8PROC_CATEGORY_NO:
+        return UNICODE_NUMBER;
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return is_space(code) ? UNICODE_SPACE : UNICODE_OTHER;
-    case UTF8PROC_CATEGORY_CN: return added_class(code);
-    default: return UNICODE_OTHER;
+    case UTF8PROC_CATEGORY_ZP:
+        return is_space(code) ? UNICODE_SPACE : UNICODE_OTHER;
+    case UTF8PROC_CATEGORY_CN:
+        return added_class(code);
+    default:
+        return UNICODE_OTHER;
     }
 }
 
@@ -68,7 +73,12 @@ static size_t broken_length(const char *s, size_t n)
 {
     const uint8_t *b = (const uint8_t *)s;
     int len = b[0] >= 0xc2 && b[0] < 0xe0 ? 2 : b[0] >= 0xe0 && b[0] < 0xf0 ? 3 : b[0] >= 0xf0 && b[0] <= 0xf4 ? 4 : 1;
-    uint8_t low = b[0] == 0xe0 ? 0xa0 : b[0] == 0xf0 ? 0x90 : 0x80, high = b[0] == 0xed ? 0x9f : b[0] == 0xf4 ? 0x8f : 0xbf;
+    uint8_t low = b[0] == 0xe0   ? 0xa0
+                  : b[0] == 0xf0 ? 0x90
+                                 : 0x80,
+            high = b[0] == 0xed   ? 0x9f
+                   : b[0] == 0xf4 ? 0x8f
+                                  : 0xbf;
     size_t good = 1;
 
     if (len > 1 && n > 1 && b[1] >= low && b[1] <= high)

@@ -17,22 +17,27 @@ static int64_t find_characters(int32_t *start, const char *text, int64_t n)
 }
 
 /* reach[i] = where the furthest phrase that begins at byte i ends. */
-static int read_phrases(int32_t *reach, const int32_t *start, int64_t characters, const struct value *phrases, struct err *e)
+static int read_phrases(int32_t *reach, const int32_t *start, int64_t characters, const struct value *phrases,
+                        struct err *e)
 {
     for (int64_t i = 0; i < value_count(phrases); i++) {
         const struct value *span = value_at(phrases, i);
-        bool is_pair = value_is_array(span) && value_count(span) == 2 && value_is_int(value_at(span, 0)) && value_is_int(value_at(span, 1));
-        int64_t from = is_pair ? value_integer(value_at(span, 0)) : -1, to = is_pair ? value_integer(value_at(span, 1)) : -1;
+        bool is_pair = value_is_array(span) && value_count(span) == 2 && value_is_int(value_at(span, 0)) &&
+                       value_is_int(value_at(span, 1));
+        int64_t from = is_pair ? value_integer(value_at(span, 0)) : -1,
+                to = is_pair ? value_integer(value_at(span, 1)) : -1;
         if (from < 0 || from >= to || to > characters)
-            return err_set(e, ERR_INPUT, "\"phrases\": entry %" PRId64 " is not [from, to) within the %" PRId64 " characters of the text", i,
-                           characters);
+            return err_set(e, ERR_INPUT,
+                           "\"phrases\": entry %" PRId64 " is not [from, to) within the %" PRId64
+                           " characters of the text",
+                           i, characters);
         if (start[to] > reach[start[from]]) reach[start[from]] = start[to];
     }
     return 0;
 }
 
-/* A word goes on with the unit before it when one phrase contains where both begin: when the furthest end of the phrases
- * that begin up to the previous word lies behind this one. */
+/* A word goes on with the unit before it when one phrase contains where both begin: when the furthest end of the
+ * phrases that begin up to the previous word lies behind this one. */
 static void join_words(struct encoding *c, const struct bpe *b, const char *text, int64_t n, const int32_t *reach)
 {
     int64_t at = 0, furthest = 0, seen = 0;
@@ -49,7 +54,8 @@ static void join_words(struct encoding *c, const struct bpe *b, const char *text
     }
 }
 
-int units_join(struct encoding *c, const struct bpe *b, const char *text, int64_t n, const struct value *phrases, struct err *e)
+int units_join(struct encoding *c, const struct bpe *b, const char *text, int64_t n, const struct value *phrases,
+               struct err *e)
 {
     if (!phrases) return 0;
     if (!value_is_array(phrases)) return err_set(e, ERR_INPUT, "\"phrases\" is not an array");

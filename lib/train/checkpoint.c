@@ -12,7 +12,8 @@
 #define PREFIX "step-"
 
 /* Options that may differ between a run and its continuation: they cannot change the result. */
-static const char *const free_options[] = { "output", "resume", "log", "log-every", "save-every", "keep", "device", "threads", "dry-run", "steps", NULL };
+static const char *const free_options[] = { "output", "resume",  "log",     "log-every", "save-every", "keep",
+                                            "device", "threads", "dry-run", "steps",     NULL };
 
 static bool is_free(const char *name)
 {
@@ -127,7 +128,8 @@ static int remove_old(const char *folder, int64_t keep, struct err *e)
     return rc;
 }
 
-static int write_files(const struct checkpoint *c, const struct model *m, const struct task *t, const char *dir, const char *vocabulary, struct err *e)
+static int write_files(const struct checkpoint *c, const struct model *m, const struct task *t, const char *dir,
+                       const char *vocabulary, struct err *e)
 {
     char *moments = path_join(dir, "optimizer.safetensors");
     struct value *state = state_value(c, t);
@@ -141,8 +143,8 @@ static int write_files(const struct checkpoint *c, const struct model *m, const 
     return rc;
 }
 
-int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output, const char *vocabulary, int64_t keep,
-                    struct err *e)
+int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output,
+                    const char *vocabulary, int64_t keep, struct err *e)
 {
     char *folder = path_join(output, "checkpoints"), *path = step_path(folder, c->step);
     int rc = dir_make(folder, e);
@@ -182,7 +184,8 @@ static int check_options(const struct value *saved, struct err *e)
         value_print(here, &a);
         if (there) value_print(there, &b);
         if (strcmp(str_c(&a), str_c(&b)))
-            rc = err_set(e, ERR_USAGE, "--%s: is %s, but the run to be resumed had %s", name, str_c(&a), there ? str_c(&b) : "no such option");
+            rc = err_set(e, ERR_USAGE, "--%s: is %s, but the run to be resumed had %s", name, str_c(&a),
+                         there ? str_c(&b) : "no such option");
         str_release(&a);
         str_release(&b);
     }
@@ -192,13 +195,18 @@ static int check_options(const struct value *saved, struct err *e)
 
 static int read_collections(struct checkpoint *c, const struct task *t, const struct value *array, struct err *e)
 {
-    if (value_count(array) != t->n_collections) return err_set(e, ERR_INPUT, "\"collections\": expected %d", t->n_collections);
+    if (value_count(array) != t->n_collections)
+        return err_set(e, ERR_INPUT, "\"collections\": expected %d", t->n_collections);
     for (int i = 0; i < t->n_collections; i++) {
         const struct value *x = value_at(array, i);
         int64_t n;
-        if (value_get_int(x, "records", 0, INT64_MAX, &n, e) || value_get_int(x, "drawn", 0, INT64_MAX, &c->drawn[i], e)) return -1;
+        if (value_get_int(x, "records", 0, INT64_MAX, &n, e) ||
+            value_get_int(x, "drawn", 0, INT64_MAX, &c->drawn[i], e))
+            return -1;
         if (n != t->at[i].n)
-            return err_set(e, ERR_INPUT, "collection %s has %" PRId64 " records, but the run to be resumed had %" PRId64, t->at[i].name, t->at[i].n, n);
+            return err_set(e, ERR_INPUT,
+                           "collection %s has %" PRId64 " records, but the run to be resumed had %" PRId64,
+                           t->at[i].name, t->at[i].n, n);
     }
     return 0;
 }
@@ -209,7 +217,8 @@ static int read_state(struct checkpoint *c, const struct task *t, const struct v
 
     if (value_get_object(v, "options", &options, e) || check_options(options, e)) return -1;
     if (value_get_int(v, "step", 0, INT64_MAX, &c->step, e) || value_get_bool(v, "finished", &c->is_finished, e) ||
-        value_get_real(v, "best", -1e9, 1e9, &c->best, e) || value_get_int(v, "best_step", 0, INT64_MAX, &c->best_step, e) ||
+        value_get_real(v, "best", -1e9, 1e9, &c->best, e) ||
+        value_get_int(v, "best_step", 0, INT64_MAX, &c->best_step, e) ||
         value_get_array(v, "collections", &collections, e))
         return -1;
     return read_collections(c, t, collections, e);
@@ -227,7 +236,8 @@ static int load_weights(struct model *m, const char *path, struct err *e)
 
 int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t, const char *dir, struct err *e)
 {
-    char *state = path_join(dir, "trainer.json"), *weights = path_join(dir, "model.safetensors"), *moments = path_join(dir, "optimizer.safetensors");
+    char *state = path_join(dir, "trainer.json"), *weights = path_join(dir, "model.safetensors"),
+         *moments = path_join(dir, "optimizer.safetensors");
     struct value *v = value_load(state, e);
     int rc = v ? 0 : -1;
 

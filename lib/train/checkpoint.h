@@ -2,22 +2,23 @@
 #define TRAIN_CHECKPOINT_H
 #include "train/sampler.h"
 
-/* Where a training stands, on disk: OUTPUT/checkpoints/step-NNNNNNNNN is a whole model directory with optimizer.safetensors and
- * trainer.json. It is written beside and renamed, so a directory of that name is always complete. */
+/* Where a training stands, on disk: OUTPUT/checkpoints/step-NNNNNNNNN is a whole model directory with
+ * optimizer.safetensors and trainer.json. It is written beside and renamed, so a directory of that name is always
+ * complete. */
 struct checkpoint {
-    int64_t step;   /* steps done */
+    int64_t step; /* steps done */
     int64_t drawn[TASK_COLLECTIONS_MAX];
-    double best;      /* the best score on the held-out examples so far, -1 before the first */
+    double best; /* the best score on the held-out examples so far, -1 before the first */
     int64_t best_step;
     bool is_finished;
 };
 /* Writes one and removes all but the newest `keep`. vocabulary: the directory whose vocabulary files go along. */
-int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output, const char *vocabulary, int64_t keep,
-                    struct err *e);
+int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output,
+                    const char *vocabulary, int64_t keep, struct err *e);
 /* The newest one's directory as a heap string; *found is false when there is none. */
 int checkpoint_find(char **dir, bool *found, const char *output, struct err *e);
-/* Brings model, moments and state back. The options and the collections must be those of the saved run, but for options that cannot
- * change the result. */
+/* Brings model, moments and state back. The options and the collections must be those of the saved run, but for options
+ * that cannot change the result. */
 int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t, const char *dir, struct err *e);
 /* The finished model: config.json, model.safetensors and the vocabulary in OUTPUT itself, the weights last. */
 int checkpoint_publish(const struct model *m, const char *output, const char *vocabulary, struct err *e);

@@ -23,7 +23,8 @@ struct sample sampler_next(struct sampler *s)
     int64_t n = s->task->at[x.collection].n;
 
     x.draw = s->drawn[x.collection]++;
-    x.example = rng_permute(s->seed ^ rng_stream(RNG_ORDER, (uint64_t)x.collection, 0), (uint64_t)(x.draw / n), n, x.draw % n);
+    x.example =
+        rng_permute(s->seed ^ rng_stream(RNG_ORDER, (uint64_t)x.collection, 0), (uint64_t)(x.draw / n), n, x.draw % n);
     return x;
 }
 
@@ -35,7 +36,8 @@ int sampler_fill(struct sampler *s, struct batch *b, int64_t rows, struct err *e
         struct rng r;
         rng_init(&r, s->seed, rng_stream(RNG_EXAMPLE, (uint64_t)x.collection, (uint64_t)x.draw));
         if (s->task->add(s->task->arg, b, x.collection, x.example, &r, e))
-            return err_in(e, "%s: record %s", s->task->at[x.collection].name, err_quote(s->task->id(s->task->arg, x.collection, x.example)));
+            return err_in(e, "%s: record %s", s->task->at[x.collection].name,
+                          err_quote(s->task->id(s->task->arg, x.collection, x.example)));
     }
     return 0;
 }

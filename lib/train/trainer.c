@@ -49,7 +49,8 @@ static int refuse(const struct run *r, const struct feed_item *x, const char *lo
         struct sample s = sampler_next(&again);
         str_addf(&ids, "%s%s", n++ ? " " : "", err_quote(r->t->id(r->t->arg, s.collection, s.example)));
     }
-    err_set(e, ERR_INPUT, "step %" PRId64 ": the loss \"%s\" is not finite; records %s%s", r->at.step + 1, loss, str_c(&ids), n == 8 ? " ..." : "");
+    err_set(e, ERR_INPUT, "step %" PRId64 ": the loss \"%s\" is not finite; records %s%s", r->at.step + 1, loss,
+            str_c(&ids), n == 8 ? " ..." : "");
     str_release(&ids);
     return -1;
 }
@@ -91,8 +92,13 @@ static int step(struct run *r, struct err *e)
     }
     r->at.step++;
     params_step(&r->m->params,
-                (struct adamw){ .lr = (float)lr, .beta1 = (float)o->beta1, .beta2 = (float)o->beta2, .eps = (float)o->eps, .step = r->at.step,
-                                .max_norm = (float)o->clip, .grad_scale = 1 },
+                (struct adamw){ .lr = (float)lr,
+                                .beta1 = (float)o->beta1,
+                                .beta2 = (float)o->beta2,
+                                .eps = (float)o->eps,
+                                .step = r->at.step,
+                                .max_norm = (float)o->clip,
+                                .grad_scale = 1 },
                 (float)o->weight_decay, r->square_sum);
     op_download(r->m->device, &square_sum, r->square_sum.data, sizeof square_sum);
     if (device_check(r->m->device, e)) return -1;
@@ -109,7 +115,9 @@ static void note_losses(const struct run *r, char *note, size_t size)
 
     note[0] = 0;
     for (int i = 0; i < LOSS_COUNT && at < (int)size - 24; i++) {
-        if (r->losses.n[i]) at += snprintf(note + at, size - (size_t)at, "%s%s %.3f", at ? "  " : "", loss_names[i], r->losses.sum[i] / (double)r->losses.n[i]);
+        if (r->losses.n[i])
+            at += snprintf(note + at, size - (size_t)at, "%s%s %.3f", at ? "  " : "", loss_names[i],
+                           r->losses.sum[i] / (double)r->losses.n[i]);
     }
 }
 
@@ -183,7 +191,9 @@ static int loop(struct run *r, struct err *e)
     while (r->at.step < total) {
         if (signals_stop()) {
             if (save(r, e)) return -1;
-            return err_set(e, ERR_SAVED, "stopped after step %" PRId64 " of %" PRId64 "; saved, run again with --resume", r->at.step, total);
+            return err_set(e, ERR_SAVED,
+                           "stopped after step %" PRId64 " of %" PRId64 "; saved, run again with --resume", r->at.step,
+                           total);
         }
         if (step(r, e)) return -1;
         note_losses(r, note, sizeof note);
@@ -208,7 +218,8 @@ static int begin(struct run *r, struct err *e)
     int rc = checkpoint_find(&dir, &found, r->o->output, e);
 
     if (!rc && found && !r->o->resume)
-        rc = err_set(e, ERR_USAGE, "--output: %s has checkpoints of an earlier run (--resume goes on with it)", err_quote(r->o->output));
+        rc = err_set(e, ERR_USAGE, "--output: %s has checkpoints of an earlier run (--resume goes on with it)",
+                     err_quote(r->o->output));
     if (!rc && found) rc = checkpoint_load(&r->at, r->m, r->t, dir, e);
     free(dir);
     if (rc) return -1;
@@ -242,7 +253,8 @@ int train_run(struct model *m, const struct task *t, const struct train_opts *o,
 
 /* Fills a few batches as the training would: their mean number of rows, and what was drawn for them. */
 enum { TRIAL = 8 };
-static int trial(struct model *m, const struct task *t, const struct train_opts *o, struct sampler *s, double *rows, struct err *e)
+static int trial(struct model *m, const struct task *t, const struct train_opts *o, struct sampler *s, double *rows,
+                 struct err *e)
 {
     struct batch b;
     int rc = 0;
@@ -258,7 +270,8 @@ static int trial(struct model *m, const struct task *t, const struct train_opts 
     return rc;
 }
 
-int train_steps(struct model *m, const struct task *t, const struct train_opts *o, double epochs, int64_t *steps, struct err *e)
+int train_steps(struct model *m, const struct task *t, const struct train_opts *o, double epochs, int64_t *steps,
+                struct err *e)
 {
     struct sampler s;
     double rows, examples = 0, drawn = 0;
@@ -285,7 +298,8 @@ int train_plan(struct model *m, const struct task *t, const struct train_opts *o
     printf("parameters, gradients and moments\t%.1f MB\n", (double)(n * per_param) / 1e6);
     printf("steps\t%" PRId64 "\n", o->schedule.total);
     printf("rows per step\t%.0f\n", per_step);
-    printf("GFLOP per step in the encoder's products\t%.2f\n", per_step * m->config.layers * (8 * H * H + 4 * H * m->config.inner) * 3 / 1e9);
+    printf("GFLOP per step in the encoder's products\t%.2f\n",
+           per_step * m->config.layers * (8 * H * H + 4 * H * m->config.inner) * 3 / 1e9);
     for (int i = 0; i < t->n_collections; i++) {
         double drawn = (double)s.drawn[i] / TRIAL * (double)o->accumulate;
         printf("%s\t%" PRId64 " records, %.1f drawn per step, %.2f epochs\n", t->at[i].name, t->at[i].n, drawn,

@@ -10,19 +10,20 @@ struct train_opts {
     bool resume;            /* go on from the newest checkpoint, if there is one */
     struct schedule schedule;
     double lr, beta1, beta2, eps, weight_decay, clip;
-    int64_t rows;           /* of a packed batch, at least */
-    int64_t accumulate;     /* batches of an optimizer step */
+    int64_t rows;       /* of a packed batch, at least */
+    int64_t accumulate; /* batches of an optimizer step */
     uint64_t seed;
     int64_t save_every, keep, log_every;
-    int64_t eval_every;     /* steps between measurements on held-out examples; 0: none */
-    const char *log;        /* JSON Lines, or NULL */
+    int64_t eval_every; /* steps between measurements on held-out examples; 0: none */
+    const char *log;    /* JSON Lines, or NULL */
 };
-/* Trains m, whose parameters have their first values. The model in `output` is the last one, or, with evaluations, the best one by
- * the task's metric. SIGINT, SIGTERM and SIGUSR1 finish the step, save and return ERR_SAVED. A run that was stopped or
- * killed and resumed ends with the same bytes as one that was not. */
+/* Trains m, whose parameters have their first values. The model in `output` is the last one, or, with evaluations, the
+ * best one by the task's metric. SIGINT, SIGTERM and SIGUSR1 finish the step, save and return ERR_SAVED. A run that was
+ * stopped or killed and resumed ends with the same bytes as one that was not. */
 int train_run(struct model *m, const struct task *t, const struct train_opts *o, struct err *e);
 /* What a run would do, printed on standard output: parameters, memory, examples, rows and time of an epoch. */
 int train_plan(struct model *m, const struct task *t, const struct train_opts *o, struct err *e);
 /* Steps that draw every example `epochs` times, from the mean size of the first ones. */
-int train_steps(struct model *m, const struct task *t, const struct train_opts *o, double epochs, int64_t *steps, struct err *e);
+int train_steps(struct model *m, const struct task *t, const struct train_opts *o, double epochs, int64_t *steps,
+                struct err *e);
 #endif

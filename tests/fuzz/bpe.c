@@ -1,4 +1,5 @@
-/* The loader of vocabularies: the input is vocab.json, a NUL, merges.txt. What loads must encode any bytes and decode them again. */
+/* The loader of vocabularies: the input is vocab.json, a NUL, merges.txt. What loads must encode any bytes and decode
+ * them again. */
 #include "text/bpe.h"
 #include <stdlib.h>
 #include <string.h>

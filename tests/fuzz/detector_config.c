@@ -1,4 +1,5 @@
-/* config.json of a detector. What is read is printed and read again to the same; what is small enough is built and looks at a picture. */
+/* config.json of a detector. What is read is printed and read again to the same; what is small enough is built and
+ * looks at a picture. */
 #include "toy_detector.h"
 #include <string.h>
 
@@ -29,7 +30,8 @@ static bool is_small(const struct detect_config *c)
     int64_t blocks = c->head.blocks;
 
     for (int i = 0; i < c->n_stages; i++) blocks += c->stages[i].blocks;
-    return detect_config_parameters(c) < 8000 && c->long_side <= 64 && c->post_nms <= 20 && c->pre_nms <= 500 && c->roi_size <= 8 && blocks < 12;
+    return detect_config_parameters(c) < 8000 && c->long_side <= 64 && c->post_nms <= 20 && c->pre_nms <= 500 &&
+           c->roi_size <= 8 && blocks < 12;
 }
 
 /* Takes c over. */

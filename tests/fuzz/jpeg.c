@@ -1,6 +1,6 @@
 /* From a JPEG to the detector's input: decoding, turning, resizing; drawing on it and encoding it again. */
-#include "image/draw.h"
 #include "image/jpeg.h"
+#include "image/draw.h"
 #include "image/resize.h"
 #include <math.h>
 #include <stdlib.h>

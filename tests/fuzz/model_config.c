@@ -1,4 +1,5 @@
-/* config.json of a model, ours or RoBERTa's. What is read passes its own check, and is printed and read again to the same. */
+/* config.json of a model, ours or RoBERTa's. What is read passes its own check, and is printed and read again to the
+ * same. */
 #include "core/str.h"
 #include "memory_file.h"
 #include "model/config.h"

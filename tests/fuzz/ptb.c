@@ -1,6 +1,7 @@
-/* Any bytes as captions, split at the first NUL into one and the next: the tokenizer must end, write UTF-8, and know no yesterday. */
-#include "core/mem.h"
+/* Any bytes as captions, split at the first NUL into one and the next: the tokenizer must end, write UTF-8, and know no
+ * yesterday. */
 #include "score/ptb.h"
+#include "core/mem.h"
 #include <stdlib.h>
 #include <string.h>
 

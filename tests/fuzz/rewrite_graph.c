@@ -1,4 +1,5 @@
-/* Any text as a caption: its graph, its phrases and its negatives. Spans stay inside the text, and no negative is the text itself. */
+/* Any text as a caption: its graph, its phrases and its negatives. Spans stay inside the text, and no negative is the
+ * text itself. */
 #include "core/str.h"
 #include "rewrite/substitute.h"
 #include <stdlib.h>
@@ -30,10 +31,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     const char *text = arena_strndup(&a, (const char *)data, n);
     scene_graph_make(&g, text, parser, wordnet, &a);
     for (int i = 0; i < g.words.n; i++) {
-        if (g.words.at[i].from >= g.words.at[i].to || g.words.at[i].to > (int64_t)n || (i && g.words.at[i].from < g.words.at[i - 1].to)) abort();
+        if (g.words.at[i].from >= g.words.at[i].to || g.words.at[i].to > (int64_t)n ||
+            (i && g.words.at[i].from < g.words.at[i - 1].to))
+            abort();
     }
     for (int i = 0; i < g.n_objects; i++) {
-        if (g.objects[i].phrase_from > g.objects[i].from || g.objects[i].from >= g.objects[i].to || g.objects[i].to > g.words.n) abort();
+        if (g.objects[i].phrase_from > g.objects[i].from || g.objects[i].from >= g.objects[i].to ||
+            g.objects[i].to > g.words.n)
+            abort();
     }
     value_free(scene_graph_value(&g));
     value_free(scene_graph_phrases(&g));

@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
             tfidf_id(x, hits[i].document, &a);
             tfidf_text(x, hits[i].document, &a);
             tfidf_facts(x, hits[i].document, &a);
-            if (tfidf_group(x, hits[i].document) >= 0) tfidf_group_documents(x, tfidf_group(x, hits[i].document), &documents);
+            if (tfidf_group(x, hits[i].document) >= 0)
+                tfidf_group_documents(x, tfidf_group(x, hits[i].document), &documents);
         }
         tfidf_search_release(&s);
         arena_release(&a);

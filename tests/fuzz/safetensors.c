@@ -1,7 +1,8 @@
-/* The header of a safetensors file. What opens has tensors whose every byte is in the file, is found by name, and is saved to the same tensors. */
+/* The header of a safetensors file. What opens has tensors whose every byte is in the file, is found by name, and is
+ * saved to the same tensors. */
+#include "stream/safetensors.h"
 #include "core/err.h"
 #include "memory_file.h"
-#include "stream/safetensors.h"
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -15,10 +16,12 @@ static void save(const struct safetensors *s)
     struct safetensors again;
 
     if (!path[0]) snprintf(path, sizeof path, "/tmp/unimo-fuzz.%d", (int)getpid());
-    if (safetensors_save(path, s->at, s->n, NULL, 0, &e) || safetensors_open(&again, path, &e) || again.n != s->n) abort();
+    if (safetensors_save(path, s->at, s->n, NULL, 0, &e) || safetensors_open(&again, path, &e) || again.n != s->n)
+        abort();
     for (int i = 0; i < s->n; i++) {
         const struct safetensor *a = &s->at[i], *b = safetensors_find(&again, a->name);
-        if (!b || b->dtype != a->dtype || b->rank != a->rank || b->bytes != a->bytes || memcmp(b->shape, a->shape, sizeof a->shape[0] * (size_t)a->rank) ||
+        if (!b || b->dtype != a->dtype || b->rank != a->rank || b->bytes != a->bytes ||
+            memcmp(b->shape, a->shape, sizeof a->shape[0] * (size_t)a->rank) ||
             (a->bytes && memcmp(b->data, a->data, (size_t)a->bytes)))
             abort();
     }

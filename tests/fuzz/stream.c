@@ -1,6 +1,6 @@
-/* The readers of streams: one after another, and by id. The input is a stream, or, after a first byte 'B', parts between NULs that become
- * blocks with right checksums (text, tensors, text, tensors ...), as no fuzzer invents those. Both readers must agree, and what is read must be
- * written and read again. */
+/* The readers of streams: one after another, and by id. The input is a stream, or, after a first byte 'B', parts
+ * between NULs that become blocks with right checksums (text, tensors, text, tensors ...), as no fuzzer invents those.
+ * Both readers must agree, and what is read must be written and read again. */
 #include "core/mem.h"
 #include "memory_file.h"
 #include "stream/frame.h"

@@ -1,5 +1,5 @@
-/* Runs a fuzz target over its seeds as a TAP test: tests/fuzz/seeds/NAME/ for build/.../tests/fuzz/NAME.t, each whole, cut at
- * several places and with single bytes changed. `make fuzz` links the same target with libFuzzer instead. */
+/* Runs a fuzz target over its seeds as a TAP test: tests/fuzz/seeds/NAME/ for build/.../tests/fuzz/NAME.t, each whole,
+ * cut at several places and with single bytes changed. `make fuzz` links the same target with libFuzzer instead. */
 #include "tap.h"
 #include <dirent.h>
 

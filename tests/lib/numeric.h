@@ -1,6 +1,6 @@
-/* For tests of operations: tensors in guarded host memory filled from a fixed seed, and the two comparisons that together catch one
- * wrong element: the mean squared error relative to the reference's power, and the largest error relative to its row's largest value
- * (or to a hundredth, for results near zero of inputs around one). */
+/* For tests of operations: tensors in guarded host memory filled from a fixed seed, and the two comparisons that
+ * together catch one wrong element: the mean squared error relative to the reference's power, and the largest error
+ * relative to its row's largest value (or to a hundredth, for results near zero of inputs around one). */
 #ifndef NUMERIC_H
 #define NUMERIC_H
 #include "compute/backend.h"
@@ -38,7 +38,9 @@ static inline void guarded_free(struct tensor x)
 
 static inline float element_of(struct tensor x, int64_t i)
 {
-    return x.dtype == DT_BF16 ? bf16_to_f32(((uint16_t *)x.data)[i]) : x.dtype == DT_I32 ? (float)((int32_t *)x.data)[i] : ((float *)x.data)[i];
+    return x.dtype == DT_BF16  ? bf16_to_f32(((uint16_t *)x.data)[i])
+           : x.dtype == DT_I32 ? (float)((int32_t *)x.data)[i]
+                               : ((float *)x.data)[i];
 }
 
 static inline void set_element(struct tensor x, int64_t i, float v)

@@ -1,4 +1,5 @@
-/* Runs a Python script of the tests: SCRIPT VERB FOLDER. The verb "check" succeeds where what the script needs is installed. */
+/* Runs a Python script of the tests: SCRIPT VERB FOLDER. The verb "check" succeeds where what the script needs is
+ * installed. */
 #ifndef PYTHON_H
 #define PYTHON_H
 #include "tap.h"

@@ -1,5 +1,5 @@
-/* Test Anything Protocol in one header: every check prints one line, done() the plan. Depends on nothing in lib/, so that a
- * broken library cannot make its own tests pass. */
+/* Test Anything Protocol in one header: every check prints one line, done() the plan. Depends on nothing in lib/, so
+ * that a broken library cannot make its own tests pass. */
 #ifndef TAP_H
 #define TAP_H
 #include <math.h>

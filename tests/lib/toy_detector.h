@@ -25,29 +25,69 @@ static inline void toy_names(struct detect_config *c, int classes, int attribute
 /* Group norm, stride in the 3x3, exact anchors, one set of deltas: as --learn trains them. */
 static inline struct detect_config toy_detector_learnt(void)
 {
-    struct detect_config c = { .mean = { 128, 128, 128 }, .scale = { 1 / 64.0f, 1 / 64.0f, 1 / 64.0f }, .short_side = 48, .long_side = 64,
-                               .stem_kernel = 3, .stem_stride = 2, .stem_channels = 8, .pool_kernel = 3, .pool_stride = 2, .pool_pad = 1,
-                               .groups = 2, .n_stages = 2, .stages = { { 1, 4, 12, 1, 1, false }, { 2, 6, 16, 2, 1, false } },
-                               .head = { 2, 8, 20, 1, 1, false }, .n_scales = 2, .scales = { 12, 24 }, .n_ratios = 2, .ratios = { 0.7f, 1.4f },
-                               .rpn_channels = 8, .pre_nms = 60, .post_nms = 16, .rpn_nms = 0.7f, .min_side = 4, .roi_size = 5,
+    struct detect_config c = { .mean = { 128, 128, 128 },
+                               .scale = { 1 / 64.0f, 1 / 64.0f, 1 / 64.0f },
+                               .short_side = 48,
+                               .long_side = 64,
+                               .stem_kernel = 3,
+                               .stem_stride = 2,
+                               .stem_channels = 8,
+                               .pool_kernel = 3,
+                               .pool_stride = 2,
+                               .pool_pad = 1,
+                               .groups = 2,
+                               .n_stages = 2,
+                               .stages = { { 1, 4, 12, 1, 1, false }, { 2, 6, 16, 2, 1, false } },
+                               .head = { 2, 8, 20, 1, 1, false },
+                               .n_scales = 2,
+                               .scales = { 12, 24 },
+                               .n_ratios = 2,
+                               .ratios = { 0.7f, 1.4f },
+                               .rpn_channels = 8,
+                               .pre_nms = 60,
+                               .post_nms = 16,
+                               .rpn_nms = 0.7f,
+                               .min_side = 4,
+                               .roi_size = 5,
                                .attribute_hidden = 6 };
 
     toy_names(&c, 5, 4);
     return c;
 }
 
-/* Frozen norms, 7x7 stem, pooling that rounds up, stride in the 1x1, dilation in the head, rounded anchors, deltas per class: as the
- * bottom-up-attention release. */
+/* Frozen norms, 7x7 stem, pooling that rounds up, stride in the 1x1, dilation in the head, rounded anchors, deltas per
+ * class: as the bottom-up-attention release. */
 static inline struct detect_config toy_detector_caffe(void)
 {
-    struct detect_config c = { .is_bgr = true, .mean = { 102.9801f, 115.9465f, 122.7717f }, .scale = { 1 / 64.0f, 1 / 64.0f, 1 / 64.0f },
-                               .short_side = 75, .long_side = 125,
-                               .stem_kernel = 7, .stem_stride = 2, .stem_channels = 8, .pool_kernel = 3, .pool_stride = 2, .pool_ceil = true,
-                               .n_stages = 3, .stages = { { 2, 4, 12, 1, 1, true }, { 1, 6, 16, 2, 1, true }, { 2, 6, 20, 2, 1, true } },
-                               .head = { 2, 8, 24, 1, 2, true }, .anchors_caffe = true, .n_scales = 3, .scales = { 16, 32, 64 },
-                               .n_ratios = 3, .ratios = { 0.5f, 1, 2 },
-                               .rpn_channels = 10, .pre_nms = 200, .post_nms = 24, .rpn_nms = 0.7f, .min_side = 16, .roi_size = 6,
-                               .boxes_per_class = true, .attribute_hidden = 7 };
+    struct detect_config c = {
+        .is_bgr = true,
+        .mean = { 102.9801f, 115.9465f, 122.7717f },
+        .scale = { 1 / 64.0f, 1 / 64.0f, 1 / 64.0f },
+        .short_side = 75,
+        .long_side = 125,
+        .stem_kernel = 7,
+        .stem_stride = 2,
+        .stem_channels = 8,
+        .pool_kernel = 3,
+        .pool_stride = 2,
+        .pool_ceil = true,
+        .n_stages = 3,
+        .stages = { { 2, 4, 12, 1, 1, true }, { 1, 6, 16, 2, 1, true }, { 2, 6, 20, 2, 1, true } },
+        .head = { 2, 8, 24, 1, 2, true },
+        .anchors_caffe = true,
+        .n_scales = 3,
+        .scales = { 16, 32, 64 },
+        .n_ratios = 3,
+        .ratios = { 0.5f, 1, 2 },
+        .rpn_channels = 10,
+        .pre_nms = 200,
+        .post_nms = 24,
+        .rpn_nms = 0.7f,
+        .min_side = 16,
+        .roi_size = 6,
+        .boxes_per_class = true,
+        .attribute_hidden = 7
+    };
 
     toy_names(&c, 6, 5);
     return c;
@@ -63,7 +103,8 @@ static inline void toy_values(struct detector *d, uint64_t seed)
         const struct param *p = &d->params.at[i];
         float *v = mem_new(float, p->n);
         double fan = p->rank > 1 ? (double)p->n / (double)p->shape[0] : 0;
-        for (int64_t k = 0; k < p->n; k++) v[k] = (float)(fan > 0 ? rng_normal(&r) * sqrt(1.5 / fan) : (p->init == INIT_ONE) + 0.2 * rng_normal(&r));
+        for (int64_t k = 0; k < p->n; k++)
+            v[k] = (float)(fan > 0 ? rng_normal(&r) * sqrt(1.5 / fan) : (p->init == INIT_ONE) + 0.2 * rng_normal(&r));
         op_upload(d->device, (float *)d->params.value.data + p->from, v, p->n * 4);
         free(v);
     }
@@ -79,11 +120,13 @@ static inline struct image toy_picture(int width, int height, uint64_t seed)
     rng_init(&r, seed, 2);
     if (image_init(&m, width, height, &e)) abort();
     for (int k = 0; k < 12; k++) { /* rectangles: neither flat nor noise */
-        int x1 = (int)rng_below(&r, width), y1 = (int)rng_below(&r, height), x2 = (int)rng_below(&r, width), y2 = (int)rng_below(&r, height);
+        int x1 = (int)rng_below(&r, width), y1 = (int)rng_below(&r, height), x2 = (int)rng_below(&r, width),
+            y2 = (int)rng_below(&r, height);
         uint32_t colour = rng_u32(&r);
         for (int y = y1 < y2 ? y1 : y2; y <= (y1 < y2 ? y2 : y1); y++) {
             for (int x = x1 < x2 ? x1 : x2; x <= (x1 < x2 ? x2 : x1); x++) {
-                for (int c = 0; c < 3; c++) m.rgb[(y * width + x) * 3 + c] = (uint8_t)((colour >> (8 * c)) + (uint32_t)(rng_u32(&r) % 16));
+                for (int c = 0; c < 3; c++)
+                    m.rgb[(y * width + x) * 3 + c] = (uint8_t)((colour >> (8 * c)) + (uint32_t)(rng_u32(&r) % 16));
             }
         }
     }

@@ -1,6 +1,6 @@
-/* The gradients of a detector's training step against differences of its loss, for both families of toy detectors. Gradients do not flow
- * through the proposals' coordinates, so what moves proposals is checked without any (regions are then the true boxes), and the second
- * stage again with them. */
+/* The gradients of a detector's training step against differences of its loss, for both families of toy detectors.
+ * Gradients do not flow through the proposals' coordinates, so what moves proposals is checked without any (regions are
+ * then the true boxes), and the second stage again with them. */
 #include "detect/train.h"
 #include "tap.h"
 #include "toy_detector.h"
@@ -41,8 +41,9 @@ static double moved(const struct param *p, const float *u, double h)
     return y;
 }
 
-/* How far the slope of the loss along a random half of a parameter's gradient is from that half's length, relative to it (or to 0.2, for short
- * ones: the loss is a sum of floats). Of several steps the best counts, as a ReLU or a maximum may change within one. */
+/* How far the slope of the loss along a random half of a parameter's gradient is from that half's length, relative to
+ * it (or to 0.2, for short ones: the loss is a sum of floats). Of several steps the best counts, as a ReLU or a maximum
+ * may change within one. */
 static double slope_gap(const struct param *p, const float *grad, uint64_t seed)
 {
     static const double steps[] = { 5e-3, 1e-3, 2e-4, 5e-5 };
@@ -94,7 +95,8 @@ static void check(const char *what, const char *const *prefixes)
 
 static void setup(struct detect_config c, struct device *device)
 {
-    static const struct box where[PICTURES][2] = { { { 8, 6, 40, 30 }, { 30, 20, 60, 46 } }, { { 4, 10, 30, 44 }, { 20, 2, 60, 24 } } };
+    static const struct box where[PICTURES][2] = { { { 8, 6, 40, 30 }, { 30, 20, 60, 46 } },
+                                                   { { 4, 10, 30, 44 }, { 20, 2, 60, 24 } } };
 
     d = (struct detector){ .config = c };
     detector_build(&d, device, DT_F32, true);
@@ -103,7 +105,9 @@ static void setup(struct detect_config c, struct device *device)
         pictures[i] = toy_picture(64, 48, (uint64_t)(10 + i));
         truth[i] = (struct picture){ .n = 2, .objects = mem_new(struct annotation, 2) };
         for (int k = 0; k < 2; k++)
-            truth[i].objects[k] = (struct annotation){ .box = where[i][k], .class_of = 1 + (2 * i + k) % (c.classes.n - 1), .n_attributes = k + i,
+            truth[i].objects[k] = (struct annotation){ .box = where[i][k],
+                                                       .class_of = 1 + (2 * i + k) % (c.classes.n - 1),
+                                                       .n_attributes = k + i,
                                                        .attributes = { 1 + i, 2 + k } };
     }
 }
@@ -138,7 +142,8 @@ int main(void)
     truth[0].n = truth[1].n = 0; /* nothing to find: only the background's losses */
     rng_init(&r, 1, 1);
     ok(!detect_step(&d, pictures, truth, PICTURES, &r, &l, &e), "pictures without objects %s", e.text);
-    ok(l.objectness > 0 && l.cls > 0 && l.rpn_box == 0 && l.box == 0 && l.attribute == 0, "have no boxes or attributes to learn");
+    ok(l.objectness > 0 && l.cls > 0 && l.rpn_box == 0 && l.box == 0 && l.attribute == 0,
+       "have no boxes or attributes to learn");
     d.config.min_side = 4000;
     ok(!detect_step(&d, pictures, truth, PICTURES, &r, &l, &e), "neither proposals nor objects %s", e.text);
     ok(isfinite(l.cls) && isfinite(l.objectness), "and finite losses");

@@ -1,5 +1,6 @@
-/* Detectors against an independent Faster R-CNN in PyTorch (detect_parity.py), with generated weights, for each family: feature map, objectness,
- * deltas, proposals, features, class and attribute probabilities, refined boxes. On the reference and on the fast back end. */
+/* Detectors against an independent Faster R-CNN in PyTorch (detect_parity.py), with generated weights, for each family:
+ * feature map, objectness, deltas, proposals, features, class and attribute probabilities, refined boxes. On the
+ * reference and on the fast back end. */
 #include "core/file.h"
 #include "core/str.h"
 #include "python.h"
@@ -40,7 +41,8 @@ static void put_tensor(const char *name, struct device *d, struct tensor x)
 static int write_case(struct detector *d, const struct image *m, struct err *e)
 {
     struct detections x;
-    int64_t pixels = (int64_t)m->width * m->height * 3, classes = d->config.classes.n, attributes = d->config.attributes.n;
+    int64_t pixels = (int64_t)m->width * m->height * 3, classes = d->config.classes.n,
+            attributes = d->config.attributes.n;
     int32_t *rgb = mem_new(int32_t, pixels);
 
     for (int64_t i = 0; i < pixels; i++) rgb[i] = m->rgb[i];
@@ -66,7 +68,8 @@ static int write_case(struct detector *d, const struct image *m, struct err *e)
     return rc;
 }
 
-static void compare(const char *interpreter, const char *device_name, const char *what, struct detect_config c, int width, int height)
+static void compare(const char *interpreter, const char *device_name, const char *what, struct detect_config c,
+                    int width, int height)
 {
     struct err e = { 0 };
     struct device *device = device_open(device_name, 1, &e);
@@ -76,9 +79,11 @@ static void compare(const char *interpreter, const char *device_name, const char
     detector_build(&d, device, DT_F32, false);
     toy_values(&d, 6);
     char *path = path_join(dir, "model.safetensors");
-    ok(!detector_save(&d, dir, &e) && !detector_load(&back, dir, device, DT_F32, &e), "%s: is saved and loaded %s", what, e.text);
+    ok(!detector_save(&d, dir, &e) && !detector_load(&back, dir, device, DT_F32, &e), "%s: is saved and loaded %s",
+       what, e.text);
     /* saved as BF16: from here on both sides have the rounded values */
-    ok(!params_save(&back.params, path, false, &e) && !write_case(&back, &m, &e), "and run on %d x %d %s", width, height, e.text);
+    ok(!params_save(&back.params, path, false, &e) && !write_case(&back, &m, &e), "and run on %d x %d %s", width,
+       height, e.text);
     ok(python(interpreter, script, "compare", dir) == 0, "%s on %s: all is PyTorch's to 1e-4", what, device_name);
     image_release(&m);
     detector_release(&back);

@@ -1,5 +1,5 @@
-/* Backward rows of the reference against central differences of its forward rows: the loss is a fixed random weighting of the output.
- * The fast rows are compared with the reference in ops.c. */
+/* Backward rows of the reference against central differences of its forward rows: the loss is a fixed random weighting
+ * of the output. The fast rows are compared with the reference in ops.c. */
 #include "numeric.h"
 
 static struct device *d;
@@ -160,7 +160,8 @@ static struct tensor ints(int64_t n, const int32_t *v)
 static void layers(void)
 {
     struct tensor da = zeros(m2(6, 4)), db = zeros(tensor_1d(NULL, DT_F32, 6)), dx = guarded(m2(5, 4));
-    x = normal(m2(5, 4)), a = normal(m2(6, 4)), b = normal(tensor_1d(NULL, DT_F32, 6)), y = guarded(m2(5, 6)), w = normal(m2(5, 6));
+    x = normal(m2(5, 4)), a = normal(m2(6, 4)), b = normal(tensor_1d(NULL, DT_F32, 6)), y = guarded(m2(5, 6)),
+    w = normal(m2(5, 6));
     op_linear_backward_input(d, dx, w, a, 0);
     op_linear_backward_weight(d, da, db, w, x);
     check("linear: input", linear, x, dx, 1e-2);
@@ -169,7 +170,8 @@ static void layers(void)
 
     struct tensor dg = zeros(tensor_1d(NULL, DT_F32, 8)), dr = guarded(m2(5, 8)), ds = guarded(m2(5, 8));
     db = zeros(tensor_1d(NULL, DT_F32, 8));
-    x = normal(m2(5, 8)), a = normal(m2(5, 8)), g = normal(tensor_1d(NULL, DT_F32, 8)), b = normal(g), y = guarded(m2(5, 8)), w = normal(m2(5, 8));
+    x = normal(m2(5, 8)), a = normal(m2(5, 8)), g = normal(tensor_1d(NULL, DT_F32, 8)), b = normal(g),
+    y = guarded(m2(5, 8)), w = normal(m2(5, 8));
     s = guarded(m2(5, 8)), t = guarded(m2(5, 2));
     norm();
     op_residual_norm_backward(d, dr, ds, dg, db, w, s, t, g, drop);
@@ -188,7 +190,8 @@ static void layers(void)
 
     struct tensor map = tensor_4d(NULL, DT_F32, 2, 4, 3, 4), dmap = guarded(map);
     dg = zeros(tensor_1d(NULL, DT_F32, 4)), db = zeros(tensor_1d(NULL, DT_F32, 4));
-    x = normal(map), y = guarded(map), w = normal(map), g = normal(dg), b = normal(db), t = guarded(tensor_1d(NULL, DT_F32, 8));
+    x = normal(map), y = guarded(map), w = normal(map), g = normal(dg), b = normal(db),
+    t = guarded(tensor_1d(NULL, DT_F32, 8));
     group();
     op_group_norm_backward(d, dmap, dg, db, w, y, x, t, g, 2, true);
     check("group norm: input", group, x, dmap, 1e-3);
@@ -204,7 +207,8 @@ static void layers(void)
     check("normalised rows", unit, x, dx, 1e-2);
 
     struct tensor out = tensor_4d(NULL, DT_F32, 2, 3, 2, 3), filters = tensor_4d(NULL, DT_F32, 3, 2, 3, 3);
-    x = normal(tensor_4d(NULL, DT_F32, 2, 7, 6, 2)), a = normal(filters), b = normal(tensor_1d(NULL, DT_F32, 3)), y = guarded(out), w = normal(out);
+    x = normal(tensor_4d(NULL, DT_F32, 2, 7, 6, 2)), a = normal(filters), b = normal(tensor_1d(NULL, DT_F32, 3)),
+    y = guarded(out), w = normal(out);
     da = zeros(filters), db = zeros(b), dx = guarded(x);
     op_conv_backward_input(d, dx, w, a, odd, 0);
     op_conv_backward_weight(d, da, db, w, x, odd);
@@ -217,7 +221,8 @@ static void losses(void)
 {
     int32_t which[] = { 0, 3, -1, 6 }, groups[] = { 0, 3, 4, 9 }, good[] = { 1, 0, 1, 1, 0, 0, 1, 0, 0 };
     struct tensor dx = guarded(m2(4, 7));
-    x = normal(m2(4, 7)), y = guarded(tensor_1d(NULL, DT_F32, 4)), labels = ints(4, which), target = normal(m2(4, 7)), t = normal(y);
+    x = normal(m2(4, 7)), y = guarded(tensor_1d(NULL, DT_F32, 4)), labels = ints(4, which), target = normal(m2(4, 7)),
+    t = normal(y);
     for (int i = 0; i < 28; i++) ((float *)target.data)[i] = fabsf(((float *)target.data)[i]) / 4;
     op_cross_entropy(d, y, dx, x, labels, 0.1f, 1);
     check("cross-entropy", entropy, x, dx, 1e-2);
@@ -232,14 +237,16 @@ static void losses(void)
 
     struct tensor dtau = zeros(tensor_1d(NULL, DT_F32, 1));
     dx = guarded(tensor_1d(NULL, DT_F32, 9));
-    x = normal(tensor_1d(NULL, DT_F32, 9)), y = guarded(tensor_1d(NULL, DT_F32, 3)), start = ints(4, groups), positive = ints(9, good);
+    x = normal(tensor_1d(NULL, DT_F32, 9)), y = guarded(tensor_1d(NULL, DT_F32, 3)), start = ints(4, groups),
+    positive = ints(9, good);
     op_group_contrastive(d, y, dx, dtau, x, start, positive, inv_tau, 1);
     check("contrastive", contrastive, x, dx, 1e-2);
     struct tensor tau = tensor_1d(&inv_tau, DT_F32, 1);
     check("contrastive: temperature", contrastive, tau, dtau, 1e-2);
     ok(((float *)y.data)[1] == 0, "a group of positives only has loss 0");
 
-    /* Circle loss has constant weights in its exponents, so differences of the whole loss do not apply: its signs do. */
+    /* Circle loss has constant weights in its exponents, so differences of the whole loss do not apply: its signs do.
+     */
     op_group_circle(d, y, dx, x, start, positive, 0.2f, 1, 1);
     bool right = true;
     for (int i = 0; i < 9; i++) right = right && (good[i] ? ((float *)dx.data)[i] <= 0 : ((float *)dx.data)[i] >= 0);

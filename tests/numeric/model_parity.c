@@ -159,7 +159,8 @@ static void test_unimo(const char *interpreter, const char *device, float losses
     char *path = path_join(dir, "case.safetensors");
     ok(!model_save(&m, dir, &e) && !safetensors_save(path, items, n_items, NULL, 0, &e), "written for PyTorch %s",
        e.text);
-    ok(python(interpreter, script, "unimo", dir) == 0, "%s: hidden states, losses and gradients are PyTorch's to 1e-4", device);
+    ok(python(interpreter, script, "unimo", dir) == 0, "%s: hidden states, losses and gradients are PyTorch's to 1e-4",
+       device);
     free(path);
     scratch_release(&s);
     batch_release(&b);

@@ -1,5 +1,5 @@
-/* Each fast row against the reference, on shapes with 0, 1, odd and larger sizes, in f32 and bf16. Buffers are guarded, outputs poisoned,
- * inputs must stay as they are. One row of the table per operation. */
+/* Each fast row against the reference, on shapes with 0, 1, odd and larger sizes, in f32 and bf16. Buffers are guarded,
+ * outputs poisoned, inputs must stay as they are. One row of the table per operation. */
 #include "numeric.h"
 
 /* Sizes by letter: T rows, H hidden, I in, O out, V vocabulary, B images, Y X map, C channels, R regions. */
@@ -9,7 +9,8 @@ static float dropout_p;
 enum { TENSORS = 10 };
 struct op {
     const char *name;
-    /* Each tensor is "role type letters": role i input, o output, + added to; type a activation, f F32, n index below the letter after '<' */
+    /* Each tensor is "role type letters": role i input, o output, + added to; type a activation, f F32, n index below
+     * the letter after '<' */
     const char *tensors[TENSORS];
     void (*run)(struct device *d, struct tensor *t);
     double slack; /* multiplies the tolerances; 0: 1 */
@@ -20,7 +21,11 @@ static struct tensor shaped(const char *letters, enum dtype t)
     struct tensor x = { .dtype = t, .n = 1 };
 
     for (; *letters && *letters != '<'; letters++) {
-        int64_t n = *letters == '3' ? 3 * size_of['H'] : *letters == '2' ? 2 : *letters == '5' ? 5 : *letters == '1' ? 1 : size_of[(int)*letters];
+        int64_t n = *letters == '3'   ? 3 * size_of['H']
+                    : *letters == '2' ? 2
+                    : *letters == '5' ? 5
+                    : *letters == '1' ? 1
+                                      : size_of[(int)*letters];
         x.shape[x.rank++] = n;
         x.n *= n;
     }
@@ -62,37 +67,64 @@ static struct sequences packed(int64_t rows)
 
 #define F DT_F32
 static const struct tensor none;
-static void convert(struct device *d, struct tensor *t) { op_convert(d, t[0], t[1]); }
-static void fill(struct device *d, struct tensor *t) { op_fill(d, t[0], 1.25f); }
-static void linear(struct device *d, struct tensor *t) { op_linear_forward(d, t[0], t[1], t[2], t[3], 0); }
+static void convert(struct device *d, struct tensor *t)
+{
+    op_convert(d, t[0], t[1]);
+}
+static void fill(struct device *d, struct tensor *t)
+{
+    op_fill(d, t[0], 1.25f);
+}
+static void linear(struct device *d, struct tensor *t)
+{
+    op_linear_forward(d, t[0], t[1], t[2], t[3], 0);
+}
 static void linear_param(struct device *d, struct tensor *t)
 {
     op_params_changed(d);
     op_linear_forward(d, t[0], t[1], t[2], none, LINEAR_PARAM);
 }
-static void linear_add(struct device *d, struct tensor *t) { op_linear_forward(d, t[0], t[1], t[2], t[3], LINEAR_ADD); }
+static void linear_add(struct device *d, struct tensor *t)
+{
+    op_linear_forward(d, t[0], t[1], t[2], t[3], LINEAR_ADD);
+}
 static void linear_dx(struct device *d, struct tensor *t)
 {
     op_params_changed(d);
     op_linear_backward_input(d, t[0], t[1], t[2], LINEAR_PARAM);
 }
-static void linear_dx_add(struct device *d, struct tensor *t) { op_linear_backward_input(d, t[0], t[1], t[2], LINEAR_ADD); }
-static void linear_dw(struct device *d, struct tensor *t) { op_linear_backward_weight(d, t[0], t[1], t[2], t[3]); }
-static void norm(struct device *d, struct tensor *t) { op_layer_norm_forward(d, t[0], t[1], t[2], t[3], t[4], 1e-5f); }
+static void linear_dx_add(struct device *d, struct tensor *t)
+{
+    op_linear_backward_input(d, t[0], t[1], t[2], LINEAR_ADD);
+}
+static void linear_dw(struct device *d, struct tensor *t)
+{
+    op_linear_backward_weight(d, t[0], t[1], t[2], t[3]);
+}
+static void norm(struct device *d, struct tensor *t)
+{
+    op_layer_norm_forward(d, t[0], t[1], t[2], t[3], t[4], 1e-5f);
+}
 static void norm_dx(struct device *d, struct tensor *t)
 {
     struct tensor stats = temp("T2", F), y = temp("TH", t[3].dtype);
     op_layer_norm_forward(d, y, stats, t[4], t[5], t[5], 1e-5f);
     op_layer_norm_backward(d, t[0], t[1], t[2], t[3], t[4], stats, t[5]);
 }
-static void residual(struct device *d, struct tensor *t) { op_residual_norm_forward(d, t[0], t[1], t[2], t[3], t[4], t[5], t[6], 1e-5f, drop()); }
+static void residual(struct device *d, struct tensor *t)
+{
+    op_residual_norm_forward(d, t[0], t[1], t[2], t[3], t[4], t[5], t[6], 1e-5f, drop());
+}
 static void residual_dx(struct device *d, struct tensor *t)
 {
     struct tensor stats = temp("T2", F), y = temp("TH", t[4].dtype);
     op_layer_norm_forward(d, y, stats, t[5], t[6], t[6], 1e-5f);
     op_residual_norm_backward(d, t[0], t[1], t[2], t[3], t[4], t[5], stats, t[6], drop());
 }
-static void group(struct device *d, struct tensor *t) { op_group_norm_forward(d, t[0], t[1], t[2], t[3], t[4], (int)size_of['G'], 1e-5f, true); }
+static void group(struct device *d, struct tensor *t)
+{
+    op_group_norm_forward(d, t[0], t[1], t[2], t[3], t[4], (int)size_of['G'], 1e-5f, true);
+}
 static void group_dx(struct device *d, struct tensor *t)
 {
     struct tensor stats = temp("BG2", F), y = temp("BYXC", t[3].dtype);
@@ -115,21 +147,66 @@ static void cached(struct device *d, struct tensor *t)
     for (int64_t i = 0; i < t[5].n; i++) ((int32_t *)t[5].data)[i] = (int32_t)(i % (t[4].shape[1] + 1));
     op_attention_cached(d, t[0], t[1], t[2], t[3], t[4], t[5], (int)size_of['N'], 0.3f);
 }
-static void gather(struct device *d, struct tensor *t) { op_gather_rows(d, t[0], t[1], t[2], false); }
-static void gather_add(struct device *d, struct tensor *t) { op_gather_rows(d, t[0], t[1], t[2], true); }
-static void scatter(struct device *d, struct tensor *t) { op_scatter_add_rows(d, t[0], t[1], t[2]); }
-static void gelu(struct device *d, struct tensor *t) { op_gelu_forward(d, t[0], t[1]); }
-static void gelu_dx(struct device *d, struct tensor *t) { op_gelu_backward(d, t[0], t[1], t[2]); }
-static void relu(struct device *d, struct tensor *t) { op_relu_forward(d, t[0], t[1]); }
-static void relu_dx(struct device *d, struct tensor *t) { op_relu_backward(d, t[0], t[1], t[2]); }
-static void dropout(struct device *d, struct tensor *t) { op_dropout_forward(d, t[0], t[1], drop()); }
-static void add(struct device *d, struct tensor *t) { op_add(d, t[0], t[1], t[2]); }
-static void multiply(struct device *d, struct tensor *t) { op_multiply(d, t[0], t[1], t[2]); }
-static void axpy(struct device *d, struct tensor *t) { op_axpy(d, t[0], t[1], 0.7f); }
-static void entropy(struct device *d, struct tensor *t) { op_cross_entropy(d, t[0], t[1], t[2], t[3], 0.1f, 0.5f); }
-static void entropy_loss(struct device *d, struct tensor *t) { op_cross_entropy(d, t[0], none, t[1], t[2], 0, 1); }
-static void log_softmax(struct device *d, struct tensor *t) { op_log_softmax(d, t[0], t[1]); }
-static void squares(struct device *d, struct tensor *t) { op_sum_of_squares(d, t[0], t[1]); }
+static void gather(struct device *d, struct tensor *t)
+{
+    op_gather_rows(d, t[0], t[1], t[2], false);
+}
+static void gather_add(struct device *d, struct tensor *t)
+{
+    op_gather_rows(d, t[0], t[1], t[2], true);
+}
+static void scatter(struct device *d, struct tensor *t)
+{
+    op_scatter_add_rows(d, t[0], t[1], t[2]);
+}
+static void gelu(struct device *d, struct tensor *t)
+{
+    op_gelu_forward(d, t[0], t[1]);
+}
+static void gelu_dx(struct device *d, struct tensor *t)
+{
+    op_gelu_backward(d, t[0], t[1], t[2]);
+}
+static void relu(struct device *d, struct tensor *t)
+{
+    op_relu_forward(d, t[0], t[1]);
+}
+static void relu_dx(struct device *d, struct tensor *t)
+{
+    op_relu_backward(d, t[0], t[1], t[2]);
+}
+static void dropout(struct device *d, struct tensor *t)
+{
+    op_dropout_forward(d, t[0], t[1], drop());
+}
+static void add(struct device *d, struct tensor *t)
+{
+    op_add(d, t[0], t[1], t[2]);
+}
+static void multiply(struct device *d, struct tensor *t)
+{
+    op_multiply(d, t[0], t[1], t[2]);
+}
+static void axpy(struct device *d, struct tensor *t)
+{
+    op_axpy(d, t[0], t[1], 0.7f);
+}
+static void entropy(struct device *d, struct tensor *t)
+{
+    op_cross_entropy(d, t[0], t[1], t[2], t[3], 0.1f, 0.5f);
+}
+static void entropy_loss(struct device *d, struct tensor *t)
+{
+    op_cross_entropy(d, t[0], none, t[1], t[2], 0, 1);
+}
+static void log_softmax(struct device *d, struct tensor *t)
+{
+    op_log_softmax(d, t[0], t[1]);
+}
+static void squares(struct device *d, struct tensor *t)
+{
+    op_sum_of_squares(d, t[0], t[1]);
+}
 static void adamw(struct device *d, struct tensor *t)
 {
     const struct adamw_segment s[2] = { { 0, t[0].n / 2, 1, 0.01f }, { t[0].n / 2, t[0].n - t[0].n / 2, 0.5f, 0 } };
@@ -139,23 +216,45 @@ static void adamw(struct device *d, struct tensor *t)
     op_adamw(d, t[0], t[4], t[1], t[2], t[3], sum, s, 2, (struct adamw){ 1e-3f, 0.9f, 0.98f, 1e-6f, 3, 1.0f, 0.5f });
 }
 static const struct conv stride1 = { 1, 1, 1 }, stride2 = { 2, 1, 1 }, dilated = { 1, 2, 2 };
-static void conv(struct device *d, struct tensor *t) { op_conv_forward(d, t[0], t[1], t[2], t[3], stride1, true, 0); }
-static void conv_add(struct device *d, struct tensor *t) { op_conv_forward(d, t[0], t[1], t[2], none, dilated, false, LINEAR_ADD); }
+static void conv(struct device *d, struct tensor *t)
+{
+    op_conv_forward(d, t[0], t[1], t[2], t[3], stride1, true, 0);
+}
+static void conv_add(struct device *d, struct tensor *t)
+{
+    op_conv_forward(d, t[0], t[1], t[2], none, dilated, false, LINEAR_ADD);
+}
 static void conv_stride(struct device *d, struct tensor *t)
 {
     op_params_changed(d);
     op_conv_forward(d, t[0], t[1], t[2], none, stride2, false, LINEAR_PARAM);
 }
-static void conv_dx(struct device *d, struct tensor *t) { op_conv_backward_input(d, t[0], t[1], t[2], stride2, 0); }
-static void conv_dx_add(struct device *d, struct tensor *t) { op_conv_backward_input(d, t[0], t[1], t[2], stride1, LINEAR_ADD); }
-static void conv_dw(struct device *d, struct tensor *t) { op_conv_backward_weight(d, t[0], t[1], t[2], t[3], stride2); }
-static void max_pool(struct device *d, struct tensor *t) { op_max_pool_forward(d, t[0], t[1], t[2], 3, 2, 1); }
-static void mean_pool(struct device *d, struct tensor *t) { op_mean_pool_forward(d, t[0], t[1]); }
+static void conv_dx(struct device *d, struct tensor *t)
+{
+    op_conv_backward_input(d, t[0], t[1], t[2], stride2, 0);
+}
+static void conv_dx_add(struct device *d, struct tensor *t)
+{
+    op_conv_backward_input(d, t[0], t[1], t[2], stride1, LINEAR_ADD);
+}
+static void conv_dw(struct device *d, struct tensor *t)
+{
+    op_conv_backward_weight(d, t[0], t[1], t[2], t[3], stride2);
+}
+static void max_pool(struct device *d, struct tensor *t)
+{
+    op_max_pool_forward(d, t[0], t[1], t[2], 3, 2, 1);
+}
+static void mean_pool(struct device *d, struct tensor *t)
+{
+    op_mean_pool_forward(d, t[0], t[1]);
+}
 static void make_rois(struct tensor rois)
 {
     float *p = rois.data;
     for (int64_t r = 0; r < rois.shape[0]; r++) {
-        float box[5] = { (float)(r % size_of['B']), (float)(r * 3 % 17), (float)(r * 5 % 11), (float)(r * 3 % 17 + r % 29), (float)(r * 5 % 11 + r % 23) };
+        float box[5] = { (float)(r % size_of['B']), (float)(r * 3 % 17), (float)(r * 5 % 11),
+                         (float)(r * 3 % 17 + r % 29), (float)(r * 5 % 11 + r % 23) };
         memcpy(p + 5 * r, box, sizeof box);
     }
 }
@@ -255,7 +354,8 @@ static bool try(const struct op *o, struct device *ref, struct device *cpu, enum
     struct tensor a[TENSORS] = { 0 }, b[TENSORS] = { 0 }, in[TENSORS] = { 0 };
     bool good = true;
     double scale = o->slack > 0 ? o->slack : 1;
-    double nmse = scale * scale * (activation == DT_BF16 ? 2e-5 : 1e-10), row = scale * (activation == DT_BF16 ? 0x1p-7 : 1e-5);
+    double nmse = scale * scale * (activation == DT_BF16 ? 2e-5 : 1e-10),
+           row = scale * (activation == DT_BF16 ? 0x1p-7 : 1e-5);
 
     for (int i = 0; i < TENSORS && o->tensors[i]; i++) {
         struct tensor shape = shape_of(o->tensors[i], type_of(o->tensors[i], activation, o->name));
@@ -277,10 +377,13 @@ static bool try(const struct op *o, struct device *ref, struct device *cpu, enum
     for (int i = 0; i < TENSORS && o->tensors[i] && good; i++) {
         struct difference d = compare(b[i], a[i]);
         good = d.is_finite && d.nmse <= nmse && d.row <= row && guards_hold(a[i]) && guards_hold(b[i]);
-        if (o->tensors[i][0] == 'i' && strcmp(o->name, "attention_cached")) good = good && !memcmp(b[i].data, in[i].data, (size_t)tensor_bytes(in[i]));
+        if (o->tensors[i][0] == 'i' && strcmp(o->name, "attention_cached"))
+            good = good && !memcmp(b[i].data, in[i].data, (size_t)tensor_bytes(in[i]));
         if (d.nmse > worst_nmse) worst_nmse = d.nmse;
         if (d.row > worst_row) worst_row = d.row;
-        if (!good) printf("# %s tensor %d '%s': nmse %.3g (%.3g) row %.3g (%.3g)\n", o->name, i, o->tensors[i], d.nmse, nmse, d.row, row);
+        if (!good)
+            printf("# %s tensor %d '%s': nmse %.3g (%.3g) row %.3g (%.3g)\n", o->name, i, o->tensors[i], d.nmse, nmse,
+                   d.row, row);
     }
     for (int i = 0; i < TENSORS && o->tensors[i]; i++) {
         guarded_free(a[i]);

@@ -43,7 +43,8 @@ static struct tensor filled(struct tensor shape, struct rng *r)
 /* One product or convolution on the fast device and on the reference; whether they agree. */
 static bool product_agrees(struct device *d, struct device *ref, int64_t rows, int64_t in, int64_t out, struct rng *r)
 {
-    struct tensor x = filled(tensor_2d(NULL, DT_F32, rows, in), r), w = filled(tensor_2d(NULL, DT_F32, out, in), r), none = { 0 };
+    struct tensor x = filled(tensor_2d(NULL, DT_F32, rows, in), r), w = filled(tensor_2d(NULL, DT_F32, out, in), r),
+                  none = { 0 };
     struct tensor y = guarded(tensor_2d(NULL, DT_F32, rows, out)), z = guarded(y);
 
     op_linear_forward(d, y, x, w, none, 0);

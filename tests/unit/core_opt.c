@@ -66,7 +66,8 @@ int main(void)
     is_int(try("--kind", "green", NULL), 0, "one that is");
     is_int(try("bad", NULL, NULL), 1, "a failing program");
     is_int(try("--add=a", "--add", "b\"\n"), 0, "lists");
-    is_str(json.data, "{\"count\":3,\"rate\":0.5,\"flag\":false,\"name\":null,\"kind\":null,\"add\":[\"a\",\"b\\\"\\u000a\"]}",
+    is_str(json.data,
+           "{\"count\":3,\"rate\":0.5,\"flag\":false,\"name\":null,\"kind\":null,\"add\":[\"a\",\"b\\\"\\u000a\"]}",
            "all values as JSON, defaults included");
     int64_t i, n;
     struct err e = { 0 };

@@ -12,7 +12,8 @@ static void numbers(void)
     int64_t i;
     double d;
 
-    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) ok(!str_to_int(bad[k], -10, 1000, &i), "'%s' is not a whole number", bad[k]);
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
+        ok(!str_to_int(bad[k], -10, 1000, &i), "'%s' is not a whole number", bad[k]);
     ok(str_to_int("-10", -10, 10, &i) && i == -10, "-10 is in [-10, 10]");
     ok(!str_to_int("11", -10, 10, &i), "11 is not");
     for (size_t k = 0; k < sizeof not_real / sizeof *not_real; k++)
@@ -27,14 +28,17 @@ static void utf8(void)
     char out[4], digits[101];
     int wrong = 0;
 
-    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) ok(!utf8_valid(bad[k], strlen(bad[k])), "broken UTF-8 %d is refused", (int)k);
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
+        ok(!utf8_valid(bad[k], strlen(bad[k])), "broken UTF-8 %d is refused", (int)k);
     for (uint32_t c = 0; c <= 0x10ffff; c += 37) {
         if (c >= 0xd800 && c < 0xe000) continue;
         int n = utf8_encode(c, out);
         wrong += utf8_decode(out, (size_t)n, &code) != n || code != c;
     }
     is_int(wrong, 0, "every code point survives encoding");
-    is_str(err_quote("a\x1b[31m\xff" "b"), "\"a?[31m?b\"", "quotes are safe to print");
+    is_str(err_quote("a\x1b[31m\xff"
+                     "b"),
+           "\"a?[31m?b\"", "quotes are safe to print");
     memset(digits, '7', 100);
     digits[100] = 0;
     ok(strlen(err_quote(digits)) <= 86, "and short");

@@ -31,8 +31,8 @@ static void round_trip(struct detect_config c, const char *what)
     int64_t products = 0;
     for (int i = 0; i < d.params.n; i++) products += d.params.at[i].rank > 1 ? d.params.at[i].n : 0;
     int64_t counted = detect_config_parameters(&d.config);
-    ok(counted >= products && counted <= products + products / 4, "its size is known before it is built (%lld, %lld)", (long long)counted,
-       (long long)products);
+    ok(counted >= products && counted <= products + products / 4, "its size is known before it is built (%lld, %lld)",
+       (long long)counted, (long long)products);
     detector_release(&d);
     device_close(device);
     value_free(v);
@@ -86,6 +86,7 @@ int main(void)
     refused("\"blocks\":2", "\"blocks\":0", "\"blocks\"");
     refused("[\"class0\",\"class1\",\"class2\",\"class3\",\"class4\"]", "[\"class0\"]", "background");
     refused("\"attributes\"", "\"attributs\"", "attributes");
-    refused("\"blocks\":2,\"width\":8,\"channels\":20", "\"blocks\":60,\"width\":2000,\"channels\":8000", "more than 536870912 parameters");
+    refused("\"blocks\":2,\"width\":8,\"channels\":20", "\"blocks\":60,\"width\":2000,\"channels\":8000",
+            "more than 536870912 parameters");
     return done();
 }

@@ -7,8 +7,9 @@
 
 static void sizes(void)
 {
-    static const int cases[][6] = { { 600, 1000, 640, 480, 800, 600 },  { 600, 1000, 480, 640, 600, 800 }, { 600, 1000, 1920, 1080, 1000, 563 },
-                                    { 600, 1000, 100, 100, 600, 600 },  { 192, 256, 256, 192, 256, 192 },  { 192, 256, 5000, 20, 256, 32 },
+    static const int cases[][6] = { { 600, 1000, 640, 480, 800, 600 },    { 600, 1000, 480, 640, 600, 800 },
+                                    { 600, 1000, 1920, 1080, 1000, 563 }, { 600, 1000, 100, 100, 600, 600 },
+                                    { 192, 256, 256, 192, 256, 192 },     { 192, 256, 5000, 20, 256, 32 },
                                     { 192, 256, 1, 65500, 32, 256 } };
     int bad = 0;
 
@@ -18,7 +19,9 @@ static void sizes(void)
         float scale[2];
         int w, h;
         detector_input_size(&c, k[2], k[3], &w, &h, scale);
-        if (w == k[4] && h == k[5] && fabsf(scale[0] * (float)k[2] - (float)w) <= 0.5f && fabsf(scale[1] * (float)k[3] - (float)h) <= 0.5f) continue;
+        if (w == k[4] && h == k[5] && fabsf(scale[0] * (float)k[2] - (float)w) <= 0.5f &&
+            fabsf(scale[1] * (float)k[3] - (float)h) <= 0.5f)
+            continue;
         printf("# %d x %d becomes %d x %d\n", k[2], k[3], w, h);
         bad++;
     }
@@ -65,7 +68,8 @@ static void odd_shapes(struct detector *d)
         for (int64_t k = 0; k < x.n; k++) {
             for (int refined = 0; refined < 2; refined++) {
                 struct box b = refined ? x.refined[k] : x.proposals[k];
-                outside += !(b.x1 >= 0 && b.y1 >= 0 && b.x1 <= b.x2 && b.y1 <= b.y2 && b.x2 <= (float)m.width && b.y2 <= (float)m.height);
+                outside += !(b.x1 >= 0 && b.y1 >= 0 && b.x1 <= b.x2 && b.y1 <= b.y2 && b.x2 <= (float)m.width &&
+                             b.y2 <= (float)m.height);
             }
         }
         is_int(outside, 0, "boxes lie in it");
@@ -92,7 +96,9 @@ static void files(struct detector *d, struct device *device)
     out_write(o, text.data, text.n, &e);
     is_int(out_commit(o, &e), 0, "its configuration changed");
     is_int(detector_load(&back, dir, device, DT_F32, &e), -1, "then its parameters do not fit");
-    ok(strstr(e.text, "model.safetensors: ") && strstr(e.text, "\"predict.class.weight\": shape [5,20] (expected [6,20])"), "and the first is named: %s", e.text);
+    ok(strstr(e.text, "model.safetensors: ") &&
+           strstr(e.text, "\"predict.class.weight\": shape [5,20] (expected [6,20])"),
+       "and the first is named: %s", e.text);
     str_release(&text);
     free(config);
     err_clear(&e);

@@ -50,9 +50,11 @@ static void corners(const uint8_t *data, size_t n, const char *want, int width)
 
 static void orientations(const uint8_t *data, size_t n)
 {
-    /* corners top left, top right, bottom left, bottom right when shown, for each orientation of the same stored picture rg/bw */
+    /* corners top left, top right, bottom left, bottom right when shown, for each orientation of the same stored
+     * picture rg/bw */
     static const char *const shown[] = { "rgbw", "grwb", "wbgr", "bwrg", "rbgw", "brwg", "wgbr", "gwrb" };
-    uint8_t exif[] = { 0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0 };
+    uint8_t exif[] = { 0xff, 0xe1, 0, 34,   'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
+                       0,    1,    1, 0x12, 0,   3,   0,   0,   0, 1, 0,   0,   0, 0,  0, 0, 0, 0 };
     uint8_t *with = mem_new(uint8_t, n + sizeof exif);
 
     for (int o = 1; o <= 8; o++) {
@@ -101,7 +103,8 @@ int main(void)
     ok(fabsf(small[0] - 255) < 1e-3f && fabsf(small[1]) < 1e-3f, "bilinear takes the centres");
     uint8_t rgba[16] = { 255, 0, 0, 255, 0, 255, 0, 0, 255, 0, 0, 255, 0, 255, 0, 0 }, one[4];
     resize_rgba(one, 1, 1, rgba, 2, 2);
-    ok(one[0] == 255 && one[1] == 0 && one[3] == 128, "what is transparent does not colour the mean (%d %d %d)", one[0], one[1], one[3]);
+    ok(one[0] == 255 && one[1] == 0 && one[3] == 128, "what is transparent does not colour the mean (%d %d %d)", one[0],
+       one[1], one[3]);
     draw_box(&m, -10, -10, 1e9f, NAN, 2, 0xffffff);
     draw_label(&m, 1000, -5, "a red car", 0xffffff, 0);
     ok(true, "drawing stays inside");

@@ -136,7 +136,9 @@ static void test_cmcl(void)
     is_int(b.n_groups, 5, "each positive can have a group of its own");
     is_int(b.n_scores, 5 * 3, "with all negatives");
     bool good = true;
-    for (int g = 0; g < 5; g++) good = good && b.positive[3 * g] && !b.positive[3 * g + 1] && !b.positive[3 * g + 2] && b.score_cls[3 * g + 1] == b.score_cls[1];
+    for (int g = 0; g < 5; g++)
+        good = good && b.positive[3 * g] && !b.positive[3 * g + 1] && !b.positive[3 * g + 2] &&
+               b.score_cls[3 * g + 1] == b.score_cls[1];
     ok(good, "the same ones");
     is_int(b.n_rows, rows, "at no more rows");
     x.each = false;

@@ -32,7 +32,8 @@ int main(void)
 
     if (!mkdtemp(dir) || chdir(dir)) return 1;
     is_int(params_count(&q), 24, "elements are counted without padding");
-    ok(!memcmp(params_f32(&p, 0).data, params_f32(&q, 0).data, 60), "a further parameter does not change the others' draws");
+    ok(!memcmp(params_f32(&p, 0).data, params_f32(&q, 0).data, 60),
+       "a further parameter does not change the others' draws");
     is_int(params_save(&p, "m.safetensors", false, &e), 0, "save");
     ((float *)params_f32(&q, 0).data)[3] = 9;
     is_int(safetensors_open(&s, "m.safetensors", &e), 0, "open");

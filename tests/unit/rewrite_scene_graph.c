@@ -1,6 +1,7 @@
-/* Scene graphs of captions by hand: objects with attributes and counts, relations, spans, and how the sentence was understood. */
-#include "rewrite/scene_graph.h"
+/* Scene graphs of captions by hand: objects with attributes and counts, relations, spans, and how the sentence was
+ * understood. */
 #include "core/str.h"
+#include "rewrite/scene_graph.h"
 #include "tap.h"
 
 static struct dictionary *dictionary;
@@ -28,7 +29,8 @@ static char *described(const struct scene_graph *g)
         if (any) str_addf(&s, "]");
     }
     for (int i = 0; i < g->n_relations; i++)
-        str_addf(&s, "; %s %s %s", g->objects[g->relations[i].subject].name, g->relations[i].name, g->objects[g->relations[i].object].name);
+        str_addf(&s, "; %s %s %s", g->objects[g->relations[i].subject].name, g->relations[i].name,
+                 g->objects[g->relations[i].object].name);
     return s.data ? s.data : strdup("");
 }
 
@@ -47,21 +49,27 @@ static void graph_is(const char *text, const char *want)
 static void test_graphs(void)
 {
     graph_is("A man riding a brown horse on the beach.", "man, horse[brown], beach; man ride horse; horse on beach");
-    graph_is("A large purple backpack among sand dunes.", "backpack[large purple], sand dune*; backpack among sand dune");
+    graph_is("A large purple backpack among sand dunes.",
+             "backpack[large purple], sand dune*; backpack among sand dune");
     graph_is("Two dogs are playing with a red frisbee.", "dog*2, frisbee[red]; dog with frisbee");
     graph_is("A pink guitar stands to the left of a bus.", "guitar[pink], bus; guitar to the left of bus");
     graph_is("Among sand dunes, a pink guitar is placed to the right of a horse.",
              "sand dune*, guitar[pink], horse; guitar among sand dune; guitar to the right of horse");
     graph_is("A red car and a blue bus on the street.", "car[red], bus[blue], street; car on street; bus on street");
-    graph_is("A bathroom with a toilet, a sink and a mirror.", "bathroom, toilet, sink, mirror; bathroom with toilet; bathroom with sink; bathroom with mirror");
+    graph_is("A bathroom with a toilet, a sink and a mirror.",
+             "bathroom, toilet, sink, mirror; bathroom with toilet; bathroom with sink; bathroom with mirror");
     graph_is("A group of people standing in front of a bus.", "person*, bus; person in front of bus");
     graph_is("A photo of a small dog near three sheep.", "dog[small], sheep*3; dog near sheep");
     graph_is("The man's hat is black.", "man, hat[black]");
     graph_is("A cat that is black sleeps on the couch.", "cat[black], couch; cat on couch");
     graph_is("A black and white cat laying on a laptop.", "cat[black white], laptop; cat on laptop");
-    graph_is("A yellow fire hydrant on the side of the road.", "fire hydrant[yellow], road; fire hydrant on the side of road");
-    graph_is("An orange bicycle stands next to an orange sailboat.", "bicycle[orange], sailboat[orange]; bicycle next to sailboat");
-    graph_is("purple book, pink motorcycle and train among sand dunes", "book[purple], motorcycle[pink], train, sand dune*; book among sand dune; motorcycle among sand dune; train among sand dune");
+    graph_is("A yellow fire hydrant on the side of the road.",
+             "fire hydrant[yellow], road; fire hydrant on the side of road");
+    graph_is("An orange bicycle stands next to an orange sailboat.",
+             "bicycle[orange], sailboat[orange]; bicycle next to sailboat");
+    graph_is("purple book, pink motorcycle and train among sand dunes",
+             "book[purple], motorcycle[pink], train, sand dune*; book among sand dune; motorcycle among sand dune; "
+             "train among sand dune");
     graph_is("Several boats are docked in the harbor.", "boat*, harbor; boat in harbor");
     graph_is("A little dog in a valley. There is a tree.", "dog[little], valley, tree; dog in valley");
     graph_is("", "");
@@ -84,7 +92,9 @@ static void test_places(void)
     scene_graph_make(&g, "A red ball.", parser, wordnet, &a);
     v = scene_graph_value(&g);
     value_print(v, &s);
-    is_str(str_c(&s), "{\"parse\":\"repaired\",\"objects\":[{\"name\":\"ball\",\"count\":1,\"span\":[6,10],\"attributes\":[{\"name\":\"red\",\"span\":[2,5]}]}],\"relations\":[]}",
+    is_str(str_c(&s),
+           "{\"parse\":\"repaired\",\"objects\":[{\"name\":\"ball\",\"count\":1,\"span\":[6,10],\"attributes\":[{"
+           "\"name\":\"red\",\"span\":[2,5]}]}],\"relations\":[]}",
            "a graph as a record has it");
     value_free(v);
     str_release(&s);

@@ -1,6 +1,6 @@
 /* Negatives by substitution over a small lexicon: grammar, what must never come out, and that draws repeat. */
-#include "rewrite/substitute.h"
 #include "rewrite/inflect.h"
+#include "rewrite/substitute.h"
 #include "tap.h"
 #include <unistd.h>
 
@@ -13,9 +13,18 @@ static struct negative got[WANT];
 static int n_got;
 
 static const char *const corpus[] = {
-    "A big red car and a small blue bus on the street.", "An orange cat chases a gray mouse in the grass.", "Two white ducks near a wooden bench.", "An old woman holding an umbrella at the beach.",
-    "A man riding a brown horse in a field.", "A girl wearing a green hat.", "Three yellow apples on a table.", "A small dog to the left of a pink chair in the snow.",
-    "A puppy above an airplane.", "A boy carrying a tiny guitar.", "grass and snow", "An elephant behind a truck by the sea.",
+    "A big red car and a small blue bus on the street.",
+    "An orange cat chases a gray mouse in the grass.",
+    "Two white ducks near a wooden bench.",
+    "An old woman holding an umbrella at the beach.",
+    "A man riding a brown horse in a field.",
+    "A girl wearing a green hat.",
+    "Three yellow apples on a table.",
+    "A small dog to the left of a pink chair in the snow.",
+    "A puppy above an airplane.",
+    "A boy carrying a tiny guitar.",
+    "grass and snow",
+    "An elephant behind a truck by the sea.",
 };
 
 static void learn(void)
@@ -81,23 +90,29 @@ static void test_edits(void)
     ok(has("A red car to the right of a blue bus in a field."), "left becomes right");
     ok(has("A red car to the left of a blue bus at the beach."), "the place changes");
     ok(has("A red car to the left of an orange bus in a field."), "a becomes an");
-    ok(any_with("A red truck") || any_with("A red umbrella") || any_with("A red chair"), "another object of the corpus");
+    ok(any_with("A red truck") || any_with("A red umbrella") || any_with("A red chair"),
+       "another object of the corpus");
     ok(!any_with("automobile"), "never a synonym");
     ok(!any_with("crimson") && !any_with("A red car to the left of a navy"), "nor the same colour by another name");
     for (int i = 0; i < n_got; i++) {
-        if (!strcmp(got[i].text, "A red car to the left of a blue bus in a field.")) ok(false, "a negative that is the caption");
+        if (!strcmp(got[i].text, "A red car to the left of a blue bus in a field."))
+            ok(false, "a negative that is the caption");
         for (int k = 0; k < i; k++) {
             if (!strcmp(got[i].text, got[k].text)) ok(false, "repeated: %s", got[i].text);
         }
     }
     negate("An elephant near two ducks.", "", 1);
     ok(any_with("three ducks"), "counts");
-    ok(any_with("A horse near two ducks.") || any_with("A cat near two ducks.") || any_with("A dog near two ducks."), "an becomes a");
-    ok(any_with("near two mice.") || any_with("near two horses.") || any_with("near two cats.") || any_with("near two dogs."), "plurals stay plural");
+    ok(any_with("A horse near two ducks.") || any_with("A cat near two ducks.") || any_with("A dog near two ducks."),
+       "an becomes a");
+    ok(any_with("near two mice.") || any_with("near two horses.") || any_with("near two cats.") ||
+           any_with("near two dogs."),
+       "plurals stay plural");
     negate("An elephant near a duck.", "", 1);
     ok(has("An elephant far from a duck."), "nearness");
     negate("A man riding a horse.", "", 1);
-    ok(any_with("A man carrying a horse.") || any_with("A man holding a horse.") || any_with("A man wearing a horse."), "a verb keeps its form");
+    ok(any_with("A man carrying a horse.") || any_with("A man holding a horse.") || any_with("A man wearing a horse."),
+       "a verb keeps its form");
     ok(!any_with("A person") && !any_with("chases"), "and nothing more general comes");
 }
 
@@ -126,9 +141,11 @@ static void test_repeat(void)
     size_t n = 0, m = 0;
 
     negate(corpus[7], "", 9);
-    for (int i = 0; i < n_got && n < sizeof first; i++) n += (size_t)snprintf(first + n, sizeof first - n, "%s\n", got[i].text);
+    for (int i = 0; i < n_got && n < sizeof first; i++)
+        n += (size_t)snprintf(first + n, sizeof first - n, "%s\n", got[i].text);
     negate(corpus[7], "", 9);
-    for (int i = 0; i < n_got && m < sizeof second; i++) m += (size_t)snprintf(second + m, sizeof second - m, "%s\n", got[i].text);
+    for (int i = 0; i < n_got && m < sizeof second; i++)
+        m += (size_t)snprintf(second + m, sizeof second - m, "%s\n", got[i].text);
     is_str(second, first, "the same seed gives the same");
     negate("", "", 1);
     is_int(n_got, 0, "nothing from nothing");
@@ -147,7 +164,8 @@ static void test_grammar(void)
             struct words w;
             words_split(&w, got[i].text, &a);
             for (int k = 0; k + 1 < w.n; k++) {
-                bool an = !strcmp(w.at[k].lower, "an"), fits = takes_an(w.at[k + 1].lower) == an || (!an && strcmp(w.at[k].lower, "a"));
+                bool an = !strcmp(w.at[k].lower, "an"),
+                     fits = takes_an(w.at[k + 1].lower) == an || (!an && strcmp(w.at[k].lower, "a"));
                 bool repeated = !strcmp(w.at[k].lower, w.at[k + 1].lower);
                 if (!fits || repeated) printf("# %s\n", got[i].text);
                 bad += !fits || repeated;

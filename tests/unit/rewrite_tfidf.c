@@ -1,7 +1,7 @@
 /* The index against plain arithmetic over all documents; and files that are not one. */
-#include "rewrite/tfidf.h"
 #include "core/rng.h"
 #include "core/str.h"
+#include "rewrite/tfidf.h"
 #include "stream/safetensors.h"
 #include "tap.h"
 #include <unistd.h>
@@ -28,7 +28,8 @@ static void build(const char *path)
             counts[d][t]++;
         }
         snprintf(ids[d], sizeof ids[d], "d%d", d);
-        tfidf_builder_add(b, &(struct tfidf_document){ ids[d], d % 3 ? "even" : "", "text", d == 7 ? "dog\n" : "", n_terms[d], terms[d] });
+        tfidf_builder_add(b, &(struct tfidf_document){ ids[d], d % 3 ? "even" : "", "text", d == 7 ? "dog\n" : "",
+                                                       n_terms[d], terms[d] });
     }
     ok(!tfidf_builder_save(b, path, &e), "saved%s", e.text);
     tfidf_builder_free(b);
@@ -72,7 +73,9 @@ static void test_search(const char *path)
         complete = complete && n == positive;
         for (int i = 0; i < n; i++) {
             worst = fmax(worst, fabs(hits[i].score - cosine(d, hits[i].document)));
-            if (i && (hits[i].score > hits[i - 1].score || (hits[i].score == hits[i - 1].score && hits[i].document < hits[i - 1].document))) ordered = false;
+            if (i && (hits[i].score > hits[i - 1].score ||
+                      (hits[i].score == hits[i - 1].score && hits[i].document < hits[i - 1].document)))
+                ordered = false;
         }
         struct tfidf_hit few[5];
         int m = tfidf_best(&s, x, terms[d], n_terms[d], few, 5);
@@ -88,7 +91,8 @@ static void test_search(const char *path)
     is_str(tfidf_facts(x, 7, &a), "dog\n", "facts");
     const int32_t *docs;
     is_int(tfidf_group(x, 3), -1, "a document without a group");
-    is_int(tfidf_group_documents(x, tfidf_group_find(x, "even"), &docs), DOCUMENTS - DOCUMENTS / 3, "documents of a group");
+    is_int(tfidf_group_documents(x, tfidf_group_find(x, "even"), &docs), DOCUMENTS - DOCUMENTS / 3,
+           "documents of a group");
     is_int(docs[0], 1, "the first of them");
     is_int(tfidf_group_find(x, "odd"), -1, "no such group");
     tfidf_search_release(&s);

@@ -1,6 +1,6 @@
 /* Lines through child processes that behave, die, lose lines, hang, and do not listen. */
-#include "rewrite/translate.h"
 #include "core/log.h"
+#include "rewrite/translate.h"
 #include "tap.h"
 #include <signal.h>
 #include <unistd.h>
@@ -13,7 +13,8 @@ static void fails(const char *command, double seconds, const char *message)
     const char *out[3];
     struct err e = { 0 };
 
-    ok(translate_lines(command, lines, 3, out, seconds, &a, &e) == -1 && e.code == ERR_IO && strstr(e.text, message), "%s: %s", command, e.text);
+    ok(translate_lines(command, lines, 3, out, seconds, &a, &e) == -1 && e.code == ERR_IO && strstr(e.text, message),
+       "%s: %s", command, e.text);
 }
 
 int main(void)
@@ -53,14 +54,18 @@ int main(void)
     many = calloc(MANY, sizeof *many);
     const char **back = calloc(MANY, sizeof *back);
     for (int i = 0; i < MANY; i++) many[i] = i % 2 ? "the quick brown fox" : "jumps over the lazy dog";
-    ok(!translate_lines("cat", many, MANY, back, 60, &a, &e) && !strcmp(back[MANY - 1], "the quick brown fox"), "neither side waits for the other%s", e.text);
-    ok(translate_lines("head -1", many, MANY, back, 10, &a, &e) == -1, "one that stops reading does not end us: %s", e.text);
+    ok(!translate_lines("cat", many, MANY, back, 60, &a, &e) && !strcmp(back[MANY - 1], "the quick brown fox"),
+       "neither side waits for the other%s", e.text);
+    ok(translate_lines("head -1", many, MANY, back, 10, &a, &e) == -1, "one that stops reading does not end us: %s",
+       e.text);
     free(many);
     free(back);
 
     ok(translation_is_usable("A dog.", "One dog."), "other words are usable");
     ok(!translation_is_usable("A dog.", "a dog"), "the same words are not");
-    ok(!translation_is_usable("A dog.", "A *dog.") && !translation_is_usable("A dog.", "A @dog") && !translation_is_usable("A dog.", "#A pup"), "nor marks");
+    ok(!translation_is_usable("A dog.", "A *dog.") && !translation_is_usable("A dog.", "A @dog") &&
+           !translation_is_usable("A dog.", "#A pup"),
+       "nor marks");
     ok(!translation_is_usable("A dog.", "") && !translation_is_usable("", ""), "nor nothing");
     arena_release(&a);
     return done();

@@ -31,16 +31,22 @@ int main(void)
     err_clear(&e);
     w = wordnet_open(WORDNET_DIR, &e);
     if (!w) skip_all("no WordNet");
-    ok(wordnet_knows(w, WN_NOUN, "dog") && wordnet_knows(w, WN_NOUN, "ice cream") && wordnet_knows(w, WN_VERB, "ride"), "words it knows");
-    ok(!wordnet_knows(w, WN_NOUN, "dogx") && !wordnet_knows(w, WN_NOUN, "") && !wordnet_knows(w, WN_NOUN, "do"
-       "gdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdog"), "and does not know");
-    ok(!wordnet_knows(w, WN_NOUN, "  This") && !wordnet_knows(w, WN_NOUN, "zzzz") && !wordnet_knows(w, WN_NOUN, "~"), "nothing before the first or after the last line");
+    ok(wordnet_knows(w, WN_NOUN, "dog") && wordnet_knows(w, WN_NOUN, "ice cream") && wordnet_knows(w, WN_VERB, "ride"),
+       "words it knows");
+    ok(!wordnet_knows(w, WN_NOUN, "dogx") && !wordnet_knows(w, WN_NOUN, "") &&
+           !wordnet_knows(w, WN_NOUN,
+                          "do"
+                          "gdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdogdog"),
+       "and does not know");
+    ok(!wordnet_knows(w, WN_NOUN, "  This") && !wordnet_knows(w, WN_NOUN, "zzzz") && !wordnet_knows(w, WN_NOUN, "~"),
+       "nothing before the first or after the last line");
     is_int(wordnet_file(w, "dog"), LEX_ANIMAL, "a dog is an animal");
     is_int(wordnet_file(w, "bench"), LEX_ARTIFACT, "a bench is an artifact");
     is_int(wordnet_file(w, "pizza"), LEX_FOOD, "pizza is food");
     is_int(wordnet_file(w, "woman"), LEX_PERSON, "a woman is a person");
     is_int(wordnet_file(w, "qqq"), -1, "an unknown word is nothing");
-    ok(related("dog", "puppy") && related("car", "automobile") && related("dog", "animal") && related("person", "man"), "synonyms and what is more general");
+    ok(related("dog", "puppy") && related("car", "automobile") && related("dog", "animal") && related("person", "man"),
+       "synonyms and what is more general");
     ok(!related("dog", "cat") && !related("car", "bicycle") && !related("dog", "qqq"), "and what is not");
     int n = wordnet_siblings(w, "dog", &list, &a);
     ok(is_in(list, n, "wolf") && is_in(list, n, "fox") && !is_in(list, n, "dog"), "siblings of a dog");

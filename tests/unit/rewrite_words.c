@@ -1,7 +1,7 @@
 /* Words with their places, prepositions of several words, and inflection. */
 #include "rewrite/inflect.h"
-#include "rewrite/words.h"
 #include "rewrite/kinds.h"
+#include "rewrite/words.h"
 #include "tap.h"
 
 static struct arena a;
@@ -13,7 +13,9 @@ static void split_is(const char *text, const char *want)
     size_t n = 0;
 
     words_split(&w, text, &a);
-    for (int i = 0; i < w.n; i++) n += (size_t)snprintf(got + n, sizeof got - n, "%s%.*s", i ? "|" : "", w.at[i].to - w.at[i].from, text + w.at[i].from);
+    for (int i = 0; i < w.n; i++)
+        n += (size_t)snprintf(got + n, sizeof got - n, "%s%.*s", i ? "|" : "", w.at[i].to - w.at[i].from,
+                              text + w.at[i].from);
     is_str(got, want, text);
 }
 
@@ -45,16 +47,31 @@ static void test_inflection(void)
 {
     static const struct {
         const char *one, *many;
-    } nouns[] = { { "dog", "dogs" },   { "bus", "buses" },   { "box", "boxes" },     { "church", "churches" }, { "butterfly", "butterflies" }, { "boy", "boys" },
-                  { "child", "children" }, { "man", "men" }, { "mouse", "mice" },    { "horse", "horses" },    { "glass", "glasses" },         { "bench", "benches" },
-                  { "house", "houses" },   { "knife", "knives" }, { "potato", "potatoes" }, { "stop sign", "stop signs" }, { "dish", "dishes" } };
+    } nouns[] = { { "dog", "dogs" },
+                  { "bus", "buses" },
+                  { "box", "boxes" },
+                  { "church", "churches" },
+                  { "butterfly", "butterflies" },
+                  { "boy", "boys" },
+                  { "child", "children" },
+                  { "man", "men" },
+                  { "mouse", "mice" },
+                  { "horse", "horses" },
+                  { "glass", "glasses" },
+                  { "bench", "benches" },
+                  { "house", "houses" },
+                  { "knife", "knives" },
+                  { "potato", "potatoes" },
+                  { "stop sign", "stop signs" },
+                  { "dish", "dishes" } };
     for (size_t i = 0; i < sizeof nouns / sizeof *nouns; i++) {
         is_str(noun_plural(nouns[i].one, &a), nouns[i].many, nouns[i].many);
         if (strcmp(nouns[i].one, "glass")) is_str(noun_singular(nouns[i].many, &a), nouns[i].one, nouns[i].one);
     }
     is_str(noun_plural("sheep", &a), "sheep", "sheep stay sheep");
     is_str(noun_singular("grass", &a), "grass", "grass is no plural");
-    ok(noun_is_plural("people") && noun_is_plural("dogs") && !noun_is_plural("bus") && !noun_is_plural("dress"), "plurals by their form");
+    ok(noun_is_plural("people") && noun_is_plural("dogs") && !noun_is_plural("bus") && !noun_is_plural("dress"),
+       "plurals by their form");
     ok(takes_an("apple") && takes_an("hour") && takes_an("umbrella") && takes_an("orange"), "an");
     ok(!takes_an("unicorn") && !takes_an("dog") && !takes_an("one") && !takes_an("European"), "a");
     is_str(verb_lemma("lying", &a, NULL, NULL), "lie", "lying");

@@ -31,8 +31,10 @@ static void counts(void)
 
 static void scores(void)
 {
-    const char *const first[] = { "a red cat sits on the mat" }, *const second[] = { "two dogs run", "two dogs are running" };
-    const struct score_item items[] = { { "a red cat sits on the mat", first, 1 }, { "two dogs run", second, 2 } }, nothing = { "", first, 1 };
+    const char *const first[] = { "a red cat sits on the mat" }, *const second[] = { "two dogs run",
+                                                                                     "two dogs are running" };
+    const struct score_item items[] = { { "a red cat sits on the mat", first, 1 }, { "two dogs run", second, 2 } },
+                            nothing = { "", first, 1 };
     struct captions c;
     double b[NGRAM_MAX], each[2];
 
@@ -42,8 +44,8 @@ static void scores(void)
     captions_release(&c);
     cider_d(items, 2, each);
     near(each[0], 10, 1e-12, "and, alone with its words, CIDEr-D 10");
-    /* Against the second reference: orders 1 to 4 clip to 2/sqrt(3*4), 1/sqrt(2*3), 0, 0; lengths differ by one bigram. The first gives 3/4 as it has
-     * no runs of four. */
+    /* Against the second reference: orders 1 to 4 clip to 2/sqrt(3*4), 1/sqrt(2*3), 0, 0; lengths differ by one bigram.
+     * The first gives 3/4 as it has no runs of four. */
     double other = (2 / sqrt(12) + 1 / sqrt(6)) * exp(-1.0 / 72) / 4;
     near(each[1], 10 * (0.75 + other) / 2, 1e-12, "two references count half each");
     near(cider_d(items, 1, NULL), 0, 0, "one item alone has CIDEr-D 0: every word is in every reference");

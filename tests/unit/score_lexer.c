@@ -13,7 +13,8 @@ static void matches(const struct lexer_rule *rules, int n_rules, const char *tex
     int rule = -1;
     int64_t n = unicode_to_utf16(units, text, (int64_t)strlen(text)), got = lexer_match(l, units, n, &rule);
 
-    ok(got == want && (!want || rule == want_rule), "%s: %d units by rule %d (got %d by %d)", text, want, want_rule, (int)got, rule);
+    ok(got == want && (!want || rule == want_rule), "%s: %d units by rule %d (got %d by %d)", text, want, want_rule,
+       (int)got, rule);
     lexer_free(l);
 }
 
@@ -50,7 +51,9 @@ int main(void)
     one("[^][^]", "\xF0\x9F\x98\x80", 2);
     one("x", "", 0);
 
-    const struct lexer_rule order[] = { { "ab", NULL }, { "[a-z]+", NULL }, { "a", "bcd" }, { "[0-9]+", "x" }, { "[0-9]+", NULL } };
+    const struct lexer_rule order[] = {
+        { "ab", NULL }, { "[a-z]+", NULL }, { "a", "bcd" }, { "[0-9]+", "x" }, { "[0-9]+", NULL }
+    };
     matches(order, 5, "ab", 0, 2);
     matches(order, 5, "abc", 1, 3);
     matches(order, 5, "abcd", 1, 4);

@@ -1,6 +1,6 @@
 /* Scores of texts and images as unimo-predict writes them: read, and refused where they do not fit. */
-#include "score/matrix.h"
 #include "core/mem.h"
+#include "score/matrix.h"
 #include "stream/writer.h"
 #include "tap.h"
 #include <unistd.h>
@@ -63,7 +63,8 @@ static void is_refused(const char *want, const char *what)
 
 int main(void)
 {
-    static const char *const ids[] = { "a", "b" }, *const same[] = { "a", "a" }, *const right[] = { "z", "x" }, *const unknown[] = { "z", "q" };
+    static const char *const ids[] = { "a", "b" }, *const same[] = { "a", "a" }, *const right[] = { "z", "x" },
+                             *const unknown[] = { "z", "q" };
     static const float rows[] = { 1, 2, 3, 4, 5, 6 }, bad[] = { 1, 2, NAN, 4, 5, 6 };
     struct matrix m;
     struct err e = { 0 };

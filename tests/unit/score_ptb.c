@@ -22,7 +22,8 @@ static void check_lines(const struct lines *l, bool in_stream, const char *what)
     int tokens_good = 0, words_good = 0;
 
     for (int i = 0; i < l->n; i++) {
-        const char *text = field(l->at[i], "text"), *next = in_stream && i + 1 < l->n ? field(l->at[i + 1], "text") : NULL;
+        const char *text = field(l->at[i], "text"),
+                   *next = in_stream && i + 1 < l->n ? field(l->at[i + 1], "text") : NULL;
         const char *want = in_stream ? field(l->at[i], "ptb_in_stream") : NULL;
         struct str tokens = { 0 }, words = { 0 }, kept = { 0 };
         if (!want) want = field(l->at[i], "ptb");
@@ -30,7 +31,8 @@ static void check_lines(const struct lines *l, bool in_stream, const char *what)
         ptb_words(ptb, text, next, &words);
         str_addf(&kept, "%s%s", field(l->at[i], "kept"), *field(l->at[i], "kept") ? " " : "");
         for (size_t k = 0; k + 1 < kept.n; k++) { /* words are split at no-break spaces too */
-            if (!memcmp(kept.data + k, "\u00A0", 2)) memmove(kept.data + k, kept.data + k + 1, kept.n - k), kept.n--, kept.data[k] = ' ';
+            if (!memcmp(kept.data + k, "\u00A0", 2))
+                memmove(kept.data + k, kept.data + k + 1, kept.n - k), kept.n--, kept.data[k] = ' ';
         }
         bool same = !strcmp(str_c(&tokens), want);
         if (!same) printf("# %s\n#   got  %s\n#   want %s\n", text, str_c(&tokens), want);

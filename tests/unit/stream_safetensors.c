@@ -30,7 +30,8 @@ int main(void)
     struct safetensors s;
     float a[6] = { 1, 2, 3, 4, 5, 6 };
     int64_t b[1] = { -7 };
-    struct safetensor t[2] = { { "a.weight", DT_F32, 2, { 2, 3 }, a, sizeof a, 6 }, { "b", DT_I64, 0, { 0 }, b, sizeof b, 1 } };
+    struct safetensor t[2] = { { "a.weight", DT_F32, 2, { 2, 3 }, a, sizeof a, 6 },
+                               { "b", DT_I64, 0, { 0 }, b, sizeof b, 1 } };
 
     if (!mkdtemp(dir) || chdir(dir)) return 1;
     is_int(safetensors_save("m", t, 2, (const char *const[]){ "format", "unimo" }, 1, &e), 0, "save");
@@ -51,11 +52,13 @@ int main(void)
     attack("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 0, 4, "data past the end");
     attack("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 0, 12, "bytes that belong to nobody");
     attack("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 0, 8, "a hole");
-    attack("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 0, 12,
-           "an overlap");
+    attack("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],"
+           "\"data_offsets\":[4,12]}}",
+           0, 12, "an overlap");
     attack("{\"a\":{\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]}}", 0, 4, "an unknown dtype");
     attack("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 0, 4, "a negative shape");
-    attack("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}", 0, 0, "a product that overflows");
+    attack("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}", 0, 0,
+           "a product that overflows");
     attack("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]}}", 0, 4, "a negative offset");
     if (chdir("/")) return 1;
     err_clear(&e);

@@ -78,7 +78,8 @@ static void damage(void)
         copy[bit / 8] = (char)(copy[bit / 8] ^ 1 << bit % 8);
         write_bytes("flip", copy, n);
         err_clear(&e);
-        /* A flip in the minor version, in the provenance's text or in the kind of skippable frame may be harmless, but records never change. */
+        /* A flip in the minor version, in the provenance's text or in the kind of skippable frame may be harmless, but
+         * records never change. */
         int got = count("flip", &e);
         flip_bad += got >= 0 && got != 5;
     }
@@ -117,7 +118,9 @@ static void joined(void)
         char id[16];
         snprintf(id, sizeof id, "r%d", i);
         if (store_get_id(s, id, &r, &e)) printf("# %s\n", e.text), wrong++;
-        else wrong += value_integer(value_get(r->fields, "number")) != i || (i >= 100) != (record_tensor(r, "x") != NULL);
+        else
+            wrong +=
+                value_integer(value_get(r->fields, "number")) != i || (i >= 100) != (record_tensor(r, "x") != NULL);
         if (!wrong) record_free(r);
     }
     is_int(wrong, 0, "by id, in any order");

@@ -17,7 +17,8 @@ int main(void)
         if (it.value != value_get(v, it.key)) ok(false, "the value of %s", it.key);
     }
     is_str(keys.data, "zam", "members in order");
-    ok(value_is_null(value_get(v, "a")) && !value_is_null(value_get(v, "m")) && !value_is_null(value_get(v, "none")), "null is a value, absence is not");
+    ok(value_is_null(value_get(v, "a")) && !value_is_null(value_get(v, "m")) && !value_is_null(value_get(v, "none")),
+       "null is a value, absence is not");
     value_free(v);
     v = value_object();
     struct value_iter it = { 0 };

@@ -46,10 +46,13 @@ static void check_refusals(const char *vocab)
     str_clear(&s);
     make_vocab(&s, -1);
     memcpy(strstr(s.data, "\"b\":69,"), "\"b\": 7,", 7);
-    is_refused(s.data, "", "vocab.json: token \"b\": its id is not a whole number from 0 to 269 that no other token has", "an id given twice");
+    is_refused(s.data, "",
+               "vocab.json: token \"b\": its id is not a whole number from 0 to 269 that no other token has",
+               "an id given twice");
     is_refused(vocab, "a b\na  b\n", "merges.txt: line 2: not two tokens with one space between them", "two spaces");
     is_refused(vocab, "ab\n", "merges.txt: line 1: not two tokens with one space between them", "no space");
-    is_refused(vocab, "#version: 0.2\na c\n", "merges.txt: line 2: token \"ac\" is not in the vocabulary", "a merge without token");
+    is_refused(vocab, "#version: 0.2\na c\n", "merges.txt: line 2: token \"ac\" is not in the vocabulary",
+               "a merge without token");
     is_refused(vocab, "a zz\n", "merges.txt: line 1: token \"zz\" is not in the vocabulary", "an unknown token");
     is_refused(vocab, "a b\na a\na b\n", "merges.txt: line 3: the same merge as merge 1", "a merge given twice");
     is_refused(vocab, "a b\n\na a\n", "merges.txt: line 2: an empty line", "an empty line");
@@ -59,8 +62,9 @@ static void check_refusals(const char *vocab)
 /* The definition: merge the listed pair of lowest rank, leftmost first, until there is none. Over tokens as strings. */
 static int64_t naive(const struct bpe *b, const char *text, size_t n, int32_t *ids)
 {
-    static const char *const merges[][2] = { { " ", "t" }, { "h", "e" }, { " t", "he" }, { "a", "a" }, { "aa", "a" }, { "aa", "aa" }, { "a", "b" }, { "b", "a" }, { "#", "#" } };
-    char (*token)[8] = calloc(n + 1, 8);
+    static const char *const merges[][2] = { { " ", "t" },   { "h", "e" }, { " t", "he" }, { "a", "a" }, { "aa", "a" },
+                                             { "aa", "aa" }, { "a", "b" }, { "b", "a" },   { "#", "#" } };
+    char(*token)[8] = calloc(n + 1, 8);
 
     for (size_t i = 0; i < n; i++) token[i][0] = text[i];
     for (;;) {
@@ -144,7 +148,8 @@ static void check_phrases(const struct bpe *b)
     value_free(phrases);
     phrases = value_parse("[[0,3],[8,21]]", 14, &e);
     is_int(units_join(&c, b, text, (int64_t)strlen(text), phrases, &e), -1, "one that ends behind the text is not");
-    is_str(e.text, "\"phrases\": entry 1 is not [from, to) within the 20 characters of the text", "and the message says which");
+    is_str(e.text, "\"phrases\": entry 1 is not [from, to) within the 20 characters of the text",
+           "and the message says which");
     value_free(phrases);
     encoding_release(&c);
     str_release(&units);
@@ -163,12 +168,16 @@ int main(void)
     is_int(bpe_id(b, "<mask>"), 269, "the id of a special token");
     is_int(bpe_id(b, "\xc4\xa0the"), 262, "and of a merged one");
     is_int(bpe_id(b, "nope"), -1, "and of none");
-    ok(bpe_is_special(b, 0) && bpe_is_special(b, 269) && !bpe_is_special(b, 4) && !bpe_is_special(b, 262), "which ones are special");
+    ok(bpe_is_special(b, 0) && bpe_is_special(b, 269) && !bpe_is_special(b, 4) && !bpe_is_special(b, 262),
+       "which ones are special");
     check_merging(b);
     is_encoded(b, "", 0, "", "");
     is_encoded(b, " the the", 8, " the| the", "00");
     is_encoded(b, "x2 don's ##!\n", 13, "x|2| |d|o|n|'|s| |##|!|\n", "010111110110");
-    is_encoded(b, "a\0\xff\xc3" "ab", 6, "a|", "00110"); /* is_str() sees the tokens up to the NUL */
+    is_encoded(b,
+               "a\0\xff\xc3"
+               "ab",
+               6, "a|", "00110"); /* is_str() sees the tokens up to the NUL */
     struct str s = { 0 };
     bpe_decode(b, (const int32_t[]){ 0, 262, 3, 269 }, 4, &s);
     is_str(s.data, " the", "special tokens give nothing");

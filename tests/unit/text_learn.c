@@ -92,8 +92,8 @@ int main(void)
     char *text = file_load(merges, 1 << 20, &bytes, &e);
     is_str(text, want.data, "the merges are those of the definition");
     struct bpe *b = bpe_load(path, &e);
-    ok(b && bpe_size(b) == got && bpe_id(b, "<s>") == 0 && bpe_id(b, "<pad>") == 1 && bpe_id(b, "</s>") == 2 && bpe_id(b, "<unk>") == 3 &&
-           bpe_id(b, "!") == 4 && bpe_id(b, "<mask>") == got - 1,
+    ok(b && bpe_size(b) == got && bpe_id(b, "<s>") == 0 && bpe_id(b, "<pad>") == 1 && bpe_id(b, "</s>") == 2 &&
+           bpe_id(b, "<unk>") == 3 && bpe_id(b, "!") == 4 && bpe_id(b, "<mask>") == got - 1,
        "ids are where they belong %s", e.text);
     bpe_close(b);
     bpe_learner_free(l);

@@ -50,8 +50,32 @@ static size_t naive(const char *s, size_t n)
 
 int main(void)
 {
-    static const char *const parts[] = { " ", "  ", "\n", "\t", "'", "s", "t", "re", "ll", "a", "Z", "9", "\xc3\xa9", "\xc2\xa0", "\xe3\x80\x80", "\xe4\xb8\x80",
-                                         "\xd9\xa1", "\xf0\x9f\x98\x80", "\xcc\x81", "!", "-", "\xff", "\xc3", "\xf0\x9f", "\xe2\x80\xa8", "" };
+    static const char *const parts[] = { " ",
+                                         "  ",
+                                         "\n",
+                                         "\t",
+                                         "'",
+                                         "s",
+                                         "t",
+                                         "re",
+                                         "ll",
+                                         "a",
+                                         "Z",
+                                         "9",
+                                         "\xc3\xa9",
+                                         "\xc2\xa0",
+                                         "\xe3\x80\x80",
+                                         "\xe4\xb8\x80",
+                                         "\xd9\xa1",
+                                         "\xf0\x9f\x98\x80",
+                                         "\xcc\x81",
+                                         "!",
+                                         "-",
+                                         "\xff",
+                                         "\xc3",
+                                         "\xf0\x9f",
+                                         "\xe2\x80\xa8",
+                                         "" };
     uint64_t x = 88172645463325252u;
     int differences = 0;
 
@@ -64,7 +88,9 @@ int main(void)
     is_split("x1 23,4", "x|1| 23|,|4");
     is_split("  ", "  ");
     is_split(" \t", " \t");
-    is_split("a\xc2\xa0\xc2\xa0" "b", "a|\xc2\xa0|\xc2\xa0|b");
+    is_split("a\xc2\xa0\xc2\xa0"
+             "b",
+             "a|\xc2\xa0|\xc2\xa0|b");
     is_split("caf\xc3\xa9 \xe4\xb8\x80", "caf\xc3\xa9| \xe4\xb8\x80");
     for (int i = 0; i < 20000; i++) {
         char s[128];

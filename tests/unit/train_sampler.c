@@ -1,4 +1,5 @@
-/* The order of examples: exact shares, a permutation each epoch, a function of the state only; the schedule; the journal. */
+/* The order of examples: exact shares, a permutation each epoch, a function of the state only; the schedule; the
+ * journal. */
 #include "core/file.h"
 #include "core/mem.h"
 #include "tap.h"
@@ -62,7 +63,8 @@ static void state_is_the_counts(void)
 
 static void schedules(void)
 {
-    const struct schedule linear = { SCHEDULE_LINEAR, 10, 100 }, cosine = { SCHEDULE_COSINE, 10, 100 }, constant = { SCHEDULE_CONSTANT, 0, 100 };
+    const struct schedule linear = { SCHEDULE_LINEAR, 10, 100 }, cosine = { SCHEDULE_COSINE, 10, 100 },
+                          constant = { SCHEDULE_CONSTANT, 0, 100 };
 
     near(schedule_at(&linear, 0), 0.1, 1e-12, "the warm-up begins above 0");
     near(schedule_at(&linear, 9), 1, 1e-12, "and reaches 1 in its last step");

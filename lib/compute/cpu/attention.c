@@ -34,8 +34,8 @@ static double value(const struct view *v, int64_t j, int64_t c)
     return get(v->qkv, j * 3 * v->h + 2 * v->h + v->column + c);
 }
 
-int cpu_attention_forward(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv, struct sequences seq, int heads, float scale,
-                          struct dropout drop)
+int cpu_attention_forward(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv,
+                          struct sequences seq, int heads, float scale, struct dropout drop)
 {
     for (int64_t s = 0; s < seq.n; s++) {
         for (int head = 0; head < heads; head++) {
@@ -54,7 +54,8 @@ int cpu_attention_forward(struct device *d, struct tensor out, struct tensor lse
                     for (int64_t j = v.from; j < v.to; j++) {
                         if (!sees(&v, i, j)) continue;
                         double p = exp(scale * dot_qk(&v, i, j) - max) / total;
-                        sum += p * dropout_factor(&drop, attention_element(i, heads, head, j - v.from)) * value(&v, j, c);
+                        sum +=
+                            p * dropout_factor(&drop, attention_element(i, heads, head, j - v.from)) * value(&v, j, c);
                     }
                     put(out, i * v.h + v.column + c, sum);
                 }
@@ -65,8 +66,9 @@ int cpu_attention_forward(struct device *d, struct tensor out, struct tensor lse
 }
 
 /* Gradient of one score: p (dp - sum of dout out), with dp through the dropout mask. */
-int cpu_attention_backward(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out, struct tensor qkv, struct tensor lse,
-                           struct sequences seq, int heads, float scale, struct dropout drop)
+int cpu_attention_backward(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out,
+                           struct tensor qkv, struct tensor lse, struct sequences seq, int heads, float scale,
+                           struct dropout drop)
 {
     int64_t n = qkv.n;
     double *sum;
@@ -80,7 +82,8 @@ int cpu_attention_backward(struct device *d, struct tensor dqkv, struct tensor d
             struct view v = view_of(qkv, seq, s, heads, head);
             for (int64_t i = v.from; i < v.to; i++) {
                 double dot = 0;
-                for (int64_t c = 0; c < v.d; c++) dot += (double)get(dout, i * v.h + v.column + c) * get(out, i * v.h + v.column + c);
+                for (int64_t c = 0; c < v.d; c++)
+                    dot += (double)get(dout, i * v.h + v.column + c) * get(out, i * v.h + v.column + c);
                 for (int64_t j = v.from; j < v.to; j++) {
                     if (!sees(&v, i, j)) continue;
                     double p = exp(scale * dot_qk(&v, i, j) - f32(lse)[i * heads + head]), dp = 0;
@@ -103,8 +106,8 @@ int cpu_attention_backward(struct device *d, struct tensor dqkv, struct tensor d
     return cpu_release(d, memory);
 }
 
-int cpu_attention_cached(struct device *d, struct tensor out, struct tensor qkv, struct tensor k, struct tensor v, struct tensor slots,
-                         struct tensor lengths, int heads, float scale)
+int cpu_attention_cached(struct device *d, struct tensor out, struct tensor qkv, struct tensor k, struct tensor v,
+                         struct tensor slots, struct tensor lengths, int heads, float scale)
 {
     int64_t beams = out.shape[0], h = out.shape[1], dim = h / heads, width = slots.shape[1];
 
@@ -114,7 +117,8 @@ int cpu_attention_cached(struct device *d, struct tensor out, struct tensor qkv,
             double max = -INFINITY, total = 0;
             for (int64_t j = 0; j < i32(lengths)[b]; j++) {
                 double dot = 0;
-                for (int64_t c = head * dim; c < (head + 1) * dim; c++) dot += (double)get(qkv, b * 3 * h + c) * get(k, slot[j] * h + c);
+                for (int64_t c = head * dim; c < (head + 1) * dim; c++)
+                    dot += (double)get(qkv, b * 3 * h + c) * get(k, slot[j] * h + c);
                 max = fmax(max, scale * dot);
             }
             for (int64_t c = head * dim; c < (head + 1) * dim; c++) {
@@ -122,7 +126,8 @@ int cpu_attention_cached(struct device *d, struct tensor out, struct tensor qkv,
                 total = 0;
                 for (int64_t j = 0; j < i32(lengths)[b]; j++) {
                     double dot = 0;
-                    for (int64_t x = head * dim; x < (head + 1) * dim; x++) dot += (double)get(qkv, b * 3 * h + x) * get(k, slot[j] * h + x);
+                    for (int64_t x = head * dim; x < (head + 1) * dim; x++)
+                        dot += (double)get(qkv, b * 3 * h + x) * get(k, slot[j] * h + x);
                     double p = exp(scale * dot - max);
                     total += p;
                     sum += p * get(v, slot[j] * h + c);

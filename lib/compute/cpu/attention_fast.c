@@ -1,7 +1,7 @@
-/* Attention over packed sequences, tiled: a thread takes one head of one sequence and goes through it in tiles of QUERIES x KEYS scores,
- * with a running maximum and sum (online softmax), so that scores never leave the cache. The tiles are small matrix products of f32 in
- * registers; bf16 rows are widened when a head is loaded. Work is split by (sequence, head): every output has one writer, and the
- * order of all sums is fixed. */
+/* Attention over packed sequences, tiled: a thread takes one head of one sequence and goes through it in tiles of
+ * QUERIES x KEYS scores, with a running maximum and sum (online softmax), so that scores never leave the cache. The
+ * tiles are small matrix products of f32 in registers; bf16 rows are widened when a head is loaded. Work is split by
+ * (sequence, head): every output has one writer, and the order of all sums is fixed. */
 #include "compute/cpu/fast.h"
 #include "compute/cpu/simd.h"
 #include <math.h>
@@ -11,9 +11,10 @@
 
 enum { QUERIES = 32, KEYS = 64, ROW_BLOCK = 4 };
 
-/* c[m][n] (+)= a b, where element (i, k) of a is a[i * ai + k * ak], b is row-major with row stride ldb; n is a multiple of 16. */
-INLINE void small_product(float *c, int64_t ldc, const float *a, int64_t ai, int64_t ak, const float *b, int64_t ldb, int64_t m, int64_t n, int64_t k,
-                          bool add)
+/* c[m][n] (+)= a b, where element (i, k) of a is a[i * ai + k * ak], b is row-major with row stride ldb; n is a
+ * multiple of 16. */
+INLINE void small_product(float *c, int64_t ldc, const float *a, int64_t ai, int64_t ak, const float *b, int64_t ldb,
+                          int64_t m, int64_t n, int64_t k, bool add)
 {
     for (int64_t j = 0; j < n; j += 2 * LANES) {
         bool is_wide = j + LANES < n;
@@ -48,14 +49,14 @@ INLINE void small_product(float *c, int64_t ldc, const float *a, int64_t ai, int
 
 /* One head of one sequence, widened to f32; padded counts are multiples of 16 and padding is zero. */
 struct head {
-    int64_t rows, prefix, dim;  /* rows of the sequence, D */
-    int64_t wide, padded;       /* D and rows, rounded up to 16 */
-    float *q, *k, *v;           /* [rows][wide] */
-    float *kt, *vt;             /* [wide][padded] */
+    int64_t rows, prefix, dim;        /* rows of the sequence, D */
+    int64_t wide, padded;             /* D and rows, rounded up to 16 */
+    float *q, *k, *v;                 /* [rows][wide] */
+    float *kt, *vt;                   /* [wide][padded] */
     float *out, *dout, *dq, *dk, *dv; /* [rows][wide] */
-    float *lse, *delta;         /* [rows] */
-    float *score, *slope;       /* [QUERIES][KEYS] */
-    float *keep;                /* [QUERIES][KEYS] dropout factors */
+    float *lse, *delta;               /* [rows] */
+    float *score, *slope;             /* [QUERIES][KEYS] */
+    float *keep;                      /* [QUERIES][KEYS] dropout factors */
 };
 
 static int64_t round_up(int64_t n)
@@ -86,17 +87,21 @@ static void head_layout(struct head *h, float *room)
 }
 
 /* Columns [column, column + dim) of `rows` rows of a tensor with `stride` columns. */
-INLINE void load_part(float *to, int64_t wide, const void *x, bool half, int64_t stride, int64_t column, int64_t from, int64_t rows, int64_t dim)
+INLINE void load_part(float *to, int64_t wide, const void *x, bool half, int64_t stride, int64_t column, int64_t from,
+                      int64_t rows, int64_t dim)
 {
     for (int64_t i = 0; i < rows; i++) {
-        for (int64_t c = 0; c < wide; c += LANES) store(to + i * wide + c, load_at(x, half, (from + i) * stride + column + c, dim - c));
+        for (int64_t c = 0; c < wide; c += LANES)
+            store(to + i * wide + c, load_at(x, half, (from + i) * stride + column + c, dim - c));
     }
 }
 
-INLINE void store_part(void *x, bool half, int64_t stride, int64_t column, int64_t from, int64_t rows, int64_t dim, const float *part, int64_t wide)
+INLINE void store_part(void *x, bool half, int64_t stride, int64_t column, int64_t from, int64_t rows, int64_t dim,
+                       const float *part, int64_t wide)
 {
     for (int64_t i = 0; i < rows; i++) {
-        for (int64_t c = 0; c < dim; c += LANES) store_at(x, half, (from + i) * stride + column + c, dim - c, load(part + i * wide + c));
+        for (int64_t c = 0; c < dim; c += LANES)
+            store_at(x, half, (from + i) * stride + column + c, dim - c, load(part + i * wide + c));
     }
 }
 
@@ -124,14 +129,16 @@ INLINE void transpose_block(float *to, int64_t ld_to, const float *from, int64_t
 INLINE void transpose(float *to, const float *from, int64_t rows, int64_t wide, int64_t padded)
 {
     for (int64_t c = 0; c < wide; c += LANES) {
-        for (int64_t i = 0; i < padded; i += LANES) transpose_block(to + c * padded + i, padded, from + i * wide + c, wide, rows - i);
+        for (int64_t i = 0; i < padded; i += LANES)
+            transpose_block(to + c * padded + i, padded, from + i * wide + c, wide, rows - i);
     }
 }
 
 /* Scores of a tile: scale q k^T with what a row must not see at -infinity; n_keys rounded up to 16 columns. */
 INLINE void tile_scores(const struct head *h, int64_t i0, int64_t n_rows, int64_t j0, int64_t n_keys, float scale)
 {
-    small_product(h->score, KEYS, h->q + i0 * h->wide, h->wide, 1, h->kt + j0, h->padded, n_rows, round_up(n_keys), h->dim, false);
+    small_product(h->score, KEYS, h->q + i0 * h->wide, h->wide, 1, h->kt + j0, h->padded, n_rows, round_up(n_keys),
+                  h->dim, false);
     for (int64_t i = 0; i < n_rows; i++) {
         float *row = h->score + i * KEYS;
         int64_t visible = h->prefix > i0 + i + 1 ? h->prefix : i0 + i + 1;
@@ -140,14 +147,16 @@ INLINE void tile_scores(const struct head *h, int64_t i0, int64_t n_rows, int64_
     }
 }
 
-INLINE void tile_keep(const struct head *h, int64_t row, int64_t n_rows, int64_t j0, int64_t n_keys, int64_t heads, int64_t head,
-                      const struct dropout *drop)
+INLINE void tile_keep(const struct head *h, int64_t row, int64_t n_rows, int64_t j0, int64_t n_keys, int64_t heads,
+                      int64_t head, const struct dropout *drop)
 {
     for (int64_t i = 0; i < n_rows; i++)
-        dropout_factors(h->keep + i * KEYS, round_up(n_keys), ((uint64_t)((row + i) * heads + head) << 16) + (uint64_t)j0, drop);
+        dropout_factors(h->keep + i * KEYS, round_up(n_keys),
+                        ((uint64_t)((row + i) * heads + head) << 16) + (uint64_t)j0, drop);
 }
 
-static void head_forward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale, const struct dropout *drop)
+static void head_forward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale,
+                         const struct dropout *drop)
 {
     float max[QUERIES], total[QUERIES];
 
@@ -184,7 +193,8 @@ static void head_forward(struct head *h, int64_t row, int64_t heads, int64_t hea
                 max[i] = new_max;
                 for (int64_t c = 0; c < h->wide; c += LANES) store(out + c, load(out + c) * shrink);
             }
-            small_product(h->out + i0 * h->wide, h->wide, h->score, KEYS, 1, h->v + j0 * h->wide, h->wide, n, h->wide, m, true);
+            small_product(h->out + i0 * h->wide, h->wide, h->score, KEYS, 1, h->v + j0 * h->wide, h->wide, n, h->wide,
+                          m, true);
         }
         for (int64_t i = 0; i < n; i++) {
             float *out = h->out + (i0 + i) * h->wide;
@@ -194,7 +204,8 @@ static void head_forward(struct head *h, int64_t row, int64_t heads, int64_t hea
     }
 }
 
-static void head_backward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale, const struct dropout *drop)
+static void head_backward(struct head *h, int64_t row, int64_t heads, int64_t head, float scale,
+                          const struct dropout *drop)
 {
     size_t bytes = (size_t)(h->rows * h->wide) * sizeof(float);
 
@@ -205,7 +216,8 @@ static void head_backward(struct head *h, int64_t row, int64_t heads, int64_t he
     memset(h->dv, 0, bytes);
     for (int64_t i = 0; i < h->rows; i++) {
         v16 dot = { 0 };
-        for (int64_t c = 0; c < h->wide; c += LANES) dot += load(h->out + i * h->wide + c) * load(h->dout + i * h->wide + c);
+        for (int64_t c = 0; c < h->wide; c += LANES)
+            dot += load(h->out + i * h->wide + c) * load(h->dout + i * h->wide + c);
         h->delta[i] = lane_sum(dot);
     }
     for (int64_t i0 = 0; i0 < h->rows; i0 += QUERIES) {
@@ -215,18 +227,23 @@ static void head_backward(struct head *h, int64_t row, int64_t heads, int64_t he
             if (j0 >= h->prefix && j0 > i0 + n - 1) break;
             tile_scores(h, i0, n, j0, m, scale);
             if (drop->p > 0) tile_keep(h, row + i0, n, j0, m, heads, head, drop);
-            small_product(h->slope, KEYS, h->dout + i0 * h->wide, h->wide, 1, h->vt + j0, h->padded, n, round_up(m), h->dim, false);
+            small_product(h->slope, KEYS, h->dout + i0 * h->wide, h->wide, 1, h->vt + j0, h->padded, n, round_up(m),
+                          h->dim, false);
             for (int64_t i = 0; i < n; i++) {
                 float *s = h->score + i * KEYS, *ds = h->slope + i * KEYS, *keep = h->keep + i * KEYS;
                 for (int64_t j = 0; j < round_up(m); j += LANES) {
-                    v16 p = vexp(load(s + j) - h->lse[i0 + i]), dp = load(ds + j), factor = drop->p > 0 ? load(keep + j) : splat(1);
+                    v16 p = vexp(load(s + j) - h->lse[i0 + i]), dp = load(ds + j),
+                        factor = drop->p > 0 ? load(keep + j) : splat(1);
                     store(ds + j, p * (dp * factor - h->delta[i0 + i]) * scale);
                     store(s + j, p * factor);
                 }
             }
-            small_product(h->dv + j0 * h->wide, h->wide, h->score, 1, KEYS, h->dout + i0 * h->wide, h->wide, m, h->wide, n, true);
-            small_product(h->dq + i0 * h->wide, h->wide, h->slope, KEYS, 1, h->k + j0 * h->wide, h->wide, n, h->wide, m, true);
-            small_product(h->dk + j0 * h->wide, h->wide, h->slope, 1, KEYS, h->q + i0 * h->wide, h->wide, m, h->wide, n, true);
+            small_product(h->dv + j0 * h->wide, h->wide, h->score, 1, KEYS, h->dout + i0 * h->wide, h->wide, m, h->wide,
+                          n, true);
+            small_product(h->dq + i0 * h->wide, h->wide, h->slope, KEYS, 1, h->k + j0 * h->wide, h->wide, n, h->wide, m,
+                          true);
+            small_product(h->dk + j0 * h->wide, h->wide, h->slope, 1, KEYS, h->q + i0 * h->wide, h->wide, m, h->wide, n,
+                          true);
         }
     }
 }
@@ -239,12 +256,14 @@ static void load_qkv(struct head *h, const void *qkv, bool half, int64_t hidden,
     load_part(h->v, h->wide, qkv, half, 3 * hidden, 2 * hidden + column, from, h->rows, h->dim);
 }
 
-static void load_rows(float *to, const struct head *h, const void *x, bool half, int64_t hidden, int64_t column, int64_t from)
+static void load_rows(float *to, const struct head *h, const void *x, bool half, int64_t hidden, int64_t column,
+                      int64_t from)
 {
     load_part(to, h->wide, x, half, hidden, column, from, h->rows, h->dim);
 }
 
-static void store_rows(void *x, bool half, int64_t stride, int64_t column, int64_t from, const struct head *h, const float *part)
+static void store_rows(void *x, bool half, int64_t stride, int64_t column, int64_t from, const struct head *h,
+                       const float *part)
 {
     store_part(x, half, stride, column, from, h->rows, h->dim, part, h->wide);
 }
@@ -258,8 +277,8 @@ static struct head head_of(struct sequences seq, int64_t job, int heads, int64_t
     return (struct head){ .rows = start[s + 1] - start[s], .prefix = prefix[s], .dim = hidden / heads };
 }
 
-int FAST_ROW(attention_forward)(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv, struct sequences seq, int heads, float scale,
-                           struct dropout drop)
+int FAST_ROW(attention_forward)(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv,
+                                struct sequences seq, int heads, float scale, struct dropout drop)
 {
     int64_t hidden = out.shape[1], each = round_up(head_room(seq.longest, hidden / heads));
     float *room = fast_room(d, ROOM_ATTENTION, each * d->threads * (int64_t)sizeof(float));
@@ -280,8 +299,9 @@ int FAST_ROW(attention_forward)(struct device *d, struct tensor out, struct tens
     return 0;
 }
 
-int FAST_ROW(attention_backward)(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out, struct tensor qkv, struct tensor lse,
-                            struct sequences seq, int heads, float scale, struct dropout drop)
+int FAST_ROW(attention_backward)(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out,
+                                 struct tensor qkv, struct tensor lse, struct sequences seq, int heads, float scale,
+                                 struct dropout drop)
 {
     int64_t hidden = out.shape[1], each = round_up(head_room(seq.longest, hidden / heads));
     float *room = fast_room(d, ROOM_ATTENTION, each * d->threads * (int64_t)sizeof(float));
@@ -307,8 +327,8 @@ int FAST_ROW(attention_backward)(struct device *d, struct tensor dqkv, struct te
 }
 
 /* One beam's new row against its cached rows, all heads. score[length]. */
-static void cached_row(void *out, const void *q, const void *k, const void *v, bool half, bool cache_half, const int32_t *slot,
-                                    int64_t length, int64_t hidden, int64_t heads, float scale, float *score)
+static void cached_row(void *out, const void *q, const void *k, const void *v, bool half, bool cache_half,
+                       const int32_t *slot, int64_t length, int64_t hidden, int64_t heads, float scale, float *score)
 {
     int64_t dim = hidden / heads;
 
@@ -318,7 +338,8 @@ static void cached_row(void *out, const void *q, const void *k, const void *v, b
         for (int64_t j = 0; j < length; j++) {
             v16 dot = { 0 };
             for (int64_t c = 0; c < dim; c += LANES)
-                dot += load_at(q, half, column + c, dim - c) * load_at(k, cache_half, slot[j] * hidden + column + c, dim - c);
+                dot += load_at(q, half, column + c, dim - c) *
+                       load_at(k, cache_half, slot[j] * hidden + column + c, dim - c);
             score[j] = lane_sum(dot) * scale;
             max = score[j] > max ? score[j] : max;
         }
@@ -328,14 +349,15 @@ static void cached_row(void *out, const void *q, const void *k, const void *v, b
         }
         for (int64_t c = 0; c < dim; c += LANES) {
             v16 sum = { 0 };
-            for (int64_t j = 0; j < length; j++) sum += score[j] * load_at(v, cache_half, slot[j] * hidden + column + c, dim - c);
+            for (int64_t j = 0; j < length; j++)
+                sum += score[j] * load_at(v, cache_half, slot[j] * hidden + column + c, dim - c);
             store_at(out, half, column + c, dim - c, total > 0 ? sum / total : sum);
         }
     }
 }
 
-int FAST_ROW(attention_cached)(struct device *d, struct tensor out, struct tensor qkv, struct tensor k, struct tensor v, struct tensor slots,
-                          struct tensor lengths, int heads, float scale)
+int FAST_ROW(attention_cached)(struct device *d, struct tensor out, struct tensor qkv, struct tensor k, struct tensor v,
+                               struct tensor slots, struct tensor lengths, int heads, float scale)
 {
     int64_t hidden = out.shape[1], width = slots.shape[1], size = dtype_size(out.dtype);
     float *room = fast_room(d, ROOM_ATTENTION, (width + LANES) * d->threads * (int64_t)sizeof(float));
@@ -343,8 +365,9 @@ int FAST_ROW(attention_cached)(struct device *d, struct tensor out, struct tenso
     if (!room) return -1;
 #pragma omp parallel for num_threads(d->threads) if (out.n > FAST_PARALLEL / 4)
     for (int64_t b = 0; b < out.shape[0]; b++)
-        cached_row((char *)out.data + b * hidden * size, (const char *)qkv.data + b * 3 * hidden * size, k.data, v.data, out.dtype == DT_BF16,
-                   k.dtype == DT_BF16, (const int32_t *)slots.data + b * width, ((const int32_t *)lengths.data)[b], hidden, heads, scale,
+        cached_row((char *)out.data + b * hidden * size, (const char *)qkv.data + b * 3 * hidden * size, k.data, v.data,
+                   out.dtype == DT_BF16, k.dtype == DT_BF16, (const int32_t *)slots.data + b * width,
+                   ((const int32_t *)lengths.data)[b], hidden, heads, scale,
                    room + (width + LANES) * omp_get_thread_num());
     return 0;
 }

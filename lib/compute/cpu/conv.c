@@ -17,7 +17,8 @@ static int64_t pixel(struct tensor x, int64_t b, int64_t y, int64_t column)
     return ((b * x.shape[1] + y) * x.shape[2] + column) * x.shape[3];
 }
 
-int cpu_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, struct conv c, bool relu, int flags)
+int cpu_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
+                     struct conv c, bool relu, int flags)
 {
     int64_t in = x.shape[3], out = y.shape[3], kh = w.shape[2], kw = w.shape[3];
     struct walk at;
@@ -33,7 +34,8 @@ int cpu_conv_forward(struct device *d, struct tensor y, struct tensor x, struct 
                 for (at.kx = 0; at.kx < kw; at.kx++) {
                     if (!inside(x, c, &at)) continue;
                     int64_t from = pixel(x, at.b, at.iy, at.ix);
-                    for (int64_t i = 0; i < in; i++) sum += (double)get(x, from + i) * get(w, ((o * in + i) * kh + at.ky) * kw + at.kx);
+                    for (int64_t i = 0; i < in; i++)
+                        sum += (double)get(x, from + i) * get(w, ((o * in + i) * kh + at.ky) * kw + at.kx);
                 }
             }
             put(y, p * out + o, relu && sum < 0 ? 0 : sum);
@@ -42,7 +44,8 @@ int cpu_conv_forward(struct device *d, struct tensor y, struct tensor x, struct 
     return 0;
 }
 
-int cpu_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c, int flags)
+int cpu_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c,
+                            int flags)
 {
     int64_t in = dx.shape[3], out = dy.shape[3], kh = w.shape[2], kw = w.shape[3];
 
@@ -57,7 +60,8 @@ int cpu_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy
                 ox /= c.stride;
                 if (oy >= dy.shape[1] || ox >= dy.shape[2]) continue;
                 int64_t from = pixel(dy, b, oy, ox);
-                for (int64_t o = 0; o < out; o++) sum += (double)get(dy, from + o) * get(w, ((o * in + i) * kh + k / kw) * kw + k % kw);
+                for (int64_t o = 0; o < out; o++)
+                    sum += (double)get(dy, from + o) * get(w, ((o * in + i) * kh + k / kw) * kw + k % kw);
             }
             put(dx, q * in + i, sum);
         }
@@ -65,7 +69,8 @@ int cpu_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy
     return 0;
 }
 
-int cpu_conv_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x, struct conv c)
+int cpu_conv_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x,
+                             struct conv c)
 {
     int64_t in = x.shape[3], out = dy.shape[3], kh = dw.shape[2], kw = dw.shape[3], positions = dy.n / (out ? out : 1);
     struct walk at;

@@ -1,4 +1,5 @@
-/* Convolutions by oneDNN on NHWC activations; filters are kept in the layout that the library prefers while they stay the same (dnnl_packed.c). */
+/* Convolutions by oneDNN on NHWC activations; filters are kept in the layout that the library prefers while they stay
+ * the same (dnnl_packed.c). */
 #include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"
 #include "core/mem.h"
@@ -17,10 +18,10 @@ struct shape {
 };
 struct made {
     dnnl_primitive_t run;
-    struct layout layout;      /* of the filters */
+    struct layout layout; /* of the filters */
     dnnl_memory_t x, y, bias;
-    dnnl_memory_t w, plain;    /* WAY_WEIGHT: the gradient in the library's layout, and in ours */
-    dnnl_primitive_t reorder;  /* from w to plain, adding */
+    dnnl_memory_t w, plain;   /* WAY_WEIGHT: the gradient in the library's layout, and in ours */
+    dnnl_primitive_t reorder; /* from w to plain, adding */
 };
 
 static dnnl_data_type_t type(enum dtype t)
@@ -34,26 +35,31 @@ static dnnl_status_t describe(dnnl_memory_desc_t *md, const int64_t s[4], enum d
     return dnnl_memory_desc_init_by_tag(md, 4, (dnnl_dims_t){ s[0], s[3], s[1], s[2] }, type(t), dnnl_nhwc);
 }
 
-static dnnl_status_t make_desc(const struct shape *k, dnnl_convolution_desc_t *op, dnnl_memory_desc_t *x, dnnl_memory_desc_t *y,
-                               dnnl_memory_desc_t *bias, dnnl_memory_desc_t *w)
+static dnnl_status_t make_desc(const struct shape *k, dnnl_convolution_desc_t *op, dnnl_memory_desc_t *x,
+                               dnnl_memory_desc_t *y, dnnl_memory_desc_t *bias, dnnl_memory_desc_t *w)
 {
     const struct conv *c = &k->c;
-    dnnl_dims_t strides = { c->stride, c->stride }, dilations = { c->dilation - 1, c->dilation - 1 }, before = { c->pad, c->pad }, after;
+    dnnl_dims_t strides = { c->stride, c->stride }, dilations = { c->dilation - 1, c->dilation - 1 },
+                before = { c->pad, c->pad }, after;
     bool is_input = k->way == WAY_INPUT, is_weight = k->way == WAY_WEIGHT;
 
-    for (int i = 0; i < 2; i++) after[i] = (k->y[1 + i] - 1) * c->stride + c->dilation * (k->k[i] - 1) + 1 - k->x[1 + i] - c->pad;
+    for (int i = 0; i < 2; i++)
+        after[i] = (k->y[1 + i] - 1) * c->stride + c->dilation * (k->k[i] - 1) + 1 - k->x[1 + i] - c->pad;
     dnnl_status_t s = describe(x, k->x, is_input ? k->out : k->in);
     if (!s) s = describe(y, k->y, is_input || is_weight ? k->in : k->out);
     if (!s)
-        s = dnnl_memory_desc_init_by_tag(w, 4, (dnnl_dims_t){ k->y[3], k->x[3], k->k[0], k->k[1] }, is_weight ? dnnl_f32 : type(k->in),
-                                         dnnl_format_tag_any);
+        s = dnnl_memory_desc_init_by_tag(w, 4, (dnnl_dims_t){ k->y[3], k->x[3], k->k[0], k->k[1] },
+                                         is_weight ? dnnl_f32 : type(k->in), dnnl_format_tag_any);
     if (!s) s = dnnl_memory_desc_init_by_tag(bias, 1, (dnnl_dims_t){ k->y[3] }, dnnl_f32, dnnl_a);
     if (s) return s;
-    if (is_input) return dnnl_dilated_convolution_backward_data_desc_init(op, dnnl_convolution_direct, x, w, y, strides, dilations, before, after);
+    if (is_input)
+        return dnnl_dilated_convolution_backward_data_desc_init(op, dnnl_convolution_direct, x, w, y, strides,
+                                                                dilations, before, after);
     if (is_weight)
-        return dnnl_dilated_convolution_backward_weights_desc_init(op, dnnl_convolution_direct, x, w, NULL, y, strides, dilations, before, after);
-    return dnnl_dilated_convolution_forward_desc_init(op, dnnl_forward_inference, dnnl_convolution_direct, x, w, k->has_bias ? bias : NULL, y, strides,
-                                                      dilations, before, after);
+        return dnnl_dilated_convolution_backward_weights_desc_init(op, dnnl_convolution_direct, x, w, NULL, y, strides,
+                                                                   dilations, before, after);
+    return dnnl_dilated_convolution_forward_desc_init(op, dnnl_forward_inference, dnnl_convolution_direct, x, w,
+                                                      k->has_bias ? bias : NULL, y, strides, dilations, before, after);
 }
 
 static dnnl_status_t make_attr(const struct shape *k, dnnl_primitive_attr_t *attr)
@@ -78,7 +84,9 @@ static dnnl_status_t make_reorder(struct dnnl_state *state, struct made *m)
     dnnl_status_t s = dnnl_memory_create(&m->plain, &m->layout.plain, state->engine, DNNL_MEMORY_NONE);
     if (!s) s = dnnl_memory_create(&m->w, &m->layout.wanted, state->engine, DNNL_MEMORY_ALLOCATE);
     if (!s) s = make_attr(&(struct shape){ .adds = true }, &attr);
-    if (!s) s = dnnl_reorder_primitive_desc_create(&pd, &m->layout.wanted, state->engine, &m->layout.plain, state->engine, attr);
+    if (!s)
+        s = dnnl_reorder_primitive_desc_create(&pd, &m->layout.wanted, state->engine, &m->layout.plain, state->engine,
+                                               attr);
     if (!s) s = dnnl_primitive_create(&m->reorder, pd);
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
@@ -102,8 +110,12 @@ static dnnl_status_t make(struct dnnl_state *state, struct made *m, const struct
     if (!s) s = make_attr(k, &attr);
     if (!s) s = dnnl_primitive_desc_create(&pd, &op, k->way == WAY_FORWARD ? attr : NULL, state->engine, hint);
     if (!s) s = dnnl_primitive_create(&m->run, pd);
-    if (!s) m->layout.wanted = *dnnl_primitive_desc_query_md(pd, is_weight ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
-    if (!s) s = dnnl_memory_desc_init_by_tag(&m->layout.plain, 4, m->layout.wanted.dims, is_weight ? dnnl_f32 : type(k->in), dnnl_oihw);
+    if (!s)
+        m->layout.wanted =
+            *dnnl_primitive_desc_query_md(pd, is_weight ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+    if (!s)
+        s = dnnl_memory_desc_init_by_tag(&m->layout.plain, 4, m->layout.wanted.dims, is_weight ? dnnl_f32 : type(k->in),
+                                         dnnl_oihw);
     if (!s) m->layout.hash = layout_hash(&m->layout);
     if (!s && is_weight) s = make_reorder(state, m);
     if (!s) s = dnnl_memory_create(&m->x, &x, state->engine, DNNL_MEMORY_NONE);
@@ -131,7 +143,8 @@ static void made_free(void *item)
 
 static struct lru_key key_of(const struct shape *k)
 {
-    struct lru_key key = { { k->way, k->k[0], k->k[1], k->c.stride, k->c.pad, k->c.dilation, k->in, k->out, k->has_bias, k->relu, k->adds } };
+    struct lru_key key = { { k->way, k->k[0], k->k[1], k->c.stride, k->c.pad, k->c.dilation, k->in, k->out, k->has_bias,
+                             k->relu, k->adds } };
 
     memcpy(key.v + 12, k->x, sizeof k->x);
     memcpy(key.v + 16, k->y, sizeof k->y);
@@ -172,7 +185,8 @@ static struct shape shape_of(enum way way, struct tensor x, struct tensor y, str
     return k;
 }
 
-int FAST_ROW(conv_forward)(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, struct conv c, bool relu, int flags)
+int FAST_ROW(conv_forward)(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
+                           struct conv c, bool relu, int flags)
 {
     struct shape k = shape_of(WAY_FORWARD, x, y, w, c);
 
@@ -184,7 +198,9 @@ int FAST_ROW(conv_forward)(struct device *d, struct tensor y, struct tensor x, s
     struct made *m = find(d, &k);
     dnnl_memory_t filters = m ? dnnl_packed(d, &m->layout, w.data, flags & LINEAR_PARAM) : NULL;
     if (!filters) return -1;
-    dnnl_exec_arg_t args[4] = { { DNNL_ARG_SRC, m->x }, { DNNL_ARG_WEIGHTS, filters }, { DNNL_ARG_DST, m->y }, { DNNL_ARG_BIAS, m->bias } };
+    dnnl_exec_arg_t args[4] = {
+        { DNNL_ARG_SRC, m->x }, { DNNL_ARG_WEIGHTS, filters }, { DNNL_ARG_DST, m->y }, { DNNL_ARG_BIAS, m->bias }
+    };
     dnnl_memory_set_data_handle(m->x, x.data);
     dnnl_memory_set_data_handle(m->y, y.data);
     if (b.data) dnnl_memory_set_data_handle(m->bias, b.data);
@@ -192,7 +208,8 @@ int FAST_ROW(conv_forward)(struct device *d, struct tensor y, struct tensor x, s
 }
 
 /* The library's data gradient cannot add: with ADD it goes to working memory first. */
-int FAST_ROW(conv_backward_input)(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c, int flags)
+int FAST_ROW(conv_backward_input)(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c,
+                                  int flags)
 {
     struct shape k = shape_of(WAY_INPUT, dx, dy, w, c);
     struct tensor to = dx;
@@ -203,14 +220,17 @@ int FAST_ROW(conv_backward_input)(struct device *d, struct tensor dx, struct ten
     struct made *m = find(d, &k);
     dnnl_memory_t filters = m ? dnnl_packed(d, &m->layout, w.data, flags & LINEAR_PARAM) : NULL;
     if (!filters) return -1;
-    dnnl_exec_arg_t args[3] = { { DNNL_ARG_DIFF_DST, m->y }, { DNNL_ARG_WEIGHTS, filters }, { DNNL_ARG_DIFF_SRC, m->x } };
+    dnnl_exec_arg_t args[3] = { { DNNL_ARG_DIFF_DST, m->y },
+                                { DNNL_ARG_WEIGHTS, filters },
+                                { DNNL_ARG_DIFF_SRC, m->x } };
     dnnl_memory_set_data_handle(m->x, to.data);
     dnnl_memory_set_data_handle(m->y, dy.data);
     if (dnnl_primitive_execute(m->run, fast_dnnl(d)->stream, 3, args)) return -1;
     return flags & LINEAR_ADD ? FAST_ROW(add)(d, dx, dx, to) : 0;
 }
 
-int FAST_ROW(conv_backward_weight)(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x, struct conv c)
+int FAST_ROW(conv_backward_weight)(struct device *d, struct tensor dw, struct tensor db, struct tensor dy,
+                                   struct tensor x, struct conv c)
 {
     struct shape k = shape_of(WAY_WEIGHT, x, dy, dw, c);
 

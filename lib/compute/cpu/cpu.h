@@ -8,7 +8,8 @@
 #undef ROW
 extern const struct ops cpu_reference;
 
-/* Puts the fast rows over the reference's. fast_open() makes the state they need in d->impl; the table's close frees it. */
+/* Puts the fast rows over the reference's. fast_open() makes the state they need in d->impl; the table's close frees
+ * it. */
 void cpu_fast_rows(struct ops *table);
 int fast_open(struct device *d);
 void fast_close(struct device *d);

@@ -4,8 +4,8 @@
 #include "compute/ops.h"
 #include <dnnl.h>
 
-/* What the files that call oneDNN share: one engine and stream per device, and what was made for it. Region counts, picture sizes and lengths of
- * texts vary without end, so everything made is bounded. */
+/* What the files that call oneDNN share: one engine and stream per device, and what was made for it. Region counts,
+ * picture sizes and lengths of texts vary without end, so everything made is bounded. */
 struct dnnl_state {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
@@ -13,8 +13,8 @@ struct dnnl_state {
     struct lru *convolutions; /* conv_fast.c */
     struct lru *packed;       /* dnnl_packed.c */
 };
-/* Primitives of each kind: a training step of the largest models uses about a hundred shapes. Packed parameters: a large model has 200, each in the
- * layouts of a few primitives, forward and backward. */
+/* Primitives of each kind: a training step of the largest models uses about a hundred shapes. Packed parameters: a
+ * large model has 200, each in the layouts of a few primitives, forward and backward. */
 enum { PRIMITIVES_MOST = 512, PACKED_MOST = 2048 };
 
 /* A parameter's layout in the model, and the one that a primitive wants. */
@@ -23,7 +23,7 @@ struct layout {
     uint64_t hash; /* of both, by layout_hash() */
 };
 uint64_t layout_hash(const struct layout *l);
-/* The parameter at data in the wanted layout; made anew when parameters have changed, or, when it is not marked as a parameter, always. On
- * failure NULL, and why is set. */
+/* The parameter at data in the wanted layout; made anew when parameters have changed, or, when it is not marked as a
+ * parameter, always. On failure NULL, and why is set. */
 dnnl_memory_t dnnl_packed(struct device *d, const struct layout *l, const void *data, bool is_param);
 #endif

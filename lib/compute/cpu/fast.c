@@ -1,7 +1,7 @@
 /* The state behind the fast rows: oneDNN's engine, kept working memory. */
+#include "compute/cpu/fast.h"
 #include "compute/cpu/cpu.h"
 #include "compute/cpu/dnnl_state.h"
-#include "compute/cpu/fast.h"
 #include "core/mem.h"
 #include <omp.h>
 #include <stdio.h>
@@ -31,7 +31,9 @@ int fast_open(struct device *d)
     d->impl = s;
     omp_set_num_threads(d->threads);
     d->has_bf16 = cpu_has_bf16();
-    if (!dnnl_engine_create(&s->dnnl.engine, dnnl_cpu, 0) && !dnnl_stream_create(&s->dnnl.stream, s->dnnl.engine, dnnl_stream_default_flags)) return 0;
+    if (!dnnl_engine_create(&s->dnnl.engine, dnnl_cpu, 0) &&
+        !dnnl_stream_create(&s->dnnl.stream, s->dnnl.engine, dnnl_stream_default_flags))
+        return 0;
     snprintf(d->why, sizeof d->why, "the matrix library does not start");
     fast_close(d);
     return -1;

@@ -2,8 +2,8 @@
 #define COMPUTE_CPU_FAST_H
 #include "compute/ops.h"
 
-/* Fast rows (those that fast.def names exist) and the state that they share. Every *_fast.c is compiled once for each level of the processor,
- * with ISA defined as its name: v1 (any), v3 (AVX2, FMA), v4 (AVX-512). */
+/* Fast rows (those that fast.def names exist) and the state that they share. Every *_fast.c is compiled once for each
+ * level of the processor, with ISA defined as its name: v1 (any), v3 (AVX2, FMA), v4 (AVX-512). */
 #ifndef ISA
 #define ISA v1
 #endif
@@ -16,7 +16,8 @@
 /* Puts this level's rows into the table. */
 void FAST_ROW(rows)(struct ops *t);
 
-/* Working memory that grows and is kept: one piece per purpose. Uninitialised. NULL (with d->why set) without memory. */
+/* Working memory that grows and is kept: one piece per purpose. Uninitialised. NULL (with d->why set) without memory.
+ */
 enum fast_room { ROOM_PARTIAL, ROOM_ATTENTION, ROOM_CONV, ROOM_COUNT };
 void *fast_room(struct device *d, enum fast_room which, int64_t bytes);
 struct dnnl_state *fast_dnnl(struct device *d);

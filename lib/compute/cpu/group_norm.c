@@ -19,8 +19,8 @@ static int64_t at(const struct group *g, int64_t i)
     return g->base + i / g->width * g->c + g->first + i % g->width;
 }
 
-int cpu_group_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, int groups,
-                           float eps, bool relu)
+int cpu_group_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g,
+                           struct tensor b, int groups, float eps, bool relu)
 {
     for (int64_t s = 0; s < x.shape[0] * groups; s++) {
         struct group w = group_of(x, s / groups, s % groups, groups);
@@ -41,8 +41,9 @@ int cpu_group_norm_forward(struct device *d, struct tensor y, struct tensor stat
     return 0;
 }
 
-int cpu_group_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor y, struct tensor x,
-                            struct tensor stats, struct tensor g, int groups, bool relu)
+int cpu_group_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy,
+                            struct tensor y, struct tensor x, struct tensor stats, struct tensor g, int groups,
+                            bool relu)
 {
     for (int64_t s = 0; s < x.shape[0] * groups; s++) {
         struct group w = group_of(x, s / groups, s % groups, groups);

@@ -1,5 +1,5 @@
-/* Group norm on NHWC: sums are taken per channel over blocks of positions (vectors run over channels), then joined per group. Blocks
- * depend on the shape only and are joined in order. */
+/* Group norm on NHWC: sums are taken per channel over blocks of positions (vectors run over channels), then joined per
+ * group. Blocks depend on the shape only and are joined in order. */
 #include "compute/cpu/fast.h"
 #include "compute/cpu/simd.h"
 #include <math.h>
@@ -19,8 +19,15 @@ static struct maps maps_of(struct tensor x, struct tensor stats, struct tensor g
 {
     int64_t area = x.shape[1] * x.shape[2];
 
-    return (struct maps){ .images = x.shape[0], .area = area, .c = x.shape[3], .blocks = (area + POSITIONS - 1) / POSITIONS, .groups = groups,
-                          .relu = relu, .x = x, .stats = stats, .g = g };
+    return (struct maps){ .images = x.shape[0],
+                          .area = area,
+                          .c = x.shape[3],
+                          .blocks = (area + POSITIONS - 1) / POSITIONS,
+                          .groups = groups,
+                          .relu = relu,
+                          .x = x,
+                          .stats = stats,
+                          .g = g };
 }
 
 static int64_t positions(const struct maps *m, int64_t block)
@@ -30,8 +37,8 @@ static int64_t positions(const struct maps *m, int64_t block)
     return left < POSITIONS ? left : POSITIONS;
 }
 
-/* sums[0][c], sums[1][c] of one block: of x - k and its square, where k is the channel's value at the image's first position (so
- * that little cancels when the variance is taken from them). */
+/* sums[0][c], sums[1][c] of one block: of x - k and its square, where k is the channel's value at the image's first
+ * position (so that little cancels when the variance is taken from them). */
 static void forward_sums(const struct maps *m, int64_t image, int64_t block, float *sums)
 {
     int64_t c = m->c, from = (image * m->area + block * POSITIONS) * c, n = positions(m, block);
@@ -70,7 +77,8 @@ static void channel_stats(const struct maps *m, int64_t image, float *mean, floa
 }
 
 /* sums[0][c], sums[1][c] of one block: of the slope and of slope * normalised x. mean, rstd per channel. */
-static void backward_sums(const struct maps *m, int64_t image, int64_t block, const float *mean, const float *rstd, float *sums)
+static void backward_sums(const struct maps *m, int64_t image, int64_t block, const float *mean, const float *rstd,
+                          float *sums)
 {
     int64_t c = m->c, from = (image * m->area + block * POSITIONS) * c, n = positions(m, block);
     bool half = m->x.dtype == DT_BF16;
@@ -97,21 +105,24 @@ static void forward_apply(const struct maps *m, int64_t image, int64_t block, co
     for (int64_t p = 0; p < n; p++) {
         for (int64_t k = 0; k < c; k += LANES) {
             int64_t i = from + p * c + k;
-            v16 v = load_at(m->x.data, half, i, c - k) * load_at(gain, false, k, c - k) + load_at(offset, false, k, c - k);
+            v16 v =
+                load_at(m->x.data, half, i, c - k) * load_at(gain, false, k, c - k) + load_at(offset, false, k, c - k);
             store_at(m->y.data, y_half, i, c - k, m->relu ? blend((i16)(v > 0), v, (v16){ 0 }) : v);
         }
     }
 }
 
 /* dx = rstd (slope g - (sum + unit dot) / n): as slope * a + x * b + e per channel. */
-static void backward_apply(const struct maps *m, int64_t image, int64_t block, const float *a, const float *b, const float *e)
+static void backward_apply(const struct maps *m, int64_t image, int64_t block, const float *a, const float *b,
+                           const float *e)
 {
     int64_t c = m->c, from = (image * m->area + block * POSITIONS) * c, n = positions(m, block);
 
     for (int64_t p = 0; p < n; p++) {
         for (int64_t k = 0; k < c; k += LANES) {
             int64_t i = from + p * c + k, left = c - k;
-            v16 v = slope_at(m, i, left) * load_at(a, false, k, left) + load_at(m->x.data, m->x.dtype == DT_BF16, i, left) * load_at(b, false, k, left) +
+            v16 v = slope_at(m, i, left) * load_at(a, false, k, left) +
+                    load_at(m->x.data, m->x.dtype == DT_BF16, i, left) * load_at(b, false, k, left) +
                     load_at(e, false, k, left);
             store_at(m->dx.data, m->dx.dtype == DT_BF16, i, left, v);
         }
@@ -137,8 +148,10 @@ static double total(const struct maps *m, const float *sums, int64_t image, int 
     return sum;
 }
 
-/* Mean and 1/deviation of channels [first, first + width) from their shifted sums: variance inside channels and between them. */
-static void group_stats(const struct maps *m, const float *sums, int64_t image, int64_t first, int64_t width, double eps, double *mean, double *rstd)
+/* Mean and 1/deviation of channels [first, first + width) from their shifted sums: variance inside channels and between
+ * them. */
+static void group_stats(const struct maps *m, const float *sums, int64_t image, int64_t first, int64_t width,
+                        double eps, double *mean, double *rstd)
 {
     double area = (double)m->area, inside = 0, between = 0;
 
@@ -146,7 +159,8 @@ static void group_stats(const struct maps *m, const float *sums, int64_t image, 
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t k = first; k < first + width; k++) {
             int64_t at = image * m->area * m->c + k;
-            double shift = m->x.dtype == DT_BF16 ? bf16_to_f32(((const uint16_t *)m->x.data)[at]) : ((const float *)m->x.data)[at];
+            double shift =
+                m->x.dtype == DT_BF16 ? bf16_to_f32(((const uint16_t *)m->x.data)[at]) : ((const float *)m->x.data)[at];
             double sum = total(m, sums, image, 0, k), own = shift + sum / area;
             if (!pass) {
                 *mean += own / (double)width;
@@ -159,8 +173,8 @@ static void group_stats(const struct maps *m, const float *sums, int64_t image, 
     *rstd = 1 / sqrt((inside + between) / (area * (double)width) + eps);
 }
 
-int FAST_ROW(group_norm_forward)(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, int groups,
-                            float eps, bool relu)
+int FAST_ROW(group_norm_forward)(struct device *d, struct tensor y, struct tensor stats, struct tensor x,
+                                 struct tensor g, struct tensor b, int groups, float eps, bool relu)
 {
     struct maps m = maps_of(x, stats, g, groups, relu);
     float *rows, *sums = rooms(d, &m, &rows);
@@ -190,8 +204,9 @@ int FAST_ROW(group_norm_forward)(struct device *d, struct tensor y, struct tenso
     return 0;
 }
 
-int FAST_ROW(group_norm_backward)(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor y, struct tensor x,
-                             struct tensor stats, struct tensor g, int groups, bool relu)
+int FAST_ROW(group_norm_backward)(struct device *d, struct tensor dx, struct tensor dg, struct tensor db,
+                                  struct tensor dy, struct tensor y, struct tensor x, struct tensor stats,
+                                  struct tensor g, int groups, bool relu)
 {
     struct maps m = maps_of(x, stats, g, groups, relu);
     float *rows, *sums = rooms(d, &m, &rows);

@@ -1,6 +1,7 @@
 /* Matrix products by oneDNN. Two things matter beyond the library's own speed:
- * - Primitives are made for fixed shapes and making one costs about a millisecond, while the rows of a packed batch change at every
- *   step: small layers are computed in row chunks of a few fixed sizes, so that the same primitives serve all steps.
+ * - Primitives are made for fixed shapes and making one costs about a millisecond, while the rows of a packed batch
+ * change at every step: small layers are computed in row chunks of a few fixed sizes, so that the same primitives serve
+ * all steps.
  * - Parameters are repacked into the layout that a primitive prefers once per update, not once per product. */
 #include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"
@@ -36,7 +37,8 @@ static int failed(struct device *d, const char *what, dnnl_status_t s)
 
 static dnnl_status_t describe(dnnl_memory_desc_t *md, int64_t a, int64_t b, enum dtype t, const int64_t *strides)
 {
-    return dnnl_memory_desc_init_by_strides(md, 2, (dnnl_dims_t){ a, b }, type(t), (dnnl_dims_t){ strides[0], strides[1] });
+    return dnnl_memory_desc_init_by_strides(md, 2, (dnnl_dims_t){ a, b }, type(t),
+                                            (dnnl_dims_t){ strides[0], strides[1] });
 }
 
 static dnnl_status_t prepare(struct dnnl_state *state, struct prepared *p, const struct product *k)
@@ -51,7 +53,8 @@ static dnnl_status_t prepare(struct dnnl_state *state, struct prepared *p, const
     dnnl_status_t s = describe(&src, k->m, k->k, k->in, k->src_stride);
     if (!s) s = describe(&dst, k->m, k->n, k->out, rows);
     if (!s) s = describe(&bias, 1, k->n, DT_F32, rows);
-    if (!s && k->is_param) s = dnnl_memory_desc_init_by_tag(&wei, 2, (dnnl_dims_t){ k->k, k->n }, type(k->in), dnnl_format_tag_any);
+    if (!s && k->is_param)
+        s = dnnl_memory_desc_init_by_tag(&wei, 2, (dnnl_dims_t){ k->k, k->n }, type(k->in), dnnl_format_tag_any);
     if (!s && !k->is_param) s = describe(&wei, k->k, k->n, k->in, k->wei_stride);
     if (!s) s = dnnl_matmul_desc_init(&op, &src, &wei, k->has_bias ? &bias : NULL, &dst);
     if (!s) s = dnnl_primitive_attr_create(&attr);
@@ -88,8 +91,8 @@ static void prepared_free(void *item)
 static struct prepared *find_prepared(struct device *d, const struct product *k)
 {
     struct dnnl_state *state = fast_dnnl(d);
-    const struct lru_key key = { { k->m, k->n, k->k, k->src_stride[0], k->src_stride[1], k->wei_stride[0], k->wei_stride[1], k->in, k->out, k->has_bias,
-                                   k->adds, k->is_param } };
+    const struct lru_key key = { { k->m, k->n, k->k, k->src_stride[0], k->src_stride[1], k->wei_stride[0],
+                                   k->wei_stride[1], k->in, k->out, k->has_bias, k->adds, k->is_param } };
 
     if (!state->products) state->products = lru_new(PRIMITIVES_MOST, prepared_free);
     struct prepared *p = lru_find(state->products, &key);
@@ -105,13 +108,16 @@ static struct prepared *find_prepared(struct device *d, const struct product *k)
     return NULL;
 }
 
-static int run_product(struct device *d, const struct product *key, void *dst, const void *src, const void *wei, const void *bias)
+static int run_product(struct device *d, const struct product *key, void *dst, const void *src, const void *wei,
+                       const void *bias)
 {
     struct prepared *p = find_prepared(d, key);
     if (!p) return -1;
     dnnl_memory_t w = key->is_param ? dnnl_packed(d, &p->layout, wei, true) : p->wei;
     if (!w) return -1;
-    dnnl_exec_arg_t args[4] = { { DNNL_ARG_SRC, p->src }, { DNNL_ARG_WEIGHTS, w }, { DNNL_ARG_DST, p->dst }, { DNNL_ARG_BIAS, p->bias } };
+    dnnl_exec_arg_t args[4] = {
+        { DNNL_ARG_SRC, p->src }, { DNNL_ARG_WEIGHTS, w }, { DNNL_ARG_DST, p->dst }, { DNNL_ARG_BIAS, p->bias }
+    };
     dnnl_memory_set_data_handle(p->src, (void *)(uintptr_t)src);
     dnnl_memory_set_data_handle(p->dst, dst);
     if (!key->is_param) dnnl_memory_set_data_handle(w, (void *)(uintptr_t)wei);
@@ -120,8 +126,8 @@ static int run_product(struct device *d, const struct product *key, void *dst, c
     return s ? failed(d, "matrix product", s) : 0;
 }
 
-/* Rows for the next product of `left` rows with a matrix of `weights` elements: powers of two, so that a dozen primitives do for any number
- * of rows. Large products are worth a primitive of their own. */
+/* Rows for the next product of `left` rows with a matrix of `weights` elements: powers of two, so that a dozen
+ * primitives do for any number of rows. Large products are worth a primitive of their own. */
 static int64_t chunk(int64_t left, int64_t weights)
 {
     int64_t c = 2048;
@@ -131,15 +137,24 @@ static int64_t chunk(int64_t left, int64_t weights)
     return c;
 }
 
-int FAST_ROW(linear_forward)(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, int flags)
+int FAST_ROW(linear_forward)(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
+                             int flags)
 {
     int64_t in = x.shape[1], out = w.shape[0];
-    struct product key = { .n = out, .k = in, .src_stride = { in, 1 }, .wei_stride = { 1, in }, .in = x.dtype, .out = y.dtype,
-                           .has_bias = b.data != NULL, .adds = flags & LINEAR_ADD, .is_param = flags & LINEAR_PARAM };
+    struct product key = { .n = out,
+                           .k = in,
+                           .src_stride = { in, 1 },
+                           .wei_stride = { 1, in },
+                           .in = x.dtype,
+                           .out = y.dtype,
+                           .has_bias = b.data != NULL,
+                           .adds = flags & LINEAR_ADD,
+                           .is_param = flags & LINEAR_PARAM };
 
     for (int64_t t = 0; t < x.shape[0]; t += key.m) {
         key.m = chunk(x.shape[0] - t, w.n);
-        if (run_product(d, &key, tensor_rows(y, t, key.m).data, tensor_rows(x, t, key.m).data, w.data, b.data)) return -1;
+        if (run_product(d, &key, tensor_rows(y, t, key.m).data, tensor_rows(x, t, key.m).data, w.data, b.data))
+            return -1;
     }
     return 0;
 }
@@ -147,12 +162,19 @@ int FAST_ROW(linear_forward)(struct device *d, struct tensor y, struct tensor x,
 int FAST_ROW(linear_backward_input)(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, int flags)
 {
     int64_t in = w.shape[1], out = w.shape[0];
-    struct product key = { .n = in, .k = out, .src_stride = { out, 1 }, .wei_stride = { in, 1 }, .in = dy.dtype, .out = dx.dtype,
-                           .adds = flags & LINEAR_ADD, .is_param = flags & LINEAR_PARAM };
+    struct product key = { .n = in,
+                           .k = out,
+                           .src_stride = { out, 1 },
+                           .wei_stride = { in, 1 },
+                           .in = dy.dtype,
+                           .out = dx.dtype,
+                           .adds = flags & LINEAR_ADD,
+                           .is_param = flags & LINEAR_PARAM };
 
     for (int64_t t = 0; t < dy.shape[0]; t += key.m) {
         key.m = chunk(dy.shape[0] - t, w.n);
-        if (run_product(d, &key, tensor_rows(dx, t, key.m).data, tensor_rows(dy, t, key.m).data, w.data, NULL)) return -1;
+        if (run_product(d, &key, tensor_rows(dx, t, key.m).data, tensor_rows(dy, t, key.m).data, w.data, NULL))
+            return -1;
     }
     return 0;
 }
@@ -173,17 +195,26 @@ void FAST_ROW(column_sums)(struct device *d, struct tensor db, struct tensor dy)
 
     block = (block + LANES - 1) / LANES * LANES;
 #pragma omp parallel for num_threads(d->threads) if (dy.n > FAST_PARALLEL)
-    for (int64_t c = 0; c < out; c += block) column_sums(db.data, dy.data, dy.dtype == DT_BF16, rows, out, c, c + block < out ? c + block : out);
+    for (int64_t c = 0; c < out; c += block)
+        column_sums(db.data, dy.data, dy.dtype == DT_BF16, rows, out, c, c + block < out ? c + block : out);
 }
 
-int FAST_ROW(linear_backward_weight)(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x)
+int FAST_ROW(linear_backward_weight)(struct device *d, struct tensor dw, struct tensor db, struct tensor dy,
+                                     struct tensor x)
 {
     int64_t in = x.shape[1], out = dy.shape[1], rows = dy.shape[0];
-    struct product key = { .m = out, .n = in, .src_stride = { 1, out }, .wei_stride = { in, 1 }, .in = dy.dtype, .out = DT_F32, .adds = true };
+    struct product key = { .m = out,
+                           .n = in,
+                           .src_stride = { 1, out },
+                           .wei_stride = { in, 1 },
+                           .in = dy.dtype,
+                           .out = DT_F32,
+                           .adds = true };
 
     for (int64_t t = 0; t < rows; t += key.k) {
         key.k = chunk(rows - t, dw.n);
-        if (run_product(d, &key, dw.data, tensor_rows(dy, t, key.k).data, tensor_rows(x, t, key.k).data, NULL)) return -1;
+        if (run_product(d, &key, dw.data, tensor_rows(dy, t, key.k).data, tensor_rows(x, t, key.k).data, NULL))
+            return -1;
     }
     if (db.data) FAST_ROW(column_sums)(d, db, dy);
     return 0;

@@ -12,8 +12,8 @@ static double log_sum_exp(struct tensor x, int64_t from, int64_t n)
     return max + log(sum);
 }
 
-int cpu_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits, struct tensor labels, float smoothing,
-                      float scale)
+int cpu_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits,
+                      struct tensor labels, float smoothing, float scale)
 {
     int64_t n = logits.shape[0], v = logits.shape[1];
 
@@ -21,7 +21,8 @@ int cpu_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogit
         int64_t label = i32(labels)[t];
         double lse = log_sum_exp(logits, t * v, v), sum = 0;
         for (int64_t i = 0; i < v; i++) sum += get(logits, t * v + i);
-        if (label >= 0) f32(loss)[t] = (float)(lse - (1 - smoothing) * get(logits, t * v + label) - smoothing * sum / (double)v);
+        if (label >= 0)
+            f32(loss)[t] = (float)(lse - (1 - smoothing) * get(logits, t * v + label) - smoothing * sum / (double)v);
         else f32(loss)[t] = 0;
         for (int64_t i = 0; dlogits.data && i < v; i++) {
             double target = (i == label ? 1 - smoothing : 0) + smoothing / (double)v;
@@ -31,7 +32,8 @@ int cpu_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogit
     return 0;
 }
 
-int cpu_soft_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits, struct tensor target, float scale)
+int cpu_soft_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits,
+                           struct tensor target, float scale)
 {
     int64_t n = logits.shape[0], k = logits.shape[1];
 
@@ -48,7 +50,8 @@ int cpu_soft_cross_entropy(struct device *d, struct tensor loss, struct tensor d
     return 0;
 }
 
-int cpu_squared_error(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target, float scale)
+int cpu_squared_error(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target,
+                      float scale)
 {
     int64_t n = x.shape[0], h = x.n / (n ? n : 1);
 
@@ -64,8 +67,8 @@ int cpu_squared_error(struct device *d, struct tensor loss, struct tensor dx, st
     return 0;
 }
 
-int cpu_binary_cross_entropy(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target, struct tensor weight,
-                             float scale)
+int cpu_binary_cross_entropy(struct device *d, struct tensor loss, struct tensor dx, struct tensor x,
+                             struct tensor target, struct tensor weight, float scale)
 {
     int64_t n = x.shape[0], h = x.n / (n ? n : 1);
 
@@ -81,8 +84,8 @@ int cpu_binary_cross_entropy(struct device *d, struct tensor loss, struct tensor
     return 0;
 }
 
-int cpu_smooth_l1(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target, struct tensor weight, float beta,
-                  float scale)
+int cpu_smooth_l1(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target,
+                  struct tensor weight, float beta, float scale)
 {
     int64_t n = x.shape[0], h = x.n / (n ? n : 1);
 
@@ -98,8 +101,10 @@ int cpu_smooth_l1(struct device *d, struct tensor loss, struct tensor dx, struct
     return 0;
 }
 
-/* log-sum-exp of the group's scores times a factor; only the positive ones when wanted. -INFINITY when there are none. */
-static double group_lse(const float *score, const int32_t *positive, int64_t from, int64_t to, double factor, bool only_positive)
+/* log-sum-exp of the group's scores times a factor; only the positive ones when wanted. -INFINITY when there are none.
+ */
+static double group_lse(const float *score, const int32_t *positive, int64_t from, int64_t to, double factor,
+                        bool only_positive)
 {
     double max = -INFINITY, sum = 0;
 
@@ -112,8 +117,8 @@ static double group_lse(const float *score, const int32_t *positive, int64_t fro
     return sum > 0 ? max + log(sum) : -INFINITY;
 }
 
-int cpu_group_contrastive(struct device *d, struct tensor loss, struct tensor dscores, struct tensor dinv_tau, struct tensor scores,
-                          struct tensor start, struct tensor positive, float inv_tau, float scale)
+int cpu_group_contrastive(struct device *d, struct tensor loss, struct tensor dscores, struct tensor dinv_tau,
+                          struct tensor scores, struct tensor start, struct tensor positive, float inv_tau, float scale)
 {
     const float *s = f32(scores);
     const int32_t *is_positive = i32(positive);
@@ -121,7 +126,8 @@ int cpu_group_contrastive(struct device *d, struct tensor loss, struct tensor ds
 
     for (int64_t g = 0; g + 1 < start.n; g++) {
         int64_t from = i32(start)[g], to = i32(start)[g + 1];
-        double all = group_lse(s, is_positive, from, to, inv_tau, false), good = group_lse(s, is_positive, from, to, inv_tau, true);
+        double all = group_lse(s, is_positive, from, to, inv_tau, false),
+               good = group_lse(s, is_positive, from, to, inv_tau, true);
         bool counts = good > -INFINITY;
         f32(loss)[g] = counts ? (float)(all - good) : 0;
         for (int64_t i = from; i < to; i++) {
@@ -135,8 +141,8 @@ int cpu_group_contrastive(struct device *d, struct tensor loss, struct tensor ds
     return 0;
 }
 
-int cpu_group_circle(struct device *d, struct tensor loss, struct tensor dscores, struct tensor scores, struct tensor start, struct tensor positive,
-                     float margin, float gamma, float scale)
+int cpu_group_circle(struct device *d, struct tensor loss, struct tensor dscores, struct tensor scores,
+                     struct tensor start, struct tensor positive, float margin, float gamma, float scale)
 {
     const float *s = f32(scores);
 
@@ -150,7 +156,8 @@ int cpu_group_circle(struct device *d, struct tensor loss, struct tensor dscores
         }
         f32(loss)[g] = (float)log1p(good * bad);
         for (int64_t i = from; dscores.data && i < to; i++) {
-            double weight = i32(positive)[i] ? fmax(1 + margin - s[i], 0) : fmax(s[i] + margin, 0), outer = 1 / (1 + good * bad);
+            double weight = i32(positive)[i] ? fmax(1 + margin - s[i], 0) : fmax(s[i] + margin, 0),
+                   outer = 1 / (1 + good * bad);
             double slope = i32(positive)[i] ? -gamma * weight * bad * exp(-gamma * weight * (s[i] - (1 - margin)))
                                             : gamma * weight * good * exp(gamma * weight * (s[i] - margin));
             f32(dscores)[i] = (float)(scale * outer * slope);

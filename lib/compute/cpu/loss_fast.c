@@ -41,22 +41,25 @@ static void entropy_row(const struct entropy *w, int64_t t)
 
     if (label < 0) {
         *loss = 0;
-        for (int64_t i = 0; w->dlogits.data && i < v; i += LANES) store_at(w->dlogits.data, d_half, at + i, v - i, (v16){ 0 });
+        for (int64_t i = 0; w->dlogits.data && i < v; i += LANES)
+            store_at(w->dlogits.data, d_half, at + i, v - i, (v16){ 0 });
         return;
     }
     float lse = row_lse(w->logits.data, half, at, v, &sum);
-    float own = half ? bf16_to_f32(((const uint16_t *)w->logits.data)[at + label]) : ((const float *)w->logits.data)[at + label];
+    float own = half ? bf16_to_f32(((const uint16_t *)w->logits.data)[at + label])
+                     : ((const float *)w->logits.data)[at + label];
     *loss = lse - (1 - w->smoothing) * own - w->smoothing * sum / (float)v;
     if (!w->dlogits.data) return;
     float even = w->smoothing / (float)v, own_slope = w->scale * (expf(own - lse) - even - (1 - w->smoothing));
     for (int64_t i = 0; i < v; i += LANES)
-        store_at(w->dlogits.data, d_half, at + i, v - i, w->scale * (vexp(load_at(w->logits.data, half, at + i, v - i) - lse) - even));
+        store_at(w->dlogits.data, d_half, at + i, v - i,
+                 w->scale * (vexp(load_at(w->logits.data, half, at + i, v - i) - lse) - even));
     if (d_half) ((uint16_t *)w->dlogits.data)[at + label] = f32_to_bf16(own_slope);
     else ((float *)w->dlogits.data)[at + label] = own_slope;
 }
 
-int FAST_ROW(cross_entropy)(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits, struct tensor labels, float smoothing,
-                       float scale)
+int FAST_ROW(cross_entropy)(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits,
+                            struct tensor labels, float smoothing, float scale)
 {
     struct entropy w = { loss, dlogits, logits, labels, smoothing, scale };
 
@@ -75,6 +78,7 @@ static void log_softmax_row(float *y, const void *x, bool half, int64_t at, int6
 int FAST_ROW(log_softmax)(struct device *d, struct tensor y, struct tensor x)
 {
 #pragma omp parallel for num_threads(d->threads) if (x.n > FAST_PARALLEL / 4)
-    for (int64_t t = 0; t < x.shape[0]; t++) log_softmax_row(y.data, x.data, x.dtype == DT_BF16, t * x.shape[1], x.shape[1]);
+    for (int64_t t = 0; t < x.shape[0]; t++)
+        log_softmax_row(y.data, x.data, x.dtype == DT_BF16, t * x.shape[1], x.shape[1]);
     return 0;
 }

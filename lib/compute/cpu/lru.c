@@ -19,8 +19,12 @@ struct lru *lru_new(int most, void (*release)(void *item))
 {
     struct lru *s = mem_new(struct lru, 1);
 
-    *s = (struct lru){ .most = most, .release = release, .hash = mem_new(uint64_t, most), .used = mem_new(uint64_t, most),
-                       .key = mem_new(struct lru_key, most), .item = mem_new(void *, most) };
+    *s = (struct lru){ .most = most,
+                       .release = release,
+                       .hash = mem_new(uint64_t, most),
+                       .used = mem_new(uint64_t, most),
+                       .key = mem_new(struct lru_key, most),
+                       .item = mem_new(void *, most) };
     return s;
 }
 

@@ -2,8 +2,8 @@
 #define COMPUTE_CPU_LRU_H
 #include <stdint.h>
 
-/* A bounded set of things that are costly to make, found again by what they were made for. When it is full, the thing that was not
- * asked for the longest goes. Zero is no valid set: lru_new(). */
+/* A bounded set of things that are costly to make, found again by what they were made for. When it is full, the thing
+ * that was not asked for the longest goes. Zero is no valid set: lru_new(). */
 enum { LRU_KEY = 24 };
 struct lru_key {
     int64_t v[LRU_KEY]; /* unused ones are 0 */

@@ -2,7 +2,8 @@
 #include "compute/cpu/element.h"
 #include <math.h>
 
-int cpu_layer_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, float eps)
+int cpu_layer_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g,
+                           struct tensor b, float eps)
 {
     int64_t rows = x.shape[0], h = x.shape[1];
 
@@ -19,8 +20,8 @@ int cpu_layer_norm_forward(struct device *d, struct tensor y, struct tensor stat
     return 0;
 }
 
-int cpu_layer_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor x,
-                            struct tensor stats, struct tensor g)
+int cpu_layer_norm_backward(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy,
+                            struct tensor x, struct tensor stats, struct tensor g)
 {
     int64_t rows = x.shape[0], h = x.shape[1];
 
@@ -41,15 +42,18 @@ int cpu_layer_norm_backward(struct device *d, struct tensor dx, struct tensor dg
     return 0;
 }
 
-int cpu_residual_norm_forward(struct device *d, struct tensor y, struct tensor sum, struct tensor stats, struct tensor residual, struct tensor sub,
-                              struct tensor g, struct tensor b, float eps, struct dropout drop)
+int cpu_residual_norm_forward(struct device *d, struct tensor y, struct tensor sum, struct tensor stats,
+                              struct tensor residual, struct tensor sub, struct tensor g, struct tensor b, float eps,
+                              struct dropout drop)
 {
-    for (int64_t i = 0; i < sum.n; i++) put(sum, i, (double)get(residual, i) + (double)get(sub, i) * dropout_factor(&drop, (uint64_t)i));
+    for (int64_t i = 0; i < sum.n; i++)
+        put(sum, i, (double)get(residual, i) + (double)get(sub, i) * dropout_factor(&drop, (uint64_t)i));
     return cpu_layer_norm_forward(d, y, stats, sum, g, b, eps);
 }
 
-int cpu_residual_norm_backward(struct device *d, struct tensor dresidual, struct tensor dsub, struct tensor dg, struct tensor db, struct tensor dy,
-                               struct tensor sum, struct tensor stats, struct tensor g, struct dropout drop)
+int cpu_residual_norm_backward(struct device *d, struct tensor dresidual, struct tensor dsub, struct tensor dg,
+                               struct tensor db, struct tensor dy, struct tensor sum, struct tensor stats,
+                               struct tensor g, struct dropout drop)
 {
     cpu_layer_norm_backward(d, dresidual, dg, db, dy, sum, stats, g);
     for (int64_t i = 0; i < dsub.n; i++) put(dsub, i, (double)get(dresidual, i) * dropout_factor(&drop, (uint64_t)i));

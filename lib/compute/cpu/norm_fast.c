@@ -1,5 +1,6 @@
-/* Layer norm, alone and behind a residual with dropout. Gradients of gain and bias are sums over rows: rows are cut into a number of
- * parts that depends on the shape only, each part is summed by one thread, the parts are added in order. */
+/* Layer norm, alone and behind a residual with dropout. Gradients of gain and bias are sums over rows: rows are cut
+ * into a number of parts that depends on the shape only, each part is summed by one thread, the parts are added in
+ * order. */
 #include "compute/cpu/fast.h"
 #include "compute/cpu/simd.h"
 #include <math.h>
@@ -9,7 +10,8 @@
 enum { ROWS = 16, PARTS = 64, WIDE = 64 };
 
 /* stats and y of one row whose values are in x (f32). */
-INLINE void norm_row(void *y, bool half, int64_t at, float *stats, const float *x, int64_t h, const float *g, const float *b, float eps)
+INLINE void norm_row(void *y, bool half, int64_t at, float *stats, const float *x, int64_t h, const float *g,
+                     const float *b, float eps)
 {
     v16 sum = { 0 }, squares = { 0 };
 
@@ -29,7 +31,8 @@ INLINE void norm_row(void *y, bool half, int64_t at, float *stats, const float *
     stats[1] = rstd;
     for (int64_t i = 0; i < h; i += LANES) {
         int64_t left = h - i;
-        store_at(y, half, at + i, left, (load_at(x, false, i, left) - mean) * rstd * load_at(g, false, i, left) + load_at(b, false, i, left));
+        store_at(y, half, at + i, left,
+                 (load_at(x, false, i, left) - mean) * rstd * load_at(g, false, i, left) + load_at(b, false, i, left));
     }
 }
 
@@ -61,7 +64,8 @@ static void forward_rows(const struct forward *f, int64_t from, int64_t to, floa
             }
             store_at(x, false, i, left, v);
         }
-        norm_row(f->y.data, f->y.dtype == DT_BF16, at, (float *)f->stats.data + 2 * t, x, h, f->g.data, f->b.data, f->eps);
+        norm_row(f->y.data, f->y.dtype == DT_BF16, at, (float *)f->stats.data + 2 * t, x, h, f->g.data, f->b.data,
+                 f->eps);
     }
 }
 
@@ -72,17 +76,20 @@ static int forward(struct device *d, const struct forward *f)
 
     if (!room) return -1;
 #pragma omp parallel for num_threads(d->threads) if (f->y.n > FAST_PARALLEL / 2)
-    for (int64_t t = 0; t < rows; t += ROWS) forward_rows(f, t, t + ROWS < rows ? t + ROWS : rows, room + each * omp_get_thread_num());
+    for (int64_t t = 0; t < rows; t += ROWS)
+        forward_rows(f, t, t + ROWS < rows ? t + ROWS : rows, room + each * omp_get_thread_num());
     return 0;
 }
 
-int FAST_ROW(layer_norm_forward)(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g, struct tensor b, float eps)
+int FAST_ROW(layer_norm_forward)(struct device *d, struct tensor y, struct tensor stats, struct tensor x,
+                                 struct tensor g, struct tensor b, float eps)
 {
     return forward(d, &(struct forward){ .y = y, .stats = stats, .residual = x, .g = g, .b = b, .eps = eps });
 }
 
-int FAST_ROW(residual_norm_forward)(struct device *d, struct tensor y, struct tensor sum, struct tensor stats, struct tensor residual, struct tensor sub,
-                               struct tensor g, struct tensor b, float eps, struct dropout drop)
+int FAST_ROW(residual_norm_forward)(struct device *d, struct tensor y, struct tensor sum, struct tensor stats,
+                                    struct tensor residual, struct tensor sub, struct tensor g, struct tensor b,
+                                    float eps, struct dropout drop)
 {
     return forward(d, &(struct forward){ y, sum, stats, residual, sub, g, b, eps, &drop });
 }
@@ -92,9 +99,10 @@ struct backward {
     const struct dropout *drop;
 };
 
-/* Rows [from, to): dx (and dsub), and the sums of this part for gain and bias. Both passes use the same rounded dy * g: a product that is
- * contracted in one of them only would leave its rounding, times rstd, where the terms cancel. */
-static void backward_rows(const struct backward *w, int64_t from, int64_t to, float *dg, float *db, float *dn_row, float *factor)
+/* Rows [from, to): dx (and dsub), and the sums of this part for gain and bias. Both passes use the same rounded dy * g:
+ * a product that is contracted in one of them only would leave its rounding, times rstd, where the terms cancel. */
+static void backward_rows(const struct backward *w, int64_t from, int64_t to, float *dg, float *db, float *dn_row,
+                          float *factor)
 {
     int64_t h = w->x.shape[1];
     bool x_half = w->x.dtype == DT_BF16, dy_half = w->dy.dtype == DT_BF16, dx_half = w->dx.dtype == DT_BF16;
@@ -109,7 +117,8 @@ static void backward_rows(const struct backward *w, int64_t from, int64_t to, fl
         v16 sum = { 0 }, dot = { 0 };
         for (int64_t i = 0; i < h; i += LANES) {
             int64_t left = h - i;
-            v16 dy = load_at(w->dy.data, dy_half, at + i, left), unit = (load_at(w->x.data, x_half, at + i, left) - mean) * rstd;
+            v16 dy = load_at(w->dy.data, dy_half, at + i, left),
+                unit = (load_at(w->x.data, x_half, at + i, left) - mean) * rstd;
             v16 dn = dy * load_at(g, false, i, left);
             store(dn_row + i, dn); /* has room for whole vectors */
             sum += dn;
@@ -143,7 +152,8 @@ static int backward(struct device *d, const struct backward *w, struct tensor dg
 #pragma omp parallel for num_threads(d->threads) if (w->x.n > FAST_PARALLEL / 2)
     for (int64_t p = 0; p < parts; p++) {
         float *mine = room + p * each;
-        backward_rows(w, p * part, (p + 1) * part < rows ? (p + 1) * part : rows, mine, mine + h, mine + 2 * wide, mine + 3 * wide);
+        backward_rows(w, p * part, (p + 1) * part < rows ? (p + 1) * part : rows, mine, mine + h, mine + 2 * wide,
+                      mine + 3 * wide);
     }
     for (int64_t p = 0; p < parts; p++) {
         for (int64_t i = 0; i < h; i++) {
@@ -154,14 +164,15 @@ static int backward(struct device *d, const struct backward *w, struct tensor dg
     return 0;
 }
 
-int FAST_ROW(layer_norm_backward)(struct device *d, struct tensor dx, struct tensor dg, struct tensor db, struct tensor dy, struct tensor x,
-                             struct tensor stats, struct tensor g)
+int FAST_ROW(layer_norm_backward)(struct device *d, struct tensor dx, struct tensor dg, struct tensor db,
+                                  struct tensor dy, struct tensor x, struct tensor stats, struct tensor g)
 {
     return backward(d, &(struct backward){ .dx = dx, .dy = dy, .x = x, .stats = stats, .g = g }, dg, db);
 }
 
-int FAST_ROW(residual_norm_backward)(struct device *d, struct tensor dresidual, struct tensor dsub, struct tensor dg, struct tensor db, struct tensor dy,
-                                struct tensor sum, struct tensor stats, struct tensor g, struct dropout drop)
+int FAST_ROW(residual_norm_backward)(struct device *d, struct tensor dresidual, struct tensor dsub, struct tensor dg,
+                                     struct tensor db, struct tensor dy, struct tensor sum, struct tensor stats,
+                                     struct tensor g, struct dropout drop)
 {
     return backward(d, &(struct backward){ dresidual, dsub, dy, sum, stats, g, &drop }, dg, db);
 }

@@ -26,7 +26,8 @@ int FAST_ROW(sum_of_squares)(struct device *d, struct tensor out, struct tensor 
 
     if (!part) return -1;
 #pragma omp parallel for num_threads(d->threads) if (g.n > FAST_PARALLEL)
-    for (int64_t b = 0; b < blocks; b++) part[b] = squares_of((const float *)g.data + b * BLOCK, g.n - b * BLOCK < BLOCK ? g.n - b * BLOCK : BLOCK);
+    for (int64_t b = 0; b < blocks; b++)
+        part[b] = squares_of((const float *)g.data + b * BLOCK, g.n - b * BLOCK < BLOCK ? g.n - b * BLOCK : BLOCK);
     for (int64_t b = 0; b < blocks; b++) total += part[b];
     *(float *)out.data = (float)total;
     return 0;
@@ -51,7 +52,8 @@ static void update_range(const struct update *u, int64_t from, int64_t to)
     for (int64_t i = from; i < to; i += LANES) {
         int64_t left = to - i;
         v16 g = load_at(u->g, false, i, left) * u->factor, p = load_at(u->p, false, i, left);
-        v16 m = u->b1 * load_at(u->m, false, i, left) + (1 - u->b1) * g, v = u->b2 * load_at(u->v, false, i, left) + (1 - u->b2) * g * g;
+        v16 m = u->b1 * load_at(u->m, false, i, left) + (1 - u->b1) * g,
+            v = u->b2 * load_at(u->v, false, i, left) + (1 - u->b2) * g * g;
         p = p - u->step1 * m / (root(v) * u->inv_root2 + u->eps) - u->lr * u->decay * p;
         store_at(u->m, false, i, left, m);
         store_at(u->v, false, i, left, v);
@@ -61,12 +63,18 @@ static void update_range(const struct update *u, int64_t from, int64_t to)
     }
 }
 
-int FAST_ROW(adamw)(struct device *d, struct tensor p, struct tensor p16, struct tensor g, struct tensor m, struct tensor v, struct tensor square_sum,
-               const struct adamw_segment *segments, int n_segments, struct adamw a)
+int FAST_ROW(adamw)(struct device *d, struct tensor p, struct tensor p16, struct tensor g, struct tensor m,
+                    struct tensor v, struct tensor square_sum, const struct adamw_segment *segments, int n_segments,
+                    struct adamw a)
 {
     double c1 = 1 - pow(a.beta1, (double)a.step), c2 = 1 - pow(a.beta2, (double)a.step);
-    struct update u = { p.data, g.data, m.data, v.data, p16.data, adamw_gradient_factor(square_sum, a), a.beta1, a.beta2, 0, (float)(1 / sqrt(c2)),
-                        a.eps,  0,      0 };
+    struct update u = { p.data,   g.data,
+                        m.data,   v.data,
+                        p16.data, adamw_gradient_factor(square_sum, a),
+                        a.beta1,  a.beta2,
+                        0,        (float)(1 / sqrt(c2)),
+                        a.eps,    0,
+                        0 };
 
     for (int s = 0; s < n_segments; s++) {
         int64_t from = segments[s].from, to = from + segments[s].n;

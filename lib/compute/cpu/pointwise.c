@@ -73,14 +73,16 @@ int cpu_normalize_rows_forward(struct device *d, struct tensor y, struct tensor 
     return 0;
 }
 
-int cpu_normalize_rows_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor y, struct tensor norm)
+int cpu_normalize_rows_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor y,
+                                struct tensor norm)
 {
     int64_t h = y.shape[1];
 
     for (int64_t t = 0; t < y.shape[0]; t++) {
         double dot = 0;
         for (int64_t i = 0; i < h; i++) dot += (double)get(dy, t * h + i) * get(y, t * h + i);
-        for (int64_t i = 0; i < h; i++) put(dx, t * h + i, (get(dy, t * h + i) - dot * get(y, t * h + i)) / f32(norm)[t]);
+        for (int64_t i = 0; i < h; i++)
+            put(dx, t * h + i, (get(dy, t * h + i) - dot * get(y, t * h + i)) / f32(norm)[t]);
     }
     return 0;
 }

@@ -20,18 +20,26 @@ INLINE v16 apply(enum map f, v16 a, v16 b, float alpha)
     v16 gaussian;
 
     switch (f) {
-    case MAP_FILL: return splat(alpha);
-    case MAP_COPY: return a;
-    case MAP_GELU: return a * normal_cdf(a, &gaussian);
+    case MAP_FILL:
+        return splat(alpha);
+    case MAP_COPY:
+        return a;
+    case MAP_GELU:
+        return a * normal_cdf(a, &gaussian);
     case MAP_DGELU: {
         v16 cdf = normal_cdf(b, &gaussian);
         return a * (cdf + b * gaussian * 0.39894228f);
     }
-    case MAP_RELU: return blend((i16)(a > 0), a, (v16){ 0 });
-    case MAP_DRELU: return blend((i16)(b > 0), a, (v16){ 0 });
-    case MAP_ADD: return a + b;
-    case MAP_MULTIPLY: return a * b;
-    case MAP_AXPY: return a + alpha * b;
+    case MAP_RELU:
+        return blend((i16)(a > 0), a, (v16){ 0 });
+    case MAP_DRELU:
+        return blend((i16)(b > 0), a, (v16){ 0 });
+    case MAP_ADD:
+        return a + b;
+    case MAP_MULTIPLY:
+        return a * b;
+    case MAP_AXPY:
+        return a + alpha * b;
     }
     return a;
 }
@@ -46,10 +54,10 @@ INLINE void map_range(enum map f, const struct operands *o, int64_t from, int64_
     }
 }
 
-#define MAP_KERNEL(name, f)                                                                    \
-    static void name##_range(const struct operands *o, int64_t from, int64_t to) \
-    {                                                                                          \
-        map_range(f, o, from, to);                                                             \
+#define MAP_KERNEL(name, f)                                                                                            \
+    static void name##_range(const struct operands *o, int64_t from, int64_t to)                                       \
+    {                                                                                                                  \
+        map_range(f, o, from, to);                                                                                     \
     }
 MAP_KERNEL(fill, MAP_FILL)
 MAP_KERNEL(copy, MAP_COPY)
@@ -61,8 +69,8 @@ MAP_KERNEL(add, MAP_ADD)
 MAP_KERNEL(multiply, MAP_MULTIPLY)
 MAP_KERNEL(axpy, MAP_AXPY)
 
-static int run(struct device *d, void (*range)(const struct operands *o, int64_t from, int64_t to), struct tensor y, struct tensor a, struct tensor b,
-               float alpha)
+static int run(struct device *d, void (*range)(const struct operands *o, int64_t from, int64_t to), struct tensor y,
+               struct tensor a, struct tensor b, float alpha)
 {
     struct operands o = { y.data, a.data, b.data, y.dtype == DT_BF16, a.dtype == DT_BF16, b.dtype == DT_BF16, alpha };
 
@@ -117,14 +125,16 @@ int FAST_ROW(axpy)(struct device *d, struct tensor y, struct tensor x, float alp
     return run(d, axpy_range, y, y, x, alpha);
 }
 
-static void dropout_range(void *y, bool y_half, const void *x, bool x_half, const struct dropout *drop, int64_t from, int64_t to)
+static void dropout_range(void *y, bool y_half, const void *x, bool x_half, const struct dropout *drop, int64_t from,
+                          int64_t to)
 {
     float factor[256];
 
     for (int64_t i = from; i < to; i += 256) {
         int64_t n = to - i < 256 ? to - i : 256;
         dropout_factors(factor, n, (uint64_t)i, drop);
-        for (int64_t k = 0; k < n; k += LANES) store_at(y, y_half, i + k, n - k, load_at(x, x_half, i + k, n - k) * load_at(factor, false, k, n - k));
+        for (int64_t k = 0; k < n; k += LANES)
+            store_at(y, y_half, i + k, n - k, load_at(x, x_half, i + k, n - k) * load_at(factor, false, k, n - k));
     }
 }
 
@@ -133,6 +143,7 @@ int FAST_ROW(dropout_forward)(struct device *d, struct tensor y, struct tensor x
     if (drop.p <= 0) return y.data == x.data && y.dtype == x.dtype ? 0 : FAST_ROW(convert)(d, y, x);
 #pragma omp parallel for num_threads(d->threads) if (y.n > FAST_PARALLEL / 8)
     for (int64_t i = 0; i < y.n; i += BLOCK)
-        dropout_range(y.data, y.dtype == DT_BF16, x.data, x.dtype == DT_BF16, &drop, i, i + BLOCK < y.n ? i + BLOCK : y.n);
+        dropout_range(y.data, y.dtype == DT_BF16, x.data, x.dtype == DT_BF16, &drop, i,
+                      i + BLOCK < y.n ? i + BLOCK : y.n);
     return 0;
 }

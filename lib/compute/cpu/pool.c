@@ -2,7 +2,8 @@
 #include "compute/cpu/element.h"
 #include <math.h>
 
-int cpu_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride, int pad)
+int cpu_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride,
+                         int pad)
 {
     int64_t h = x.shape[1], w = x.shape[2], c = x.shape[3];
 

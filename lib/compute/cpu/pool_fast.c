@@ -6,8 +6,10 @@
 
 typedef int32_t i16u __attribute__((vector_size(64), aligned(4)));
 
-/* The maximum over cells [y0, y1) x [x0, x1) of one image at `base`, for all channels; an empty window gives 0 and -1. */
-INLINE void window_max(struct tensor y, struct tensor arg, int64_t out, struct tensor x, int64_t base, int64_t y0, int64_t y1, int64_t x0, int64_t x1)
+/* The maximum over cells [y0, y1) x [x0, x1) of one image at `base`, for all channels; an empty window gives 0 and -1.
+ */
+INLINE void window_max(struct tensor y, struct tensor arg, int64_t out, struct tensor x, int64_t base, int64_t y0,
+                       int64_t y1, int64_t x0, int64_t x1)
 {
     int64_t w = x.shape[2], c = x.shape[3];
     bool half = x.dtype == DT_BF16, is_empty = y0 >= y1 || x0 >= x1;
@@ -41,11 +43,13 @@ static void max_pool_row(struct tensor y, struct tensor arg, struct tensor x, in
 
     for (int64_t ox = 0; ox < y.shape[2]; ox++) {
         int64_t x0 = ox * stride - pad, x1 = x0 + k < x.shape[2] ? x0 + k : x.shape[2];
-        window_max(y, arg, (row * y.shape[2] + ox) * c, x, b * x.shape[1] * x.shape[2] * c, y0 < 0 ? 0 : y0, y1, x0 < 0 ? 0 : x0, x1);
+        window_max(y, arg, (row * y.shape[2] + ox) * c, x, b * x.shape[1] * x.shape[2] * c, y0 < 0 ? 0 : y0, y1,
+                   x0 < 0 ? 0 : x0, x1);
     }
 }
 
-int FAST_ROW(max_pool_forward)(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride, int pad)
+int FAST_ROW(max_pool_forward)(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride,
+                               int pad)
 {
 #pragma omp parallel for num_threads(d->threads) if (y.n > FAST_PARALLEL)
     for (int64_t row = 0; row < y.shape[0] * y.shape[1]; row++) max_pool_row(y, arg, x, k, stride, pad, row);
@@ -79,7 +83,8 @@ static void bin(double low, double high, double scale, int64_t i, int64_t n, int
     *to = (int64_t)fmin(fmax(ceil((double)(i + 1) * extent / (double)n) + start, 0), (double)limit);
 }
 
-static void roi_row(struct tensor y, struct tensor arg, struct tensor x, const float *roi, float scale, int64_t r, int64_t p)
+static void roi_row(struct tensor y, struct tensor arg, struct tensor x, const float *roi, float scale, int64_t r,
+                    int64_t p)
 {
     int64_t c = x.shape[3], y0, y1, x0, x1, base = (int64_t)roi[0] * x.shape[1] * x.shape[2] * c;
 
@@ -90,16 +95,19 @@ static void roi_row(struct tensor y, struct tensor arg, struct tensor x, const f
     }
 }
 
-int FAST_ROW(roi_pool_forward)(struct device *d, struct tensor y, struct tensor arg, struct tensor x, struct tensor rois, float spatial_scale)
+int FAST_ROW(roi_pool_forward)(struct device *d, struct tensor y, struct tensor arg, struct tensor x,
+                               struct tensor rois, float spatial_scale)
 {
 #pragma omp parallel for num_threads(d->threads) if (y.n > FAST_PARALLEL)
     for (int64_t j = 0; j < y.shape[0] * y.shape[1]; j++)
-        roi_row(y, arg, x, (const float *)rois.data + j / y.shape[1] * 5, spatial_scale, j / y.shape[1], j % y.shape[1]);
+        roi_row(y, arg, x, (const float *)rois.data + j / y.shape[1] * 5, spatial_scale, j / y.shape[1],
+                j % y.shape[1]);
     return 0;
 }
 
 /* Adds channels [from, to) of all regions: one writer per channel, regions in order. */
-static void roi_scatter(struct tensor dx, struct tensor dy, struct tensor arg, struct tensor rois, int64_t from, int64_t to)
+static void roi_scatter(struct tensor dx, struct tensor dy, struct tensor arg, struct tensor rois, int64_t from,
+                        int64_t to)
 {
     int64_t c = dx.shape[3], image = dx.shape[1] * dx.shape[2] * c, bins = dy.shape[1] * dy.shape[2];
 
@@ -118,7 +126,8 @@ static void roi_scatter(struct tensor dx, struct tensor dy, struct tensor arg, s
     }
 }
 
-int FAST_ROW(roi_pool_backward)(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg, struct tensor rois)
+int FAST_ROW(roi_pool_backward)(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg,
+                                struct tensor rois)
 {
     int64_t c = dx.shape[3], block = (c + d->threads - 1) / d->threads;
 

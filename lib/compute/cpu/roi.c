@@ -13,7 +13,8 @@ static void bin(double low, double high, double scale, int64_t i, int64_t n, int
     *to = *to < 0 ? 0 : *to > limit ? limit : *to;
 }
 
-int cpu_roi_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, struct tensor rois, float spatial_scale)
+int cpu_roi_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, struct tensor rois,
+                         float spatial_scale)
 {
     int64_t c = x.shape[3], h = x.shape[1], w = x.shape[2];
 
@@ -60,7 +61,8 @@ static double sample(struct tensor m, int64_t base, double y, double x, int64_t 
            fy * ((1 - fx) * get(m, base + (y1 * w + x0) * c + ch) + fx * get(m, base + (y1 * w + x1) * c + ch));
 }
 
-int cpu_roi_align_forward(struct device *d, struct tensor y, struct tensor x, struct tensor rois, float spatial_scale, int samples)
+int cpu_roi_align_forward(struct device *d, struct tensor y, struct tensor x, struct tensor rois, float spatial_scale,
+                          int samples)
 {
     int64_t c = x.shape[3];
 
@@ -69,7 +71,8 @@ int cpu_roi_align_forward(struct device *d, struct tensor y, struct tensor x, st
         double left = roi[1] * (double)spatial_scale - 0.5, top = roi[2] * (double)spatial_scale - 0.5;
         double width = ((double)roi[3] - roi[1]) * spatial_scale / (double)y.shape[2];
         double height = ((double)roi[4] - roi[2]) * spatial_scale / (double)y.shape[1];
-        int64_t ny = samples > 0 ? samples : (int64_t)fmax(ceil(height), 1), nx = samples > 0 ? samples : (int64_t)fmax(ceil(width), 1);
+        int64_t ny = samples > 0 ? samples : (int64_t)fmax(ceil(height), 1),
+                nx = samples > 0 ? samples : (int64_t)fmax(ceil(width), 1);
         int64_t row = o / (y.shape[2] * c) % y.shape[1], column = o / c % y.shape[2];
         double sum = 0;
         for (int64_t k = 0; k < ny * nx; k++) {

@@ -18,7 +18,8 @@ int FAST_ROW(gather_rows)(struct device *d, struct tensor y, struct tensor x, st
     const int32_t *at = index.data;
 
 #pragma omp parallel for num_threads(d->threads) if (y.n > FAST_PARALLEL)
-    for (int64_t i = 0; i < index.n; i++) gather_row(y.data, y.dtype == DT_BF16, i, x.data, x.dtype == DT_BF16, at[i], y.shape[1], add);
+    for (int64_t i = 0; i < index.n; i++)
+        gather_row(y.data, y.dtype == DT_BF16, i, x.data, x.dtype == DT_BF16, at[i], y.shape[1], add);
     return 0;
 }
 
@@ -30,7 +31,8 @@ static void scatter_columns(struct tensor x, struct tensor y, const int32_t *at,
 
     for (int64_t i = 0; i < y.shape[0]; i++) {
         for (int64_t c = from; at[i] >= 0 && c < to; c += LANES)
-            store_at(x.data, x_half, at[i] * h + c, to - c, load_at(x.data, x_half, at[i] * h + c, to - c) + load_at(y.data, y_half, i * h + c, to - c));
+            store_at(x.data, x_half, at[i] * h + c, to - c,
+                     load_at(x.data, x_half, at[i] * h + c, to - c) + load_at(y.data, y_half, i * h + c, to - c));
     }
 }
 

@@ -1,10 +1,11 @@
 #ifndef COMPUTE_CPU_SIMD_H
 #define COMPUTE_CPU_SIMD_H
-#include "core/dtype.h"
 #include "compute/ops.h"
+#include "core/dtype.h"
 
-/* Sixteen floats at once in the compiler's vector types: one register with AVX-512, two with AVX, four with SSE or NEON. Files that use
- * them are named *_fast.c and compiled for each level of the processor (see the Makefile); which one runs is chosen when the device is opened. */
+/* Sixteen floats at once in the compiler's vector types: one register with AVX-512, two with AVX, four with SSE or
+ * NEON. Files that use them are named *_fast.c and compiled for each level of the processor (see the Makefile); which
+ * one runs is chosen when the device is opened. */
 #define INLINE static inline __attribute__((always_inline))
 
 enum { LANES = 16 };
@@ -66,7 +67,8 @@ INLINE v16 load_tail(const void *p, bool half, int64_t i, int64_t n)
 {
     float part[LANES] = { 0 };
 
-    for (int64_t k = 0; k < n; k++) part[k] = half ? bf16_to_f32(((const uint16_t *)p)[i + k]) : ((const float *)p)[i + k];
+    for (int64_t k = 0; k < n; k++)
+        part[k] = half ? bf16_to_f32(((const uint16_t *)p)[i + k]) : ((const float *)p)[i + k];
     return load(part);
 }
 
@@ -120,8 +122,8 @@ INLINE float lane_max(v16 v)
     return max;
 }
 
-/* e^x to about 1e-7 relative: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, n into the exponent (the method and the
- * coefficients are those of the Cephes library's expf). Below -87 it is 0. */
+/* e^x to about 1e-7 relative: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, n into the exponent (the
+ * method and the coefficients are those of the Cephes library's expf). Below -87 it is 0. */
 INLINE v16 vexp(v16 x)
 {
     const float shift = 12582912; /* 1.5 * 2^23: adding it rounds to a whole number */
@@ -140,8 +142,8 @@ INLINE v16 vexp(v16 x)
     return blend(is_tiny, (v16){ 0 }, (v16)((i16)p + exponent));
 }
 
-/* The cumulative normal distribution 0.5 (1 + erf(x / sqrt 2)) to 1e-7 absolute, and the density's exponential e^(-x^2/2) that it is made
- * of (Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26). */
+/* The cumulative normal distribution 0.5 (1 + erf(x / sqrt 2)) to 1e-7 absolute, and the density's exponential
+ * e^(-x^2/2) that it is made of (Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26). */
 INLINE v16 normal_cdf(v16 x, v16 *gaussian)
 {
     v16 size = blend((i16)(x < 0), -x, x) * 0.70710678f, t = 1 / (1 + 0.3275911f * size);

@@ -16,7 +16,8 @@ void fast_rows_v4(struct ops *t);
 static void choose_rows(struct ops *t)
 {
     bool has_v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    bool has_v4 = has_v3 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    bool has_v4 = has_v3 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
 
     if (has_v4) fast_rows_v4(t);
     else if (has_v3) fast_rows_v3(t);
