@@ -87,7 +87,7 @@ static int understand(struct learner *l, struct learnt *x, int worker, struct ar
         return err_set(e, ERR_INPUT, "text has %zu bytes (at most %d)", strlen(x->text), TEXT_MAX);
     if (l->what == PAIRS) scene_graph_make(&x->graph, x->text, l->parsers[worker], l->wordnet, a);
     words_split(&w, x->text, a); /* not the graph's: terms must not depend on a parse */
-    x->n_terms = text_terms(&w, &x->terms, a);
+    x->n_terms = text_terms(&w, l->what == TEXTS ? TERMS_BY_CONTENT : TERMS_BY_WORDING, &x->terms, a);
     return 0;
 }
 

@@ -4,30 +4,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-int text_terms(const struct words *w, const char ***out, struct arena *a)
+static bool is_term(const struct word *x, enum terms_by by)
+{
+    /* not the class that a parser gave: the same words must give the same terms everywhere */
+    switch (x->class == WORD_PUNCTUATION ? WORD_PUNCTUATION : word_closed_class(x->lower)) {
+    case WORD_OTHER:
+        return true;
+    case WORD_PREPOSITION:
+    case WORD_NUMBER:
+    case WORD_ADVERB:
+        return by == TERMS_BY_WORDING;
+    default:
+        return false;
+    }
+}
+
+int text_terms(const struct words *w, enum terms_by by, const char ***out, struct arena *a)
 {
     int n = 0;
 
     *out = arena_new(a, const char *, w->n + 1);
     for (int i = 0; i < w->n; i++) {
-        switch (w->at[i].class) {
-        case WORD_PUNCTUATION:
-        case WORD_DETERMINER:
-        case WORD_CONJUNCTION:
-        case WORD_AUXILIARY:
-        case WORD_PRONOUN:
-        case WORD_POSSESSIVE:
-            break;
-        case WORD_PREPOSITION:
-        case WORD_NUMBER:
-        case WORD_ADVERB:
-            (*out)[n++] = w->at[i].lower;
-            break;
-        default:
-            (*out)[n++] = noun_singular(w->at[i].lower, a);
-        }
+        int preposition = by == TERMS_BY_CONTENT ? words_preposition(w, i, w->n) : 0;
+        if (preposition > 1) i += preposition - 1; /* "to the left of": its words mean nothing alone */
+        else if (is_term(&w->at[i], by)) (*out)[n++] = noun_singular(w->at[i].lower, a);
     }
     return n;
+}
+
+int graph_terms(const struct scene_graph *g, const char ***out, struct arena *a)
+{
+    const char **content;
+    int n = text_terms(&g->words, TERMS_BY_CONTENT, &content, a), m = 0;
+
+    *out = arena_new(a, const char *, 2 * g->words.n + 2);
+    for (int i = 0; i < n; i++) (*out)[m++] = content[i];
+    for (int i = 0; i < g->n_objects; i++) {
+        for (int k = g->objects[i].from; k < g->objects[i].to; k++) (*out)[m++] = noun_singular(g->words.at[k].lower, a);
+    }
+    return m;
 }
 
 int image_terms(const struct record *r, const char ***out, struct arena *a, struct err *e)
@@ -107,7 +122,7 @@ static bool is_negative(const struct tfidf *captions, int32_t document, int32_t 
     if (!facts_contradict(facts, &claims, names)) return false;
     *text = tfidf_text(captions, document, a);
     words_split(&w, *text, a);
-    int n_others = text_terms(&w, &others, a);
+    int n_others = text_terms(&w, TERMS_BY_WORDING, &others, a);
     if (same_words(terms, n_terms, others, n_others)) return false;
     for (int k = 0; k < n; k++) {
         if (!strcmp(out[k].text, *text)) return false;
@@ -119,7 +134,7 @@ int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, con
                        const struct facts *facts, struct names *names, struct negative *out, int want, struct arena *a)
 {
     const char **terms, *text;
-    int n_terms = text_terms(&g->words, &terms, a), n = 0, done = 0;
+    int n_terms = text_terms(&g->words, TERMS_BY_WORDING, &terms, a), n = 0, done = 0;
 
     /* few of the nearest fail, as a rule; then more are looked at */
     for (int k = 3 * want + 20; n < want && k <= 48 * want + 320; k *= 4) {

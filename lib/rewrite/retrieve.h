@@ -6,7 +6,11 @@
 #include "stream/record.h"
 
 /* What a document is indexed by. Arrays and strings live in the arena. */
-int text_terms(const struct words *w, const char ***out, struct arena *a); /* content words, nouns in the singular */
+/* By wording: all but articles, auxiliaries and the like. By content: no prepositions, numbers and adverbs either. Nouns in the singular. */
+enum terms_by { TERMS_BY_WORDING, TERMS_BY_CONTENT };
+int text_terms(const struct words *w, enum terms_by by, const char ***out, struct arena *a);
+/* By content, and the graph's objects once more: what a related text should be about. */
+int graph_terms(const struct scene_graph *g, const char ***out, struct arena *a);
 /* The detected classes of an image record (field "classes"), one term a region. */
 int image_terms(const struct record *r, const char ***out, struct arena *a, struct err *e);
 

@@ -262,7 +262,7 @@ static int rewrite_record(struct rewriter *w, struct worker *k, struct record *r
         value_set(r->fields, "positives", positives_of(w, k, &g, group, &draws));
         value_set(r->fields, "negatives", negatives_of(w, k, &g, group, &facts, &draws));
         if (w->texts) {
-            int n = text_terms(&g.words, &terms, &k->arena);
+            int n = graph_terms(&g, &terms, &k->arena);
             value_set(r->fields, "related_texts",
                       related_ids(&k->texts, w->texts, terms, n, record_id(r), w->o.related, &k->arena));
         }
