@@ -164,6 +164,15 @@ int lexicon_save(const struct lexicon *l, const char *path, struct err *e)
     return rc;
 }
 
+/* Of "stop sign", and of "small red\tstop sign"; of the last word alone when the whole is unknown. */
+static int file_of_entry(const struct wordnet *wordnet, const char *key)
+{
+    const char *tab = strchr(key, '\t'), *name = tab ? tab + 1 : key, *blank = strrchr(name, ' ');
+    int file = wordnet_file(wordnet, name);
+
+    return file < 0 && blank ? wordnet_file(wordnet, blank + 1) : file;
+}
+
 static int load_kind(struct lexicon *l, int k, const struct value *entries, const struct wordnet *wordnet,
                      struct err *e)
 {
@@ -183,9 +192,7 @@ static int load_kind(struct lexicon *l, int k, const struct value *entries, cons
         if (value_integer(v) > d->top) d->top = value_integer(v);
         total += 1 + (int64_t)(16 * sqrt((double)value_integer(v)));
         d->sum[i] = total;
-        d->file[i] = k == LEX_OBJECTS && wordnet ? wordnet_file(wordnet, key) : -1;
-        if (d->file[i] < 0 && k == LEX_OBJECTS && wordnet && strrchr(key, ' '))
-            d->file[i] = wordnet_file(wordnet, strrchr(key, ' ') + 1);
+        d->file[i] = wordnet && (k == LEX_OBJECTS || k == LEX_PHRASES) ? file_of_entry(wordnet, key) : -1;
     }
     for (int64_t i = 0; i < d->n; i++) d->text[i] = l->kinds[k].at[i].key;
     return 0;

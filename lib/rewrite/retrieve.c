@@ -40,7 +40,8 @@ int graph_terms(const struct scene_graph *g, const char ***out, struct arena *a)
     *out = arena_new(a, const char *, 2 * g->words.n + 2);
     for (int i = 0; i < n; i++) (*out)[m++] = content[i];
     for (int i = 0; i < g->n_objects; i++) {
-        for (int k = g->objects[i].from; k < g->objects[i].to; k++) (*out)[m++] = noun_singular(g->words.at[k].lower, a);
+        for (int k = g->objects[i].from; k < g->objects[i].to; k++)
+            (*out)[m++] = noun_singular(g->words.at[k].lower, a);
     }
     return m;
 }

@@ -6,7 +6,8 @@
 #include "stream/record.h"
 
 /* What a document is indexed by. Arrays and strings live in the arena. */
-/* By wording: all but articles, auxiliaries and the like. By content: no prepositions, numbers and adverbs either. Nouns in the singular. */
+/* By wording: all but articles, auxiliaries and the like. By content: no prepositions, numbers and adverbs either.
+ * Nouns in the singular. */
 enum terms_by { TERMS_BY_WORDING, TERMS_BY_CONTENT };
 int text_terms(const struct words *w, enum terms_by by, const char ***out, struct arena *a);
 /* By content, and the graph's objects once more: what a related text should be about. */

@@ -235,10 +235,11 @@ static void replace_phrases(struct work *w)
         int file = file_of(w, o->name);
         if (noun_is_place(o->name)) continue;
         for (int k = 0; k < 2 * TRIES; k++) {
-            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, w->r, NULL),
+            int its_file = -1;
+            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, w->r, &its_file),
                        *tab = drawn ? strchr(drawn, '\t') : NULL;
             if (!tab) break;
-            if (file >= 0 && file_of(w, tab + 1) != file) continue;
+            if (file >= 0 && its_file != file) continue;
             if (!fits(w, o, tab + 1, true)) continue;
             struct str s = { 0 };
             str_add_bytes(&s, drawn, (size_t)(tab - drawn));
