@@ -15,7 +15,7 @@ all: $D/report.html
 # 1. Pictures with captions, statements with labels; pictures and sentences on their own.
 corpus := $D/scenes
 $(corpus)/test.jsonl.zst:
-	unimo-scenes --seed $(SEED) --train 1500 --dev 60 --test 200 --images 200 --texts 2000 -j $T -o $(corpus)
+	unimo-scenes --seed $(SEED) --train 2000 --dev 60 --test 200 --images 200 --texts 2000 -j $T -o $(corpus)
 
 # 2. JPEG -> region features, with the detector that comes with unimo.
 regions := $(foreach s,train dev test images,$D/regions/$s.jsonl.zst)
@@ -50,9 +50,9 @@ pretrain  = unimo-pretrain --config $(size) --vocab $D/vocabulary --dropout 0 \
 	    --images $D/regions/images.jsonl.zst --texts $D/tokens/texts.jsonl.zst --mix 8:1:1 \
 	    --lr 1e-3 --mrc 0.3 --mrfr 0.02 --seed $(SEED) -j $T --save-every 200 --keep 1 --resume
 $D/model/model.safetensors: $(tokens) $(regions)
-	$(pretrain) --rows 2048 --steps 2000 --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.2 --cmcl 2 --log $D/pretrain.log -o $(@D)
+	$(pretrain) --rows 2048 --steps 2500 --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.2 --cmcl 2 --log $D/pretrain.log -o $(@D)
 $D/model-without-cmcl/model.safetensors: $(tokens) $(regions)
-	$(pretrain) --rows 256 --steps 2000 --cmcl 0 --log $D/pretrain-without-cmcl.log -o $(@D)
+	$(pretrain) --rows 256 --steps 2500 --cmcl 0 --log $D/pretrain-without-cmcl.log -o $(@D)
 
 # 6. Fine-tuning.
 finetune = unimo-finetune -t $(1) -m $D/model --images $D/regions/train.jsonl.zst --images $D/regions/dev.jsonl.zst --seed $(SEED) -j $T \
