@@ -420,7 +420,9 @@ static void relate_preposition(struct work *k, int i, int n)
     if (!objects) objects = phrase_after(k, last);
     if (!objects) return;
     uint64_t before = i > k->from && k->head_of[i - 1] >= 0 ? bit(k, k->head_of[i - 1]) : 0;
-    bool by_noun = nouns && (!verbs || (nouns & before));
+    /* what is done "at" a place is done there by the subject */
+    bool of_event = verbs && n == 1 && !strcmp(k->w->at[i].lower, "at");
+    bool by_noun = nouns && (!verbs || (nouns & before)) && !of_event;
     uint64_t subjects = by_noun ? nouns : verbs ? verbs : opened ? opened : nearest_before(k, i);
     for (int j = i; j < i + n; j++) str_addf(&name, "%s%s", j > i ? " " : "", k->w->at[j].lower);
     const char *carrier =
@@ -456,6 +458,8 @@ static void find_relations(struct work *k)
                 n == 1 && !strcmp(k->w->at[i].lower, "to") && i + 1 < k->to && k->w->at[i + 1].class == WORD_VERB;
             if (!is_infinitive) relate_preposition(k, i, n);
             i += n - 1;
+        } else if (class == WORD_POSSESSIVE && i > k->from && k->head_of[i - 1] >= 0) { /* "the man's hat" */
+            add_relations(k, bit(k, k->head_of[i - 1]), phrase_after(k, i), "have", NULL, i, i + 1, true);
         } else if ((class == WORD_VERB || class == WORD_AUXILIARY) && k->head_of[i] < 0) {
             relate_verb(k, i);
         }

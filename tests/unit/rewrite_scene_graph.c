@@ -60,7 +60,8 @@ static void test_graphs(void)
              "bathroom, toilet, sink, mirror; bathroom with toilet; bathroom with sink; bathroom with mirror");
     graph_is("A group of people standing in front of a bus.", "person*, bus; person in front of bus");
     graph_is("A photo of a small dog near three sheep.", "dog[small], sheep*3; dog near sheep");
-    graph_is("The man's hat is black.", "man, hat[black]");
+    graph_is("The man's hat is black.", "man, hat[black]; man have hat");
+    graph_is("Two girls are eating cake at a table.", "girl*2, cake, table; girl eat cake; girl at table");
     graph_is("A cat that is black sleeps on the couch.", "cat[black], couch; cat on couch");
     graph_is("A black and white cat laying on a laptop.", "cat[black white], laptop; cat on laptop");
     graph_is("A yellow fire hydrant on the side of the road.",
