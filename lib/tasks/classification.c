@@ -21,37 +21,15 @@ static int configure(struct downstream *d, struct model_config *c, struct err *e
     return labels_configure(d, c, e);
 }
 
-static void prepare(struct task *t)
-{
-    t->step.weight[LOSS_LABEL] = 1;
-}
-
-static int add(void *d, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e)
-{
-    (void)collection;
-    (void)r;
-    return labels_add(d, b, i, put, e);
-}
-
-static int evaluate(void *d, struct model *m, struct scratch *s, struct value *report, double *score, struct err *e)
-{
-    (void)report;
-    return labels_evaluate(d, m, s, put, score, e);
-}
-
-static int predict(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e)
-{
-    return labels_predict(d, m, in, out, put, e);
-}
-
 const struct downstream_kind classification_task = {
     .name = "classification",
     .summary = "the label of a text or of a pair of texts",
     .metric = "accuracy",
     .defaults = { .lr = 2e-5, .beta2 = 0.98, .weight_decay = 0, .warmup = 0.06, .epochs = 10, .schedule = "linear" },
+    .put = put,
     .configure = configure,
-    .prepare = prepare,
-    .add = add,
-    .evaluate = evaluate,
-    .predict = predict,
+    .prepare = labels_prepare,
+    .add = labels_add,
+    .evaluate = labels_evaluate,
+    .predict = labels_predict,
 };

@@ -38,6 +38,10 @@ struct downstream_kind {
     bool uses_images;          /* examples name images */
     bool predicts_from_images; /* what predict() reads are the images themselves */
     struct downstream_defaults defaults;
+    /* Of a task with labels (labels.h): adds a record's sequence and names the pooled rows of its example (-1: none).
+     */
+    int (*put)(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, int32_t *text,
+               int32_t *image, struct err *e);
     /* Heads and labels of the model; called before the model is made, with d->train open. */
     int (*configure)(struct downstream *d, struct model_config *c, struct err *e);
     void (*prepare)(struct task *t); /* losses and their weights */

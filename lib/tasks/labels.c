@@ -69,15 +69,23 @@ static int label_index(const struct model_config *c, const struct record *r, int
     return err_set(e, ERR_INPUT, "\"label\": %s is none of the model's %d labels", err_quote(label), c->n_labels);
 }
 
-int labels_add(struct downstream *d, struct batch *b, int64_t i, labels_put put, struct err *e)
+void labels_prepare(struct task *t)
 {
+    t->step.weight[LOSS_LABEL] = 1;
+}
+
+int labels_add(void *downstream, struct batch *b, int collection, int64_t i, struct rng *draws, struct err *e)
+{
+    struct downstream *d = downstream;
     struct record *r;
     int32_t text = -1, image = -1;
     int label = 0;
 
+    (void)collection;
+    (void)draws;
     if (store_get(d->train, i, &r, e)) return -1;
     int rc = label_index(d->config, r, &label, e);
-    if (!rc) rc = put(d, &d->adding, b, r, &text, &image, e);
+    if (!rc) rc = d->kind->put(d, &d->adding, b, r, &text, &image, e);
     record_free(r);
     if (!rc) batch_add_example(b, text, image, label);
     return rc;
@@ -89,7 +97,6 @@ struct run {
     struct downstream *d;
     struct model *m;
     struct scratch *s;
-    labels_put put;
     struct batch batch;
     struct arena arena;
     float *log_probs;
@@ -100,7 +107,7 @@ static int put_record(struct run *x, const struct record *r, struct err *e)
 {
     int32_t text = -1, image = -1;
 
-    if (x->put(x->d, &x->arena, &x->batch, r, &text, &image, e)) return -1;
+    if (x->d->kind->put(x->d, &x->arena, &x->batch, r, &text, &image, e)) return -1;
     batch_add_example(&x->batch, text, image, -1);
     return 0;
 }
@@ -137,13 +144,15 @@ static int best_of(const float *p, int n)
     return best;
 }
 
-int labels_evaluate(struct downstream *d, struct model *m, struct scratch *s, labels_put put, double *accuracy,
+int labels_evaluate(void *downstream, struct model *m, struct scratch *s, struct value *report, double *score,
                     struct err *e)
 {
-    struct run x = { .d = d, .m = m, .s = s, .put = put };
+    struct downstream *d = downstream;
+    struct run x = { .d = d, .m = m, .s = s };
     int64_t n = downstream_dev_count(d), right = 0, first = 0;
     int *gold = mem_new(int, n + 1), rc = 0;
 
+    (void)report;
     run_begin(&x);
     for (int64_t i = 0; i < n && !rc; i++) {
         struct record *r;
@@ -159,7 +168,7 @@ int labels_evaluate(struct downstream *d, struct model *m, struct scratch *s, la
             right += best_of(x.log_probs + k * d->config->n_labels, d->config->n_labels) == gold[first + k];
         first += many;
     }
-    *accuracy = n ? 100.0 * (double)right / (double)n : 0;
+    *score = n ? 100.0 * (double)right / (double)n : 0;
     run_end(&x);
     free(gold);
     return rc;
@@ -182,11 +191,10 @@ static int write_prediction(const struct model_config *c, const char *id, const 
     return rc;
 }
 
-int labels_predict(struct downstream *d, struct model *m, struct reader *in, struct writer *out, labels_put put,
-                   struct err *e)
+int labels_predict(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e)
 {
     struct scratch s;
-    struct run x = { .d = d, .m = m, .s = &s, .put = put };
+    struct run x = { .d = d, .m = m, .s = &s };
     struct str ids = { 0 }; /* of the batch, NUL-terminated one after another */
     struct record *r;
     int got = 1;
