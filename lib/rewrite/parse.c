@@ -80,10 +80,13 @@ void parser_free(struct parser *p)
 
 /* ---- from the text to Link Grammar's sentence and back ---- */
 
-/* Where each word begins in the sentence; -1 for punctuation that is left out. */
-static void write_sentence(struct parser *p, const char *prefix, const struct words *w, const char *text, int from,
+/* Where each word begins in the sentence; -1 for punctuation that is left out. False when nothing is left: an empty
+ * sentence ends Link Grammar, and us with it. */
+static bool write_sentence(struct parser *p, const char *prefix, const struct words *w, const char *text, int from,
                            int to, int32_t *start)
 {
+    bool any = false;
+
     str_clear(&p->sentence);
     str_add(&p->sentence, prefix);
     for (int i = from; i < to; i++) {
@@ -92,10 +95,12 @@ static void write_sentence(struct parser *p, const char *prefix, const struct wo
         if (x->class == WORD_PUNCTUATION && !strchr(",.?!:", x->lower[0])) continue;
         if (p->sentence.n && p->sentence.data[p->sentence.n - 1] != ' ') str_add_char(&p->sentence, ' ');
         start[i - from] = (int32_t)p->sentence.n;
+        any = any || x->class != WORD_PUNCTUATION;
         if (i == from && *prefix && x->to - x->from > 0 && (x->to - x->from == 1 || text[x->from + 1] >= 'a'))
             str_add(&p->sentence, x->lower);
         else str_add_bytes(&p->sentence, text + x->from, (size_t)(x->to - x->from));
     }
+    return any;
 }
 
 static void copy_cut(char *out, size_t size, const char *from, size_t n)
@@ -204,7 +209,7 @@ static bool try_sentence(struct parser *p, struct parse *out, struct words *w, c
     int32_t *start = arena_new(a, int32_t, to - from + 1);
     bool parsed = false;
 
-    write_sentence(p, prefix, w, text, from, to, start);
+    if (!write_sentence(p, prefix, w, text, from, to, start)) return false;
     Sentence s = sentence_create(str_c(&p->sentence), p->dictionary->english);
     if (!s) return false;
     parse_options_reset_resources(p->options);

@@ -1,5 +1,6 @@
 #include "rewrite/words.h"
 #include "core/str.h"
+#include "text/unicode.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,25 +135,32 @@ const char *word_of_number(int n)
     return n >= 1 && n <= 10 ? numbers[n] : NULL;
 }
 
-static bool is_letter(unsigned char c)
+/* Bytes of the letter or digit at s[i], 0 when it is none. */
+static size_t letter_at(const char *s, size_t n, size_t i)
 {
-    return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    size_t length = 1;
+
+    if (i >= n) return 0;
+    unsigned char c = (unsigned char)s[i];
+    if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    enum unicode_class class = unicode_next(s + i, n - i, &length);
+    return class == UNICODE_LETTER || class == UNICODE_NUMBER ? length : 0;
+}
+
+/* Whether an "'s" that is a word of its own stands at s[i]. */
+static bool is_possessive(const char *s, size_t n, size_t i)
+{
+    return s[i] == '\'' && i + 1 < n && (s[i + 1] == 's' || s[i + 1] == 'S') && !letter_at(s, n, i + 2);
 }
 
 /* The end of the word that starts at i. */
 static size_t word_end(const char *s, size_t n, size_t i)
 {
-    while (i < n) {
-        if (is_letter((unsigned char)s[i])) {
-            i++;
-        } else if ((s[i] == '-' || s[i] == '\'') && i + 1 < n && is_letter((unsigned char)s[i + 1])) {
-            if (s[i] == '\'' && (s[i + 1] == 's' || s[i + 1] == 'S') &&
-                (i + 2 == n || !is_letter((unsigned char)s[i + 2])))
-                break;
-            i++;
-        } else {
-            break;
-        }
+    for (size_t length; i < n; i += length) {
+        length = letter_at(s, n, i);
+        if (length) continue;
+        if ((s[i] != '-' && s[i] != '\'') || !letter_at(s, n, i + 1) || is_possessive(s, n, i)) break;
+        length = 1;
     }
     return i;
 }
@@ -174,19 +182,15 @@ void words_split(struct words *w, const char *text, struct arena *a)
     for (int pass = 0; pass < 2; pass++) {
         for (i = count = 0; i < n;) {
             size_t from = i;
-            if ((unsigned char)text[i] <= ' ') {
-                i++;
-                continue;
-            }
-            if (is_letter((unsigned char)text[i])) i = word_end(text, n, i);
-            else if (text[i] == '\'' && i + 1 < n && (text[i + 1] == 's' || text[i + 1] == 'S') &&
-                     (i + 2 == n || !is_letter((unsigned char)text[i + 2])))
-                i += 2;
-            else i++;
+            size_t length = 1;
+            bool is_word = letter_at(text, n, i) != 0, is_blank = (unsigned char)text[i] <= ' ';
+            if ((unsigned char)text[i] >= 0x80) is_blank = unicode_next(text + i, n - i, &length) == UNICODE_SPACE;
+            i = is_word ? word_end(text, n, i) : is_possessive(text, n, i) ? i + 2 : i + length;
+            if (is_blank) continue;
             if (pass) {
                 const char *lower = lower_copy(a, text + from, i - from);
                 enum word_class class = word_closed_class(lower);
-                if (class == WORD_OTHER && !is_letter((unsigned char)text[from])) class = WORD_PUNCTUATION;
+                if (class == WORD_OTHER && !is_word) class = WORD_PUNCTUATION;
                 w->at[count] = (struct word){ (int32_t)from, (int32_t)i, lower, class };
             }
             count++;

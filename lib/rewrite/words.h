@@ -29,8 +29,8 @@ struct words {
     int n;
     struct word *at;
 };
-/* text is valid UTF-8. Letters, digits, bytes above ASCII and inner hyphens and apostrophes make words; "'s" is a word
- * of its own. */
+/* text is valid UTF-8. Letters and digits with inner hyphens and apostrophes make words; "'s" is a word of its own,
+ * and every other character but blanks. */
 void words_split(struct words *w, const char *text, struct arena *a);
 
 /* The first word after `from` that begins a new sentence, or w->n. */

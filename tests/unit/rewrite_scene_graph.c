@@ -75,6 +75,9 @@ static void test_graphs(void)
     graph_is("A little dog in a valley. There is a tree.", "dog[little], valley, tree; dog in valley");
     graph_is("", "");
     graph_is(".,!?", "");
+    graph_is("-", "");
+    graph_is("(", "");
+    graph_is("\xe2\x80\x94 \xf0\x9f\x90\x95", "");
     graph_is("the of and", "");
 }
 
