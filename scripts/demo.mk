@@ -50,15 +50,15 @@ pretrain  = unimo-pretrain --config $(size) --vocab $D/vocabulary --dropout 0 \
 	    --images $D/regions/images.jsonl.zst --texts $D/tokens/texts.jsonl.zst --mix 8:1:1 \
 	    --lr 1e-3 --mrc 0.3 --mrfr 0.02 --seed $(SEED) -j $T --save-every 200 --keep 1 --resume
 $D/model/model.safetensors: $(tokens) $(regions)
-	$(pretrain) --rows 2048 --steps 2500 --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.2 --cmcl 2 --log $D/pretrain.log -o $(@D)
+	$(pretrain) --rows 2048 --steps 2200 --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --log $D/pretrain.log -o $(@D)
 $D/model-without-cmcl/model.safetensors: $(tokens) $(regions)
-	$(pretrain) --rows 256 --steps 2500 --cmcl 0 --log $D/pretrain-without-cmcl.log -o $(@D)
+	$(pretrain) --rows 256 --steps 2200 --cmcl 0 --log $D/pretrain-without-cmcl.log -o $(@D)
 
 # 6. Fine-tuning.
 finetune = unimo-finetune -t $(1) -m $D/model --images $D/regions/train.jsonl.zst --images $D/regions/dev.jsonl.zst --seed $(SEED) -j $T \
 	   --save-every 200 --resume --log $D/$(1).log -o $D/$(1)
 $D/retrieval/model.safetensors: $D/model/model.safetensors
-	$(call finetune,retrieval) --train $D/tokens/train.pairs.jsonl.zst --dropout 0 --rows 2048 --steps 700 --lr 5e-4 --gamma 4 --negatives 6
+	$(call finetune,retrieval) --train $D/tokens/train.pairs.jsonl.zst --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6
 $D/captioning/model.safetensors: $D/model/model.safetensors
 	$(call finetune,captioning) --train $D/tokens/train.pairs.jsonl.zst --dev $D/tokens/dev.pairs.jsonl.zst --dropout 0 --rows 2048 --epochs 5 --lr 1e-3 --eval-every 200
 $D/entailment/model.safetensors: $D/model/model.safetensors
