@@ -12,8 +12,8 @@ const struct downstream_kind *downstream_find(const char *name, struct err *e)
 
     for (int i = 0; downstream_kinds[i]; i++) {
         if (!strcmp(downstream_kinds[i]->name, name)) return downstream_kinds[i];
-        str_addf(&names, "%s%s", i ? ", " : "", downstream_kinds[i]->name);
     }
+    for (int i = 0; downstream_kinds[i]; i++) str_addf(&names, "%s%s", i ? ", " : "", downstream_kinds[i]->name);
     err_set(e, ERR_USAGE, "--task: no task %s (expected one of %s)", err_quote(name), names.data);
     str_release(&names);
     return NULL;
