@@ -131,8 +131,13 @@ fuzz: ## fuzz every parser with clang's libFuzzer for FUZZ_SECONDS each
 	  build/san-fuzzer-no-link/libunimo.a $(LDLIBS) && mkdir -p build/corpus/$$n && \
 	 build/fuzz-$$n -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=3000 build/corpus/$$n tests/fuzz/seeds/$$n || exit 1; done
 
-bench: $(PROGRAMS) ## measure speed as ratios to limits and peers in the same run
-	@for b in tests/bench/*; do [ -x $$b ] && UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B $$b || [ ! -x $$b ] || exit 1; done
+# One after the other: a neighbour would spoil the figures.
+BENCHES := $(wildcard tests/bench/*)
+BENCH    = UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B
+bench: $(PROGRAMS) ## measure speed as ratios to limits and peers in the same run; bench-NAME for tests/bench/NAME alone
+	@for b in $(BENCHES); do $(BENCH) $$b || exit 1; done
+$(BENCHES:tests/bench/%=bench-%): bench-%: $(PROGRAMS)
+	@$(BENCH) tests/bench/$*
 
 # ---- the demo: every step is a rule in scripts/demo.mk that can be copied into a shell ----
 demo: all ## from JPEGs to scores on the embedded corpus; writes demo/report.html
