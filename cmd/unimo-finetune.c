@@ -11,7 +11,7 @@ static const char *task_name, *model, *output, *schedule, *device, *precision = 
 static struct opt_list train_files, dev_files, image_files;
 static bool resume, dry_run;
 static int64_t steps, rows = 4096, accumulate = 1, save_every = 1000, keep = 1, log_every = 10, eval_every = -1,
-                      eval_limit, threads, seed = 1;
+                      eval_limit, threads, loaders, seed = 1;
 static int64_t negatives = 10, beam = 5, min_length = 5, max_length = 50;
 static double epochs = -1, lr = -1, warmup = -1, beta2 = -1, weight_decay = -1, clip = 1, dropout = 0.1,
               length_penalty = 0.6, smoothing = -1, margin = -1;
@@ -57,6 +57,7 @@ static const struct opt opts[] = {
     { OPT_INT, "log-every", 0, &log_every, 1, 1e12, "N", "steps between lines of the log" },
     { OPT_FLAG, "dry-run", 0, &dry_run, 0, 0, NULL, "only print sizes, rows and epochs" },
     OPT_ROW_THREADS(&threads),
+    { OPT_INT, "loaders", 0, &loaders, 0, 256, "N", "threads that read and mask examples (0: one, more beside a GPU)" },
     OPT_ROW_DEVICE(&device),
     OPT_ROW_PRECISION(&precision),
     { 0 },
@@ -101,6 +102,7 @@ static int train(struct model *m, struct downstream *d, struct err *e)
         .save_every = save_every,
         .keep = keep,
         .log_every = log_every,
+        .loaders = loaders,
         .log = log_path,
     };
 

@@ -17,7 +17,7 @@ static const char *output, *config = "small", *init, *vocabulary, *mix = "1:1:1"
 static const char *schedule = "linear", *device, *precision = "auto", *log_path;
 static bool resume, dry_run;
 static int64_t steps = 10000, warmup = -1, rows = 4096, accumulate = 1, save_every = 1000, keep = 2, log_every = 10,
-               threads, seed = 1;
+               threads, loaders, seed = 1;
 static int64_t cmcl_positives = 2, cmcl_negatives = 20, cmcl_texts = 5, cmcl_images = 5;
 static double lr = 5e-5, beta1 = 0.9, beta2 = 0.98, epsilon = 1e-6, weight_decay = 0.01, clip = 1, dropout = 0.1;
 static double mlm = 1, seq2seq = 1, mrc = 1, mrfr = 1, cmcl = 1, seq2seq_share = 0.5, cmcl_share = 1, mask_ratio = 0.15,
@@ -79,6 +79,7 @@ static const struct opt opts[] = {
     { OPT_INT, "log-every", 0, &log_every, 1, 1e12, "N", "steps between lines of the log" },
     { OPT_FLAG, "dry-run", 0, &dry_run, 0, 0, NULL, "only print sizes, rows and epochs" },
     OPT_ROW_THREADS(&threads),
+    { OPT_INT, "loaders", 0, &loaders, 0, 256, "N", "threads that read and mask examples (0: one, more beside a GPU)" },
     OPT_ROW_DEVICE(&device),
     OPT_ROW_PRECISION(&precision),
     { 0 },
@@ -180,6 +181,7 @@ static int train(struct model *m, struct err *e)
         .save_every = save_every,
         .keep = keep,
         .log_every = log_every,
+        .loaders = loaders,
         .log = log_path,
     };
     struct task t;

@@ -36,6 +36,93 @@ void batch_release(struct batch *b)
     *b = (struct batch){ 0 };
 }
 
+/* ---- joining ---- */
+
+static void append_int(int32_t **at, int64_t *cap, int64_t n, const int32_t *from, int64_t n_from, int64_t shift)
+{
+    mem_reserve(at, cap, n + n_from);
+    for (int64_t i = 0; i < n_from; i++) (*at)[n + i] = from[i] < 0 ? from[i] : (int32_t)(from[i] + shift);
+}
+
+static void append_float(float **at, int64_t *cap, int64_t n, const float *from, int64_t n_from)
+{
+    mem_reserve(at, cap, n + n_from);
+    if (n_from) memcpy(*at + n, from, (size_t)n_from * sizeof **at);
+}
+
+static void append_rows(struct batch *b, const struct batch *x)
+{
+    append_int(&b->id, &b->cap_id, b->n_text, x->id, x->n_text, 0);
+    append_int(&b->position, &b->cap_position, b->n_text, x->position, x->n_text, 0);
+    mem_reserve(&b->source, &b->cap_row, b->n_rows + x->n_rows);
+    for (int64_t i = 0; i < x->n_rows; i++) { /* regions count downwards from -1 */
+        int64_t k = x->source[i];
+        b->source[b->n_rows + i] = (int32_t)(k < 0 ? k - b->n_regions : k + b->n_text);
+    }
+    append_int(&b->start, &b->cap_start, b->n_sequences + 1, x->start + 1, x->n_sequences, b->n_rows);
+    append_int(&b->prefix, &b->cap_prefix, b->n_sequences, x->prefix, x->n_sequences, 0);
+    if (x->longest > b->longest) b->longest = x->longest;
+}
+
+static void append_images(struct batch *b, const struct batch *x)
+{
+    int64_t F = b->config->features;
+
+    append_float(&b->feature, &b->cap_feature, b->n_regions * F, x->feature, x->n_regions * F);
+    append_float(&b->location, &b->cap_location, b->n_regions * 5, x->location, x->n_regions * 5);
+    mem_reserve(&b->image, &b->cap_image, b->n_images + x->n_images + 1);
+    for (int64_t i = 1; i <= x->n_images; i++) b->image[b->n_images + i] = b->n_regions + x->image[i];
+}
+
+static void append_targets(struct batch *b, const struct batch *x)
+{
+    int64_t F = b->config->features, K = b->config->classes;
+
+    for (int i = 0; i < BATCH_LM_KINDS; i++) {
+        struct batch_lm *lm = &b->lm[i];
+        append_int(&lm->row, &lm->cap, lm->n, x->lm[i].row, x->lm[i].n, b->n_rows);
+        append_int(&lm->label, &lm->cap_label, lm->n, x->lm[i].label, x->lm[i].n, 0);
+        lm->n += x->lm[i].n;
+    }
+    append_int(&b->masked_row, &b->cap_masked, b->n_masked, x->masked_row, x->n_masked, b->n_rows);
+    append_float(&b->masked_feature, &b->cap_target, b->n_masked * F, x->masked_feature, x->n_masked * F);
+    append_int(&b->probs_row, &b->cap_probs_row, b->n_probs, x->probs_row, x->n_probs, b->n_rows);
+    append_float(&b->probs, &b->cap_probs, b->n_probs * K, x->probs, x->n_probs * K);
+}
+
+static void append_scores(struct batch *b, const struct batch *x)
+{
+    append_int(&b->cls_row, &b->cap_cls, b->n_cls, x->cls_row, x->n_cls, b->n_rows);
+    append_int(&b->img_row, &b->cap_img, b->n_img, x->img_row, x->n_img, b->n_rows);
+    append_int(&b->score_cls, &b->cap_score_cls, b->n_scores, x->score_cls, x->n_scores, b->n_cls);
+    append_int(&b->score_img, &b->cap_score_img, b->n_scores, x->score_img, x->n_scores, b->n_img);
+    append_int(&b->positive, &b->cap_positive, b->n_scores, x->positive, x->n_scores, 0);
+    append_int(&b->group, &b->cap_group, b->n_groups + 1, x->group + 1, x->n_groups, b->n_scores);
+    append_int(&b->example_cls, &b->cap_example_cls, b->n_examples, x->example_cls, x->n_examples, b->n_cls);
+    append_int(&b->example_img, &b->cap_example_img, b->n_examples, x->example_img, x->n_examples, b->n_img);
+    append_int(&b->example_label, &b->cap_example_label, b->n_examples, x->example_label, x->n_examples, 0);
+}
+
+void batch_append(struct batch *b, const struct batch *from)
+{
+    append_rows(b, from);
+    append_images(b, from);
+    append_targets(b, from);
+    append_scores(b, from);
+    b->n_text += from->n_text;
+    b->n_regions += from->n_regions;
+    b->n_images += from->n_images;
+    b->n_rows += from->n_rows;
+    b->n_sequences += from->n_sequences;
+    b->n_masked += from->n_masked;
+    b->n_probs += from->n_probs;
+    b->n_cls += from->n_cls;
+    b->n_img += from->n_img;
+    b->n_scores += from->n_scores;
+    b->n_groups += from->n_groups;
+    b->n_examples += from->n_examples;
+}
+
 /* ---- images ---- */
 
 static float *new_region(struct batch *b, int64_t n)

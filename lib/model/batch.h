@@ -71,6 +71,9 @@ struct batch {
 void batch_init(struct batch *b, const struct model_config *c); /* c stays the caller's and must outlive b */
 void batch_clear(struct batch *b);
 void batch_release(struct batch *b);
+/* Puts everything of `from`, a batch of the same configuration, behind what b has: examples made apart become one
+ * batch. */
+void batch_append(struct batch *b, const struct batch *from);
 
 /* ---- building blocks ---- */
 

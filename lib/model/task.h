@@ -1,5 +1,6 @@
 #ifndef MODEL_TASK_H
 #define MODEL_TASK_H
+#include "core/mem.h"
 #include "core/rng.h"
 #include "model/model.h"
 
@@ -18,9 +19,9 @@ struct task {
     int n_collections;
     struct task_collection at[TASK_COLLECTIONS_MAX];
     struct step_opts step; /* weights, smoothing, margin, gamma */
-    /* Puts example i of a collection into the batch; r is the example's own stream of draws. Called by one thread at a
-     * time, which need not be the one that calls evaluate(). */
-    int (*add)(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e);
+    /* Puts example i of a collection into the batch; r is the example's own stream of draws, a holds what is needed
+     * until the call ends. Called by several threads at once, each with a batch and an arena of its own. */
+    int (*add)(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a, struct err *e);
     /* The name of an example, for messages; borrowed. */
     const char *(*id)(void *arg, int collection, int64_t i);
     /* Measures the model on the held-out examples: *score is the metric; members are added to report. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e)
+static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a, struct err *e)
 {
     struct downstream *d = arg;
     struct batch_image image;
@@ -21,8 +21,7 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     (void)collection;
     (void)r;
     if (store_get(d->train, i, &rec, e)) return -1;
-    int rc = input_text(&d->adding, d->config, rec->fields, "text", &text, e) ||
-                     downstream_image(d, &d->adding, rec->fields, &image, e)
+    int rc = input_text(a, d->config, rec->fields, "text", &text, e) || downstream_image(d, a, rec->fields, &image, e)
                  ? -1
                  : 0;
     record_free(rec);

@@ -50,14 +50,6 @@ static const char *id(void *arg, int collection, int64_t i)
     return store_id(d->train, i);
 }
 
-static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e)
-{
-    struct downstream *d = arg;
-
-    arena_reset(&d->adding);
-    return d->kind->add(d, b, collection, i, r, e);
-}
-
 static int evaluate(void *arg, struct model *m, struct scratch *s, struct value *report, double *score, struct err *e)
 {
     struct downstream *d = arg;
@@ -73,7 +65,7 @@ void downstream_task(struct downstream *d, struct task *t, const struct model_co
     *t = (struct task){ .name = d->kind->name,
                         .n_collections = 1,
                         .at = { { "train", store_count(d->train), 1 } },
-                        .add = add,
+                        .add = d->kind->add,
                         .id = id,
                         .arg = d };
     if (d->dev) {
@@ -89,7 +81,6 @@ void downstream_release(struct downstream *d)
     if (d->dev) store_close(d->dev);
     if (d->images) store_close(d->images);
     if (d->bpe) bpe_close(d->bpe);
-    arena_release(&d->adding);
     arena_release(&d->measuring);
     *d = (struct downstream){ 0 };
 }

@@ -30,8 +30,8 @@ struct downstream {
     struct downstream_opts o;
     const struct model_config *config; /* of the model in use */
     struct store *train, *dev, *images;
-    struct arena adding, measuring; /* of add() and of evaluate(), which run at the same time */
-    struct bpe *bpe;                /* NULL unless the task writes text */
+    struct arena measuring; /* of evaluate() */
+    struct bpe *bpe;        /* NULL unless the task writes text */
 };
 struct downstream_kind {
     const char *name, *summary, *metric;
@@ -45,7 +45,8 @@ struct downstream_kind {
     /* Heads and labels of the model; called before the model is made, with d->train open. */
     int (*configure)(struct downstream *d, struct model_config *c, struct err *e);
     void (*prepare)(struct task *t); /* losses and their weights */
-    int (*add)(void *downstream, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e);
+    int (*add)(void *downstream, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a,
+               struct err *e);
     int (*evaluate)(void *downstream, struct model *m, struct scratch *s, struct value *report, double *score,
                     struct err *e);
     int (*predict)(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e);

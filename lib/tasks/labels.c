@@ -74,7 +74,8 @@ void labels_prepare(struct task *t)
     t->step.weight[LOSS_LABEL] = 1;
 }
 
-int labels_add(void *downstream, struct batch *b, int collection, int64_t i, struct rng *draws, struct err *e)
+int labels_add(void *downstream, struct batch *b, int collection, int64_t i, struct rng *draws, struct arena *a,
+               struct err *e)
 {
     struct downstream *d = downstream;
     struct record *r;
@@ -85,7 +86,7 @@ int labels_add(void *downstream, struct batch *b, int collection, int64_t i, str
     (void)draws;
     if (store_get(d->train, i, &r, e)) return -1;
     int rc = label_index(d->config, r, &label, e);
-    if (!rc) rc = d->kind->put(d, &d->adding, b, r, &text, &image, e);
+    if (!rc) rc = d->kind->put(d, a, b, r, &text, &image, e);
     record_free(r);
     if (!rc) batch_add_example(b, text, image, label);
     return rc;

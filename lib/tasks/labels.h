@@ -8,7 +8,8 @@
 /* Gives the model the labels of the training stream, in the order of their bytes. */
 int labels_configure(struct downstream *d, struct model_config *c, struct err *e);
 void labels_prepare(struct task *t);
-int labels_add(void *downstream, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e);
+int labels_add(void *downstream, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a,
+               struct err *e);
 /* *score: share of right labels in percent. */
 int labels_evaluate(void *downstream, struct model *m, struct scratch *s, struct value *report, double *score,
                     struct err *e);

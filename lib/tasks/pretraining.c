@@ -8,177 +8,177 @@ struct pretraining {
     struct pretraining_opts o;
     const struct model_config *config;
     struct store *collection[PRETRAINING_COLLECTIONS], *features;
-    struct arena arena; /* of the example that is being added */
+};
+
+/* An example on its way into a batch. */
+struct adding {
+    struct pretraining *p;
+    struct batch *b;
+    struct rng *r;
+    struct arena *a;
 };
 
 /* ---- masked and generated ---- */
 
-static int64_t add_mlm(struct pretraining *p, struct batch *b, int64_t image, const struct batch_text *text,
-                       struct rng *r)
+static int64_t add_mlm(struct adding *x, int64_t image, const struct batch_text *text)
 {
-    int64_t limit = p->config->max_text - 2, n = text->n < limit ? text->n : limit;
-    int32_t *tokens = arena_new(&p->arena, int32_t, n + 1), *labels = arena_new(&p->arena, int32_t, n + 1);
+    int64_t limit = x->p->config->max_text - 2, n = text->n < limit ? text->n : limit;
+    int32_t *tokens = arena_new(x->a, int32_t, n + 1), *labels = arena_new(x->a, int32_t, n + 1);
 
     for (int64_t i = 0; i < n; i++) tokens[i] = text->tokens[i];
-    mlm_mask(r, p->config, &p->o.mlm, n, tokens, text->units, labels);
-    return batch_add_mlm(b, image, &(struct batch_text){ n, tokens, text->units }, labels);
+    mlm_mask(x->r, x->p->config, &x->p->o.mlm, n, tokens, text->units, labels);
+    return batch_add_mlm(x->b, image, &(struct batch_text){ n, tokens, text->units }, labels);
 }
 
-static int64_t add_text_objective(struct pretraining *p, struct batch *b, int64_t image, const struct batch_text *text,
-                                  struct rng *r)
+static int64_t add_text_objective(struct adding *x, int64_t image, const struct batch_text *text)
 {
-    const float *w = p->o.weight;
-    bool generates = w[LOSS_SEQ2SEQ] != 0 && (w[LOSS_MLM] == 0 || rng_uniform(r) < p->o.seq2seq_share);
+    const float *w = x->p->o.weight;
+    bool generates = w[LOSS_SEQ2SEQ] != 0 && (w[LOSS_MLM] == 0 || rng_uniform(x->r) < x->p->o.seq2seq_share);
 
-    if (!generates) return add_mlm(p, b, image, text, r);
-    struct batch_rows rows = seq2seq_split(&p->arena, r, p->config, &p->o.seq2seq, text);
-    return batch_add_sequence(b, image, &rows);
+    if (!generates) return add_mlm(x, image, text);
+    struct batch_rows rows = seq2seq_split(x->a, x->r, x->p->config, &x->p->o.seq2seq, text);
+    return batch_add_sequence(x->b, image, &rows);
 }
 
 /* One pass with something to predict in the text, in the image or in both; either may be NULL. */
-static void add_masked(struct pretraining *p, struct batch *b, const struct batch_image *image,
-                       const struct batch_text *text, struct rng *r)
+static void add_masked(struct adding *x, const struct batch_image *image, const struct batch_text *text)
 {
-    const float *w = p->o.weight;
+    const float *w = x->p->o.weight;
     bool of_text = text && (w[LOSS_MLM] != 0 || w[LOSS_SEQ2SEQ] != 0),
          of_image = image && (w[LOSS_MRC] != 0 || w[LOSS_MRFR] != 0);
     uint8_t *masked = NULL;
 
-    if (of_text && of_image && !p->o.mask_both) {
-        of_text = rng_below(r, 2);
+    if (of_text && of_image && !x->p->o.mask_both) {
+        of_text = rng_below(x->r, 2);
         of_image = !of_text;
     }
     if (!of_text && !of_image) return;
     if (of_image) {
-        masked = arena_new(&p->arena, uint8_t, image->n);
-        visual_mask(r, &p->o.visual, image->n, image->boxes, masked);
+        masked = arena_new(x->a, uint8_t, image->n);
+        visual_mask(x->r, &x->p->o.visual, image->n, image->boxes, masked);
     }
-    int64_t at = image ? batch_add_image(b, image, masked) : -1;
-    int64_t s = of_text ? add_text_objective(p, b, at, text, r) : batch_add_pair(b, at, text);
-    if (of_image) batch_add_region_targets(b, s, image, masked);
+    int64_t at = image ? batch_add_image(x->b, image, masked) : -1;
+    int64_t s = of_text ? add_text_objective(x, at, text) : batch_add_pair(x->b, at, text);
+    if (of_image) batch_add_region_targets(x->b, s, image, masked);
 }
 
 /* ---- the contrastive group ---- */
 
 /* Draws up to `want` of the record's texts under a name. */
-static int draw_texts(struct pretraining *p, const struct record *rec, const char *name, int64_t want, struct rng *r,
+static int draw_texts(struct adding *x, const struct record *rec, const char *name, int64_t want,
                       const struct batch_text **out, int64_t *n, struct err *e)
 {
     struct batch_text *all, *some;
     int64_t have;
 
-    if (input_texts(&p->arena, p->config, rec->fields, name, &all, &have, e)) return -1;
-    int64_t *picked = arena_new(&p->arena, int64_t, have + 1);
-    *n = cmcl_draw(r, have, want, picked);
-    *out = some = arena_new(&p->arena, struct batch_text, *n + 1);
+    if (input_texts(x->a, x->p->config, rec->fields, name, &all, &have, e)) return -1;
+    int64_t *picked = arena_new(x->a, int64_t, have + 1);
+    *n = cmcl_draw(x->r, have, want, picked);
+    *out = some = arena_new(x->a, struct batch_text, *n + 1);
     for (int64_t i = 0; i < *n; i++) some[i] = all[picked[i]];
     return 0;
 }
 
-static int draw_ids(struct pretraining *p, const struct record *rec, const char *name, int64_t want, struct rng *r,
-                    const char ***out, int64_t *n, struct err *e)
+static int draw_ids(struct adding *x, const struct record *rec, const char *name, int64_t want, const char ***out,
+                    int64_t *n, struct err *e)
 {
     const char **all;
     int64_t have;
 
-    if (input_ids(&p->arena, rec->fields, name, &all, &have, e)) return -1;
-    int64_t *picked = arena_new(&p->arena, int64_t, have + 1);
-    *n = cmcl_draw(r, have, want, picked);
-    *out = arena_new(&p->arena, const char *, *n + 1);
+    if (input_ids(x->a, rec->fields, name, &all, &have, e)) return -1;
+    int64_t *picked = arena_new(x->a, int64_t, have + 1);
+    *n = cmcl_draw(x->r, have, want, picked);
+    *out = arena_new(x->a, const char *, *n + 1);
     for (int64_t i = 0; i < *n; i++) (*out)[i] = all[picked[i]];
     return 0;
 }
 
-static int related_texts(struct pretraining *p, const struct record *rec, struct rng *r, struct batch_cmcl *x,
-                         struct err *e)
+static int related_texts(struct adding *x, const struct record *rec, struct batch_cmcl *g, struct err *e)
 {
-    struct store *texts = p->collection[PRETRAINING_TEXTS];
+    struct store *texts = x->p->collection[PRETRAINING_TEXTS];
     const char **ids;
 
-    if (!texts || draw_ids(p, rec, "related_texts", p->o.cmcl.texts, r, &ids, &x->n_texts, e)) return texts ? -1 : 0;
-    struct batch_text *t = arena_new(&p->arena, struct batch_text, x->n_texts + 1);
-    for (int64_t i = 0; i < x->n_texts; i++) {
+    if (!texts || draw_ids(x, rec, "related_texts", x->p->o.cmcl.texts, &ids, &g->n_texts, e)) return texts ? -1 : 0;
+    struct batch_text *t = arena_new(x->a, struct batch_text, g->n_texts + 1);
+    for (int64_t i = 0; i < g->n_texts; i++) {
         struct record *other;
         if (store_get_id(texts, ids[i], &other, e)) return -1;
-        int rc = input_text(&p->arena, p->config, other->fields, "text", &t[i], e);
+        int rc = input_text(x->a, x->p->config, other->fields, "text", &t[i], e);
         record_free(other);
         if (rc) return err_in(e, "text %s", err_quote(ids[i]));
     }
-    x->texts = t;
+    g->texts = t;
     return 0;
 }
 
-static int related_images(struct pretraining *p, const struct record *rec, struct rng *r, struct batch_cmcl *x,
-                          struct err *e)
+static int related_images(struct adding *x, const struct record *rec, struct batch_cmcl *g, struct err *e)
 {
-    struct store *images = p->collection[PRETRAINING_IMAGES];
+    struct store *images = x->p->collection[PRETRAINING_IMAGES];
     const char **ids;
 
-    if (draw_ids(p, rec, "related_images", p->o.cmcl.images, r, &ids, &x->n_images, e)) return -1;
-    struct batch_image *m = arena_new(&p->arena, struct batch_image, x->n_images + 1);
-    for (int64_t i = 0; i < x->n_images; i++) {
-        struct store *from = images && store_find(images, ids[i]) >= 0 ? images : p->features;
-        if (input_image_id(&p->arena, p->config, from, ids[i], false, &m[i], e)) return -1;
+    if (draw_ids(x, rec, "related_images", x->p->o.cmcl.images, &ids, &g->n_images, e)) return -1;
+    struct batch_image *m = arena_new(x->a, struct batch_image, g->n_images + 1);
+    for (int64_t i = 0; i < g->n_images; i++) {
+        struct store *from = images && store_find(images, ids[i]) >= 0 ? images : x->p->features;
+        if (input_image_id(x->a, x->p->config, from, ids[i], false, &m[i], e)) return -1;
     }
-    x->images = m;
+    g->images = m;
     return 0;
 }
 
-static int add_group(struct pretraining *p, struct batch *b, const struct record *rec, const struct batch_image *image,
-                     const struct batch_text *text, struct rng *r, struct err *e)
+static int add_group(struct adding *x, const struct record *rec, const struct batch_image *image,
+                     const struct batch_text *text, struct err *e)
 {
-    struct batch_cmcl x = { .image = *image, .text = *text, .each = p->o.cmcl.each };
+    struct batch_cmcl g = { .image = *image, .text = *text, .each = x->p->o.cmcl.each };
 
-    if (draw_texts(p, rec, "negatives", p->o.cmcl.negatives, r, &x.negatives, &x.n_negatives, e) ||
-        draw_texts(p, rec, "positives", p->o.cmcl.positives, r, &x.positives, &x.n_positives, e) ||
-        related_texts(p, rec, r, &x, e) || related_images(p, rec, r, &x, e))
+    if (draw_texts(x, rec, "negatives", x->p->o.cmcl.negatives, &g.negatives, &g.n_negatives, e) ||
+        draw_texts(x, rec, "positives", x->p->o.cmcl.positives, &g.positives, &g.n_positives, e) ||
+        related_texts(x, rec, &g, e) || related_images(x, rec, &g, e))
         return -1;
-    if (x.n_negatives) batch_add_cmcl(b, &x);
+    if (g.n_negatives) batch_add_cmcl(x->b, &g);
     return 0;
 }
 
 /* ---- examples ---- */
 
-static int add_pair(struct pretraining *p, struct batch *b, const struct record *rec, struct rng *r, struct err *e)
+static int add_pair(struct adding *x, const struct record *rec, struct err *e)
 {
     struct batch_image image;
     struct batch_text text;
     const char *id;
 
     if (value_get_string(rec->fields, "image", &id, e) ||
-        input_text(&p->arena, p->config, rec->fields, "text", &text, e) ||
-        input_image_id(&p->arena, p->config, p->features, id, p->o.weight[LOSS_MRC] != 0, &image, e))
+        input_text(x->a, x->p->config, rec->fields, "text", &text, e) ||
+        input_image_id(x->a, x->p->config, x->p->features, id, x->p->o.weight[LOSS_MRC] != 0, &image, e))
         return -1;
-    add_masked(p, b, &image, &text, r);
-    bool contrasts = p->o.weight[LOSS_CMCL] != 0 && rng_uniform(r) < p->o.cmcl_share;
-    return contrasts ? add_group(p, b, rec, &image, &text, r, e) : 0;
+    add_masked(x, &image, &text);
+    bool contrasts = x->p->o.weight[LOSS_CMCL] != 0 && rng_uniform(x->r) < x->p->o.cmcl_share;
+    return contrasts ? add_group(x, rec, &image, &text, e) : 0;
 }
 
-static int add_record(struct pretraining *p, struct batch *b, int collection, const struct record *rec, struct rng *r,
-                      struct err *e)
+static int add_record(struct adding *x, int collection, const struct record *rec, struct err *e)
 {
     struct batch_image image;
     struct batch_text text;
 
-    if (collection == PRETRAINING_PAIRS) return add_pair(p, b, rec, r, e);
+    if (collection == PRETRAINING_PAIRS) return add_pair(x, rec, e);
     if (collection == PRETRAINING_IMAGES) {
-        if (input_image(&p->arena, p->config, rec, p->o.weight[LOSS_MRC] != 0, &image, e)) return -1;
-        add_masked(p, b, &image, NULL, r);
+        if (input_image(x->a, x->p->config, rec, x->p->o.weight[LOSS_MRC] != 0, &image, e)) return -1;
+        add_masked(x, &image, NULL);
         return 0;
     }
-    if (input_text(&p->arena, p->config, rec->fields, "text", &text, e)) return -1;
-    add_masked(p, b, NULL, &text, r);
+    if (input_text(x->a, x->p->config, rec->fields, "text", &text, e)) return -1;
+    add_masked(x, NULL, &text);
     return 0;
 }
 
-static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e)
+static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a, struct err *e)
 {
     struct pretraining *p = arg;
     struct record *rec;
 
-    arena_reset(&p->arena);
     if (store_get(p->collection[collection], i, &rec, e)) return -1;
-    int rc = add_record(p, b, collection, rec, r, e);
+    int rc = add_record(&(struct adding){ p, b, r, a }, collection, rec, e);
     record_free(rec);
     return rc;
 }
@@ -253,6 +253,5 @@ void pretraining_close(struct pretraining *p)
         if (p->collection[i]) store_close(p->collection[i]);
     }
     if (p->features) store_close(p->features);
-    arena_release(&p->arena);
     free(p);
 }

@@ -46,10 +46,9 @@ static void add_score(struct batch *b, int64_t image, const struct batch_text *t
 }
 
 /* Two groups with the same positive: against other images, and against other texts. */
-static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct err *e)
+static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a, struct err *e)
 {
     struct downstream *d = arg;
-    struct arena *a = &d->adding;
     struct batch_text text, other;
     struct batch_image picture, other_picture;
     const char *name, *other_name;

@@ -13,7 +13,7 @@
 
 /* Options that may differ between a run and its continuation: they cannot change the result. */
 static const char *const free_options[] = { "output", "resume",  "log",     "log-every", "save-every", "keep",
-                                            "device", "threads", "dry-run", "steps",     NULL };
+                                            "device", "threads", "dry-run", "steps",     "loaders",    NULL };
 
 static bool is_free(const char *name)
 {

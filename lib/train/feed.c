@@ -5,38 +5,116 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { ITEMS = 4 };
+enum {
+    ITEMS = 4,            /* batches ahead */
+    AHEAD = 8,            /* examples in the works for each thread */
+    EMPTY_LIMIT = 1 << 20 /* examples in a row that add nothing, before that counts as a mistake */
+};
+
+/* An example on its way from the sampler into a batch. */
+struct example {
+    struct sample at;
+    struct sampler before, after;
+    struct batch batch;
+    struct arena arena;
+};
 
 struct feed {
     struct sampler sampler;
-    int64_t rows;
-    struct feed_item item[ITEMS], *held;
+    int64_t rows, made, n_empty;
+    int threads, n_examples;
+    struct example *examples; /* [n_examples], used in turn */
+    struct feed_item item[ITEMS], *filling, *held;
     struct queue *empty, *full;
     pthread_t thread;
 };
 
+/* ---- the pipeline: draw, read, join ---- */
+
+static int draw(void *arg, void **job, struct err *e)
+{
+    struct feed *f = arg;
+    struct example *x = &f->examples[f->made++ % f->n_examples];
+
+    (void)e;
+    x->before = f->sampler;
+    x->at = sampler_next(&f->sampler);
+    x->after = f->sampler;
+    *job = x;
+    return 1;
+}
+
+static int read_example(void *arg, void *job, int worker, struct err *e)
+{
+    struct example *x = job;
+
+    (void)arg;
+    (void)worker;
+    batch_clear(&x->batch);
+    arena_reset(&x->arena);
+    return sampler_add(&x->after, &x->at, &x->batch, &x->arena, e);
+}
+
+/* An empty item to fill; NULL once the feed is closed. */
+static struct feed_item *begin_item(struct feed *f)
+{
+    void *p;
+
+    if (queue_pop(f->empty, &p)) return NULL;
+    struct feed_item *item = p;
+    item->rc = 0;
+    err_clear(&item->e);
+    batch_clear(&item->batch);
+    return item;
+}
+
+static int join(void *arg, void *job, bool failed, struct err *e)
+{
+    struct feed *f = arg;
+    const struct example *x = job;
+
+    if (failed) return 0;
+    if (!f->filling) {
+        if (!(f->filling = begin_item(f))) return -1;
+        f->filling->before = x->before;
+    }
+    batch_append(&f->filling->batch, &x->batch);
+    f->n_empty = x->batch.n_rows ? 0 : f->n_empty + 1;
+    if (f->n_empty == EMPTY_LIMIT) return err_set(e, ERR_INPUT, "no example has anything to learn from");
+    if (f->filling->batch.n_rows < f->rows) return 0;
+    f->filling->after = x->after;
+    struct feed_item *ready = f->filling;
+    f->filling = NULL;
+    return queue_push(f->full, ready);
+}
+
 static void *produce(void *arg)
 {
     struct feed *f = arg;
-    void *p;
+    struct err e = { 0 };
+    const struct pipeline p = { draw, read_example, join, f, f->threads, f->n_examples };
 
-    while (!queue_pop(f->empty, &p)) {
-        struct feed_item *x = p;
-        x->before = f->sampler;
-        err_clear(&x->e);
-        x->rc = sampler_fill(&f->sampler, &x->batch, f->rows, &x->e);
-        x->after = f->sampler;
-        if (queue_push(f->full, x) || x->rc) break;
-    }
+    pipeline_run(&p, &e); /* ends with an error, or when the feed is closed */
+    if (!f->filling) f->filling = begin_item(f);
+    if (!f->filling) return NULL;
+    f->filling->rc = -1;
+    f->filling->e = e;
+    queue_push(f->full, f->filling);
     return NULL;
 }
 
-struct feed *feed_open(const struct sampler *from, const struct model_config *c, int64_t rows)
+/* ---- for the trainer ---- */
+
+struct feed *feed_open(const struct sampler *from, const struct model_config *c, int64_t rows, int threads)
 {
     struct feed *f = mem_new(struct feed, 1);
 
     f->sampler = *from;
     f->rows = rows;
+    f->threads = threads;
+    f->n_examples = threads * AHEAD;
+    f->examples = mem_new(struct example, f->n_examples);
+    for (int i = 0; i < f->n_examples; i++) batch_init(&f->examples[i].batch, c);
     f->empty = queue_new(ITEMS);
     f->full = queue_new(ITEMS);
     for (int i = 0; i < ITEMS; i++) {
@@ -66,6 +144,11 @@ void feed_close(struct feed *f)
     queue_close(f->full);
     pthread_join(f->thread, NULL);
     for (int i = 0; i < ITEMS; i++) batch_release(&f->item[i].batch);
+    for (int i = 0; i < f->n_examples; i++) {
+        batch_release(&f->examples[i].batch);
+        arena_release(&f->examples[i].arena);
+    }
+    free(f->examples);
     queue_free(f->empty);
     queue_free(f->full);
     free(f);

@@ -28,16 +28,12 @@ struct sample sampler_next(struct sampler *s)
     return x;
 }
 
-int sampler_fill(struct sampler *s, struct batch *b, int64_t rows, struct err *e)
+int sampler_add(const struct sampler *s, const struct sample *x, struct batch *b, struct arena *a, struct err *e)
 {
-    batch_clear(b);
-    while (b->n_rows < rows) {
-        struct sample x = sampler_next(s);
-        struct rng r;
-        rng_init(&r, s->seed, rng_stream(RNG_EXAMPLE, (uint64_t)x.collection, (uint64_t)x.draw));
-        if (s->task->add(s->task->arg, b, x.collection, x.example, &r, e))
-            return err_in(e, "%s: record %s", s->task->at[x.collection].name,
-                          err_quote(s->task->id(s->task->arg, x.collection, x.example)));
-    }
-    return 0;
+    const struct task *t = s->task;
+    struct rng r;
+
+    rng_init(&r, s->seed, rng_stream(RNG_EXAMPLE, (uint64_t)x->collection, (uint64_t)x->draw));
+    if (!t->add(t->arg, b, x->collection, x->example, &r, a, e)) return 0;
+    return err_in(e, "%s: record %s", t->at[x->collection].name, err_quote(t->id(t->arg, x->collection, x->example)));
 }

@@ -15,6 +15,6 @@ struct sample {
     int64_t draw;    /* how many of the collection were drawn before it */
 };
 struct sample sampler_next(struct sampler *s);
-/* Clears the batch and adds examples until it has at least `rows` rows. */
-int sampler_fill(struct sampler *s, struct batch *b, int64_t rows, struct err *e);
+/* Puts an example that was drawn into the batch; a holds what is needed until the call ends. */
+int sampler_add(const struct sampler *s, const struct sample *x, struct batch *b, struct arena *a, struct err *e);
 #endif

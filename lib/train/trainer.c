@@ -2,6 +2,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/pool.h"
 #include "core/signals.h"
 #include "train/checkpoint.h"
 #include "train/feed.h"
@@ -210,6 +211,15 @@ static int loop(struct run *r, struct err *e)
 
 /* ---- beginning and end ---- */
 
+/* A processor that computes is not helped by more readers than one; an accelerator leaves the processors free. */
+static int loaders(const struct model *m, const struct train_opts *o)
+{
+    int free = strcmp(m->device->ops->name, "cuda") ? 1 : pool_cpus() - 1;
+
+    if (o->loaders) return (int)o->loaders;
+    return free < 1 ? 1 : free < 8 ? free : 8;
+}
+
 /* Where the run begins: at a checkpoint, or at step 0 in a directory without any. */
 static int begin(struct run *r, struct err *e)
 {
@@ -239,7 +249,7 @@ int train_run(struct model *m, const struct task *t, const struct train_opts *o,
     memcpy(sampler.drawn, r.at.drawn, sizeof sampler.drawn);
     scratch_init(&r.scratch, m->device);
     op_allocate(m->device, &r.square_sum.data, sizeof(float));
-    r.feed = feed_open(&sampler, &m->config, o->rows);
+    r.feed = feed_open(&sampler, &m->config, o->rows, loaders(m, o));
     r.since = clock_seconds();
     progress_begin(&r.progress, "steps", o->schedule.total);
     rc = loop(&r, e);
@@ -256,17 +266,20 @@ enum { TRIAL = 8 };
 static int trial(struct model *m, const struct task *t, const struct train_opts *o, struct sampler *s, double *rows,
                  struct err *e)
 {
-    struct batch b;
+    double waited = 0;
     int rc = 0;
 
     *s = (struct sampler){ .task = t, .seed = o->seed };
     *rows = 0;
-    batch_init(&b, &m->config);
+    struct feed *f = feed_open(s, &m->config, o->rows, loaders(m, o));
     for (int i = 0; i < TRIAL && !rc; i++) {
-        rc = sampler_fill(s, &b, o->rows, e);
-        *rows += (double)b.n_rows / TRIAL;
+        const struct feed_item *x = feed_next(f, &waited);
+        rc = x->rc;
+        if (rc) *e = x->e;
+        *s = x->after;
+        *rows += (double)x->batch.n_rows / TRIAL;
     }
-    batch_release(&b);
+    feed_close(f);
     return rc;
 }
 

@@ -13,6 +13,7 @@ struct train_opts {
     int64_t rows;       /* of a packed batch, at least */
     int64_t accumulate; /* batches of an optimizer step */
     uint64_t seed;
+    int64_t loaders; /* threads that read and mask; 0: one beside a CPU, up to eight beside an accelerator */
     int64_t save_every, keep, log_every;
     int64_t eval_every; /* steps between measurements on held-out examples; 0: none */
     const char *log;    /* JSON Lines, or NULL */

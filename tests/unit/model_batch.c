@@ -148,6 +148,89 @@ static void test_cmcl(void)
     is_int(b.n_sequences, 4, "without retrieved ones there are no single passes");
 }
 
+/* Every kind of row, target and score; k varies the sizes. */
+static void add_example(struct batch *to, int k, struct rng r)
+{
+    struct batch_image image = toy_image(&arena, &c, &r, 2 + k % 3), other = toy_image(&arena, &c, &r, 1 + k % 2);
+    struct batch_text text = toy_text(&arena, &c, &r, 3 + k), wrong = toy_text(&arena, &c, &r, 2 + k);
+    struct batch_cmcl group = { .image = image,
+                                .text = text,
+                                .n_negatives = 1,
+                                .negatives = &wrong,
+                                .n_images = 1,
+                                .images = &other,
+                                .each = k % 2 };
+    uint8_t masked[6] = { 1, k % 2 };
+
+    int64_t at = batch_add_image(to, &image, masked), s = batch_add_pair(to, at, &text);
+    batch_add_region_targets(to, s, &image, masked);
+    batch_add_generation(to, at, NULL, &wrong);
+    batch_add_mlm(to, -1, &text, text.tokens);
+    batch_add_cmcl(to, &group);
+    batch_add_example(to, batch_pool_text(to, s), k % 2 ? -1 : batch_pool_image(to, s), k);
+}
+
+static bool same(const void *x, const void *y, int64_t n, size_t size)
+{
+    return !n || !memcmp(x, y, (size_t)n * size);
+}
+
+static bool same_rows(const struct batch *x, const struct batch *y)
+{
+    return x->n_rows == y->n_rows && x->n_text == y->n_text && x->n_regions == y->n_regions &&
+           x->n_images == y->n_images && x->n_sequences == y->n_sequences && x->longest == y->longest &&
+           same(x->id, y->id, x->n_text, 4) && same(x->position, y->position, x->n_text, 4) &&
+           same(x->feature, y->feature, x->n_regions * c.features, 4) &&
+           same(x->location, y->location, x->n_regions * 5, 4) && same(x->image, y->image, x->n_images + 1, 8) &&
+           same(x->source, y->source, x->n_rows, 4) && same(x->start, y->start, x->n_sequences + 1, 4) &&
+           same(x->prefix, y->prefix, x->n_sequences, 4);
+}
+
+static bool same_targets(const struct batch *x, const struct batch *y)
+{
+    bool good = x->n_masked == y->n_masked && x->n_probs == y->n_probs;
+
+    for (int i = 0; i < BATCH_LM_KINDS; i++)
+        good = good && x->lm[i].n == y->lm[i].n && same(x->lm[i].row, y->lm[i].row, x->lm[i].n, 4) &&
+               same(x->lm[i].label, y->lm[i].label, x->lm[i].n, 4);
+    return good && same(x->masked_row, y->masked_row, x->n_masked, 4) &&
+           same(x->masked_feature, y->masked_feature, x->n_masked * c.features, 4) &&
+           same(x->probs_row, y->probs_row, x->n_probs, 4) && same(x->probs, y->probs, x->n_probs * c.classes, 4);
+}
+
+static bool same_scores(const struct batch *x, const struct batch *y)
+{
+    return x->n_cls == y->n_cls && x->n_img == y->n_img && x->n_scores == y->n_scores && x->n_groups == y->n_groups &&
+           x->n_examples == y->n_examples && same(x->cls_row, y->cls_row, x->n_cls, 4) &&
+           same(x->img_row, y->img_row, x->n_img, 4) && same(x->score_cls, y->score_cls, x->n_scores, 4) &&
+           same(x->score_img, y->score_img, x->n_scores, 4) && same(x->positive, y->positive, x->n_scores, 4) &&
+           same(x->group, y->group, x->n_groups + 1, 4) && same(x->example_cls, y->example_cls, x->n_examples, 4) &&
+           same(x->example_img, y->example_img, x->n_examples, 4) &&
+           same(x->example_label, y->example_label, x->n_examples, 4);
+}
+
+static void test_append(void)
+{
+    struct batch apart, joined;
+
+    batch_init(&apart, &c);
+    batch_init(&joined, &c);
+    batch_clear(&b);
+    for (int k = 0; k < 5; k++) {
+        struct rng r;
+        rng_init(&r, 3, (uint64_t)k);
+        add_example(&b, k, r);
+        batch_clear(&apart);
+        add_example(&apart, k, r);
+        batch_append(&joined, &apart);
+    }
+    ok(same_rows(&b, &joined), "examples made apart and joined have the rows of examples made together");
+    ok(same_targets(&b, &joined), "the targets too");
+    ok(same_scores(&b, &joined), "and the scores and examples");
+    batch_release(&apart);
+    batch_release(&joined);
+}
+
 static void test_config(void)
 {
     char dir[] = "/tmp/unimo-config.XXXXXX";
@@ -200,6 +283,7 @@ int main(void)
     test_generation();
     test_targets();
     test_cmcl();
+    test_append();
     test_config();
     test_sizes();
     batch_release(&b);

@@ -3,6 +3,8 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "tap.h"
+#include "toy.h"
+#include "train/feed.h"
 #include "train/journal.h"
 #include "train/sampler.h"
 #include "train/schedule.h"
@@ -61,6 +63,69 @@ static void state_is_the_counts(void)
     ok(good, "a sampler with the same counts goes on the same way");
 }
 
+/* An example of some rows, after a while; collection b has nothing to add. */
+static int add_some(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a,
+                    struct err *e)
+{
+    const struct model_config *c = arg;
+    const struct batch_text text = toy_text(a, c, r, 1 + i % 7);
+
+    if (collection) return 0;
+    if (i == 90) return err_set(e, ERR_INPUT, "bad");
+    for (int64_t k = rng_below(r, 1000); k; k--) rng_u32(r);
+    batch_add_pair(b, -1, &text);
+    return 0;
+}
+
+static const char *name_some(void *arg, int collection, int64_t i)
+{
+    static char name[32];
+
+    snprintf(name, sizeof name, "%d-%d", collection, (int)i);
+    return name;
+}
+
+static void feeds(void)
+{
+    const struct model_config c = toy_config();
+    struct task t = {
+        .n_collections = 2, .at = { { "a", 90, 3 }, { "b", 9, 1 } }, .add = add_some, .id = name_some, .arg = (void *)&c
+    };
+    struct sampler from = { .task = &t, .seed = 11 };
+    struct feed *one = feed_open(&from, &c, 50, 1), *many = feed_open(&from, &c, 50, 5);
+    bool good = true, enough = true, follows = true;
+    int64_t drawn = 0;
+    double waited = 0;
+
+    for (int k = 0; k < 60; k++) {
+        const struct feed_item *x = feed_next(one, &waited), *y = feed_next(many, &waited);
+        good = good && !x->rc && !y->rc && x->batch.n_rows == y->batch.n_rows &&
+               !memcmp(x->batch.id, y->batch.id, (size_t)x->batch.n_text * sizeof(int32_t)) &&
+               !memcmp(x->after.drawn, y->after.drawn, sizeof x->after.drawn);
+        enough = enough && x->batch.n_rows >= 50;
+        follows = follows && x->before.drawn[0] + x->before.drawn[1] == drawn;
+        drawn = x->after.drawn[0] + x->after.drawn[1];
+    }
+    ok(good, "batches do not depend on the number of threads that read");
+    ok(enough, "and have the rows that were asked for");
+    ok(follows, "the state around each batch tells what was drawn for it");
+    feed_close(one);
+    feed_close(many);
+
+    t.at[0].n = 91;
+    many = feed_open(&from, &c, 50, 5);
+    const struct feed_item *x = feed_next(many, &waited);
+    while (!x->rc) x = feed_next(many, &waited);
+    is_str(x->e.text, "a: record \"0-90\": bad", "a bad example is named");
+    feed_close(many);
+
+    t.at[0].share = 0;
+    many = feed_open(&from, &c, 50, 2);
+    x = feed_next(many, &waited);
+    is_str(x->rc ? x->e.text : "", "no example has anything to learn from", "examples that add nothing end the run");
+    feed_close(many);
+}
+
 static void schedules(void)
 {
     const struct schedule linear = { SCHEDULE_LINEAR, 10, 100 }, cosine = { SCHEDULE_COSINE, 10, 100 },
@@ -115,6 +180,7 @@ int main(void)
     shares_are_exact();
     epochs_are_permutations();
     state_is_the_counts();
+    feeds();
     schedules();
     journals();
     return done();
