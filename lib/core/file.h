@@ -21,6 +21,9 @@ char *file_load(const char *path, size_t limit, size_t *n, struct err *e);
  * to directly. */
 struct out;
 struct out *out_open(const char *path, struct err *e);
+/* A file without a name in $TMPDIR (else /tmp), which is gone when it is closed: *fd reads what is written and stays
+ * the caller's. */
+struct out *out_nameless(int *fd, struct err *e);
 int out_fd(const struct out *o);
 int out_write(struct out *o, const void *data, size_t n, struct err *e);
 int out_commit(struct out *o, struct err *e); /* frees o also on failure */

@@ -139,6 +139,24 @@ struct out *out_open(const char *path, struct err *e)
     return NULL;
 }
 
+struct out *out_nameless(int *fd, struct err *e)
+{
+    const char *dir = getenv("TMPDIR");
+    char *path = path_join(dir && *dir ? dir : "/tmp", "unimo.XXXXXX");
+
+    *fd = mkostemp(path, O_CLOEXEC);
+    int copy = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+    if (*fd < 0) err_errno(e, "cannot create a temporary file");
+    else unlink(path);
+    if (*fd < 0) err_in(e, "%s", path);
+    free(path);
+    if (copy < 0) return NULL;
+    struct out *o = mem_new(struct out, 1);
+    o->fd = copy;
+    o->path = mem_strdup("a temporary file");
+    return o;
+}
+
 int out_fd(const struct out *o)
 {
     return o->fd;

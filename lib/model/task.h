@@ -3,6 +3,7 @@
 #include "core/mem.h"
 #include "core/rng.h"
 #include "model/model.h"
+#include "stream/store.h"
 
 /* What is trained: the seam between lib/tasks, which know what an example is, and lib/train, which knows what comes
  * when. A task has collections of examples; the trainer draws from them by their shares and lets the task put the
@@ -10,8 +11,9 @@
 enum { TASK_COLLECTIONS_MAX = 8 };
 struct task_collection {
     const char *name;
-    int64_t n;    /* examples */
-    double share; /* of the draws, relative to the others; 0: unused */
+    int64_t n;           /* examples */
+    double share;        /* of the draws, relative to the others; 0: unused */
+    struct store *store; /* they are its records: drawn in an order that reads few blocks; NULL: in any order */
 };
 struct task {
     const char *name;

@@ -14,7 +14,7 @@ void block_release(struct block *b);                   /* NULL is fine */
 
 /* Makes a record of one line of JSON: parses it and binds its tensors to the block (NULL: a record with tensors is an
  * error; skip_tensors: they are left out). Checks descriptors completely, and that they follow each other without holes
- * from *offset, which moves on. */
+ * from *offset, which moves on; NULL: wherever they begin in the block. */
 int block_record(struct record **out, const char *line, int64_t n, struct block *b, int64_t *offset, bool skip_tensors,
                  struct err *e);
 /* The record's line, with its "tensors" member placed from *offset on, which moves on by their bytes. */

@@ -202,6 +202,7 @@ static int read_descriptor(struct record_tensor *t, const struct value *d, int64
     const struct value *from = value_at(offsets, 0), *to = value_at(offsets, 1);
     if (value_count(offsets) != 2 || !value_is_int(from) || !value_is_int(to))
         return err_set(e, ERR_INPUT, "bad data_offsets");
+    if (*offset < 0 && value_integer(from) >= 0) *offset = value_integer(from);
     if (value_integer(from) != *offset || value_integer(to) - *offset != t->bytes)
         return err_set(e, ERR_INPUT, "data_offsets [%" PRId64 ",%" PRId64 "] ([%" PRId64 ",%" PRId64 "] was expected)",
                        value_integer(from), value_integer(to), *offset, *offset + t->bytes);
@@ -235,14 +236,13 @@ static int read_tensors(struct record *r, const struct value *tensors, struct bl
         struct record_tensor t = { 0 };
         struct value *d;
         const char *name = value_key(tensors, i, &d);
-        int64_t from = *offset;
         if (read_descriptor(&t, d, offset, e)) return err_in(e, "tensor %s", err_quote(name));
         if (skip) continue;
         if (*offset > b->bytes)
             return err_set(e, ERR_INPUT, "tensor %s ends at byte %" PRId64 " of %" PRId64, err_quote(name), *offset,
                            b->bytes);
         t.name = mem_strdup(name);
-        bind(&t, b, from);
+        bind(&t, b, *offset - t.bytes);
         r->tensors[r->n_tensors++] = t;
     }
     return 0;
@@ -252,6 +252,7 @@ int block_record(struct record **out, const char *line, int64_t n, struct block 
                  struct err *e)
 {
     struct value *fields = value_parse(line, n, e);
+    int64_t anywhere = -1;
 
     *out = NULL;
     if (!fields) return -1;
@@ -265,7 +266,7 @@ int block_record(struct record **out, const char *line, int64_t n, struct block 
         rc = err_set(e, ERR_INPUT, "\"id\" is not a string");
     else if (id_bytes > LIMIT_ID_BYTES)
         rc = err_set(e, ERR_INPUT, "an id of %" PRId64 " bytes (at most %d)", id_bytes, LIMIT_ID_BYTES);
-    else if (tensors) rc = read_tensors(r, tensors, b, offset, skip_tensors, e);
+    else if (tensors) rc = read_tensors(r, tensors, b, offset ? offset : &anywhere, skip_tensors, e);
     if (rc) {
         record_free(r);
         return -1;

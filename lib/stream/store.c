@@ -1,384 +1,313 @@
-/* Random access by id. Where a record is comes from the index of each stream in a file (found from the file's end
- * backwards); a file that is not made of our complete streams is read once and kept by block position, plain lines by
- * byte position. */
+/* Random access: a cache of unpacked blocks over mapped files, and a table of ids made when it is first needed. */
 #include "stream/store.h"
-#include "core/file.h"
+#include "core/hash.h"
 #include "core/mem.h"
-#include "stream/block.h"
-#include "stream/frame.h"
-#include "stream/reader.h"
-#include <fcntl.h>
+#include "stream/mapped.h"
+#include "stream/shuffle.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zstd.h>
 
-struct place {
-    int32_t file, block; /* block -1: the record itself is kept (foreign input) */
-    int32_t within;
-};
-struct file_map {
-    char *path;
-    uint8_t *data;
-    int64_t bytes;
-    int64_t *offset; /* [n_blocks] of text frames */
-    int32_t *records;
-    int64_t n_blocks, cap_offset, cap_records;
-};
-/* An unpacked block: the records in it, ready to be copied out. */
+/* An unpacked block. Held by who reads it; those that nobody holds are dropped, the one used longest ago first. */
 struct cached {
-    int32_t file, block;
-    int32_t n;
-    struct record **at;
-    int64_t bytes;
-    uint64_t used;
+    struct cached *older, *newer;
+    int64_t block;
+    int holders;
+    enum { LOADING, READY, FAILED } state;
+    struct err e;
+    struct unpacked u;
 };
 struct store {
+    struct mapped files;
+    struct shuffle *order;
     pthread_mutex_t lock;
-    struct file_map *files;
-    int n_files;
-    struct map ids; /* id -> position + 1 */
-    struct place *places;
-    int64_t n, cap;
-    struct record **kept; /* [n] of foreign inputs, else NULL */
-    int64_t cap_kept;
-    struct cached *cache;
-    int64_t n_cache, cap_cache, cache_bytes, limit;
-    uint64_t clock;
+    pthread_cond_t loaded;
+    struct cached **cached; /* [n_blocks] */
+    struct cached *oldest, *newest;
+    int64_t bytes, limit;
+    int64_t *slots; /* [n_slots] record + 1 by its id's hash, 0: free; NULL until ids are looked up */
+    int64_t n_slots;
+    struct map names; /* ids given out by store_id(), each with its number in the map */
 };
 
-static int add_id(struct store *s, const char *id, struct place p, struct record *kept, struct err *e)
-{
-    bool is_new = true;
+/* ---- opening ---- */
 
-    if (!*id) return err_set(e, ERR_INPUT, "record %d of block %d has no id", p.within + 1, p.block + 1);
-    int64_t *at = map_put(&s->ids, id, strlen(id), &is_new);
-    if (!is_new)
-        return err_set(e, ERR_INPUT, "id %s is also that of record %" PRId64 " (of all files)", err_quote(id), *at);
-    mem_reserve(&s->places, &s->cap, s->n + 1);
-    mem_reserve(&s->kept, &s->cap_kept, s->n + 1);
-    s->places[s->n] = p;
-    s->kept[s->n++] = kept;
-    *at = s->n;
-    return 0;
+/* What a block takes when unpacked, without looking into it: blocks are closed at a mebibyte, and those that a pipe
+ * made smaller do not pack better than eightfold. */
+static int64_t rough_bytes(const struct mapped *m, int64_t block)
+{
+    int64_t bytes = 8 * mapped_block_bytes(m, block);
+
+    return bytes < 1 << 20 ? bytes : 1 << 20;
 }
 
-static void cached_release(struct cached *c)
+static struct shuffle *make_order(const struct mapped *m)
 {
-    for (int32_t i = 0; i < c->n; i++) record_free(c->at[i]);
-    free(c->at);
-}
+    struct shuffle_block *b = mem_new(struct shuffle_block, m->n_blocks + 1);
 
-/* Unpacks the block whose text frame starts at offset. */
-static int unpack(const struct file_map *f, int64_t offset, struct cached *c, struct err *e)
-{
-    const uint8_t *p = f->data + offset;
-    int64_t left = f->bytes - offset, text_n, data_n = 0, at = 0;
-    uint8_t *text = NULL, *data = NULL;
-    struct block *b = NULL;
-    int rc = -1;
-
-    size_t frame = offset < 0 || left < 0 ? 0 : ZSTD_findFrameCompressedSize(p, (size_t)left);
-    if (!frame || ZSTD_isError(frame)) return err_set(e, ERR_INPUT, "corrupt block at byte %" PRId64, offset);
-    if (frame_decompress(&text, &text_n, p, frame, LIMIT_BLOCK_TEXT, e)) return -1;
-    p += frame;
-    left -= (int64_t)frame;
-    if (left >= 16 && load_u32(p) == FRAME_MAGIC && !memcmp(p + 8, FRAME_TENSORS, 4)) {
-        int64_t n = load_u32(p + 4);
-        if (n < FRAME_HEAD || n > left - 8 || frame_check_head(p + 8, e) ||
-            frame_decompress(&data, &data_n, p + 16, (size_t)(n - FRAME_HEAD), LIMIT_BLOCK_BYTES, e)) {
-            err_set(e, ERR_INPUT, "corrupt tensors at byte %" PRId64, offset);
-            goto out;
-        }
-        b = block_new(data, data_n);
-    }
-    c->bytes = text_n + data_n;
-    for (int64_t from = 0; from < text_n;) {
-        const uint8_t *end = memchr(text + from, '\n', (size_t)(text_n - from));
-        int64_t n = end ? end - text - from : text_n - from, cap = c->n;
-        mem_reserve(&c->at, &cap, c->n + 1);
-        if (block_record(&c->at[c->n], (const char *)text + from, n, b, &at, false, e)) goto out;
-        c->at[c->n]->file = f->path;
-        c->n++;
-        from += n + 1;
-    }
-    rc = 0;
-out:
-    block_release(b);
-    free(text);
-    if (rc) cached_release(c);
-    return rc;
-}
-
-/* The streams of a file from its end backwards; false when it is not made of complete streams of ours. */
-static bool index_file(struct file_map *f, struct err *e)
-{
-    int64_t end = f->bytes;
-
-    while (end > 0) {
-        struct frame_index x;
-        int64_t size = end >= FRAME_TAIL ? frame_index_size(f->data + end - FRAME_TAIL) : 0;
-        if (!size || size > end || size < 16 || load_u32(f->data + end - size) != FRAME_MAGIC) return false;
-        if (frame_index_parse(&x, f->data + end - size + 16, (size_t)size - 16, e)) return false;
-        int64_t start = end - (int64_t)x.length;
-        bool is_good = x.length <= (uint64_t)end && start >= 0;
-        /* Put in front: the streams are met from the last to the first. */
-        mem_reserve(&f->offset, &f->cap_offset, f->n_blocks + x.n_blocks);
-        mem_reserve(&f->records, &f->cap_records, f->n_blocks + x.n_blocks);
-        memmove(f->offset + x.n_blocks, f->offset, (size_t)f->n_blocks * sizeof *f->offset);
-        memmove(f->records + x.n_blocks, f->records, (size_t)f->n_blocks * sizeof *f->records);
-        for (int64_t i = 0; i < x.n_blocks; i++) {
-            f->offset[i] = start + (int64_t)x.blocks[i].offset;
-            f->records[i] = (int32_t)x.blocks[i].records;
-            if (f->offset[i] < start || f->offset[i] >= end) is_good = false;
-        }
-        f->n_blocks += x.n_blocks;
-        frame_index_release(&x);
-        if (!is_good) return false;
-        end = start;
-    }
-    return f->bytes > 0;
-}
-
-/* The id of a line, into id. Where it is the first member, as in streams of ours, the rest is not looked at before the
- * record is read. */
-static int line_id(const char *line, int64_t n, struct str *id, struct err *e)
-{
-    static const char first[] = "{\"id\":\"";
-    const int64_t skip = (int64_t)sizeof first - 1;
-    const char *end =
-        n > skip && !memcmp(line, first, (size_t)skip) ? memchr(line + skip, '"', (size_t)(n - skip)) : NULL;
-
-    str_clear(id);
-    if (end && !memchr(line + skip, '\\', (size_t)(end - line - skip))) {
-        str_add_bytes(id, line + skip, (size_t)(end - line - skip));
-        return 0;
-    }
-    struct value *v = value_parse(line, n, e);
-    const char *text = v ? value_text(value_get(v, "id"), NULL) : NULL;
-    if (text) str_add(id, text);
-    value_free(v);
-    return v ? 0 : -1;
-}
-
-static int add_block_ids(struct store *s, int file, int32_t block, const char *text, int64_t n, struct str *id,
-                         struct err *e)
-{
-    int32_t records = 0, told = s->files[file].records[block];
-
-    for (int64_t from = 0; from < n; records++) {
-        const char *end = memchr(text + from, '\n', (size_t)(n - from));
-        int64_t length = end ? end - text - from : n - from;
-        if (line_id(text + from, length, id, e) ||
-            add_id(s, str_c(id), (struct place){ file, block, records }, NULL, e))
-            return -1;
-        from += length + 1;
-    }
-    return records == told
-               ? 0
-               : err_set(e, ERR_INPUT, "block %d has %d records, its index says %d", block + 1, records, told);
-}
-
-/* The ids of an indexed file: only the text of each block is unpacked. */
-static int add_indexed(struct store *s, int file, struct err *e)
-{
-    const struct file_map *f = &s->files[file];
-    struct str id = { 0 };
-    int rc = 0;
-
-    for (int64_t b = 0; b < f->n_blocks && !rc; b++) {
-        const uint8_t *p = f->data + f->offset[b];
-        uint8_t *text = NULL;
-        int64_t n = 0;
-        size_t frame = ZSTD_findFrameCompressedSize(p, (size_t)(f->bytes - f->offset[b]));
-        if (!frame || ZSTD_isError(frame)) rc = err_set(e, ERR_INPUT, "corrupt block at byte %" PRId64, f->offset[b]);
-        else rc = frame_decompress(&text, &n, p, frame, LIMIT_BLOCK_TEXT, e);
-        if (!rc) rc = add_block_ids(s, file, (int32_t)b, (const char *)text, n, &id, e);
-        free(text);
-    }
-    str_release(&id);
-    return rc;
-}
-
-/* Foreign input: read once and kept. */
-static int add_foreign(struct store *s, int file, struct err *e)
-{
-    const char *path = s->files[file].path;
-    struct reader *in = reader_open(&path, 1, NULL, e);
-    struct record *r;
-    int got = in ? 0 : -1;
-
-    while (in && (got = reader_next(in, &r, e)) > 0) {
-        r->file = path;
-        if (!add_id(s, record_id(r), (struct place){ file, -1, 0 }, r, e)) continue;
-        record_free(r);
-        got = -1;
-        break;
-    }
-    reader_close(in);
-    return got;
-}
-
-static int open_file(struct store *s, int file, struct err *e)
-{
-    struct file_map *f = &s->files[file];
-    struct stat st;
-    struct err why = { 0 };
-    int fd = file_open(f->path, e);
-
-    if (fd < 0) return -1;
-    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0) {
-        f->bytes = st.st_size;
-        f->data = mmap(NULL, (size_t)f->bytes, PROT_READ, MAP_SHARED, fd, 0);
-        if (f->data == MAP_FAILED) f->data = NULL;
-    }
-    close(fd);
-    if (f->data && index_file(f, &why)) return add_indexed(s, file, e) ? err_in(e, "%s", f->path) : 0;
-    f->n_blocks = 0;
-    return add_foreign(s, file, e);
+    for (int64_t i = 0; i < m->n_blocks; i++)
+        b[i] = (struct shuffle_block){ m->block[i + 1].first - m->block[i].first, rough_bytes(m, i) };
+    struct shuffle *s = shuffle_new(b, m->n_blocks);
+    free(b);
+    return s;
 }
 
 struct store *store_open(const char *const *paths, int n, int64_t cache_bytes, struct err *e)
 {
-    struct store *s = mem_new(struct store, 1);
+    struct mapped files;
 
+    if (mapped_open(&files, paths, n, e)) return NULL;
+    struct store *s = mem_new(struct store, 1);
+    s->files = files;
+    s->limit = cache_bytes ? cache_bytes : 2 * (int64_t)SHUFFLE_WINDOW;
+    s->cached = mem_new(struct cached *, files.n_blocks + 1);
+    s->order = make_order(&s->files);
     pthread_mutex_init(&s->lock, NULL);
-    s->limit = cache_bytes ? cache_bytes : 256 << 20;
-    s->files = mem_new(struct file_map, n);
-    for (int i = 0; i < n; i++, s->n_files++) s->files[i].path = mem_strdup(paths[i]);
-    for (int i = 0; i < n; i++) {
-        if (!open_file(s, i, e)) continue;
-        store_close(s);
-        return NULL;
-    }
+    pthread_cond_init(&s->loaded, NULL);
     return s;
 }
 
 int64_t store_count(const struct store *s)
 {
-    return s->n;
+    return s->files.n_records;
 }
 
-const char *store_id(const struct store *s, int64_t i)
+int64_t store_shuffled(struct store *s, uint64_t seed, uint64_t epoch, int64_t i)
 {
-    return s->ids.at[i].key;
+    return shuffle_at(s->order, seed, epoch, i);
 }
 
-int64_t store_find(const struct store *s, const char *id)
-{
-    const int64_t *at = map_find(&s->ids, id, strlen(id));
+/* ---- the cache; these are called with the lock held ---- */
 
-    return at ? *at - 1 : -1;
+static void unlink_cached(struct store *s, struct cached *c)
+{
+    *(c->older ? &c->older->newer : &s->oldest) = c->newer;
+    *(c->newer ? &c->newer->older : &s->newest) = c->older;
 }
 
-/* Makes room for a block; the one used longest ago goes first. */
-static void evict(struct store *s, int64_t bytes)
+static void link_newest(struct store *s, struct cached *c)
 {
-    while (s->n_cache && s->cache_bytes + bytes > s->limit) {
-        int64_t oldest = 0;
-        for (int64_t i = 1; i < s->n_cache; i++) {
-            if (s->cache[i].used < s->cache[oldest].used) oldest = i;
-        }
-        s->cache_bytes -= s->cache[oldest].bytes;
-        cached_release(&s->cache[oldest]);
-        s->cache[oldest] = s->cache[--s->n_cache];
+    c->older = s->newest;
+    c->newer = NULL;
+    *(s->newest ? &s->newest->newer : &s->oldest) = c;
+    s->newest = c;
+}
+
+static void drop(struct store *s, struct cached *c)
+{
+    unlink_cached(s, c);
+    s->cached[c->block] = NULL;
+    s->bytes -= c->u.bytes;
+    unpacked_release(&c->u);
+    free(c);
+}
+
+static void shrink(struct store *s, int64_t limit)
+{
+    for (struct cached *c = s->oldest, *next; c && s->bytes > limit; c = next) {
+        next = c->newer;
+        if (!c->holders) drop(s, c);
     }
 }
 
-static struct cached *find_cached(struct store *s, struct place p)
+static void load(struct store *s, struct cached *c)
 {
-    for (int64_t i = 0; i < s->n_cache; i++) {
-        if (s->cache[i].file == p.file && s->cache[i].block == p.block) return &s->cache[i];
-    }
-    return NULL;
+    pthread_mutex_unlock(&s->lock);
+    int rc = mapped_unpack(&s->files, c->block, &c->u, &c->e);
+    pthread_mutex_lock(&s->lock);
+    c->state = rc ? FAILED : READY;
+    s->bytes += c->u.bytes;
+    shrink(s, s->limit);
+    pthread_cond_broadcast(&s->loaded);
 }
 
-static struct cached *load_block(struct store *s, struct place p, struct err *e)
+static struct cached *hold(struct store *s, int64_t block)
 {
-    const struct file_map *f = &s->files[p.file];
-    struct cached c = { .file = p.file, .block = p.block };
+    struct cached *c = s->cached[block];
 
-    if (unpack(f, f->offset[p.block], &c, e)) {
-        err_in(e, "%s", f->path);
-        return NULL;
+    if (!c) {
+        s->cached[block] = c = mem_new(struct cached, 1);
+        *c = (struct cached){ .block = block, .holders = 1, .state = LOADING };
+        link_newest(s, c);
+        load(s, c);
+        return c;
     }
-    evict(s, c.bytes);
-    mem_reserve(&s->cache, &s->cap_cache, s->n_cache + 1);
-    s->cache_bytes += c.bytes;
-    s->cache[s->n_cache] = c;
-    return &s->cache[s->n_cache++];
+    c->holders++;
+    unlink_cached(s, c);
+    link_newest(s, c);
+    while (c->state == LOADING) pthread_cond_wait(&s->loaded, &s->lock);
+    return c;
 }
 
-/* A second holder of the same fields would need counting; a copy of the small JSON part does not, and tensors are
- * shared. */
-static struct record *share(const struct record *r)
+static void let_go(struct store *s, struct cached *c)
 {
-    struct record *copy = mem_new(struct record, 1);
+    if (!--c->holders && c->state == FAILED) drop(s, c);
+}
 
-    *copy = *r;
-    copy->fields = value_copy(r->fields);
-    copy->tensors = mem_new(struct record_tensor, r->n_tensors + 1);
-    for (int i = 0; i < r->n_tensors; i++) {
-        copy->tensors[i] = r->tensors[i];
-        copy->tensors[i].name = mem_strdup(r->tensors[i].name);
-        if (!r->tensors[i].owned) continue;
-        copy->tensors[i].owned = mem_alloc((size_t)r->tensors[i].bytes + 1, 1);
-        memcpy(copy->tensors[i].owned, r->tensors[i].data, (size_t)r->tensors[i].bytes);
-        copy->tensors[i].data = copy->tensors[i].owned;
+/* ---- records ---- */
+
+/* Holds the record's block and finds its line; NULL on error. */
+static struct cached *hold_line(struct store *s, int64_t i, const char **line, int64_t *n, struct err *e)
+{
+    int64_t block = mapped_find_block(&s->files, i), within = i - s->files.block[block].first;
+
+    pthread_mutex_lock(&s->lock);
+    struct cached *c = hold(s, block);
+    if (c->state == FAILED) {
+        *e = c->e;
+        let_go(s, c);
+        c = NULL;
+    } else {
+        *line = c->u.text + c->u.line[within];
+        *n = (int64_t)c->u.line[within + 1] - 1 - c->u.line[within];
     }
-    if (copy->block) atomic_fetch_add(&copy->block->holders, 1);
-    return copy;
+    pthread_mutex_unlock(&s->lock);
+    return c;
+}
+
+static void release_line(struct store *s, struct cached *c)
+{
+    pthread_mutex_lock(&s->lock);
+    let_go(s, c);
+    pthread_mutex_unlock(&s->lock);
 }
 
 int store_get(struct store *s, int64_t i, struct record **out, struct err *e)
 {
-    struct place p = s->places[i];
+    const char *line;
+    int64_t n;
 
     *out = NULL;
+    struct cached *c = hold_line(s, i, &line, &n, e);
+    if (!c) return -1;
+    const struct mapped_file *f = &s->files.file[s->files.block[c->block].file];
+    int rc = block_record(out, line, n, c->u.tensors, NULL, false, e);
+    if (rc) err_in(e, "%s", f->path);
+    else (*out)->file = f->path, (*out)->number = i + 1;
+    release_line(s, c);
+    return rc;
+}
+
+/* ---- ids ---- */
+
+/* The id of a record. Where it is the first member, as in streams of ours, the rest is not parsed. */
+static int read_id(struct store *s, int64_t i, struct str *id, struct err *e)
+{
+    static const char first[] = "{\"id\":\"";
+    const int64_t skip = (int64_t)sizeof first - 1;
+    const char *line;
+    int64_t n;
+    struct record *r;
+
+    str_clear(id);
+    struct cached *c = hold_line(s, i, &line, &n, e);
+    if (!c) return -1;
+    const char *end =
+        n > skip && !memcmp(line, first, (size_t)skip) ? memchr(line + skip, '"', (size_t)(n - skip)) : NULL;
+    bool is_plain = end && !memchr(line + skip, '\\', (size_t)(end - line - skip));
+    if (is_plain) str_add_bytes(id, line + skip, (size_t)(end - line - skip));
+    release_line(s, c);
+    if (is_plain) return 0;
+    if (store_get(s, i, &r, e)) return -1;
+    str_add(id, record_id(r));
+    record_free(r);
+    return 0;
+}
+
+const char *store_id(struct store *s, int64_t i)
+{
+    struct str id = { 0 };
+    struct err ignored = { 0 };
+    bool is_new;
+
+    if (read_id(s, i, &id, &ignored)) str_clear(&id);
     pthread_mutex_lock(&s->lock);
-    if (p.block < 0) {
-        *out = share(s->kept[i]);
-    } else {
-        struct cached *c = find_cached(s, p);
-        if (!c) c = load_block(s, p, e);
-        if (c) c->used = ++s->clock;
-        if (c && p.within < c->n) *out = share(c->at[p.within]);
-    }
+    int64_t *number = map_put(&s->names, str_c(&id), id.n, &is_new);
+    if (is_new) *number = s->names.n - 1;
+    const char *name = s->names.at[*number].key;
     pthread_mutex_unlock(&s->lock);
-    return *out ? 0 : -1;
+    str_release(&id);
+    return name;
+}
+
+/* With the lock held. */
+static int fill_slots(struct store *s, struct err *e)
+{
+    const struct mapped *m = &s->files;
+
+    for (s->n_slots = 16; s->n_slots < 2 * m->n_records;) s->n_slots *= 2;
+    s->slots = mem_new(int64_t, s->n_slots);
+    for (int64_t i = 0; i < m->n_records; i++) {
+        uint64_t at = m->id[i] & (uint64_t)(s->n_slots - 1);
+        for (; s->slots[at]; at = (at + 1) & (uint64_t)(s->n_slots - 1)) {
+            if (m->id[s->slots[at] - 1] != m->id[i]) continue;
+            return err_set(e, ERR_INPUT, "records %" PRId64 " and %" PRId64 " (of all files) have the same id",
+                           s->slots[at], i + 1);
+        }
+        s->slots[at] = i + 1;
+    }
+    return 0;
+}
+
+int store_index(struct store *s, struct err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    int rc = s->slots ? 0 : fill_slots(s, e);
+    if (rc) free(s->slots), s->slots = NULL;
+    pthread_mutex_unlock(&s->lock);
+    return rc ? err_in(e, "%s", s->files.file[0].path) : 0;
+}
+
+/* Equal hashes are compared by name, so that an absent id is never found. */
+static int find(struct store *s, const char *id, int64_t *out, struct err *e)
+{
+    uint64_t hash = hash64(id, strlen(id), 0) | 1;
+    struct str there = { 0 };
+    int rc = store_index(s, e);
+
+    *out = -1;
+    for (uint64_t at = hash; !rc && *out < 0; at++) {
+        int64_t i = s->slots[at & (uint64_t)(s->n_slots - 1)] - 1;
+        if (i < 0) break;
+        if (s->files.id[i] != hash) continue;
+        rc = read_id(s, i, &there, e);
+        if (!rc && !strcmp(str_c(&there), id)) *out = i;
+    }
+    str_release(&there);
+    return rc;
+}
+
+int64_t store_find(struct store *s, const char *id)
+{
+    struct err ignored = { 0 };
+    int64_t i;
+
+    return find(s, id, &i, &ignored) ? -1 : i;
 }
 
 int store_get_id(struct store *s, const char *id, struct record **out, struct err *e)
 {
-    int64_t i = store_find(s, id);
+    int64_t i;
 
     *out = NULL;
+    if (find(s, id, &i, e)) return -1;
     if (i >= 0) return store_get(s, i, out, e);
     return err_set(e, ERR_INPUT, "no record with id %s in %s%s", err_quote(id),
-                   s->n_files ? s->files[0].path : "(no file)", s->n_files > 1 ? " and the files after it" : "");
+                   s->files.n_files ? s->files.file[0].path : "(no file)",
+                   s->files.n_files > 1 ? " and the files after it" : "");
 }
 
 void store_close(struct store *s)
 {
     if (!s) return;
-    evict(s, INT64_MAX / 2);
-    for (int64_t i = 0; i < s->n; i++) record_free(s->kept[i]);
-    for (int i = 0; i < s->n_files; i++) {
-        struct file_map *f = &s->files[i];
-        if (f->data) munmap(f->data, (size_t)f->bytes);
-        free(f->path);
-        free(f->offset);
-        free(f->records);
-    }
-    map_release(&s->ids);
-    free(s->files);
-    free(s->places);
-    free(s->kept);
-    free(s->cache);
+    shrink(s, -1);
+    shuffle_free(s->order);
+    mapped_close(&s->files);
+    map_release(&s->names);
+    pthread_cond_destroy(&s->loaded);
     pthread_mutex_destroy(&s->lock);
+    free(s->cached);
+    free(s->slots);
     free(s);
 }

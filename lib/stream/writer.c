@@ -69,7 +69,8 @@ static int flush(struct writer *w, struct err *e)
     return rc;
 }
 
-struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e)
+/* out NULL: it could not be opened. */
+static struct writer *begin(struct out *out, const struct writer_opts *opts, struct err *e)
 {
     struct writer *w = mem_new(struct writer, 1);
     struct stat st;
@@ -77,7 +78,7 @@ struct writer *writer_open(const char *path, const struct writer_opts *opts, str
     if (opts) w->opts = *opts;
     if (!w->opts.level) w->opts.level = 3;
     digest_init(&w->digest);
-    if (!(w->out = out_open(path, e))) goto fail;
+    if (!(w->out = out)) goto fail;
     if (w->opts.from && source_differs(w->opts.from, w->out, e)) goto fail;
     w->is_pipe = !fstat(out_fd(w->out), &st) && !S_ISREG(st.st_mode);
     if (isatty(out_fd(w->out))) w->opts.plain = true;
@@ -87,6 +88,16 @@ struct writer *writer_open(const char *path, const struct writer_opts *opts, str
 fail:
     writer_abort(w);
     return NULL;
+}
+
+struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e)
+{
+    return begin(out_open(path, e), opts, e);
+}
+
+struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e)
+{
+    return begin(out_nameless(fd, e), opts, e);
 }
 
 static int close_block(struct writer *w, struct err *e)

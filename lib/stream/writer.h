@@ -14,6 +14,8 @@ struct writer_opts {
 };
 /* path NULL or "-": standard output. The provenance entry comes from core/opt. */
 struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e);
+/* Into a file without a name, which *fd reads and keeps alive; the caller closes it. */
+struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e);
 /* Appends the record (not taken over). A repeated id is an error unless opts.repeats. */
 int writer_put(struct writer *w, const struct record *r, struct err *e);
 /* Ends the stream with its index and commits the file. Frees w also on failure. */

@@ -64,7 +64,7 @@ void downstream_task(struct downstream *d, struct task *t, const struct model_co
     d->config = c;
     *t = (struct task){ .name = d->kind->name,
                         .n_collections = 1,
-                        .at = { { "train", store_count(d->train), 1 } },
+                        .at = { { "train", store_count(d->train), 1, d->train } },
                         .add = d->kind->add,
                         .id = id,
                         .arg = d };

@@ -220,6 +220,7 @@ static int open_collections(struct pretraining *p, struct task *t, struct err *e
         p->collection[i] = store_open(p->o.files[i].at, p->o.files[i].n, 0, e);
         if (!p->collection[i]) return -1;
         t->at[i].n = store_count(p->collection[i]);
+        t->at[i].store = p->collection[i];
         if (!t->at[i].n) return err_set(e, ERR_INPUT, "--%s: no records", names[i]);
         total += t->at[i].share;
     }

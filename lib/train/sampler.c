@@ -20,11 +20,13 @@ static int next_collection(const struct sampler *s)
 struct sample sampler_next(struct sampler *s)
 {
     struct sample x = { .collection = next_collection(s) };
-    int64_t n = s->task->at[x.collection].n;
+    const struct task_collection *c = &s->task->at[x.collection];
+    uint64_t seed = s->seed ^ rng_stream(RNG_ORDER, (uint64_t)x.collection, 0);
 
     x.draw = s->drawn[x.collection]++;
+    uint64_t epoch = (uint64_t)(x.draw / c->n);
     x.example =
-        rng_permute(s->seed ^ rng_stream(RNG_ORDER, (uint64_t)x.collection, 0), (uint64_t)(x.draw / n), n, x.draw % n);
+        c->store ? store_shuffled(c->store, seed, epoch, x.draw % c->n) : rng_permute(seed, epoch, c->n, x.draw % c->n);
     return x;
 }
 

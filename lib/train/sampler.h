@@ -3,7 +3,7 @@
 #include "model/task.h"
 
 /* Which example comes next: a function of the seed and of how many were drawn of each collection, nothing else.
- * Collections are mixed exactly by their shares; each is walked in a permutation of its own for each epoch. */
+ * Collections are mixed exactly by their shares; each is walked in a random order of its own for each epoch. */
 struct sampler {
     const struct task *task;
     uint64_t seed;

@@ -129,7 +129,13 @@ static void joined(void)
     is_str(e.text, "no record with id \"nobody\" in ab", "that names the file");
     store_close(s);
     err_clear(&e);
-    ok(!store_open((const char *const[]){ "ab", "a" }, 2, 0, &e), "ids repeated between files are refused");
+    s = store_open((const char *const[]){ "ab", "a" }, 2, 0, &e);
+    ok(s && store_count(s) == 250 && !store_get(s, 249, &r, &e), "a file may be there twice for reading by number");
+    is_str(record_id(r), "r99", "which goes through the files in order");
+    record_free(r);
+    is_int(store_index(s, &e), -1, "but not by id");
+    is_str(e.text, "ab: records 1 and 151 (of all files) have the same id", "with a message");
+    store_close(s);
 }
 
 static int twice(void *arg, struct record **r, int n, int worker, struct err *e)
