@@ -9,7 +9,7 @@
 
 static const char *task_name, *model, *output, *schedule, *device, *precision = "auto", *log_path;
 static struct opt_list train_files, dev_files, image_files;
-static bool resume, dry_run;
+static bool resume, dry_run, recompute;
 static int64_t steps, rows = 4096, accumulate = 1, save_every = 1000, keep = 1, log_every = 10, eval_every = -1,
                       eval_limit, threads, loaders, seed = 1;
 static int64_t negatives = 10, beam = 5, min_length = 5, max_length = 50;
@@ -35,7 +35,7 @@ static const struct opt opts[] = {
     { OPT_DOUBLE, "clip", 0, &clip, 0, 1e9, "N", "largest norm of the gradient; 0: any" },
     { OPT_DOUBLE, "dropout", 0, &dropout, 0, 0.9, "P", "dropout of hidden states and attention" },
     { OPT_INT, "rows", 0, &rows, 1, 1 << 24, "N", "rows (tokens and regions) of a packed batch" },
-    { OPT_INT, "accumulate", 0, &accumulate, 1, 1 << 20, "N", "batches of a step" },
+    { OPT_INT, "accumulate", 0, &accumulate, 1, 1024, "N", "batches of a step" },
     OPT_ROW_SEED(&seed),
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "tasks" },
     { OPT_INT, "negatives", 0, &negatives, 1, 1000, "N", "retrieval: other images, and other texts, of an example" },
@@ -51,6 +51,7 @@ static const struct opt opts[] = {
     { OPT_INT, "eval-every", 0, &eval_every, -1, 1e12, "N",
       "steps between measurements on --dev; -1: ten times in all; 0: never" },
     { OPT_INT, "eval-limit", 0, &eval_limit, 0, 1e12, "N", "use so many held-out examples; 0: all" },
+    { OPT_FLAG, "recompute", 0, &recompute, 0, 0, NULL, "keep fewer activations and compute them again: less memory" },
     { OPT_INT, "save-every", 0, &save_every, 0, 1e12, "N", "steps between checkpoints; 0: only at the end" },
     { OPT_INT, "keep", 0, &keep, 1, 1e6, "N", "checkpoints that are kept" },
     { OPT_STRING, "log", 0, &log_path, 0, 0, "FILE", "losses, measurements and speed as JSON Lines" },
@@ -103,6 +104,7 @@ static int train(struct model *m, struct downstream *d, struct err *e)
         .keep = keep,
         .log_every = log_every,
         .loaders = loaders,
+        .recompute = recompute,
         .log = log_path,
     };
 

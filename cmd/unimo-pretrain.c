@@ -15,7 +15,7 @@ static struct opt_list pairs, images, texts, features;
 static const char *output, *config = "small", *init, *vocabulary, *mix = "1:1:1", *masking = "one",
                            *generation = "fragments", *score = "product", *contrast = "each";
 static const char *schedule = "linear", *device, *precision = "auto", *log_path;
-static bool resume, dry_run;
+static bool resume, dry_run, recompute, shard_optimizer;
 static int64_t steps = 10000, warmup = -1, rows = 4096, accumulate = 1, save_every = 1000, keep = 2, log_every = 10,
                threads, loaders, seed = 1;
 static int64_t cmcl_positives = 2, cmcl_negatives = 20, cmcl_texts = 5, cmcl_images = 5;
@@ -69,10 +69,12 @@ static const struct opt opts[] = {
     { OPT_DOUBLE, "weight-decay", 0, &weight_decay, 0, 1, "R", "weight decay" },
     { OPT_DOUBLE, "clip", 0, &clip, 0, 1e9, "N", "largest norm of the gradient; 0: any" },
     { OPT_INT, "rows", 0, &rows, 1, 1 << 24, "N", "rows (tokens and regions) of a packed batch" },
-    { OPT_INT, "accumulate", 0, &accumulate, 1, 1 << 20, "N", "batches of a step" },
+    { OPT_INT, "accumulate", 0, &accumulate, 1, 1024, "N", "batches of a step" },
     OPT_ROW_SEED(&seed),
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "running" },
     { OPT_FLAG, "resume", 0, &resume, 0, 0, NULL, "go on from the newest checkpoint in the output directory" },
+    { OPT_FLAG, "recompute", 0, &recompute, 0, 0, NULL, "keep fewer activations and compute them again: less memory" },
+    { OPT_FLAG, "shard-optimizer", 0, &shard_optimizer, 0, 0, NULL, "divide the optimizer's state among the ranks" },
     { OPT_INT, "save-every", 0, &save_every, 0, 1e12, "N", "steps between checkpoints; 0: only at the end" },
     { OPT_INT, "keep", 0, &keep, 1, 1e6, "N", "checkpoints that are kept" },
     { OPT_STRING, "log", 0, &log_path, 0, 0, "FILE", "losses and speed as JSON Lines" },
@@ -182,6 +184,8 @@ static int train(struct model *m, struct err *e)
         .keep = keep,
         .log_every = log_every,
         .loaders = loaders,
+        .recompute = recompute,
+        .share_optimizer = shard_optimizer,
         .log = log_path,
     };
     struct task t;

@@ -1,6 +1,7 @@
 /* Opening devices: the two CPU tables, and the CUDA back end as a shared object found at run time. */
 #include "compute/backend.h"
 #include "compute/cpu/cpu.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pool.h"
@@ -34,29 +35,14 @@ static struct device *open_cpu(const char *name, int threads, struct err *e)
     return NULL;
 }
 
-/* $UNIMO_BACKEND_DIR, or ../lib/unimo beside the program's own directory: a tree can be moved. */
-static char *plugin_path(void)
-{
-    const char *dir = getenv("UNIMO_BACKEND_DIR");
-    char self[4096];
-
-    if (dir && *dir) return path_join(dir, "libunimo-cuda.so");
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) return NULL;
-    self[n] = 0;
-    char *slash = strrchr(self, '/');
-    if (slash) *slash = 0;
-    return path_join(self, "../lib/unimo/libunimo-cuda.so");
-}
-
 static struct device *open_cuda(int index, int threads, struct err *e)
 {
-    char *path = plugin_path(), why[512] = "";
+    char *path = file_plugin("libunimo-cuda.so"), why[512] = "";
     struct opened *o = mem_new(struct opened, 1);
     plugin_open *open = NULL;
 
     o->device = (struct device){ .ops = &o->table, .threads = threads > 0 ? threads : pool_cpus(), .param_epoch = 1 };
-    if (!path || access(path, R_OK)) {
+    if (access(path, R_OK)) {
         err_set(e, ERR_IO, "no CUDA back end built (libunimo-cuda.so is not there)");
     } else if (!(o->plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL))) {
         err_set(e, ERR_IO, "cannot load the CUDA back end: %s", dlerror());

@@ -86,7 +86,8 @@ fail:
     return NULL;
 }
 
-char *file_shared(const char *name)
+/* A path from the program's own directory. */
+static char *beside_program(const char *folder, const char *name)
 {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -95,8 +96,20 @@ char *file_shared(const char *name)
     self[n > 0 ? n : 0] = 0;
     char *slash = strrchr(self, '/');
     if (slash) *slash = 0;
-    str_addf(&path, "%s/../share/unimo/%s", self, name);
+    str_addf(&path, "%s/../%s/%s", self, folder, name);
     return path.data;
+}
+
+char *file_shared(const char *name)
+{
+    return beside_program("share/unimo", name);
+}
+
+char *file_plugin(const char *name)
+{
+    const char *dir = getenv("UNIMO_BACKEND_DIR");
+
+    return dir && *dir ? path_join(dir, name) : beside_program("lib/unimo", name);
 }
 
 int dir_make(const char *path, struct err *e)

@@ -42,6 +42,9 @@ void outdir_abort(struct outdir *o);
 /* Where a file that comes with unimo is: ../share/unimo/NAME beside the program's own directory, so that a tree can be
  * moved. A heap string. */
 char *file_shared(const char *name);
+/* Where a shared object that is opened at run time is: $UNIMO_BACKEND_DIR, or ../lib/unimo beside the program's own
+ * directory. A heap string. */
+char *file_plugin(const char *name);
 
 int dir_make(const char *path, struct err *e); /* with parents; existing is fine */
 int dir_remove(const char *path, struct err *e);

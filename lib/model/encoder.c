@@ -80,7 +80,7 @@ struct tensor encoder_forward(const struct model *m, struct scratch *s, const st
         int64_t mark = scratch_mark(s);
         transformer_forward(&m->params, &m->layer[i], &opts, s, y, x, p->sequences,
                             saved ? &saved->layer[i] : &dropped);
-        if (!saved) scratch_back_to(s, mark);
+        if (!saved || o->recompute) scratch_back_to(s, mark);
         x = y;
     }
     return x;
@@ -108,16 +108,30 @@ static void embed_backward(const struct model *m, struct scratch *s, const struc
     linear_backward(q, m->feature, none, dimage, saved->feature, 0);
 }
 
+static void layer_backward(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
+                           int i, struct tensor dy, struct transformer_saved *saved)
+{
+    struct transformer_opts opts = encoder_opts(m, o, i);
+    int64_t mark = scratch_mark(s), n;
+
+    if (o->recompute) {
+        struct tensor x = saved->x, y = scratch_2d(s, x.dtype, x.shape[0], x.shape[1]);
+        transformer_forward(&m->params, &m->layer[i], &opts, s, y, x, p->sequences, saved);
+    }
+    transformer_backward(&m->params, &m->layer[i], &opts, s, dy, p->sequences, saved);
+    scratch_back_to(s, mark);
+    if (!o->finished) return;
+    int64_t from = transformer_params(&m->params, &m->layer[i], &n);
+    o->finished(o->finished_arg, from, n);
+}
+
 void encoder_backward(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
                       struct tensor dhidden, const struct encoder_saved *saved)
 {
     int64_t mark = scratch_mark(s);
     struct tensor dall = scratch_2d(s, DT_F32, p->n_text + p->n_regions, m->config.hidden);
 
-    for (int i = m->config.layers - 1; i >= 0; i--) {
-        struct transformer_opts opts = encoder_opts(m, o, i);
-        transformer_backward(&m->params, &m->layer[i], &opts, s, dhidden, p->sequences, &saved->layer[i]);
-    }
+    for (int i = m->config.layers - 1; i >= 0; i--) layer_backward(m, s, p, o, i, dhidden, &saved->layer[i]);
     op_dropout_forward(m->device, dhidden, dhidden, encoder_drop(m, o, SITE_EMBEDDING));
     op_fill(m->device, dall, 0);
     op_scatter_add_rows(m->device, dall, dhidden, p->source);

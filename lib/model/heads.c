@@ -5,9 +5,9 @@
 
 float head_scale(const struct head_run *r, enum loss kind, int64_t n)
 {
-    float scale = r->o->scale != 0 ? r->o->scale : 1;
+    int64_t all = r->o->targets[kind];
 
-    return r->o->weight[kind] * scale / (float)n;
+    return r->o->weight[kind] / (float)(all ? all : n);
 }
 
 void head_tally(const struct head_run *r, enum loss kind, struct tensor losses)
@@ -144,5 +144,5 @@ void head_regions(const struct head_run *r)
                     head_scale(r, LOSS_MRC, p->probs_row.n));
     if (r->o->weight[LOSS_MRFR] != 0 && p->masked_row.n)
         region_head(r, LOSS_MRFR, r->m->mrfr, p->masked_row, p->masked_feature, op_squared_error,
-                    head_scale(r, LOSS_MRFR, p->masked_row.n * F));
+                    head_scale(r, LOSS_MRFR, p->masked_row.n) / (float)F);
 }

@@ -50,9 +50,16 @@ struct step_opts {
     bool train;               /* dropout, backward pass: adds into the gradients of params */
     uint64_t seed, number;    /* name the dropout masks; number differs between micro-batches and ranks */
     float weight[LOSS_COUNT]; /* of each loss; 0: not computed at all */
-    float scale;              /* multiplies all gradients besides (1 when 0) */
-    float smoothing;          /* label smoothing of the seq2seq loss */
-    float margin, gamma;      /* of the circle loss (LOSS_MATCH) */
+    /* Of the whole optimizer step, over its micro-batches and ranks: gradients are divided by these, so that their sum
+     * is that of one large batch. 0: by the batch's own. */
+    int64_t targets[LOSS_COUNT];
+    bool recompute; /* keep each layer's input only, and compute the rest again for the backward pass */
+    /* Or NULL. Told while backward runs, from the last layer to the first: no more will be added in this step to these
+     * elements of params.grad. */
+    void (*finished)(void *arg, int64_t from, int64_t n);
+    void *finished_arg;
+    float smoothing;     /* label smoothing of the seq2seq loss */
+    float margin, gamma; /* of the circle loss (LOSS_MATCH) */
 };
 /* Sums over targets on the host: the mean of a loss is sum / n. Per target: MLM and seq2seq: cross-entropy of a token;
  * MRC: of a region; MRFR: squared distance of a region divided by the feature width; CMCL and match: of a group; label:
@@ -62,11 +69,16 @@ struct losses {
     int64_t n[LOSS_COUNT];
 };
 /* One packed pass forward, all losses with a weight and a target in the batch, and with opts.train backward. The
- * gradient is that of sum over losses of weight * scale * mean. CMCL's and match's groups are the same in a batch: give
+ * gradient is that of sum over losses of weight * mean. CMCL's and match's groups are the same in a batch: give
  * one of them a weight. Reuses all of s (resets it first). out is added to. Waits for the device (through
  * device_check()). */
 int model_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o, struct losses *out,
                struct err *e);
+/* How many targets each loss with a weight has in the batch. */
+void model_targets(const struct batch *b, const float weight[LOSS_COUNT], int64_t n[LOSS_COUNT]);
+/* Floating-point operations of a training step over the batch: products and attention, forward and backward; what is
+ * computed twice is counted once. */
+double model_flops(const struct model_config *c, const struct batch *b, const float weight[LOSS_COUNT]);
 double losses_total(const struct losses *l, const float weight[LOSS_COUNT]); /* sum of weight * mean */
 
 /* ---- without training ---- */

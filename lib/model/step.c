@@ -5,14 +5,17 @@
 
 const char *const loss_names[LOSS_COUNT] = { "mlm", "seq2seq", "mrc", "mrfr", "cmcl", "match", "label" };
 
-/* How many targets each loss has in the batch. */
-static void count_targets(const struct model *m, const struct batch *b, const float *weight, int64_t n[LOSS_COUNT])
+void model_targets(const struct batch *b, const float weight[LOSS_COUNT], int64_t n[LOSS_COUNT])
 {
     const int64_t count[LOSS_COUNT] = {
         b->lm[BATCH_MLM].n, b->lm[BATCH_SEQ2SEQ].n, b->n_probs, b->n_masked, b->n_groups, b->n_groups, b->n_examples
     };
 
     for (int i = 0; i < LOSS_COUNT; i++) n[i] = weight[i] != 0 ? count[i] : 0;
+}
+
+static void check_heads(const struct model *m, const int64_t n[LOSS_COUNT])
+{
     assert((!n[LOSS_MRC] || m->mrc.w >= 0) && (!n[LOSS_MRFR] || m->mrfr.w >= 0) &&
            (!n[LOSS_LABEL] || m->label_out.w >= 0));
     assert((!n[LOSS_CMCL] && !n[LOSS_MATCH]) || m->match.w >= 0 || m->config.cosine);
@@ -49,7 +52,8 @@ int model_step(struct model *m, struct scratch *s, const struct batch *b, const 
     int64_t n[LOSS_COUNT];
 
     scratch_reset(s);
-    count_targets(m, b, o->weight, n);
+    model_targets(b, o->weight, n);
+    check_heads(m, n);
     tally.slots = scratch_1d(s, DT_F32, TALLY_MAX);
     packed_upload(&p, s, b);
     struct head_run r = { .m = m, .s = s, .p = &p, .o = o, .tally = &tally };

@@ -45,6 +45,17 @@ void params_build(struct params *p, struct device *d, enum dtype compute, bool t
     p->grad = flat(d, DT_F32, p->total);
     p->m = flat(d, DT_F32, p->total);
     p->v = flat(d, DT_F32, p->total);
+    p->own_n = p->total;
+}
+
+void params_share(struct params *p, int64_t from, int64_t n)
+{
+    p->own_from = from;
+    p->own_n = n;
+    op_release(p->device, p->m.data);
+    op_release(p->device, p->v.data);
+    p->m = flat(p->device, DT_F32, n);
+    p->v = flat(p->device, DT_F32, n);
 }
 
 /* Part of a flat buffer with the parameter's shape. */
@@ -91,8 +102,7 @@ int64_t params_count(const struct params *p)
     return n;
 }
 
-/* The masters were changed by the host: the copy for products follows. */
-static void changed(struct params *p)
+void params_changed(struct params *p)
 {
     if (p->value16.data) op_convert(p->device, p->value16, p->value);
     op_params_changed(p->device);
@@ -126,7 +136,7 @@ void params_init(struct params *p, uint64_t seed)
         op_upload(p->device, params_f32(p, i).data, host, q->n * (int64_t)sizeof(float));
         free(host);
     }
-    changed(p);
+    params_changed(p);
 }
 
 /* "[2,3]", or "[-]" for a parameter that is not there. */
@@ -205,14 +215,14 @@ int params_load(struct params *p, const struct safetensors *s, const char *(*ren
         to->unexpected++;
         report_line(to, "unexpected", s->at[k].name, NULL, &s->at[k]);
     }
-    if (!rc) changed(p);
+    if (!rc) params_changed(p);
     str_release(&own.text);
     free(used);
     return rc;
 }
 
 /* Copies a flat buffer to the host in a fresh array. */
-static float *download(struct params *p, struct tensor x)
+static float *download(const struct params *p, struct tensor x)
 {
     float *host = mem_new(float, x.n);
 
@@ -244,7 +254,7 @@ int params_save(const struct params *p, const char *path, bool half, struct err 
     static const char *const meta[] = { "format", "pt" };
     struct safetensor *t = mem_new(struct safetensor, p->n + 1);
     struct arena names = { 0 };
-    float *host = download((struct params *)(uintptr_t)p, p->value);
+    float *host = download(p, p->value);
     uint16_t *halves = half ? mem_new(uint16_t, p->total) : NULL;
 
     describe(p, host, "", t, &names);
@@ -263,21 +273,32 @@ int params_save(const struct params *p, const char *path, bool half, struct err 
     return rc;
 }
 
-int params_save_moments(const struct params *p, const char *path, struct err *e)
+int params_save_moments(const struct params *p, const float *m, const float *v, const char *path, struct err *e)
 {
     struct safetensor *t = mem_new(struct safetensor, 2 * p->n + 1);
     struct arena names = { 0 };
-    float *m = download((struct params *)(uintptr_t)p, p->m), *v = download((struct params *)(uintptr_t)p, p->v);
+    float *own_m = m ? NULL : download(p, p->m), *own_v = v ? NULL : download(p, p->v);
 
-    describe(p, m, "m.", t, &names);
-    describe(p, v, "v.", t + p->n, &names);
+    describe(p, m ? m : own_m, "m.", t, &names);
+    describe(p, v ? v : own_v, "v.", t + p->n, &names);
     int rc = device_check(p->device, e);
     if (!rc) rc = safetensors_save(path, t, 2 * p->n, NULL, 0, e);
     arena_release(&names);
-    free(m);
-    free(v);
+    free(own_m);
+    free(own_v);
     free(t);
     return rc;
+}
+
+/* What is kept here of a parameter's moments, from the whole of it. */
+static void upload_own(const struct params *p, struct tensor to, const struct param *q, const float *whole)
+{
+    int64_t from = q->from > p->own_from ? q->from : p->own_from, end = q->from + q->n;
+
+    if (end > p->own_from + p->own_n) end = p->own_from + p->own_n;
+    if (end > from)
+        op_upload(p->device, (float *)to.data + (from - p->own_from), whole + (from - q->from),
+                  (end - from) * (int64_t)sizeof(float));
 }
 
 int params_load_moments(struct params *p, const char *path, struct err *e)
@@ -293,29 +314,43 @@ int params_load_moments(struct params *p, const char *path, struct err *e)
         const struct safetensor *t = safetensors_find(&s, name.data);
         if (!t || t->dtype != DT_F32 || !same_shape(q, t))
             rc = err_set(e, ERR_INPUT, "no tensor %s of the model's shape", err_quote(name.data));
-        else op_upload(p->device, part(i < p->n ? p->m : p->v, q).data, t->data, t->bytes);
+        else upload_own(p, i < p->n ? p->m : p->v, q, t->data);
         str_release(&name);
     }
     safetensors_close(&s);
     return rc ? err_in(e, "%s", path) : 0;
 }
 
-void params_step(struct params *p, struct adamw a, float weight_decay, struct tensor square_sum)
+/* Runs of kept elements with the same rate and decay; the padding between parameters is zero and stays so. */
+static int own_segments(const struct params *p, float weight_decay, struct adamw_segment *segments)
 {
-    struct adamw_segment *segments = mem_new(struct adamw_segment, p->n + 1);
     int n = 0;
 
     for (int i = 0; i < p->n; i++) {
         const struct param *q = &p->at[i];
-        int64_t size = (q->n + SEGMENT_ALIGN - 1) / SEGMENT_ALIGN * SEGMENT_ALIGN;
+        int64_t from = q->from, end = from + (q->n + SEGMENT_ALIGN - 1) / SEGMENT_ALIGN * SEGMENT_ALIGN;
         float decay = q->decays ? weight_decay : 0;
         struct adamw_segment *last = n ? &segments[n - 1] : NULL;
-        if (last && last->lr_scale == q->lr_scale && last->weight_decay == decay)
-            last->n += size; /* padding is zero and stays so */
-        else segments[n++] = (struct adamw_segment){ q->from, size, q->lr_scale, decay };
+        if (from < p->own_from) from = p->own_from;
+        if (end > p->own_from + p->own_n) end = p->own_from + p->own_n;
+        if (end <= from) continue;
+        if (last && last->lr_scale == q->lr_scale && last->weight_decay == decay) last->n += end - from;
+        else segments[n++] = (struct adamw_segment){ from - p->own_from, end - from, q->lr_scale, decay };
     }
+    return n;
+}
+
+void params_step(struct params *p, struct adamw a, float weight_decay, struct tensor square_sum)
+{
+    struct adamw_segment *segments = mem_new(struct adamw_segment, p->n + 1);
+    int64_t from = p->own_from, n = p->own_n, end = from + n;
+    struct tensor half = p->value16.data ? tensor_rows(p->value16, from, n) : p->value16;
+
     op_sum_of_squares(p->device, square_sum, p->grad);
-    op_adamw(p->device, p->value, p->value16, p->grad, p->m, p->v, square_sum, segments, n, a);
+    op_adamw(p->device, tensor_rows(p->value, from, n), half, tensor_rows(p->grad, from, n), p->m, p->v, square_sum,
+             segments, own_segments(p, weight_decay, segments), a);
+    if (from) op_fill(p->device, tensor_rows(p->grad, 0, from), 0);
+    if (end < p->total) op_fill(p->device, tensor_rows(p->grad, end, p->total - end), 0);
     free(segments);
 }
 

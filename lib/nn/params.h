@@ -27,6 +27,7 @@ struct params {
     int64_t total;                            /* elements of the flat buffers (segments padded to 16) */
     enum dtype compute;                       /* DT_F32 or DT_BF16 */
     struct tensor value, value16, grad, m, v; /* flat; value16 none in F32; grad, m, v none without training */
+    int64_t own_from, own_n;                  /* elements whose moments are kept here: all, unless params_share() */
 };
 
 /* Adds a parameter; returns its index. Names are unique. Rank-1 parameters do not decay. */
@@ -52,8 +53,14 @@ int params_load(struct params *p, const struct safetensors *s, const char *(*ren
                 void *arg, bool strict, struct params_report *report, struct err *e);
 /* model.safetensors: F32, or BF16 when half. */
 int params_save(const struct params *p, const char *path, bool half, struct err *e);
-/* Moments of AdamW: names "m.NAME" and "v.NAME". */
-int params_save_moments(const struct params *p, const char *path, struct err *e);
+/* Keeps moments for a part of the elements only, which params_step() then steps alone; who keeps the others steps them
+ * and sends their values. To be called before moments are loaded. */
+void params_share(struct params *p, int64_t from, int64_t n);
+/* Values were changed from outside: the copy for products follows. */
+void params_changed(struct params *p);
+/* Moments of AdamW: names "m.NAME" and "v.NAME". m, v: those of all elements on the host, or NULL: all are kept here.
+ */
+int params_save_moments(const struct params *p, const float *m, const float *v, const char *path, struct err *e);
 int params_load_moments(struct params *p, const char *path, struct err *e);
 
 /* One AdamW step over everything with its lr_scale and decay; clips to max_norm; zeroes the gradients. weight_decay

@@ -69,6 +69,14 @@ static struct dropout drop(const struct transformer_opts *o, float p, uint32_t s
     return (struct dropout){ .p = p, .site = o->site + site, .seed = o->seed, .step = o->step };
 }
 
+int64_t transformer_params(const struct params *p, const struct transformer *l, int64_t *n)
+{
+    const struct param *first = &p->at[l->query.w], *last = &p->at[l->ffn_norm.b];
+
+    *n = last->from + last->n - first->from;
+    return first->from;
+}
+
 float transformer_scale(int64_t hidden, int heads)
 {
     return (float)(1 / sqrt((double)(hidden / heads)));

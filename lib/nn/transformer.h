@@ -37,5 +37,7 @@ void transformer_qkv(const struct params *p, const struct transformer *l, struct
 void transformer_after(const struct params *p, const struct transformer *l, const struct transformer_opts *o,
                        struct scratch *s, struct tensor y, struct tensor x, struct tensor context,
                        struct transformer_saved *saved);
+/* Where the layer's parameters begin in the flat buffers, and how many elements they have there. */
+int64_t transformer_params(const struct params *p, const struct transformer *l, int64_t *n);
 float transformer_scale(int64_t hidden, int heads); /* 1 / sqrt(head size) */
 #endif

@@ -12,8 +12,9 @@
 #define PREFIX "step-"
 
 /* Options that may differ between a run and its continuation: they cannot change the result. */
-static const char *const free_options[] = { "output", "resume",  "log",     "log-every", "save-every", "keep",
-                                            "device", "threads", "dry-run", "steps",     "loaders",    NULL };
+static const char *const free_options[] = { "output",  "resume",     "log",       "log-every",       "save-every",
+                                            "keep",    "device",     "threads",   "dry-run",         "steps",
+                                            "loaders", "accumulate", "recompute", "shard-optimizer", NULL };
 
 static bool is_free(const char *name)
 {
@@ -21,6 +22,18 @@ static bool is_free(const char *name)
         if (!strcmp(free_options[i], name)) return true;
     }
     return false;
+}
+
+void checkpoint_init(struct checkpoint *c, int64_t streams)
+{
+    *c = (struct checkpoint){ .streams = streams, .best = -1 };
+    c->drawn = mem_alloc((size_t)streams, sizeof *c->drawn);
+}
+
+void checkpoint_release(struct checkpoint *c)
+{
+    free(c->drawn);
+    c->drawn = NULL;
 }
 
 static struct value *options_value(void)
@@ -45,10 +58,11 @@ static struct value *state_value(const struct checkpoint *c, const struct task *
     value_set(v, "best", value_real(c->best));
     value_set(v, "best_step", value_int(c->best_step));
     for (int i = 0; i < t->n_collections; i++) {
-        struct value *x = value_object();
+        struct value *x = value_object(), *drawn = value_array();
+        for (int64_t k = 0; k < c->streams; k++) value_push(drawn, value_int(c->drawn[k][i]));
         value_set(x, "name", value_str(t->at[i].name));
         value_set(x, "records", value_int(t->at[i].n));
-        value_set(x, "drawn", value_int(c->drawn[i]));
+        value_set(x, "drawn", drawn);
         value_push(collections, x);
     }
     value_set(v, "collections", collections);
@@ -136,7 +150,7 @@ static int write_files(const struct checkpoint *c, const struct model *m, const 
     int rc = model_copy_vocabulary(vocabulary, dir, e);
 
     if (!rc) rc = model_save(m, dir, e);
-    if (!rc) rc = params_save_moments(&m->params, moments, e);
+    if (!rc) rc = params_save_moments(&m->params, c->m, c->v, moments, e);
     if (!rc) rc = save_json(dir, "trainer.json", state, e);
     value_free(state);
     free(moments);
@@ -193,15 +207,34 @@ static int check_options(const struct value *saved, struct err *e)
     return rc;
 }
 
+/* How far each stream was; dealt out evenly when there were more or fewer of them. */
+static int read_drawn(struct checkpoint *c, int collection, const struct value *drawn, struct err *e)
+{
+    int64_t n = value_count(drawn), total = 0;
+
+    if (n < 1) return err_set(e, ERR_INPUT, "\"drawn\": is empty");
+    for (int64_t k = 0; k < n; k++) {
+        int64_t x = value_integer(value_at(drawn, k));
+        if (!value_is_int(value_at(drawn, k)) || x < 0 || x > INT64_MAX / 2 - total)
+            return err_set(e, ERR_INPUT, "\"drawn\": element %" PRId64 " is no count", k);
+        if (n == c->streams) c->drawn[k][collection] = x;
+        total += x;
+    }
+    for (int64_t k = 0; n != c->streams && k < c->streams; k++)
+        c->drawn[k][collection] = (total + c->streams - 1) / c->streams;
+    return 0;
+}
+
 static int read_collections(struct checkpoint *c, const struct task *t, const struct value *array, struct err *e)
 {
     if (value_count(array) != t->n_collections)
         return err_set(e, ERR_INPUT, "\"collections\": expected %d", t->n_collections);
     for (int i = 0; i < t->n_collections; i++) {
         const struct value *x = value_at(array, i);
+        struct value *drawn;
         int64_t n;
-        if (value_get_int(x, "records", 0, INT64_MAX, &n, e) ||
-            value_get_int(x, "drawn", 0, INT64_MAX, &c->drawn[i], e))
+        if (value_get_int(x, "records", 0, INT64_MAX, &n, e) || value_get_array(x, "drawn", &drawn, e) ||
+            read_drawn(c, i, drawn, e))
             return -1;
         if (n != t->at[i].n)
             return err_set(e, ERR_INPUT,

@@ -6,19 +6,24 @@
  * optimizer.safetensors and trainer.json. It is written beside and renamed, so a directory of that name is always
  * complete. */
 struct checkpoint {
-    int64_t step; /* steps done */
-    int64_t drawn[TASK_COLLECTIONS_MAX];
-    double best; /* the best score on the held-out examples so far, -1 before the first */
+    int64_t step;                           /* steps done */
+    int64_t streams;                        /* of the sampler: micro-batches of a step, over all ranks */
+    int64_t (*drawn)[TASK_COLLECTIONS_MAX]; /* [streams] */
+    double best;                            /* the best score on the held-out examples so far, -1 before the first */
     int64_t best_step;
     bool is_finished;
+    const float *m, *v; /* all moments on the host, when the ranks share the optimizer's state */
 };
+void checkpoint_init(struct checkpoint *c, int64_t streams);
+void checkpoint_release(struct checkpoint *c);
 /* Writes one and removes all but the newest `keep`. vocabulary: the directory whose vocabulary files go along. */
 int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output,
                     const char *vocabulary, int64_t keep, struct err *e);
 /* The newest one's directory as a heap string; *found is false when there is none. */
 int checkpoint_find(char **dir, bool *found, const char *output, struct err *e);
 /* Brings model, moments and state back. The options and the collections must be those of the saved run, but for options
- * that cannot change the result. */
+ * that cannot change the result. When the saved run had another number of streams, what it drew is dealt out anew: the
+ * run goes on well, but not as it would have gone on. */
 int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t, const char *dir, struct err *e);
 /* The finished model: config.json, model.safetensors and the vocabulary in OUTPUT itself, the weights last. */
 int checkpoint_publish(const struct model *m, const char *output, const char *vocabulary, struct err *e);

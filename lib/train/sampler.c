@@ -23,7 +23,7 @@ struct sample sampler_next(struct sampler *s)
     const struct task_collection *c = &s->task->at[x.collection];
     uint64_t seed = s->seed ^ rng_stream(RNG_ORDER, (uint64_t)x.collection, 0);
 
-    x.draw = s->drawn[x.collection]++;
+    x.draw = s->drawn[x.collection]++ * (s->streams ? s->streams : 1) + s->stream;
     uint64_t epoch = (uint64_t)(x.draw / c->n);
     x.example =
         c->store ? store_shuffled(c->store, seed, epoch, x.draw % c->n) : rng_permute(seed, epoch, c->n, x.draw % c->n);

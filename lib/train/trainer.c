@@ -2,11 +2,13 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "core/pool.h"
 #include "core/signals.h"
 #include "train/checkpoint.h"
+#include "train/comm.h"
 #include "train/feed.h"
 #include "train/journal.h"
+#include "train/plan.h"
+#include "train/share.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,17 +19,31 @@ struct run {
     struct model *m;
     const struct task *t;
     const struct train_opts *o;
+    struct comm *comm;
     struct checkpoint at;
-    struct feed *feed;
+    int64_t n_own, first;          /* streams of this rank: o->accumulate of them, from this one on */
+    struct feed **feed;            /* [n_own] */
+    const struct feed_item **item; /* [n_own] the micro-batches of the step */
     struct scratch scratch;
     struct tensor square_sum; /* of the gradients */
     struct journal *journal;
     struct progress progress;
+    bool is_stopping; /* some rank was told to */
     /* since the last line of the log */
     struct losses losses;
-    int64_t rows, examples;
-    double since, waited, norm;
+    int64_t rows;
+    double flops, since, waited, norm, peak;
 };
+
+static bool is_first_rank(const struct run *r)
+{
+    return comm_rank(r->comm) == 0;
+}
+
+static bool shares(const struct run *r)
+{
+    return r->comm && r->o->share_optimizer;
+}
 
 /* ---- one optimizer step ---- */
 
@@ -56,21 +72,45 @@ static int refuse(const struct run *r, const struct feed_item *x, const char *lo
     return -1;
 }
 
-static int micro_step(struct run *r, int64_t micro, struct err *e)
+/* The step's micro-batches, and how many targets there are in those of all ranks. */
+static int fetch(struct run *r, struct step_opts *so, struct err *e)
 {
-    const struct feed_item *x = feed_next(r->feed, &r->waited);
-    struct step_opts so = r->t->step;
+    int64_t sum[LOSS_COUNT + 1] = { 0 };
+
+    for (int64_t k = 0; k < r->n_own; k++) {
+        int64_t n[LOSS_COUNT];
+        const struct feed_item *x = r->item[k] = feed_next(r->feed[k], &r->waited);
+        if (x->rc) {
+            *e = x->e;
+            return -1;
+        }
+        model_targets(&x->batch, so->weight, n);
+        for (int i = 0; i < LOSS_COUNT; i++) sum[i] += n[i];
+    }
+    sum[LOSS_COUNT] = signals_stop() != 0;
+    comm_sum_int(r->comm, sum, LOSS_COUNT + 1);
+    memcpy(so->targets, sum, sizeof so->targets);
+    r->is_stopping = sum[LOSS_COUNT] > 0;
+    return 0;
+}
+
+/* A part of the gradients that is complete on this rank. */
+static void sum_part(void *arg, int64_t from, int64_t n)
+{
+    struct run *r = arg;
+    struct tensor grad = r->m->params.grad;
+
+    comm_begin_sum(r->comm, r->m->device, tensor_1d((float *)grad.data + from, DT_F32, n));
+}
+
+static int micro_step(struct run *r, int64_t k, struct step_opts *so, struct err *e)
+{
+    const struct feed_item *x = r->item[k];
     struct losses losses = { 0 };
 
-    if (x->rc) {
-        *e = x->e;
-        return -1;
-    }
-    so.train = true;
-    so.seed = r->o->seed;
-    so.number = (uint64_t)(r->at.step * r->o->accumulate + micro);
-    so.scale = 1 / (float)r->o->accumulate;
-    if (model_step(r->m, &r->scratch, &x->batch, &so, &losses, e)) return -1;
+    so->number = (uint64_t)(r->at.step * r->at.streams + r->first + k);
+    so->finished = k == r->n_own - 1 && r->comm ? sum_part : NULL;
+    if (model_step(r->m, &r->scratch, &x->batch, so, &losses, e)) return -1;
     const char *broken = broken_loss(&losses);
     if (broken) return refuse(r, x, broken, e);
     for (int i = 0; i < LOSS_COUNT; i++) {
@@ -78,19 +118,44 @@ static int micro_step(struct run *r, int64_t micro, struct err *e)
         r->losses.n[i] += losses.n[i];
     }
     r->rows += x->batch.n_rows;
-    memcpy(r->at.drawn, x->after.drawn, sizeof r->at.drawn);
+    r->flops += model_flops(&r->m->config, &x->batch, so->weight);
+    memcpy(r->at.drawn[r->first + k], x->after.drawn, sizeof *r->at.drawn);
     return 0;
+}
+
+/* What the layers' backward passes did not announce: the parameters before the first layer and after the last. */
+static void sum_rest(struct run *r)
+{
+    const struct params *p = &r->m->params;
+    int layers = r->m->config.layers;
+    int64_t n = 0, from = 0, end = 0;
+
+    if (!r->comm) return;
+    if (layers) {
+        from = transformer_params(p, &r->m->layer[0], &n);
+        end = transformer_params(p, &r->m->layer[layers - 1], &n) + n;
+    }
+    sum_part(r, 0, from);
+    sum_part(r, end, p->total - end);
+    comm_wait(r->comm);
 }
 
 static int step(struct run *r, struct err *e)
 {
     const struct train_opts *o = r->o;
+    struct step_opts so = r->t->step;
     double lr = o->lr * schedule_at(&o->schedule, r->at.step);
     float square_sum;
 
-    for (int64_t k = 0; k < o->accumulate; k++) {
-        if (micro_step(r, k, e)) return -1;
+    so.train = true;
+    so.seed = o->seed;
+    so.recompute = o->recompute;
+    so.finished_arg = r;
+    if (fetch(r, &so, e)) return -1;
+    for (int64_t k = 0; k < r->n_own; k++) {
+        if (micro_step(r, k, &so, e)) return -1;
     }
+    sum_rest(r);
     r->at.step++;
     params_step(&r->m->params,
                 (struct adamw){ .lr = (float)lr,
@@ -101,6 +166,7 @@ static int step(struct run *r, struct err *e)
                                 .max_norm = (float)o->clip,
                                 .grad_scale = 1 },
                 (float)o->weight_decay, r->square_sum);
+    if (shares(r)) share_values(&r->m->params, r->comm);
     op_download(r->m->device, &square_sum, r->square_sum.data, sizeof square_sum);
     if (device_check(r->m->device, e)) return -1;
     r->norm = sqrt(square_sum);
@@ -127,11 +193,29 @@ static double round_to(double x, double unit)
     return round(x / unit) * unit;
 }
 
+/* Sums over all ranks of what was counted since the last line. */
+static void join_counts(struct run *r)
+{
+    double x[2 * LOSS_COUNT + 3], *at = x;
+
+    for (int i = 0; i < LOSS_COUNT; i++) *at++ = r->losses.sum[i], *at++ = (double)r->losses.n[i];
+    *at++ = (double)r->rows;
+    *at++ = r->flops;
+    *at = r->waited;
+    comm_sum_double(r->comm, x, sizeof x / sizeof *x);
+    at = x;
+    for (int i = 0; i < LOSS_COUNT; i++) r->losses.sum[i] = *at++, r->losses.n[i] = (int64_t)*at++;
+    r->rows = (int64_t)*at++;
+    r->flops = *at++;
+    r->waited = *at / comm_ranks(r->comm);
+}
+
 static void log_losses(struct run *r)
 {
     struct value *v = value_object();
     double seconds = clock_seconds() - r->since;
 
+    join_counts(r);
     value_set(v, "step", value_int(r->at.step));
     value_set(v, "lr", value_real(r->o->lr * schedule_at(&r->o->schedule, r->at.step - 1)));
     value_set(v, "loss", value_real(losses_total(&r->losses, r->t->step.weight)));
@@ -143,43 +227,76 @@ static void log_losses(struct run *r)
     value_set(v, "seconds", value_real(round_to(seconds, 1e-3)));
     value_set(v, "rows_per_second", value_real(round(seconds > 0 ? (double)r->rows / seconds : 0)));
     value_set(v, "wait_share", value_real(round_to(seconds > 0 ? r->waited / seconds : 0, 1e-4)));
+    value_set(v, "gflop_per_second", value_real(round_to(seconds > 0 ? r->flops / seconds / 1e9 : 0, 0.1)));
+    if (r->peak > 0 && seconds > 0)
+        value_set(v, "peak_share", value_real(round_to(r->flops / seconds / (r->peak * comm_ranks(r->comm)), 1e-3)));
     journal_write(r->journal, v);
     value_free(v);
     r->losses = (struct losses){ 0 };
     r->rows = 0;
-    r->waited = 0;
+    r->flops = r->waited = 0;
     r->since = clock_seconds();
 }
 
 /* ---- measurements, checkpoints ---- */
 
-/* Measures; a model better than all before it becomes the published one. */
+/* Measures on the first rank; a model better than all before it becomes the published one. */
 static int evaluate(struct run *r, struct err *e)
 {
     struct value *report = value_object();
     double score = 0;
+    int rc = 0;
 
     value_set(report, "step", value_int(r->at.step));
-    int rc = r->t->evaluate(r->t->arg, r->m, &r->scratch, report, &score, e);
+    if (is_first_rank(r)) rc = r->t->evaluate(r->t->arg, r->m, &r->scratch, report, &score, e);
+    if (!rc) comm_broadcast(r->comm, &score, sizeof score, 0);
     value_set(report, r->t->metric, value_real(score));
     if (!rc) journal_write(r->journal, report);
     if (!rc && (r->at.best_step == 0 || score > r->at.best)) {
         r->at.best = score;
         r->at.best_step = r->at.step;
-        rc = checkpoint_publish(r->m, r->o->output, r->o->vocabulary, e);
+        if (is_first_rank(r)) rc = checkpoint_publish(r->m, r->o->output, r->o->vocabulary, e);
     }
     value_free(report);
     return rc;
 }
 
+/* Each rank knows how far its own streams are. */
+static void join_streams(struct run *r)
+{
+    for (int64_t k = 0; k < r->at.streams; k++) {
+        if (k < r->first || k >= r->first + r->n_own) memset(r->at.drawn[k], 0, sizeof *r->at.drawn);
+    }
+    comm_sum_int(r->comm, r->at.drawn[0], r->at.streams * TASK_COLLECTIONS_MAX);
+}
+
 static int save(struct run *r, struct err *e)
 {
-    return checkpoint_save(&r->at, r->m, r->t, r->o->output, r->o->vocabulary, r->o->keep, e);
+    int64_t failed = 0;
+    float *m = NULL, *v = NULL;
+
+    join_streams(r);
+    if (shares(r)) share_gather(&r->m->params, r->comm, &m, &v);
+    r->at.m = m;
+    r->at.v = v;
+    if (is_first_rank(r))
+        failed = checkpoint_save(&r->at, r->m, r->t, r->o->output, r->o->vocabulary, r->o->keep, e) != 0;
+    free(m);
+    free(v);
+    comm_broadcast(r->comm, &failed, sizeof failed, 0); /* nobody goes on before it is on the disk */
+    return failed ? err_set(e, ERR_IO, "rank 0 could not save") : 0;
 }
 
 static bool is_time(int64_t step, int64_t every)
 {
     return every && step % every == 0;
+}
+
+static int stop(struct run *r, struct err *e)
+{
+    if (save(r, e)) return -1;
+    return err_set(e, ERR_SAVED, "stopped after step %" PRId64 " of %" PRId64 "; saved, run again with --resume",
+                   r->at.step, r->o->schedule.total);
 }
 
 static int loop(struct run *r, struct err *e)
@@ -190,12 +307,7 @@ static int loop(struct run *r, struct err *e)
     char note[160];
 
     while (r->at.step < total) {
-        if (signals_stop()) {
-            if (save(r, e)) return -1;
-            return err_set(e, ERR_SAVED,
-                           "stopped after step %" PRId64 " of %" PRId64 "; saved, run again with --resume", r->at.step,
-                           total);
-        }
+        if (r->is_stopping || (!r->comm && signals_stop())) return stop(r, e);
         if (step(r, e)) return -1;
         note_losses(r, note, sizeof note);
         progress_step(&r->progress, r->at.step, note);
@@ -204,21 +316,12 @@ static int loop(struct run *r, struct err *e)
         if (evaluates && (is_last || is_time(r->at.step, o->eval_every)) && evaluate(r, e)) return -1;
         if (!is_last && is_time(r->at.step, o->save_every) && save(r, e)) return -1;
     }
-    if (!evaluates && checkpoint_publish(r->m, o->output, o->vocabulary, e)) return -1;
+    if (!evaluates && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e)) return -1;
     r->at.is_finished = true;
     return save(r, e);
 }
 
 /* ---- beginning and end ---- */
-
-/* A processor that computes is not helped by more readers than one; an accelerator leaves the processors free. */
-static int loaders(const struct model *m, const struct train_opts *o)
-{
-    int free = strcmp(m->device->ops->name, "cuda") ? 1 : pool_cpus() - 1;
-
-    if (o->loaders) return (int)o->loaders;
-    return free < 1 ? 1 : free < 8 ? free : 8;
-}
 
 /* Where the run begins: at a checkpoint, or at step 0 in a directory without any. */
 static int begin(struct run *r, struct err *e)
@@ -238,85 +341,58 @@ static int begin(struct run *r, struct err *e)
     return 0;
 }
 
+static void open_feeds(struct run *r)
+{
+    int threads = train_loaders(r->m, r->o);
+
+    r->feed = mem_new(struct feed *, r->n_own);
+    r->item = mem_new(const struct feed_item *, r->n_own);
+    for (int64_t k = 0; k < r->n_own; k++) {
+        struct sampler s = { .task = r->t, .seed = r->o->seed, .stream = r->first + k, .streams = r->at.streams };
+        memcpy(s.drawn, r->at.drawn[s.stream], sizeof s.drawn);
+        r->feed[k] = feed_open(&s, &r->m->config, r->o->rows, (threads + (int)r->n_own - 1) / (int)r->n_own);
+    }
+}
+
+static int run(struct run *r, struct err *e)
+{
+    struct device *d = r->m->device;
+
+    if (!(r->journal = journal_open(is_first_rank(r) ? r->o->log : NULL, r->at.step, e))) return -1;
+    scratch_init(&r->scratch, d);
+    op_allocate(d, &r->square_sum.data, sizeof(float));
+    r->peak = train_peak(r->m);
+    open_feeds(r);
+    r->since = clock_seconds();
+    progress_begin(&r->progress, "steps", r->o->schedule.total);
+    r->progress.is_shown = r->progress.is_shown && is_first_rank(r);
+    int rc = loop(r, e);
+    progress_end(&r->progress);
+    for (int64_t k = 0; k < r->n_own; k++) feed_close(r->feed[k]);
+    free(r->feed);
+    free(r->item);
+    journal_close(r->journal);
+    if (r->square_sum.data) op_release(d, r->square_sum.data);
+    scratch_release(&r->scratch);
+    return rc;
+}
+
 int train_run(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
 {
-    struct run r = { .m = m, .t = t, .o = o, .at = { .best = -1 }, .square_sum = tensor_1d(NULL, DT_F32, 1) };
+    struct run r = { .m = m, .t = t, .o = o, .square_sum = tensor_1d(NULL, DT_F32, 1), .n_own = o->accumulate };
+
+    if (comm_open(&r.comm, e)) return -1;
+    r.first = comm_rank(r.comm) * r.n_own;
+    checkpoint_init(&r.at, comm_ranks(r.comm) * r.n_own);
+    if (shares(&r)) share_begin(&m->params, r.comm);
     int rc = begin(&r, e);
-
-    if (rc || r.at.is_finished) return rc;
-    if (!(r.journal = journal_open(o->log, r.at.step, e))) return -1;
-    struct sampler sampler = { .task = t, .seed = o->seed };
-    memcpy(sampler.drawn, r.at.drawn, sizeof sampler.drawn);
-    scratch_init(&r.scratch, m->device);
-    op_allocate(m->device, &r.square_sum.data, sizeof(float));
-    r.feed = feed_open(&sampler, &m->config, o->rows, loaders(m, o));
-    r.since = clock_seconds();
-    progress_begin(&r.progress, "steps", o->schedule.total);
-    rc = loop(&r, e);
-    progress_end(&r.progress);
-    feed_close(r.feed);
-    journal_close(r.journal);
-    if (r.square_sum.data) op_release(m->device, r.square_sum.data);
-    scratch_release(&r.scratch);
+    if (!rc && !r.at.is_finished) rc = run(&r, e);
+    checkpoint_release(&r.at);
+    if (rc && e->code != ERR_SAVED && r.comm) {
+        log_line("rank %d: %s", comm_rank(r.comm), e->text);
+        comm_abort(r.comm, 1); /* the others wait for this rank */
+    }
+    if (!is_first_rank(&r)) e->text[0] = 0; /* what all ranks have to say, one says */
+    comm_close(r.comm);
     return rc;
-}
-
-/* Fills a few batches as the training would: their mean number of rows, and what was drawn for them. */
-enum { TRIAL = 8 };
-static int trial(struct model *m, const struct task *t, const struct train_opts *o, struct sampler *s, double *rows,
-                 struct err *e)
-{
-    double waited = 0;
-    int rc = 0;
-
-    *s = (struct sampler){ .task = t, .seed = o->seed };
-    *rows = 0;
-    struct feed *f = feed_open(s, &m->config, o->rows, loaders(m, o));
-    for (int i = 0; i < TRIAL && !rc; i++) {
-        const struct feed_item *x = feed_next(f, &waited);
-        rc = x->rc;
-        if (rc) *e = x->e;
-        *s = x->after;
-        *rows += (double)x->batch.n_rows / TRIAL;
-    }
-    feed_close(f);
-    return rc;
-}
-
-int train_steps(struct model *m, const struct task *t, const struct train_opts *o, double epochs, int64_t *steps,
-                struct err *e)
-{
-    struct sampler s;
-    double rows, examples = 0, drawn = 0;
-
-    if (trial(m, t, o, &s, &rows, e)) return -1;
-    for (int i = 0; i < t->n_collections; i++) {
-        examples += t->at[i].share > 0 ? (double)t->at[i].n : 0;
-        drawn += (double)s.drawn[i] / TRIAL * (double)o->accumulate;
-    }
-    *steps = (int64_t)ceil(epochs * examples / drawn);
-    if (*steps < 1) *steps = 1;
-    return 0;
-}
-
-int train_plan(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
-{
-    struct sampler s;
-    double rows, H = m->config.hidden;
-
-    if (trial(m, t, o, &s, &rows, e)) return -1;
-    int64_t n = params_count(&m->params), per_param = 16 + (m->params.compute == DT_BF16 ? 2 : 0);
-    double per_step = rows * (double)o->accumulate;
-    printf("parameters\t%" PRId64 "\n", n);
-    printf("parameters, gradients and moments\t%.1f MB\n", (double)(n * per_param) / 1e6);
-    printf("steps\t%" PRId64 "\n", o->schedule.total);
-    printf("rows per step\t%.0f\n", per_step);
-    printf("GFLOP per step in the encoder's products\t%.2f\n",
-           per_step * m->config.layers * (8 * H * H + 4 * H * m->config.inner) * 3 / 1e9);
-    for (int i = 0; i < t->n_collections; i++) {
-        double drawn = (double)s.drawn[i] / TRIAL * (double)o->accumulate;
-        printf("%s\t%" PRId64 " records, %.1f drawn per step, %.2f epochs\n", t->at[i].name, t->at[i].n, drawn,
-               t->at[i].n ? drawn * (double)o->schedule.total / (double)t->at[i].n : 0);
-    }
-    return 0;
 }

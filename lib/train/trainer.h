@@ -10,8 +10,10 @@ struct train_opts {
     bool resume;            /* go on from the newest checkpoint, if there is one */
     struct schedule schedule;
     double lr, beta1, beta2, eps, weight_decay, clip;
-    int64_t rows;       /* of a packed batch, at least */
-    int64_t accumulate; /* batches of an optimizer step */
+    int64_t rows;         /* of a packed batch, at least */
+    int64_t accumulate;   /* batches of an optimizer step */
+    bool recompute;       /* activations are computed again for the backward pass: less memory, the same numbers */
+    bool share_optimizer; /* each rank keeps the moments of a part of the parameters */
     uint64_t seed;
     int64_t loaders; /* threads that read and mask; 0: one beside a CPU, up to eight beside an accelerator */
     int64_t save_every, keep, log_every;

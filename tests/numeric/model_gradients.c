@@ -2,13 +2,9 @@
  * the loss: for each parameter along its gradient's own direction (where the slope must be the gradient's length) and
  * along a random one. */
 #include "compute/backend.h"
-#include "model/cmcl.h"
-#include "model/mlm.h"
 #include "model/model.h"
-#include "model/seq2seq.h"
-#include "model/visual.h"
 #include "tap.h"
-#include "toy.h"
+#include "toy_batch.h"
 #include <string.h>
 
 static struct arena arena;
@@ -16,64 +12,6 @@ static struct scratch scratch;
 static struct batch batch;
 static struct model model;
 static struct step_opts opts;
-
-static void add_masked_pair(struct rng *r)
-{
-    struct model_config *c = &model.config;
-    struct batch_image image = toy_image(&arena, c, r, 5);
-    struct batch_text text = toy_text(&arena, c, r, 9);
-    int32_t *labels = arena_new(&arena, int32_t, text.n), *tokens = arena_new(&arena, int32_t, text.n);
-    uint8_t masked[5];
-
-    memcpy(tokens, text.tokens, (size_t)text.n * sizeof *tokens);
-    text.tokens = tokens;
-    mlm_mask(r, c, &mlm_defaults, text.n, tokens, text.units, labels);
-    visual_mask(r, &visual_defaults, 5, image.boxes, masked);
-    int64_t s = batch_add_mlm(&batch, batch_add_image(&batch, &image, masked), &text, labels);
-    batch_add_region_targets(&batch, s, &image, masked);
-}
-
-static void add_cmcl(struct rng *r)
-{
-    struct model_config *c = &model.config;
-    struct batch_image images[2] = { toy_image(&arena, c, r, 3), toy_image(&arena, c, r, 4) };
-    struct batch_text t[5];
-
-    for (int i = 0; i < 5; i++) t[i] = toy_text(&arena, c, r, 4 + i);
-    batch_add_cmcl(&batch, &(struct batch_cmcl){ .image = images[0],
-                                                 .text = t[0],
-                                                 .n_positives = 1,
-                                                 .positives = t + 1,
-                                                 .n_negatives = 2,
-                                                 .negatives = t + 2,
-                                                 .n_texts = 1,
-                                                 .texts = t + 4,
-                                                 .n_images = 1,
-                                                 .images = images + 1 });
-}
-
-static void add_generation(struct rng *r)
-{
-    struct model_config *c = &model.config;
-    struct batch_image image = toy_image(&arena, c, r, 3);
-    struct batch_text text = toy_text(&arena, c, r, 20);
-    struct batch_rows rows = seq2seq_split(&arena, r, c, &seq2seq_defaults, &text);
-
-    batch_add_sequence(&batch, batch_add_image(&batch, &image, NULL), &rows);
-    batch_add_generation(&batch, -1, &text, &(struct batch_text){ .n = 5, .tokens = text.tokens });
-}
-
-static void add_examples(struct rng *r)
-{
-    struct model_config *c = &model.config;
-    struct batch_image image = toy_image(&arena, c, r, 3);
-    struct batch_text text = toy_text(&arena, c, r, 6);
-    int64_t s = batch_add_pair(&batch, batch_add_image(&batch, &image, NULL), &text),
-            t = batch_add_pair(&batch, -1, &text);
-
-    batch_add_example(&batch, batch_pool_text(&batch, s), batch_pool_image(&batch, s), 1);
-    batch_add_example(&batch, batch_pool_text(&batch, t), -1, 0);
-}
 
 static double loss(void)
 {
@@ -182,10 +120,7 @@ int main(void)
     scratch_init(&scratch, d);
     batch_init(&batch, &model.config);
     rng_init(&r, 4, 4);
-    add_masked_pair(&r);
-    add_cmcl(&r);
-    add_generation(&r);
-    add_examples(&r);
+    toy_batch(&batch, &arena, &r);
     opts = (struct step_opts){ .train = true, .seed = 1, .number = 2, .smoothing = 0.1f, .margin = 0.2f, .gamma = 1 };
     const float one[LOSS_COUNT][LOSS_COUNT] = {
         [LOSS_MLM][LOSS_MLM] = 1,     [LOSS_SEQ2SEQ][LOSS_SEQ2SEQ] = 1, [LOSS_MRC][LOSS_MRC] = 1,

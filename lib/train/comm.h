@@ -1,0 +1,39 @@
+#ifndef TRAIN_COMM_H
+#define TRAIN_COMM_H
+#include "compute/backend.h"
+#include "core/err.h"
+#include <stdint.h>
+
+/* The processes of a data-parallel training: one for each device, started by mpirun or srun. Messages go through
+ * libunimo-mpi.so, which is opened only when this process was started as one of several, so that programs run where MPI
+ * is not installed. Every rank makes the same calls in the same order. */
+enum { COMM_ABI = 1 };
+struct comm;
+struct comm_ops { /* what the shared object exports as `unimo_mpi` */
+    int abi;
+    /* Sets rank and ranks; -1: why. */
+    int (*open)(int *rank, int *ranks, char *why, size_t n);
+    /* Sums over all ranks, in place, the same bits on each. */
+    void (*sum_int)(int64_t *x, int64_t n);
+    void (*sum_double)(double *x, int64_t n);
+    void (*sum_float)(float *x, int64_t n);
+    void (*broadcast)(void *x, int64_t bytes, int from); /* from a rank to all others */
+    void (*close)(void);
+    void (*abort)(int status); /* ends all ranks at once; does not return */
+};
+
+/* *c is NULL for a process on its own, and that is a valid comm: rank 0 of 1. */
+int comm_open(struct comm **c, struct err *e);
+int comm_rank(const struct comm *c);
+int comm_ranks(const struct comm *c);
+void comm_sum_int(struct comm *c, int64_t *x, int64_t n);
+void comm_sum_double(struct comm *c, double *x, int64_t n);
+void comm_broadcast(struct comm *c, void *x, int64_t bytes, int from);
+/* Begins to sum F32 elements in device memory over all ranks, in place, by a thread of its own while the caller goes
+ * on; the caller must leave them alone until comm_wait(), which waits for all sums that were begun. */
+void comm_begin_sum(struct comm *c, struct device *d, struct tensor part);
+void comm_wait(struct comm *c);
+/* Ends the job: the other ranks, which may wait for this one, are ended too. Returns for a process on its own. */
+void comm_abort(struct comm *c, int status);
+void comm_close(struct comm *c);
+#endif

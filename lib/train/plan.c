@@ -1,0 +1,131 @@
+#include "train/plan.h"
+#include "core/log.h"
+#include "core/pool.h"
+#include "train/comm.h"
+#include "train/feed.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+int train_loaders(const struct model *m, const struct train_opts *o)
+{
+    int free = strcmp(m->device->ops->name, "cuda") ? 1 : pool_cpus() - 1;
+
+    if (o->loaders) return (int)o->loaders;
+    return free < 1 ? 1 : free < 8 ? free : 8;
+}
+
+double train_peak(const struct model *m)
+{
+    struct device *d = m->device;
+    bool is_large = !strcmp(d->ops->name, "cuda");
+    int64_t n = is_large ? 8192 : 1024;
+    double best = 0;
+    struct scratch s;
+
+    if (!strcmp(d->ops->name, "ref")) return 0;
+    scratch_init(&s, d);
+    struct tensor x = scratch_2d(&s, m->params.compute, n, n), w = scratch_2d(&s, m->params.compute, n, n),
+                  y = scratch_2d(&s, m->params.compute, n, n), none = { 0 };
+    op_fill(d, x, 0.01f);
+    op_fill(d, w, 0.01f);
+    for (int i = 0; i < 4; i++) {
+        op_sync(d);
+        double start = clock_seconds();
+        op_linear_forward(d, y, x, w, none, 0);
+        op_sync(d);
+        double rate = 2.0 * (double)n * (double)n * (double)n / (clock_seconds() - start);
+        if (i && rate > best) best = rate;
+    }
+    scratch_release(&s);
+    return best;
+}
+
+/* A few batches as the training would make them. */
+enum { TRIAL = 8 };
+struct plan {
+    double rows, flops; /* of a batch, the mean */
+    double drawn[TASK_COLLECTIONS_MAX];
+};
+
+static int trial(struct model *m, const struct task *t, const struct train_opts *o, struct plan *p, struct err *e)
+{
+    struct sampler s = { .task = t, .seed = o->seed };
+    double waited = 0;
+    int rc = 0;
+
+    *p = (struct plan){ 0 };
+    struct feed *f = feed_open(&s, &m->config, o->rows, train_loaders(m, o));
+    for (int i = 0; i < TRIAL && !rc; i++) {
+        const struct feed_item *x = feed_next(f, &waited);
+        rc = x->rc;
+        if (rc) *e = x->e;
+        if (rc) break;
+        p->rows += (double)x->batch.n_rows / TRIAL;
+        p->flops += model_flops(&m->config, &x->batch, t->step.weight) / TRIAL;
+        for (int k = 0; k < t->n_collections; k++)
+            p->drawn[k] += (double)(x->after.drawn[k] - x->before.drawn[k]) / TRIAL;
+    }
+    feed_close(f);
+    return rc;
+}
+
+int train_steps(struct model *m, const struct task *t, const struct train_opts *o, double epochs, int64_t *steps,
+                struct err *e)
+{
+    struct plan p;
+    double examples = 0, drawn = 0;
+
+    if (trial(m, t, o, &p, e)) return -1;
+    for (int i = 0; i < t->n_collections; i++) {
+        examples += t->at[i].share > 0 ? (double)t->at[i].n : 0;
+        drawn += p.drawn[i] * (double)o->accumulate;
+    }
+    *steps = (int64_t)ceil(epochs * examples / drawn);
+    if (*steps < 1) *steps = 1;
+    return 0;
+}
+
+/* Bytes for each row that forward keeps for backward: see struct transformer_saved. */
+static double kept_bytes(const struct model *m, const struct train_opts *o)
+{
+    const struct model_config *c = &m->config;
+    double half = m->params.compute == DT_BF16 ? 2 : 4, H = c->hidden;
+    double layer = half * (6 * H + 2.0 * c->inner) + 4 * (2 * H + 4 + c->heads);
+
+    return o->recompute ? c->layers * half * H + layer : c->layers * (layer + half * H);
+}
+
+static void print_time(double seconds)
+{
+    if (seconds < 120) printf("time at half of that\t%.1f s\n", seconds);
+    else if (seconds < 7200) printf("time at half of that\t%.0f min\n", seconds / 60);
+    else printf("time at half of that\t%.1f h\n", seconds / 3600);
+}
+
+int train_plan(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
+{
+    struct plan p;
+
+    if (trial(m, t, o, &p, e)) return -1;
+    int64_t n = params_count(&m->params), per_param = 16 + (m->params.compute == DT_BF16 ? 2 : 0);
+    double batches = (double)o->accumulate, flops = p.flops * batches, peak = train_peak(m);
+    printf("parameters\t%" PRId64 "\n", n);
+    printf("memory of parameters, gradients and moments\t%.1f MB\n", (double)(n * per_param) / 1e6);
+    printf("memory of activations, about\t%.1f MB\n", p.rows * kept_bytes(m, o) / 1e6);
+    printf("steps\t%" PRId64 "\n", o->schedule.total);
+    printf("rows per step\t%.0f\n", p.rows * batches);
+    printf("rows in all\t%.4g\n", p.rows * batches * (double)o->schedule.total);
+    printf("GFLOP per step\t%.2f\n", flops / 1e9);
+    if (peak > 0) {
+        printf("GFLOP/s of matrix products here\t%.0f\n", peak / 1e9);
+        print_time(flops * (double)o->schedule.total / (peak / 2));
+    }
+    for (int i = 0; i < t->n_collections; i++) {
+        double drawn = p.drawn[i] * batches;
+        printf("%s\t%" PRId64 " records, %.1f drawn per step, %.2f epochs\n", t->at[i].name, t->at[i].n, drawn,
+               t->at[i].n ? drawn * (double)o->schedule.total / (double)t->at[i].n : 0);
+    }
+    return 0;
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# Training by several ranks under mpirun: the same steps as by one that accumulates, signals, a rank that fails, resuming.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$top/tests/lib/corpus.sh"
+
+command -v mpirun >/dev/null || t_skip_all "no mpirun"
+[ -e "$UNIMO_BIN/../lib/unimo/libunimo-mpi.so" ] || t_skip_all "libunimo-mpi.so was not built (no mpicc)"
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+mpirun="mpirun --oversubscribe --bind-to none -q"
+corpus >corpus.log 2>&1 || { t_last=corpus; cp corpus.log "$err"; }
+t_ok "a small corpus is made" [ -s tiny.json ]
+pretrain="unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst \
+ --images corpus/images.regions.zst --texts corpus/texts.zst --rows 256 --lr 1e-3 --log-every 1 -j 1 --precision f32"
+
+t_run $pretrain --steps 12 --accumulate 4 --log 1.log -o 1
+t_exit 0 "one rank that accumulates four batches"
+t_run $mpirun -n 2 $pretrain --steps 12 --accumulate 2 --log 2.log -o 2
+t_exit 0 "two ranks that accumulate two"
+t_run $mpirun -n 4 $pretrain --steps 12 --log 4.log -o 4
+t_exit 0 "four ranks"
+for n in 2 4; do
+    t_ok "$n ranks have the losses and gradients of one" jq -en --slurpfile a 1.log --slurpfile b $n.log \
+        '($a|length) == 12 and ([range(12) | [$a[.], $b[.]] | (.[0].rows == .[1].rows) and
+          ([.[0].loss - .[1].loss, .[0].gradient_norm - .[1].gradient_norm, .[0].cmcl - .[1].cmcl | fabs] | max < 1e-5)] | all)'
+done
+t_run $mpirun -n 4 $pretrain --steps 12 --log again.log -o again
+t_same 4/model.safetensors again/model.safetensors "the same number of ranks gives the same bytes"
+t_run $mpirun -n 2 $pretrain --steps 12 --shard-optimizer --accumulate 2 --log sharded.log -o sharded
+t_exit 0 "ranks that share the optimizer's state"
+t_same 2/model.safetensors sharded/model.safetensors "end with the same bytes"
+t_same 2/checkpoints/step-000000012/optimizer.safetensors sharded/checkpoints/step-000000012/optimizer.safetensors "and save all of it"
+
+# Stopping by a signal to mpirun, and going on, also with other ranks.
+$mpirun -n 2 $pretrain --steps 150 --accumulate 2 --save-every 5 -o stopped >stop.out 2>&1 &
+for _ in $(seq 500); do [ -d stopped/checkpoints/step-000000005 ] && break; sleep 0.01; done
+kill -USR1 $! && wait $!
+stopped=$?
+t_ok "SIGUSR1 to mpirun saves and ends with 75 (got $stopped)" [ $stopped = 75 -o $stopped = 0 ]
+t_ok "which is said once" [ "$(grep -c 'stopped after step' stop.out)" = 1 ]
+cp -r stopped other
+t_run $pretrain --steps 150 --accumulate 4 --save-every 100 --resume --log resumed.log -o stopped
+t_exit 0 "one rank goes on where two stopped"
+t_run $pretrain --steps 150 --accumulate 4 --log straight.log -o straight
+t_ok "and ends where one that was never stopped does, but for rounding" sh -c '
+    a=$(tail -n 1 straight.log) b=$(tail -n 1 resumed.log)
+    jq -en --argjson a "$a" --argjson b "$b" "\$a.step == 150 and \$b.step == 150 and \$a.rows == \$b.rows and (\$a.loss - \$b.loss | fabs) < 0.1"'
+t_run $mpirun -n 3 $pretrain --steps 150 --save-every 100 --resume -o other
+t_exit 0 "another number of batches a step goes on too"
+
+# A rank that fails, a rank that dies.
+unimo-view corpus/texts.zst | jq -c 'if .id == "text-000031" then .tokens[0] = 100000 else . end' >bad.jsonl
+t_run timeout 60 $mpirun -n 2 unimo-pretrain $model --vocab corpus/vocabulary --texts bad.jsonl --rows 256 -j 1 --steps 150 --save-every 1 -o failed
+t_fails "a rank with a bad record ends the job"
+t_err 'rank [01]: texts: record'
+$mpirun -n 2 $pretrain --steps 1500 --save-every 5 -o died >died.out 2>&1 &
+for _ in $(seq 500); do [ -d died/checkpoints/step-000000005 ] && break; sleep 0.01; done
+pkill -9 -f -n -- '-o died$'
+wait $!
+t_ok "a rank that dies ends the job" [ $? != 0 ]
+t_run $mpirun -n 2 $pretrain --steps 20 --save-every 5 --resume -o died
+t_ok "and leaves a checkpoint to go on from" [ "$(cat "$err" | grep -c 'step-')" = 0 -a -s died/model.safetensors ]
+t_done
