@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *model, *task_name, *output, *device, *precision = "auto", *shard;
-static struct opt_list image_files;
+static struct opt_list image_files, choices;
 static bool plain, skip_bad, block_trigrams;
 static int64_t rows = 8192, beam = 5, min_length = 5, max_length = 50, threads, limit;
 static double length_penalty = 0.6;
@@ -16,6 +16,8 @@ static const struct opt opts[] = {
     OPT_ROW_OUTPUT(&output),
     { OPT_LIST, "images", 0, &image_files, 0, 0, "FILE",
       "region features of the examples' images; for retrieval: of all images" },
+    { OPT_LIST, "choice", 0, &choices, 0, 0, "FIELD",
+      "retrieval: predict which of these fields fits the record's own image best" },
     { OPT_INT, "beam", 0, &beam, 1, 64, "N", "captioning: width of the beam; 1: greedy" },
     { OPT_INT, "min-length", 0, &min_length, 0, 1000, "N", "captioning: tokens at least" },
     { OPT_INT, "max-length", 0, &max_length, 1, 1000, "N", "captioning: tokens at most" },
@@ -70,6 +72,7 @@ static int run(int argc, char **argv, struct err *e)
     struct downstream d;
     struct downstream_opts o = {
         .images = { image_files.n, image_files.at },
+        .choices = { choices.n, choices.at },
         .vocabulary = model,
         .rows = rows,
         .decode = { (int)beam, (int)min_length, (int)max_length, (float)length_penalty, block_trigrams },

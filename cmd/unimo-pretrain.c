@@ -2,22 +2,20 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/opt.h"
-#include "model/input.h"
 #include "model/vocabulary.h"
-#include "stream/reader.h"
 #include "tasks/pretraining.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct opt_list pairs, images, texts, features;
+static struct opt_list pairs, images, texts, features, dev_pairs, dev_images, dev_texts;
 static const char *output, *config = "small", *init, *vocabulary, *mix = "1:1:1", *masking = "one",
                            *generation = "fragments", *score = "product", *contrast = "each";
 static const char *schedule = "linear", *device, *precision = "auto", *log_path;
 static bool resume, dry_run, recompute, shard_optimizer;
 static int64_t steps = 10000, warmup = -1, rows = 4096, accumulate = 1, save_every = 1000, keep = 2, log_every = 10,
-               threads, loaders, seed = 1;
+               threads, loaders, eval_every, seed = 1;
 static int64_t cmcl_positives = 2, cmcl_negatives = 20, cmcl_texts = 5, cmcl_images = 5;
 static double lr = 5e-5, beta1 = 0.9, beta2 = 0.98, epsilon = 1e-6, weight_decay = 0.01, clip = 1, dropout = 0.1;
 static double mlm = 1, seq2seq = 1, mrc = 1, mrfr = 1, cmcl = 1, seq2seq_share = 0.5, cmcl_share = 1, mask_ratio = 0.15,
@@ -30,6 +28,9 @@ static const struct opt opts[] = {
     { OPT_LIST, "features", 0, &features, 0, 0, "FILE", "regions of the pairs' images" },
     { OPT_LIST, "images", 0, &images, 0, 0, "FILE", "images without texts: a stream of regions" },
     { OPT_LIST, "texts", 0, &texts, 0, 0, "FILE", "texts without images: a tokenized stream" },
+    { OPT_LIST, "dev-pairs", 0, &dev_pairs, 0, 0, "FILE", "held-out pairs: their losses are measured" },
+    { OPT_LIST, "dev-images", 0, &dev_images, 0, 0, "FILE", "held-out images" },
+    { OPT_LIST, "dev-texts", 0, &dev_texts, 0, 0, "FILE", "held-out texts" },
     { OPT_STRING, "mix", 0, &mix, 0, 0, "P:I:T", "shares of pairs, images and texts in the examples" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "model" },
     { OPT_STRING, "config", 0, &config, 0, 0, "NAME", "base, large, small or tiny, or a config.json" },
@@ -78,6 +79,8 @@ static const struct opt opts[] = {
     { OPT_INT, "save-every", 0, &save_every, 0, 1e12, "N", "steps between checkpoints; 0: only at the end" },
     { OPT_INT, "keep", 0, &keep, 1, 1e6, "N", "checkpoints that are kept" },
     { OPT_STRING, "log", 0, &log_path, 0, 0, "FILE", "losses and speed as JSON Lines" },
+    { OPT_INT, "eval-every", 0, &eval_every, 0, 1e12, "N",
+      "steps between measurements on held-out data (0: at the end)" },
     { OPT_INT, "log-every", 0, &log_every, 1, 1e12, "N", "steps between lines of the log" },
     { OPT_FLAG, "dry-run", 0, &dry_run, 0, 0, NULL, "only print sizes, rows and epochs" },
     OPT_ROW_THREADS(&threads),
@@ -86,26 +89,6 @@ static const struct opt opts[] = {
     OPT_ROW_PRECISION(&precision),
     { 0 },
 };
-
-/* Feature width and detector classes as in the data. */
-static int read_sizes(struct model_config *c, struct err *e)
-{
-    const struct opt_list *from = features.n ? &features : &images;
-    struct record *r;
-    int classes = 0;
-
-    if (!from->n) return 0;
-    struct reader *in = reader_open(from->at, 1, &(struct reader_opts){ .limit = 1 }, e);
-    int got = in ? reader_next(in, &r, e) : -1;
-    if (got > 0) {
-        if (input_image_sizes(r, &c->features, &classes, e))
-            got = err_in(e, "%s: record %s", from->at[0], err_quote(record_id(r)));
-        record_free(r);
-    }
-    reader_close(in);
-    if (classes) c->classes = classes;
-    return got < 0 ? -1 : got ? 0 : err_set(e, ERR_INPUT, "%s: no records", from->at[0]);
-}
 
 static int base_config(struct model_config *c, struct err *e)
 {
@@ -118,17 +101,6 @@ static int base_config(struct model_config *c, struct err *e)
     if (!strchr(config, '/') && !str_ends(config, ".json"))
         return model_config_named(c, config, e) ? err_in(e, "--config") : 0;
     return model_config_named(c, "base", e) ? -1 : model_config_load(c, config, e);
-}
-
-static int make_config(struct model_config *c, struct err *e)
-{
-    if (base_config(c, e) || vocabulary_read(c, vocabulary, e) || read_sizes(c, e)) return -1;
-    c->has_region_heads = mrc > 0 || mrfr > 0;
-    c->has_match_head = true;
-    c->cosine = !strcmp(score, "cosine");
-    c->tau = (float)tau;
-    c->dropout = c->attention_dropout = (float)dropout;
-    return model_config_check(c, e);
 }
 
 static int parse_mix(double share[PRETRAINING_COLLECTIONS], struct err *e)
@@ -147,10 +119,13 @@ static int parse_mix(double share[PRETRAINING_COLLECTIONS], struct err *e)
     return good ? 0 : opt_usage(e, "--mix: %s (expected three numbers like 2:1:1)", err_quote(mix));
 }
 
-static int train(struct model *m, struct err *e)
+/* Opens the data and completes the configuration by what is in it. */
+static struct pretraining *open_data(struct task *t, struct model_config *c, struct err *e)
 {
     struct pretraining_opts po = {
         .files = { { pairs.n, pairs.at }, { images.n, images.at }, { texts.n, texts.at } },
+        .dev = { { dev_pairs.n, dev_pairs.at }, { dev_images.n, dev_images.at }, { dev_texts.n, dev_texts.at } },
+        .rows = rows,
         .features = { features.n, features.at },
         .weight = { [LOSS_MLM] = (float)mlm,
                     [LOSS_SEQ2SEQ] = (float)seq2seq,
@@ -166,6 +141,26 @@ static int train(struct model *m, struct err *e)
         .cmcl = { (int)cmcl_positives, (int)cmcl_negatives, (int)cmcl_texts, (int)cmcl_images,
                   !strcmp(contrast, "each") },
     };
+
+    po.mlm.ratio = mask_ratio;
+    po.seq2seq.two_granularities = !strcmp(generation, "pieces");
+    if (parse_mix(po.share, e)) return NULL;
+    return pretraining_open(t, &po, c, e);
+}
+
+static int make_config(struct model_config *c, struct err *e)
+{
+    if (base_config(c, e) || vocabulary_read(c, vocabulary, e)) return -1;
+    c->has_region_heads = mrc > 0 || mrfr > 0;
+    c->has_match_head = true;
+    c->cosine = !strcmp(score, "cosine");
+    c->tau = (float)tau;
+    c->dropout = c->attention_dropout = (float)dropout;
+    return 0;
+}
+
+static int train(struct model *m, const struct task *t, struct err *e)
+{
     struct train_opts to = {
         .output = output,
         .vocabulary = vocabulary,
@@ -184,20 +179,13 @@ static int train(struct model *m, struct err *e)
         .keep = keep,
         .log_every = log_every,
         .loaders = loaders,
+        .eval_every = eval_every ? eval_every : steps,
         .recompute = recompute,
         .share_optimizer = shard_optimizer,
         .log = log_path,
     };
-    struct task t;
 
-    po.mlm.ratio = mask_ratio;
-    po.seq2seq.two_granularities = !strcmp(generation, "pieces");
-    if (parse_mix(po.share, e)) return -1;
-    struct pretraining *p = pretraining_open(&t, &po, &m->config, e);
-    if (!p) return -1;
-    int rc = dry_run ? train_plan(m, &t, &to, e) : train_run(m, &t, &to, e);
-    pretraining_close(p);
-    return rc;
+    return dry_run ? train_plan(m, t, &to, e) : train_run(m, t, &to, e);
 }
 
 static int begin(struct model *m, struct err *e)
@@ -218,6 +206,7 @@ static int run(int argc, char **argv, struct err *e)
 {
     struct model_config c = { 0 };
     struct model m;
+    struct task t;
     struct device *d;
 
     if (argc)
@@ -229,13 +218,15 @@ static int run(int argc, char **argv, struct err *e)
     if (!pairs.n && !images.n && !texts.n)
         return opt_usage(e, "--pairs, --images or --texts: at least one is required");
     if (!(d = device_open(device, (int)threads, e))) return -1;
-    int rc = make_config(&c, e);
+    struct pretraining *p = make_config(&c, e) ? NULL : open_data(&t, &c, e);
+    int rc = p ? pretraining_complete(p, &c, e) : -1;
     if (!rc) rc = model_open(&m, &c, d, model_precision(precision, d), true, e);
     if (!rc) {
         rc = begin(&m, e);
-        if (!rc) rc = train(&m, e);
+        if (!rc) rc = train(&m, &t, e);
         model_release(&m);
     }
+    pretraining_close(p);
     model_config_release(&c);
     device_close(d);
     return rc;

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 enum { CAPTIONS = 5, QUESTIONS = 3 };
-enum stream { STREAM_TRUTH, STREAM_PAIRS, STREAM_ENTAILMENT, STREAM_QUESTIONS, STREAMS };
-static const char *const stream_suffix[STREAMS] = { "", ".pairs", ".entailment", ".questions" };
+enum stream { STREAM_TRUTH, STREAM_PAIRS, STREAM_ENTAILMENT, STREAM_QUESTIONS, STREAM_SWAPS, STREAMS };
+static const char *const stream_suffix[STREAMS] = { "", ".pairs", ".entailment", ".questions", ".swaps" };
 
 /* One kind of output: "train" with all its streams, "images" with pictures only, "texts" with sentences only. */
 struct split {
@@ -161,6 +161,24 @@ static void add_questions(struct job *j, const char *id, const struct scene *s, 
     str_release(&answer);
 }
 
+/* Which of two texts of the same words is true? The one that the label names. */
+static void add_swaps(struct job *j, const char *id, const struct scene *s, struct rng *r)
+{
+    struct str good = { 0 }, bad = { 0 };
+
+    for (int relation = 0; relation < 2; relation++) {
+        bool is_first = rng_below(r, 2);
+        if (!language_swap(&good, &bad, s, relation, r)) continue;
+        struct record *p = new_record(j, STREAM_SWAPS, "%s~%c", id, relation ? 'r' : 'a');
+        set_text(p, "text", is_first ? &good : &bad);
+        set_text(p, "other", is_first ? &bad : &good);
+        value_set(p->fields, "image", value_str(id));
+        value_set(p->fields, "label", value_str(is_first ? "text" : "other"));
+    }
+    str_release(&good);
+    str_release(&bad);
+}
+
 /* Pictures are not synced one by one: the stream that names them is, after all of them. */
 static int write_picture(const struct work *w, const char *name, const struct image *m, struct err *e)
 {
@@ -231,6 +249,7 @@ static int make_scene(void *arg, void *job, int worker, struct err *e)
     image_release(&unused);
     add_entailment(j, id, &s, &other, &r);
     add_questions(j, id, &s, &r);
+    add_swaps(j, id, &s, &r);
     return 0;
 }
 

@@ -274,27 +274,98 @@ static bool exchange(struct scene *s, int a, int b)
     return true;
 }
 
-/* A false relation: of the scene with the two objects exchanged, only the four directions (both orders of "next to" are
- * true). */
-static bool false_relation(struct str *out, const struct scene *s, struct rng *r)
+/* Two objects, each the only one of its class, of which the first stands to the second in a direction (both orders of
+ * "next to" are true). */
+static bool draw_directed(const struct scene *s, struct rng *r, int *a, int *b, enum relation *relation)
 {
     enum relation which[3];
-    struct scene c = *s;
 
     for (int t = 0; t < 12 && s->n > 1; t++) {
-        int a = (int)rng_below(r, s->n), b = (int)rng_below(r, s->n);
-        if (a == b || count_of(s, s->objects[a].noun, -1) > 1 || count_of(s, s->objects[b].noun, -1) > 1) continue;
-        int n = scene_relations(s, a, b, which);
-        if (!n || which[0] > REL_BELOW || !exchange(&c, a, b)) continue;
-        size_t from = out->n;
-        noun_phrase(out, &c.objects[a], 1, ARTICLE_A, 0, r);
-        str_addf(out, " is %s ", relation_phrase(which[0]));
-        noun_phrase(out, &c.objects[b], 1, ARTICLE_A, 0, r);
-        capitalise(out, from);
-        str_add_char(out, '.');
+        *a = (int)rng_below(r, s->n);
+        *b = (int)rng_below(r, s->n);
+        if (*a == *b || count_of(s, s->objects[*a].noun, -1) > 1 || count_of(s, s->objects[*b].noun, -1) > 1) continue;
+        if (!scene_relations(s, *a, *b, which) || which[0] > REL_BELOW) continue;
+        *relation = which[0];
         return true;
     }
     return false;
+}
+
+static void relation_sentence(struct str *out, const struct object *a, const char *phrase, const struct object *b,
+                              struct rng *r)
+{
+    size_t from = out->n;
+
+    noun_phrase(out, a, 1, ARTICLE_A, 0, r);
+    str_addf(out, " %s ", phrase);
+    noun_phrase(out, b, 1, ARTICLE_A, 0, r);
+    capitalise(out, from);
+    str_add_char(out, '.');
+}
+
+/* A false relation: of the scene with the two objects exchanged. */
+static bool false_relation(struct str *out, const struct scene *s, struct rng *r)
+{
+    struct scene c = *s;
+    struct str phrase = { 0 };
+    enum relation relation;
+    int a, b;
+
+    if (!draw_directed(s, r, &a, &b, &relation) || !exchange(&c, a, b)) return false;
+    str_addf(&phrase, "is %s", relation_phrase(relation));
+    relation_sentence(out, &c.objects[a], phrase.data, &c.objects[b], r);
+    str_release(&phrase);
+    return true;
+}
+
+/* Two objects of different classes and colours, such that neither class is there in the other colour. */
+static bool draw_coloured(const struct scene *s, struct rng *r, int *a, int *b)
+{
+    for (int t = 0; t < 12 && s->n > 1; t++) {
+        *a = (int)rng_below(r, s->n);
+        *b = (int)rng_below(r, s->n);
+        const struct object *p = &s->objects[*a], *q = &s->objects[*b];
+        if (p->noun != q->noun && p->colour >= 0 && q->colour >= 0 && !count_of(s, p->noun, q->colour) &&
+            !count_of(s, q->noun, p->colour))
+            return true;
+    }
+    return false;
+}
+
+/* "A x PHRASE a y." with words that depend on the objects and the state of r only, not on their order. */
+static void swap_sentence(struct str *out, const struct object *a, const char *phrase, const struct object *b,
+                          const struct rng *r)
+{
+    struct rng for_a = *r, for_b = *r;
+    size_t from = out->n;
+
+    noun_phrase(out, a, 1, ARTICLE_A, 0, &for_a);
+    str_addf(out, " %s ", phrase);
+    noun_phrase(out, b, 1, ARTICLE_A, 0, &for_b);
+    capitalise(out, from);
+    str_add_char(out, '.');
+}
+
+bool language_swap(struct str *text, struct str *swapped, const struct scene *s, bool relation, struct rng *r)
+{
+    struct str phrase = { 0 };
+    enum relation which;
+    int a, b;
+
+    if (relation ? !draw_directed(s, r, &a, &b, &which) : !draw_coloured(s, r, &a, &b)) return false;
+    struct object p = s->objects[a], q = s->objects[b];
+    if (relation) {
+        str_addf(&phrase, "is %s", relation_phrase(which));
+        swap_sentence(text, &p, phrase.data, &q, r);
+        swap_sentence(swapped, &q, phrase.data, &p, r);
+        str_release(&phrase);
+    } else {
+        swap_sentence(text, &p, "and", &q, r);
+        p.colour = s->objects[b].colour;
+        q.colour = s->objects[a].colour;
+        swap_sentence(swapped, &p, "and", &q, r);
+    }
+    return true;
 }
 
 /* Objects of `other` that s shows none of. */

@@ -17,6 +17,10 @@ void language_false_statement(struct str *out, const struct scene *s, const stru
  * does not show. */
 void language_detail(struct str *out, const struct scene *s, const struct scene *other, bool is_absent, struct rng *r);
 
+/* A true statement and a false one of the same words: two objects' colours exchanged, or (relation) the two objects of
+ * a relation. False when the scene has no two such objects. */
+bool language_swap(struct str *text, struct str *swapped, const struct scene *s, bool relation, struct rng *r);
+
 /* A question and its answer. */
 void language_question(struct str *question, struct str *answer, const struct scene *s, struct rng *r);
 #endif

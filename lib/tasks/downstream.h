@@ -15,6 +15,7 @@ struct file_list {
 };
 struct downstream_opts {
     struct file_list train, dev, images; /* images: streams of region features that examples name */
+    struct file_list choices;            /* retrieval: fields with texts of which the best for the image is predicted */
     const char *vocabulary;              /* directory, for tasks that write text */
     int64_t negatives;                   /* retrieval: wrong images, and as many wrong texts, of an example */
     int64_t eval_limit;                  /* held-out examples that are used; 0: all */

@@ -7,7 +7,7 @@
 struct pretraining {
     struct pretraining_opts o;
     const struct model_config *config;
-    struct store *collection[PRETRAINING_COLLECTIONS], *features;
+    struct store *collection[PRETRAINING_COLLECTIONS], *dev[PRETRAINING_COLLECTIONS], *features;
 };
 
 /* An example on its way into a batch. */
@@ -183,6 +183,58 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     return rc;
 }
 
+/* ---- measuring ---- */
+
+enum { RNG_DEV = 0x6465 };
+
+/* The losses over every held-out example, masked the same way each time. */
+static int measure(struct pretraining *p, struct model *m, struct scratch *s, struct batch *b, struct losses *out,
+                   struct err *e)
+{
+    struct step_opts so = { 0 };
+    struct arena arena = { 0 };
+    int rc = 0;
+
+    memcpy(so.weight, p->o.weight, sizeof so.weight);
+    for (int c = 0; c < PRETRAINING_COLLECTIONS; c++) {
+        int64_t n = p->dev[c] ? store_count(p->dev[c]) : 0;
+        for (int64_t i = 0; i < n && !rc; i++) {
+            struct record *rec;
+            struct rng r;
+            rng_init(&r, 0, rng_stream(RNG_DEV, (uint64_t)c, (uint64_t)i));
+            if ((rc = store_get(p->dev[c], i, &rec, e))) break;
+            rc = add_record(&(struct adding){ p, b, &r, &arena }, c, rec, e);
+            if (rc) err_in(e, "%s: record %s", rec->file, err_quote(record_id(rec)));
+            record_free(rec);
+            arena_reset(&arena);
+            if (rc || (b->n_rows < p->o.rows && i + 1 < n) || !b->n_rows) continue;
+            rc = model_step(m, s, b, &so, out, e);
+            batch_clear(b);
+        }
+    }
+    arena_release(&arena);
+    return rc;
+}
+
+static int evaluate(void *arg, struct model *m, struct scratch *s, struct value *report, double *score, struct err *e)
+{
+    struct pretraining *p = arg;
+    struct losses losses = { 0 };
+    struct batch b;
+
+    batch_init(&b, p->config);
+    int rc = measure(p, m, s, &b, &losses, e);
+    batch_release(&b);
+    for (int i = 0; i < LOSS_COUNT && !rc; i++) {
+        struct str name = { 0 };
+        str_addf(&name, "dev_%s", loss_names[i]);
+        if (losses.n[i]) value_set(report, str_c(&name), value_real(losses.sum[i] / (double)losses.n[i]));
+        str_release(&name);
+    }
+    *score = -losses_total(&losses, p->o.weight);
+    return rc;
+}
+
 static const char *id(void *arg, int collection, int64_t i)
 {
     struct pretraining *p = arg;
@@ -225,7 +277,14 @@ static int open_collections(struct pretraining *p, struct task *t, struct err *e
         total += t->at[i].share;
     }
     if (total <= 0) return err_set(e, ERR_USAGE, "--mix: gives no collection a share");
-    if (!p->collection[PRETRAINING_PAIRS]) return 0;
+    for (int i = 0; i < PRETRAINING_COLLECTIONS; i++) {
+        if (!p->o.dev[i].n) continue;
+        if (!(p->dev[i] = store_open(p->o.dev[i].at, p->o.dev[i].n, 0, e))) return -1;
+        t->evaluate = evaluate;
+        t->metric = "dev_score";
+        t->keeps_last = true;
+    }
+    if (!p->collection[PRETRAINING_PAIRS] && !p->dev[PRETRAINING_PAIRS]) return 0;
     if (!p->o.features.n) return err_set(e, ERR_USAGE, "--features: the regions of the pairs' images were expected");
     p->features = store_open(p->o.features.at, p->o.features.n, 0, e);
     return p->features ? check_pairs(p, e) : -1;
@@ -247,12 +306,29 @@ struct pretraining *pretraining_open(struct task *t, const struct pretraining_op
     return NULL;
 }
 
+int pretraining_complete(struct pretraining *p, struct model_config *c, struct err *e)
+{
+    struct store *from = p->features ? p->features : p->collection[PRETRAINING_IMAGES];
+    struct record *r;
+    int classes = 0;
+
+    if (!from) return model_config_check(c, e);
+    if (!store_count(from)) return err_set(e, ERR_INPUT, "%s: no records", p->o.features.at[0]);
+    if (store_get(from, 0, &r, e)) return -1;
+    int rc = input_image_sizes(r, &c->features, &classes, e);
+    if (rc) err_in(e, "%s: record %s", r->file, err_quote(record_id(r)));
+    record_free(r);
+    if (classes) c->classes = classes;
+    return rc ? rc : model_config_check(c, e);
+}
+
 void pretraining_close(struct pretraining *p)
 {
     if (!p) return;
     for (int i = 0; i < PRETRAINING_COLLECTIONS; i++) {
-        if (p->collection[i]) store_close(p->collection[i]);
+        store_close(p->collection[i]);
+        store_close(p->dev[i]);
     }
-    if (p->features) store_close(p->features);
+    store_close(p->features);
     free(p);
 }

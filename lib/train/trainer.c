@@ -255,7 +255,7 @@ static int evaluate(struct run *r, struct err *e)
     if (!rc && (r->at.best_step == 0 || score > r->at.best)) {
         r->at.best = score;
         r->at.best_step = r->at.step;
-        if (is_first_rank(r)) rc = checkpoint_publish(r->m, r->o->output, r->o->vocabulary, e);
+        if (is_first_rank(r) && !r->t->keeps_last) rc = checkpoint_publish(r->m, r->o->output, r->o->vocabulary, e);
     }
     value_free(report);
     return rc;
@@ -316,7 +316,7 @@ static int loop(struct run *r, struct err *e)
         if (evaluates && (is_last || is_time(r->at.step, o->eval_every)) && evaluate(r, e)) return -1;
         if (!is_last && is_time(r->at.step, o->save_every) && save(r, e)) return -1;
     }
-    if (!evaluates && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e)) return -1;
+    if ((!evaluates || r->t->keeps_last) && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e)) return -1;
     r->at.is_finished = true;
     return save(r, e);
 }

@@ -63,6 +63,14 @@ t_run $run --log stopped.log -o stopped
 t_same straight/model.safetensors stopped/model.safetensors "killed and resumed: the same best model"
 t_ok "and the same measurements" sh -c 'for f in straight stopped; do jq -c "select(.accuracy)" $f.log >$f.acc; done; cmp straight.acc stopped.acc'
 
+# Which of two texts fits the image?
+t_run unimo-tokenize -m corpus/vocabulary -F text,other -o swaps.zst scenes/test.swaps.jsonl.zst
+t_run unimo-predict -m retrieval --images corpus/test.regions.zst --choice text --choice other --plain swaps.zst
+t_ok "--choice names the field with the better score" jq -en '[inputs | (.scores[0] >= .scores[1]) == (.pred == "text")] | length >= 2 and all' "$out"
+unimo-view scenes/test.swaps.jsonl.zst >refs.jsonl
+t_run sh -c 'unimo-score --metrics accuracy --format json "$0" refs.jsonl' "$out"
+t_ok "which is scored as a label" jq -e '.score >= 0 and .score <= 100' "$out"
+
 # Wrong inputs.
 t_run $finetune -t origami --train corpus/train.pairs.zst -o x
 t_exit 2 "an unknown task"

@@ -40,6 +40,25 @@ t_run unimo-pretrain $data --init whole --rows 256 --steps 1 -o from
 t_exit 0 "--init takes a model of ours"
 t_err '43 matched, 0 missing, 0 unexpected|[0-9]+ matched, 0 missing, 0 unexpected'
 
+t_run $pretrain --steps 4 --dev-pairs corpus/dev.pairs.zst --features corpus/dev.regions.zst --dev-texts corpus/texts.zst --eval-every 2 --log dev.log -o dev
+t_ok "held-out losses are measured while training and at the end" jq -en 'input as $a | [inputs | select(.dev_mlm)] | map(.step) == [2, 4] and all(.[]; .dev_mlm > 0 and .dev_cmcl > 0 and .dev_mrfr > 0)' dev.log
+t_run $pretrain --steps 4 -o nodev --features corpus/dev.regions.zst
+t_same dev/model.safetensors nodev/model.safetensors "which changes nothing in the model"
+
+# Files in parts, patterns.
+unimo-view corpus/texts.zst | sed -n 1,20p >part-a.jsonl
+unimo-view corpus/texts.zst | sed -n '21,$p' >part-b.jsonl
+texts="unimo-pretrain $model --vocab corpus/vocabulary --rows 128 --steps 3"
+t_run $texts --texts corpus/texts.zst -o one
+t_run $texts --texts part-a.jsonl --texts part-b.jsonl -o parts
+t_same one/model.safetensors parts/model.safetensors "parts of a collection are the same as the whole"
+t_run $texts --texts 'part-?.jsonl' -o pattern
+t_same one/model.safetensors pattern/model.safetensors "a pattern stands for them"
+mkfifo texts.fifo
+unimo-view corpus/texts.zst >texts.fifo &
+t_run $texts --texts texts.fifo -o piped
+t_same one/model.safetensors piped/model.safetensors "and a pipe is read like a file"
+
 # Stopping and resuming.
 t_run $pretrain --steps 40 -o straight
 $pretrain --steps 40 --save-every 5 -o stopped >/dev/null 2>&1 &
