@@ -13,7 +13,7 @@ static struct opt_list pairs, images, texts, features, dev_pairs, dev_images, de
 static const char *output, *config = "small", *init, *vocabulary, *mix = "1:1:1", *masking = "one",
                            *generation = "fragments", *score = "product", *contrast = "each";
 static const char *schedule = "linear", *device, *precision = "auto", *log_path;
-static bool resume, dry_run, recompute, shard_optimizer;
+static bool resume, dry_run, recompute, shard_optimizer, learn_temperature;
 static int64_t steps = 10000, warmup = -1, rows = 4096, accumulate = 1, save_every = 1000, keep = 2, log_every = 10,
                threads, loaders, eval_every, seed = 1;
 static int64_t cmcl_positives = 2, cmcl_negatives = 20, cmcl_texts = 5, cmcl_images = 5;
@@ -59,6 +59,8 @@ static const struct opt opts[] = {
       "positives one by one against the negatives, or their sum" },
     { OPT_CHOICE, "score", 0, &score, 0, 0, "product|cosine", "score of a pair" },
     { OPT_DOUBLE, "temperature", 0, &tau, 0.001, 1000, "T", "scores are divided by it" },
+    { OPT_FLAG, "learn-temperature", 0, &learn_temperature, 0, 0, NULL,
+      "which is only where it begins, and is learnt" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "optimization" },
     { OPT_INT, "steps", 0, &steps, 1, 1e12, "N", "optimizer steps" },
     { OPT_INT, "warmup", 0, &warmup, -1, 1e12, "N", "steps of warm-up (-1: 6 % of all)" },
@@ -155,6 +157,7 @@ static int make_config(struct model_config *c, struct err *e)
     c->has_match_head = true;
     c->cosine = !strcmp(score, "cosine");
     c->tau = (float)tau;
+    c->learns_tau = learn_temperature;
     c->dropout = c->attention_dropout = (float)dropout;
     return 0;
 }

@@ -97,6 +97,7 @@ static const struct bool_key {
     { "region_heads", AT(has_region_heads) },
     { "match_head", AT(has_match_head) },
     { "match_cosine", AT(cosine) },
+    { "match_learns_temperature", AT(learns_tau) },
 };
 #define N_OF(a) ((int)(sizeof(a) / sizeof *(a)))
 static void *member(struct model_config *c, size_t at)

@@ -19,6 +19,7 @@ struct model_config {
     bool has_match_head;   /* scalar score of a pair: CMCL and retrieval */
     bool cosine;      /* the score of a pair is the cosine of the pooled vectors instead of w . (text * image) + b */
     float tau;        /* temperature of the contrastive loss */
+    bool learns_tau;  /* the temperature is tau / exp(s) with a parameter s, which begins at 0 */
     char task[32];    /* "" for a pre-trained model, else the name of the task it was fine-tuned for */
     int n_labels;     /* of the classifier head; 0: none */
     char **labels;    /* [n_labels] names, owned */

@@ -6,7 +6,7 @@
 
 const struct mlm_opts mlm_defaults = { .ratio = 0.15, .p = 0.2, .max_span = 10 };
 
-static int draw_span(struct rng *r, const struct mlm_opts *o)
+int mlm_span(struct rng *r, const struct mlm_opts *o)
 {
     double left = rng_uniform(r) * (1 - pow(1 - o->p, o->max_span + 1)), p = o->p;
     int l = 0;
@@ -29,7 +29,7 @@ static int64_t choose_span(struct rng *r, const struct mlm_opts *o, int64_t n, c
                            int64_t anchor, int64_t budget)
 {
     int64_t i = anchor, got = 0;
-    int left = draw_span(r, o);
+    int left = mlm_span(r, o);
 
     while (i > 0 && !starts_unit(units, i)) i--;
     for (int64_t first = i; i < n && got < budget; i++) {

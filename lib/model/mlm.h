@@ -11,6 +11,9 @@ struct mlm_opts {
 };
 extern const struct mlm_opts mlm_defaults;
 
+/* The length of a span in units, 1 .. max_span: P(l) is proportional to p (1 - p)^l for l from 0, and 0 counts as 1. */
+int mlm_span(struct rng *r, const struct mlm_opts *o);
+
 /* Chooses ceil(ratio * (n + 2)) tokens of a text of n tokens in spans of whole units, replaces 80 % of them by [MASK]
  * and 10 % by a random token in [4, vocab); labels[i] is the original token where chosen, else -1. tokens is changed in
  * place. Texts of fewer than 1 token give 0. Returns the number chosen; at least 1 when n >= 1. A function of the rng's

@@ -33,6 +33,7 @@ static void add_heads(struct model *m)
         m->mrc = linear_add(p, "mrc_head", c->classes, H, c->init_std);
         m->mrfr = linear_add(p, "mrfr_head", c->features, H, c->init_std);
     }
+    m->log_scale = c->learns_tau ? params_add(p, "match_log_scale", INIT_ZERO, 0, 1, (const int64_t[]){ 1 }) : -1;
     if (c->has_match_head) m->match = linear_add(p, "match_head", 1, H, c->init_std);
     if (c->n_labels && c->label_hidden)
         m->label_dense = linear_add(p, "classifier.dense", c->label_hidden, H, c->init_std);

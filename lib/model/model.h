@@ -17,6 +17,7 @@ struct model {
     struct norm lm_norm;
     int lm_bias;
     struct linear mrc, mrfr, match;       /* w = -1: absent */
+    int log_scale;                        /* of the contrastive loss's scores, or -1 */
     struct linear label_dense, label_out; /* likewise; no label_dense: one layer */
 };
 

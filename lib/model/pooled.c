@@ -2,6 +2,7 @@
  * classes of examples. */
 #include "model/heads.h"
 #include <assert.h>
+#include <math.h>
 
 struct pool {
     struct linear l;
@@ -102,6 +103,36 @@ static void match_backward(const struct head_run *r, struct pool *text, struct p
     op_scatter_add_rows(m->device, image->dg, dimage, r->p->score_img);
 }
 
+/* A learnt scale stops growing at the hundredfold, as in CLIP (Radford et al. 2021): beyond, the loss is all rounding.
+ */
+enum { SCALE_MAX = 100 };
+
+/* What scores are multiplied by before the softmax. A learnt one is fetched from the device. */
+static float inverse_temperature(const struct model *m)
+{
+    float s = 0;
+
+    if (m->log_scale >= 0) op_download(m->device, &s, params_f32(&m->params, m->log_scale).data, sizeof s);
+    float scale = expf(s) / m->config.tau;
+    return scale < SCALE_MAX || m->log_scale < 0 ? scale : SCALE_MAX;
+}
+
+static void contrastive_loss(const struct head_run *r, struct tensor loss, struct tensor dscore, struct tensor score)
+{
+    const struct model *m = r->m;
+    struct tensor dscale = { 0 };
+    float scale = inverse_temperature(m);
+    bool learns = r->o->train && m->log_scale >= 0 && scale < SCALE_MAX;
+
+    if (learns) {
+        dscale = scratch_1d(r->s, DT_F32, 1);
+        op_fill(m->device, dscale, 0);
+    }
+    op_group_contrastive(m->device, loss, dscore, dscale, score, r->p->group, r->p->positive, scale,
+                         head_scale(r, LOSS_CMCL, loss.n));
+    if (learns) op_axpy(m->device, params_grad(&m->params, m->log_scale), dscale, scale);
+}
+
 static void match_losses(const struct head_run *r, struct pool *text, struct pool *image)
 {
     const struct model *m = r->m;
@@ -114,11 +145,9 @@ static void match_losses(const struct head_run *r, struct pool *text, struct poo
     if (!n || weight[kind] == 0) return;
     assert(!is_cmcl || weight[LOSS_MATCH] == 0);
     struct match x = match_forward(r, text, image);
-    struct tensor loss = scratch_1d(r->s, DT_F32, n), dscore = { 0 }, none = { 0 };
+    struct tensor loss = scratch_1d(r->s, DT_F32, n), dscore = { 0 };
     if (r->o->train) dscore = scratch_2d(r->s, DT_F32, x.score.n, 1);
-    if (is_cmcl)
-        op_group_contrastive(m->device, loss, dscore, none, x.score, p->group, p->positive, 1 / m->config.tau,
-                             head_scale(r, kind, n));
+    if (is_cmcl) contrastive_loss(r, loss, dscore, x.score);
     else
         op_group_circle(m->device, loss, dscore, x.score, p->group, p->positive, r->o->margin, r->o->gamma,
                         head_scale(r, kind, n));

@@ -111,6 +111,7 @@ int main(void)
     c.inner = 24;
     c.dropout = c.attention_dropout = 0.2f;
     c.label_hidden = 8;
+    c.learns_tau = true;
     model_config_set_labels(&c, (const char *const[]){ "a", "b", "c" }, 3);
     if (!d || model_open(&model, &c, d, DT_F32, true, &e)) {
         printf("# %s\n", e.text);
@@ -130,15 +131,15 @@ int main(void)
     /* unused: both poolers (4), LM head (5), region heads (4), match head (2), classifier (4), as the objective needs
      * them; the match head's offset cancels in the contrastive loss. The circle loss holds its weights constant, so its
      * gradient is no slope: PyTorch is its judge in model_parity. */
-    const int unused[LOSS_COUNT] = { 4 + 4 + 2 + 4,     4 + 4 + 2 + 4, 4 + 5 + 2 + 2 + 4,
-                                     4 + 5 + 2 + 2 + 4, 5 + 4 + 4 + 1, 0,
-                                     5 + 4 + 2 };
+    const int unused[LOSS_COUNT] = { 1 + 4 + 4 + 2 + 4,     1 + 4 + 4 + 2 + 4, 1 + 4 + 5 + 2 + 2 + 4,
+                                     1 + 4 + 5 + 2 + 2 + 4, 5 + 4 + 4 + 1,     0,
+                                     1 + 5 + 4 + 2 };
     for (int i = 0; i < LOSS_COUNT; i++) {
         if (i != LOSS_MATCH) check(loss_names[i], one[i], unused[i]);
     }
     check("all together", (const float[LOSS_COUNT]){ 1, 1, 0.5f, 0.5f, 1, 0, 2 }, 1);
     model.config.cosine = true;
-    check("cmcl with cosine", (const float[LOSS_COUNT]){ [LOSS_CMCL] = 1 }, 5 + 4 + 4 + 2);
+    check("cmcl with cosine and a learnt temperature", (const float[LOSS_COUNT]){ [LOSS_CMCL] = 1 }, 5 + 4 + 4 + 2);
     scratch_release(&scratch);
     batch_release(&batch);
     model_release(&model);

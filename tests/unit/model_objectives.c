@@ -11,7 +11,7 @@ static struct model_config c;
 
 static void test_mlm(void)
 {
-    enum { N = 200, ROUNDS = 2000 };
+    enum { N = 200, ROUNDS = 4000 }; /* 124,000 tokens are chosen */
     struct rng r;
     int64_t masks = 0, randoms = 0, kept = 0, chosen = 0, spans = 0, wrong_count = 0, broken_units = 0;
 
@@ -52,36 +52,28 @@ static void test_mlm(void)
     is_int(mlm_mask(&r, &c, &mlm_defaults, 0, &one, NULL, &label), 0, "mlm: an empty text");
 }
 
-/* Span lengths in units, from texts so long that spans hardly ever meet and with a budget of one span. */
+/* Pearson's statistic of counts against their expectation, divided by the degrees of freedom: near 1 when they agree.
+ */
+static double chi_square(const int64_t *count, const double *p, int n, double draws)
+{
+    double sum = 0;
+
+    for (int i = 0; i < n; i++) sum += pow((double)count[i] - p[i] * draws, 2) / (p[i] * draws);
+    return sum / (n - 1);
+}
+
 static void test_span_lengths(void)
 {
-    enum { N = 4000, ROUNDS = 3000 };
-    struct mlm_opts o = { .ratio = 10.0 / (N + 2), .p = 0.2, .max_span = 10 };
-    int32_t *tokens = mem_new(int32_t, N), *labels = mem_new(int32_t, N);
-    int64_t first[11] = { 0 };
+    enum { DRAWS = 100000 };
+    int64_t count[10] = { 0 };
+    double p[10], all = 1 - pow(0.8, 11);
     struct rng r;
 
     rng_init(&r, 8, 1);
-    for (int round = 0; round < ROUNDS; round++) {
-        /* with a budget of 10 tokens in single-token units, a run of 10 is one span of 10 or spans that met */
-        mlm_mask(&r, &c, &o, N, tokens, NULL, labels);
-        for (int i = 0, run = 0; i <= N; i++) {
-            if (i < N && labels[i] >= 0) run++;
-            else if (run) {
-                first[run > 10 ? 10 : run]++;
-                run = 0;
-            }
-        }
-        memset(tokens, 0, N * sizeof *tokens);
-    }
-    /* a run of 1 comes from l = 0 or 1 (or the budget's end): P = (0.2 + 0.16) / (1 - 0.8^11) = 0.394 */
-    double ones = 0, all = 0;
-    for (int i = 1; i <= 10; i++) all += (double)first[i];
-    ones = (double)first[1] / all;
-    ok(ones > 0.38 && ones < 0.48, "mlm: l = 0 counts as 1 (runs of one: %.3f)", ones);
-    ok(first[2] > first[3] && first[3] > first[4], "mlm: short spans are the more frequent");
-    free(tokens);
-    free(labels);
+    for (int i = 0; i < DRAWS; i++) count[mlm_span(&r, &mlm_defaults) - 1]++;
+    for (int l = 1; l <= 10; l++) p[l - 1] = (0.2 * pow(0.8, l) + (l == 1 ? 0.2 : 0)) / all;
+    ok(chi_square(count, p, 10, DRAWS) < 2.2, "mlm: span lengths are geometric, cut at 10, 0 counts as 1 (%.2f)",
+       chi_square(count, p, 10, DRAWS));
 }
 
 /* Whether the rows are a possible split of the text. */
@@ -151,6 +143,39 @@ static void test_seq2seq(void)
        (double)target / (double)all);
 }
 
+/* Lengths of the fragments of a text so long that the last one, which the budget cuts, does not count. */
+static void test_fragments(void)
+{
+    enum { N = 8000, ROUNDS = 1000, SHORTEST = 4, LENGTHS = 29 };
+    int64_t count[LENGTHS] = { 0 }, draws = 0, wrong = 0;
+    struct rng r;
+
+    rng_init(&r, 12, 1);
+    c.max_text = N + 2;
+    c.positions = N + 4;
+    for (int round = 0; round < ROUNDS; round++) {
+        arena_reset(&arena);
+        struct batch_text text = toy_text(&arena, &c, &r, N);
+        struct batch_rows x = seq2seq_split(&arena, &r, &c, &seq2seq_defaults, &text);
+        for (int64_t i = x.prefix, from = i; i < x.n; i++) {
+            if (x.id[i] == c.cls_id) from = i;
+            if (x.id[i] != c.sep_id) continue;
+            int64_t l = i - from - 1;
+            /* neighbours that touch stay two fragments, so nothing is longer */
+            if (l < SHORTEST || l >= SHORTEST + LENGTHS) wrong++;
+            else count[l - SHORTEST]++, draws++;
+        }
+    }
+    /* long fragments find room a little less often, the budget's end shortens one in a hundred */
+    is_int(wrong, 0, "seq2seq: fragments of 4 to 32 tokens");
+    ok(draws > 100000, "seq2seq: %d fragments", (int)draws);
+    double most = 0;
+    for (int i = 0; i < LENGTHS; i++) most = fmax(most, fabs((double)count[i] / (double)draws * LENGTHS - 1));
+    ok(most < 0.2, "seq2seq: all lengths nearly alike (off by %.3f at most)", most);
+    c.max_text = 512;
+    c.positions = 514;
+}
+
 static void test_visual(void)
 {
     const float a[4] = { 0, 0, 10, 10 }, half[4] = { 5, 0, 15, 10 }, far[4] = { 20, 20, 30, 30 };
@@ -208,6 +233,7 @@ int main(void)
     test_mlm();
     test_span_lengths();
     test_seq2seq();
+    test_fragments();
     test_visual();
     test_cmcl();
     arena_release(&arena);
