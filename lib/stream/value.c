@@ -1,56 +1,18 @@
-/* JSON values over jansson. Printing is ours: numbers in the fewest digits that read back to the same double. */
-#include "stream/value.h"
+/* JSON values: making them, looking into them. */
 #include "core/file.h"
+#include "core/mem.h"
 #include "stream/limits.h"
+#include "stream/value_layout.h"
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static json_t *json(const struct value *v)
+static struct value *scalar(struct value v)
 {
-    return (json_t *)(uintptr_t)v;
-}
+    struct value *fresh = mem_alloc(1, sizeof *fresh);
 
-static struct value *wrap(json_t *j)
-{
-    return (struct value *)j;
-}
-
-/* jansson would recurse deeper than we want to: brackets are counted before it parses. */
-static bool is_too_deep(const char *text, int64_t n)
-{
-    int depth = 0;
-    bool in_string = false;
-
-    for (int64_t i = 0; i < n; i++) {
-        if (in_string) {
-            if (text[i] == '\\') i++;
-            else if (text[i] == '"') in_string = false;
-        } else if (text[i] == '"') {
-            in_string = true;
-        } else if (text[i] == '{' || text[i] == '[') {
-            if (++depth > LIMIT_JSON_DEPTH) return true;
-        } else if (text[i] == '}' || text[i] == ']') {
-            depth--;
-        }
-    }
-    return false;
-}
-
-struct value *value_parse(const char *text, int64_t n, struct err *e)
-{
-    json_error_t why;
-
-    if (is_too_deep(text, n)) {
-        err_set(e, ERR_INPUT, "JSON nested more than %d deep", LIMIT_JSON_DEPTH);
-        return NULL;
-    }
-    json_t *j = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &why);
-    if (!j) err_set(e, ERR_INPUT, "bad JSON at byte %d: %s", why.position, why.text);
-    return wrap(j);
+    *fresh = v;
+    return fresh;
 }
 
 struct value *value_load(const char *path, struct err *e)
@@ -66,185 +28,222 @@ struct value *value_load(const char *path, struct err *e)
 
 void value_free(struct value *v)
 {
-    json_decref(json(v));
+    struct value_array *a = value_as_array(v);
+    struct value_object *o = value_as_object(v);
+
+    if (a) {
+        for (int64_t i = 0; i < a->head.n && a->at; i++) value_free(a->at[i]);
+        free(a->at);
+        free(a->numbers);
+    }
+    if (o) {
+        for (int64_t i = 0; i < o->head.n; i++) {
+            free(o->at[i].key);
+            value_free(o->at[i].value);
+        }
+        free(o->at);
+        map_release(&o->index);
+    }
+    free(v);
 }
 
 struct value *value_copy(const struct value *v)
 {
-    return wrap(json_deep_copy(json(v)));
-}
+    const struct value_array *a = value_as_array(v);
+    const struct value_object *o = value_as_object(v);
 
-static void print_string(const char *s, size_t n, struct str *out)
-{
-    str_add_char(out, '"');
-    for (size_t i = 0, from = 0; i <= n; i++) {
-        bool is_plain = i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\';
-        if (is_plain) continue;
-        str_add_bytes(out, s + from, i - from);
-        from = i + 1;
-        if (i == n) break;
-        if (s[i] == '"' || s[i] == '\\') str_addf(out, "\\%c", s[i]);
-        else if (s[i] == '\n') str_add(out, "\\n");
-        else if (s[i] == '\t') str_add(out, "\\t");
-        else str_addf(out, "\\u%04x", (unsigned char)s[i]);
+    if (!v) return NULL;
+    if (v->kind == VALUE_STRING) return value_string_new(((const struct value_string *)v)->bytes, v->n);
+    if (!a && !o) return scalar(*v);
+    struct value *copy = a ? value_array() : value_object();
+    for (int64_t i = 0; a && i < a->head.n; i++) {
+        if (a->numbers) value_push_number(value_as_array(copy), a->numbers[i]);
+        else value_push(copy, value_copy(a->at[i]));
     }
-    str_add_char(out, '"');
+    for (int64_t i = 0; o && i < o->head.n; i++)
+        value_add_member(value_as_object(copy), o->at[i].key, o->at[i].n, value_copy(o->at[i].value));
+    return copy;
 }
 
-static void print_real(double d, struct str *out)
-{
-    char text[40];
-
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, d);
-        if (strtod(text, NULL) == d) break;
-    }
-    str_add(out, text);
-    if (!strpbrk(text, ".e")) str_add(out, ".0"); /* stays a real when read back */
-}
-
-/* Most of what is printed are tokens: ten times the speed of printf(). */
-static void print_integer(int64_t i, struct str *out)
-{
-    char text[20];
-    int at = sizeof text;
-    uint64_t rest = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-
-    do text[--at] = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (i < 0) text[--at] = '-';
-    str_add_bytes(out, text + at, sizeof text - (size_t)at);
-}
-
-static void new_line(int indent, struct str *out)
-{
-    if (indent < 0) return;
-    str_add_char(out, '\n');
-    for (int i = 0; i < indent; i++) str_add(out, "  ");
-}
-
-static void print(json_t *j, int indent, struct str *out)
-{
-    int inner = indent < 0 ? -1 : indent + 1;
-    const char *key;
-    json_t *v;
-    size_t i, n = 0;
-
-    switch (json_typeof(j)) {
-    case JSON_OBJECT:
-        str_add_char(out, '{');
-        json_object_foreach(j, key, v)
-        {
-            if (n++) str_add_char(out, ',');
-            new_line(inner, out);
-            print_string(key, strlen(key), out);
-            str_add(out, indent < 0 ? ":" : ": ");
-            print(v, inner, out);
-        }
-        if (n) new_line(indent, out);
-        str_add_char(out, '}');
-        break;
-    case JSON_ARRAY:
-        str_add_char(out, '[');
-        json_array_foreach(j, i, v)
-        {
-            if (i) str_add_char(out, ',');
-            if (indent >= 0 && !json_is_number(v)) new_line(inner, out);
-            else if (i && indent >= 0) str_add_char(out, ' ');
-            print(v, inner, out);
-        }
-        if (json_array_size(j) && !json_is_number(json_array_get(j, 0))) new_line(indent, out);
-        str_add_char(out, ']');
-        break;
-    case JSON_STRING:
-        print_string(json_string_value(j), json_string_length(j), out);
-        break;
-    case JSON_INTEGER:
-        print_integer(json_integer_value(j), out);
-        break;
-    case JSON_REAL:
-        print_real(json_real_value(j), out);
-        break;
-    case JSON_TRUE:
-        str_add(out, "true");
-        break;
-    case JSON_FALSE:
-        str_add(out, "false");
-        break;
-    case JSON_NULL:
-        str_add(out, "null");
-        break;
-    }
-}
-
-void value_print(const struct value *v, struct str *out)
-{
-    print(json(v), -1, out);
-}
-
-void value_print_indented(const struct value *v, struct str *out)
-{
-    print(json(v), 0, out);
-}
+/* ---- making ---- */
 
 struct value *value_object(void)
 {
-    return wrap(json_object());
+    struct value_object *o = mem_new(struct value_object, 1);
+
+    o->head.kind = VALUE_OBJECT;
+    return &o->head;
 }
 
 struct value *value_array(void)
 {
-    return wrap(json_array());
+    struct value_array *a = mem_new(struct value_array, 1);
+
+    a->head.kind = VALUE_ARRAY;
+    return &a->head;
+}
+
+struct value *value_string_new(const char *s, int64_t n)
+{
+    struct value_string *v = mem_alloc(sizeof *v + (size_t)n + 1, 1);
+
+    v->head = (struct value){ .kind = VALUE_STRING, .n = n };
+    if (n) memcpy(v->bytes, s, (size_t)n);
+    v->bytes[n] = 0;
+    return &v->head;
 }
 
 struct value *value_strn(const char *s, int64_t n)
 {
-    return wrap(json_stringn(s, (size_t)n));
+    return utf8_valid(s, (size_t)n) ? value_string_new(s, n) : NULL;
 }
 
 struct value *value_str(const char *s)
 {
-    return wrap(json_string(s));
+    return value_strn(s, (int64_t)strlen(s));
 }
 
 struct value *value_int(int64_t i)
 {
-    return wrap(json_integer(i));
+    return scalar((struct value){ .kind = VALUE_INT, .i = i });
 }
 
 struct value *value_real(double d)
 {
     if (isnan(d)) return value_str("nan");
     if (isinf(d)) return value_str(d > 0 ? "inf" : "-inf");
-    return wrap(json_real(d));
+    return scalar((struct value){ .kind = VALUE_REAL, .d = d });
 }
 
 struct value *value_bool(bool b)
 {
-    return wrap(json_boolean(b));
+    return scalar((struct value){ .kind = b ? VALUE_TRUE : VALUE_FALSE });
+}
+
+static struct value_member *find_member(const struct value_object *o, const char *key, size_t n)
+{
+    if (o->index.n) {
+        const int64_t *at = map_find(&o->index, key, n);
+        return at ? &o->at[*at] : NULL;
+    }
+    for (int64_t i = 0; i < o->head.n; i++) {
+        if (o->at[i].n == n && !memcmp(o->at[i].key, key, n)) return &o->at[i];
+    }
+    return NULL;
+}
+
+static void index_members(struct value_object *o)
+{
+    map_release(&o->index);
+    for (int64_t i = 0; i < o->head.n; i++) *map_put(&o->index, o->at[i].key, o->at[i].n, NULL) = i;
+}
+
+static void append_member(struct value_object *o, const char *key, size_t n, struct value *v)
+{
+    int64_t i = o->head.n++;
+
+    mem_reserve(&o->at, &o->cap, o->head.n);
+    o->at[i] = (struct value_member){ mem_strndup(key, n), n, v };
+    if (o->index.n) *map_put(&o->index, key, n, NULL) = i;
+    else if (o->head.n > VALUE_INDEXED) index_members(o);
+}
+
+bool value_add_member(struct value_object *o, const char *key, size_t n, struct value *v)
+{
+    if (find_member(o, key, n)) return false;
+    append_member(o, key, n, v);
+    return true;
 }
 
 void value_set(struct value *object, const char *key, struct value *v)
 {
-    json_object_set_new(json(object), key, json(v));
+    struct value_object *o = value_as_object(object);
+
+    if (!o || !v) {
+        value_free(v);
+        return;
+    }
+    struct value_member *m = find_member(o, key, strlen(key));
+    if (!m) {
+        append_member(o, key, strlen(key), v);
+        return;
+    }
+    if (m->value != v) value_free(m->value);
+    m->value = v;
 }
 
 void value_drop(struct value *object, const char *key)
 {
-    json_object_del(json(object), key);
+    struct value_object *o = value_as_object(object);
+    struct value_member *m = o ? find_member(o, key, strlen(key)) : NULL;
+
+    if (!m) return;
+    free(m->key);
+    value_free(m->value);
+    memmove(m, m + 1, (size_t)(o->at + o->head.n - m - 1) * sizeof *m);
+    o->head.n--;
+    if (o->index.n) index_members(o);
+}
+
+/* From one block of numbers to values of their own. */
+static void separate(struct value_array *a)
+{
+    mem_reserve(&a->at, &a->cap, a->head.n);
+    for (int64_t i = 0; i < a->head.n; i++) a->at[i] = scalar(a->numbers[i]);
+    free(a->numbers);
+    a->numbers = NULL;
+}
+
+void value_push_number(struct value_array *a, struct value number)
+{
+    mem_reserve(&a->numbers, &a->cap, a->head.n + 1);
+    a->numbers[a->head.n++] = number;
 }
 
 void value_push(struct value *array, struct value *v)
 {
-    json_array_append_new(json(array), json(v));
+    struct value_array *a = value_as_array(array);
+
+    if (!a || !v) {
+        value_free(v);
+        return;
+    }
+    if (!a->at && value_is_number(v)) {
+        value_push_number(a, *v);
+        free(v);
+        return;
+    }
+    if (a->numbers) {
+        a->cap = 0;
+        separate(a);
+    }
+    mem_reserve(&a->at, &a->cap, a->head.n + 1);
+    a->at[a->head.n++] = v;
+}
+
+static struct value_array *numbers_new(int64_t n)
+{
+    struct value_array *a = value_as_array(value_array());
+
+    mem_reserve(&a->numbers, &a->cap, n);
+    a->head.n = n;
+    return a;
 }
 
 struct value *value_ints(const int32_t *v, int64_t n)
 {
-    struct value *a = value_array();
+    struct value_array *a = numbers_new(n);
 
-    for (int64_t i = 0; i < n; i++) value_push(a, value_int(v[i]));
-    return a;
+    for (int64_t i = 0; i < n; i++) a->numbers[i] = (struct value){ .kind = VALUE_INT, .i = v[i] };
+    return &a->head;
+}
+
+struct value *value_bytes(const uint8_t *v, int64_t n)
+{
+    struct value_array *a = numbers_new(n);
+
+    for (int64_t i = 0; i < n; i++) a->numbers[i] = (struct value){ .kind = VALUE_INT, .i = v[i] };
+    return &a->head;
 }
 
 struct value *value_reals(const float *v, int64_t n)
@@ -255,94 +254,109 @@ struct value *value_reals(const float *v, int64_t n)
     return a;
 }
 
+/* ---- looking ---- */
+
 struct value *value_get(const struct value *object, const char *key)
 {
-    return wrap(json_object_get(json(object), key));
+    const struct value_object *o = value_as_object(object);
+    const struct value_member *m = o ? find_member(o, key, strlen(key)) : NULL;
+
+    return m ? m->value : NULL;
 }
 
 struct value *value_at(const struct value *array, int64_t i)
 {
-    return wrap(json_array_get(json(array), (size_t)i));
+    const struct value_array *a = value_as_array(array);
+
+    if (!a || i < 0 || i >= a->head.n) return NULL;
+    return a->numbers ? &a->numbers[i] : a->at[i];
 }
 
 int64_t value_count(const struct value *v)
 {
-    return (int64_t)(json_is_array(json(v)) ? json_array_size(json(v)) : json_object_size(json(v)));
+    return v && (v->kind == VALUE_ARRAY || v->kind == VALUE_OBJECT) ? v->n : 0;
 }
 
 const char *value_key(const struct value *object, int64_t i, struct value **v)
 {
-    const char *key;
-    json_t *member;
+    const struct value_object *o = value_as_object(object);
 
-    json_object_foreach(json(object), key, member)
-    {
-        if (i--) continue;
-        if (v) *v = wrap(member);
-        return key;
-    }
-    return NULL;
+    if (!o || i < 0 || i >= o->head.n) return NULL;
+    if (v) *v = o->at[i].value;
+    return o->at[i].key;
 }
 
 bool value_next(const struct value *object, struct value_iter *it)
 {
-    it->at = it->at ? json_object_iter_next(json(object), it->at) : json_object_iter(json(object));
-    if (!it->at) return false;
-    it->key = json_object_iter_key(it->at);
-    it->value = wrap(json_object_iter_value(it->at));
-    return true;
+    it->key = value_key(object, it->next, &it->value);
+    it->next += it->key != NULL;
+    return it->key;
+}
+
+static bool is_kind(const struct value *v, enum value_kind kind)
+{
+    return v && v->kind == kind;
 }
 
 bool value_is_string(const struct value *v)
 {
-    return json_is_string(json(v));
+    return is_kind(v, VALUE_STRING);
 }
 
 bool value_is_int(const struct value *v)
 {
-    return json_is_integer(json(v));
+    return is_kind(v, VALUE_INT);
 }
 
 bool value_is_number(const struct value *v)
 {
-    return json_is_number(json(v));
+    return is_kind(v, VALUE_INT) || is_kind(v, VALUE_REAL);
 }
 
 bool value_is_array(const struct value *v)
 {
-    return json_is_array(json(v));
+    return is_kind(v, VALUE_ARRAY);
 }
 
 bool value_is_object(const struct value *v)
 {
-    return json_is_object(json(v));
+    return is_kind(v, VALUE_OBJECT);
 }
 
 bool value_is_null(const struct value *v)
 {
-    return json_is_null(json(v));
+    return is_kind(v, VALUE_NULL);
 }
 
 bool value_is_true(const struct value *v)
 {
-    return json_is_true(json(v));
+    return is_kind(v, VALUE_TRUE);
+}
+
+static bool value_is_bool(const struct value *v)
+{
+    return is_kind(v, VALUE_TRUE) || is_kind(v, VALUE_FALSE);
 }
 
 const char *value_text(const struct value *v, int64_t *n)
 {
-    if (n) *n = (int64_t)json_string_length(json(v));
-    return json_string_value(json(v));
+    bool is_string = value_is_string(v);
+
+    if (n) *n = is_string ? v->n : 0;
+    return is_string ? ((const struct value_string *)v)->bytes : NULL;
 }
 
 int64_t value_integer(const struct value *v)
 {
-    return json_integer_value(json(v));
+    return value_is_int(v) ? v->i : 0;
 }
 
 double value_number(const struct value *v)
 {
-    return json_number_value(json(v));
+    return is_kind(v, VALUE_REAL) ? v->d : (double)value_integer(v);
 }
+
+/* ---- typed members ---- */
 
 static int wanted(const char *key, const struct value *v, const char *what, struct err *e)
 {
@@ -388,7 +402,7 @@ int value_get_bool(const struct value *o, const char *key, bool *out, struct err
 {
     const struct value *v = value_get(o, key);
 
-    if (!json_is_boolean(json(v))) return wanted(key, v, "true or false", e);
+    if (!value_is_bool(v)) return wanted(key, v, "true or false", e);
     *out = value_is_true(v);
     return 0;
 }
@@ -409,7 +423,7 @@ static bool is_absent(const struct value *o, const char *key)
 {
     const struct value *v = value_get(o, key);
 
-    return !v || json_is_null(json(v));
+    return !v || value_is_null(v);
 }
 
 int value_opt_string(const struct value *o, const char *key, const char **out, struct err *e)

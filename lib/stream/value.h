@@ -5,8 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A JSON value (jansson's json_t behind an opaque name, so that no other module counts references).
- * Every value belongs to its container; a fresh value belongs to the caller until it is put into one
+/* A JSON value. Every value belongs to its container; a fresh value belongs to the caller until it is put into one
  * (value_set and value_push take it over, also when they fail) or freed with value_free(). */
 struct value;
 
@@ -27,8 +26,11 @@ struct value *value_real(double d); /* non-finite becomes the string "nan", "inf
 struct value *value_bool(bool b);
 void value_set(struct value *object, const char *key, struct value *v);
 void value_drop(struct value *object, const char *key);
+/* A number is copied into the array and is not to be used afterwards; a pointer to one, from value_at(), holds until
+ * the next push. */
 void value_push(struct value *array, struct value *v);
 /* Arrays of numbers in one call. */
+struct value *value_bytes(const uint8_t *v, int64_t n);
 struct value *value_ints(const int32_t *v, int64_t n);
 struct value *value_reals(const float *v, int64_t n);
 
@@ -42,7 +44,7 @@ const char *value_key(const struct value *object, int64_t i, struct value **v); 
 struct value_iter {
     const char *key;
     struct value *value;
-    void *at;
+    int64_t next;
 };
 bool value_next(const struct value *object, struct value_iter *it);
 bool value_is_string(const struct value *v);

@@ -161,8 +161,7 @@ static int encode_text(struct visitor *v, const char *text, int64_t n, const str
     if (units_join(c, encode->b, text, n, phrases, e)) return -1;
     if (encode->max_length && c->n > encode->max_length) c->n = encode->max_length;
     *tokens = value_ints(c->ids, c->n);
-    *units = value_array();
-    for (int64_t i = 0; i < c->n; i++) value_push(*units, value_int(c->units[i]));
+    *units = value_bytes(c->units, c->n);
     return 0;
 }
 

@@ -113,18 +113,16 @@ static struct record *line_record(const struct loop *l, struct encoding *c, int6
 {
     struct record *r = record_new();
     struct str repaired = { 0 };
-    struct value *units = value_array();
     char id[24];
 
     bpe_encode(l->t->bpe, c, text, n);
     if (l->t->max_length && c->n > l->t->max_length) c->n = l->t->max_length;
-    for (int64_t i = 0; i < c->n; i++) value_push(units, value_int(c->units[i]));
     unicode_repair(text, n, &repaired);
     snprintf(id, sizeof id, "%lld", (long long)number);
     value_set(r->fields, "id", value_str(id));
     value_set(r->fields, "text", value_strn(str_c(&repaired), (int64_t)repaired.n));
     value_set(r->fields, "tokens", value_ints(c->ids, c->n));
-    value_set(r->fields, "units", units);
+    value_set(r->fields, "units", value_bytes(c->units, c->n));
     str_release(&repaired);
     return r;
 }

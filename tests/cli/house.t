@@ -36,7 +36,6 @@ home() { # HEADER PLACE...: the header is included only there
     t_ok "$1 is the only place of its library" sh -c '! grep -vE "$1" found' sh "$1"
 }
 home zstd.h '^lib/stream/'
-home jansson.h '^lib/stream/'
 home turbojpeg.h '^lib/image/jpeg.c$'
 home getopt.h '^lib/core/opt.c$'
 home 'dnnl' '^lib/compute/cpu/'

@@ -1,0 +1,188 @@
+/* Values to JSON text: numbers in the fewest digits that read back to the same double. */
+#include "core/mem.h"
+#include "stream/value_layout.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static char *room_for(struct str *out, size_t n)
+{
+    int64_t cap = (int64_t)out->cap;
+
+    mem_reserve(&out->data, &cap, (int64_t)(out->n + n + 1));
+    out->cap = (size_t)cap;
+    return out->data + out->n;
+}
+
+static void print_string(const char *s, size_t n, struct str *out)
+{
+    const char *end = s + n;
+    bool is_ascii;
+
+    str_add_char(out, '"');
+    for (;; s++) {
+        size_t plain = value_plain_length(s, end, &is_ascii);
+        str_add_bytes(out, s, plain);
+        s += plain;
+        if (s == end) break;
+        if (*s == '"' || *s == '\\') str_addf(out, "\\%c", *s);
+        else if (*s == '\n') str_add(out, "\\n");
+        else if (*s == '\t') str_add(out, "\\t");
+        else str_addf(out, "\\u%04x", (unsigned char)*s);
+    }
+    str_add_char(out, '"');
+}
+
+/* Digits behind which %.15g has only zeros. */
+static int count_digits(const char *text)
+{
+    int digits = 0, zeros = 0;
+
+    for (; *text && *text != 'e'; text++) {
+        if (*text < '0' || *text > '9' || (*text == '0' && !digits)) continue;
+        digits++;
+        zeros = *text == '0' ? zeros + 1 : 0;
+    }
+    return digits - zeros;
+}
+
+/* A decimal of up to 15 digits survives in a double of normal size, so the shortest one that reads back, if it is that
+ * short, is that of 15 digits without its zeros. At least 6 are asked for, which only moves where exponents begin. */
+static void print_real(double d, struct str *out)
+{
+    char text[40];
+    int digits = 6;
+
+    if (fabs(d) >= 1e-290) {
+        snprintf(text, sizeof text, "%.15g", d);
+        int shown = count_digits(text);
+        digits = strtod(text, NULL) != d ? 16 : shown > 6 ? shown : 6;
+    }
+    for (; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, d);
+        if (strtod(text, NULL) == d) break;
+    }
+    str_add(out, text);
+    if (!strpbrk(text, ".e")) str_add(out, ".0"); /* stays a real when read back */
+}
+
+enum { INTEGER_MAX = 20 };
+
+/* Most of what is printed are tokens and units. */
+static char *print_integer(int64_t i, char *at)
+{
+    char text[INTEGER_MAX];
+    int from = INTEGER_MAX;
+    uint64_t rest = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+
+    if (rest < 10) {
+        if (i < 0) *at++ = '-';
+        *at++ = (char)('0' + rest);
+        return at;
+    }
+    do text[--from] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (i < 0) text[--from] = '-';
+    for (; from < INTEGER_MAX; from++) *at++ = text[from];
+    return at;
+}
+
+static void print_number(const struct value *v, struct str *out)
+{
+    if (v->kind == VALUE_REAL) {
+        print_real(v->d, out);
+        return;
+    }
+    char *at = room_for(out, INTEGER_MAX);
+    out->n = (size_t)(print_integer(v->i, at) - out->data);
+    out->data[out->n] = 0;
+}
+
+static void new_line(int indent, struct str *out)
+{
+    if (indent < 0) return;
+    str_add_char(out, '\n');
+    for (int i = 0; i < indent; i++) str_add(out, "  ");
+}
+
+static void print(const struct value *v, int indent, struct str *out);
+
+static void print_numbers(const struct value_array *a, int indent, struct str *out)
+{
+    for (int64_t i = 0; i < a->head.n; i++) {
+        if (i) str_add_bytes(out, ", ", indent < 0 ? 1 : 2);
+        print_number(&a->numbers[i], out);
+    }
+}
+
+static void print_array(const struct value *v, int indent, struct str *out)
+{
+    const struct value_array *a = value_as_array(v);
+    int inner = indent < 0 ? -1 : indent + 1;
+
+    str_add_char(out, '[');
+    if (a->numbers) print_numbers(a, indent, out);
+    for (int64_t i = 0; i < a->head.n && a->at; i++) {
+        if (i) str_add_char(out, ',');
+        if (indent >= 0 && !value_is_number(a->at[i])) new_line(inner, out);
+        else if (i && indent >= 0) str_add_char(out, ' ');
+        print(a->at[i], inner, out);
+    }
+    if (a->head.n && a->at && !value_is_number(a->at[0])) new_line(indent, out);
+    str_add_char(out, ']');
+}
+
+static void print_object(const struct value *v, int indent, struct str *out)
+{
+    const struct value_object *o = value_as_object(v);
+    int inner = indent < 0 ? -1 : indent + 1;
+
+    str_add_char(out, '{');
+    for (int64_t i = 0; i < o->head.n; i++) {
+        if (i) str_add_char(out, ',');
+        new_line(inner, out);
+        print_string(o->at[i].key, o->at[i].n, out);
+        str_add_bytes(out, ": ", indent < 0 ? 1 : 2);
+        print(o->at[i].value, inner, out);
+    }
+    if (o->head.n) new_line(indent, out);
+    str_add_char(out, '}');
+}
+
+static void print(const struct value *v, int indent, struct str *out)
+{
+    switch (v->kind) {
+    case VALUE_NULL:
+        str_add(out, "null");
+        break;
+    case VALUE_FALSE:
+        str_add(out, "false");
+        break;
+    case VALUE_TRUE:
+        str_add(out, "true");
+        break;
+    case VALUE_INT:
+    case VALUE_REAL:
+        print_number(v, out);
+        break;
+    case VALUE_STRING:
+        print_string(((const struct value_string *)v)->bytes, (size_t)v->n, out);
+        break;
+    case VALUE_ARRAY:
+        print_array(v, indent, out);
+        break;
+    case VALUE_OBJECT:
+        print_object(v, indent, out);
+        break;
+    }
+}
+
+void value_print(const struct value *v, struct str *out)
+{
+    print(v, -1, out);
+}
+
+void value_print_indented(const struct value *v, struct str *out)
+{
+    print(v, 0, out);
+}
