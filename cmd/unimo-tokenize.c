@@ -10,7 +10,7 @@ static bool learn, decode, lines, plain, skip_bad;
 static int64_t vocab_size = 8000, min_count = 2, max_length, threads, limit;
 
 static const struct opt opts[] = {
-    { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the vocabulary: vocab.json and merges.txt" },
+    { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the vocabulary: vocab.json and merges.txt, or tokenizer.json" },
     { OPT_STRING, "output", 'o', &output, 0, 0, "PATH", "write to the file PATH; with --learn: the directory to make" },
     { OPT_STRING, "fields", 'F', &fields, 0, 0, "NAMES", "fields with texts, separated by commas" },
     { OPT_INT, "max-length", 0, &max_length, 0, 1e9, "N", "keep the first N tokens of each text (0: all)" },

@@ -11,10 +11,12 @@
 #include "text/bpe_cache.h"
 #include "text/byte_symbols.h"
 #include "text/pretokenize.h"
+#include "text/vocab_forms.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct pair {
     int32_t left, right;
@@ -48,19 +50,14 @@ static struct pair *pair_slot(const struct bpe *b, int32_t left, int32_t right)
 }
 
 /* Token -> id, checked: every id from 0 to V-1 once. */
-static int read_vocab(struct bpe *b, const char *text, size_t n, struct err *e)
+static int read_vocab(struct bpe *b, const struct value *v, struct err *e)
 {
-    struct value *v = value_parse(text, (int64_t)n, e);
     int64_t size = value_count(v);
-    bool *is_taken = NULL;
     int rc = -1;
 
-    if (!v) return -1;
-    if (!value_is_object(v) || size < 256 || size >= INT32_MAX) {
-        err_set(e, ERR_INPUT, "not an object of at least 256 tokens");
-        goto out;
-    }
-    is_taken = mem_new(bool, size);
+    if (!value_is_object(v) || size < 256 || size >= INT32_MAX)
+        return err_set(e, ERR_INPUT, "not an object of at least 256 tokens");
+    bool *is_taken = mem_new(bool, size);
     for (struct value_iter it = { 0 }; value_next(v, &it);) {
         int64_t at = value_is_int(it.value) ? value_integer(it.value) : -1;
         if (at < 0 || at >= size || is_taken[at]) {
@@ -75,7 +72,6 @@ static int read_vocab(struct bpe *b, const char *text, size_t n, struct err *e)
     b->n = (int)size;
     rc = 0;
 out:
-    value_free(v);
     free(is_taken);
     return rc;
 }
@@ -182,43 +178,114 @@ static int find_symbols(struct bpe *b, bool *is_made, struct err *e)
     return 0;
 }
 
-struct bpe *bpe_parse(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, struct err *e)
+/* Where vocabulary and merges came from, for messages. */
+struct names {
+    const char *vocab, *merges;
+};
+
+static struct bpe *make(const struct value *vocab, const char *merges, size_t n, struct names from, struct err *e)
 {
     struct bpe *b = mem_new(struct bpe, 1);
     bool *is_made = NULL;
-    int rc = read_vocab(b, vocab, n_vocab, e);
+    int rc = read_vocab(b, vocab, e);
 
     if (!rc) {
         is_made = mem_new(bool, b->n);
         rc = find_symbols(b, is_made, e);
     }
-    if (rc) err_in(e, "vocab.json");
-    if (!rc && (read_merges(b, merges, n_merges, is_made, e) || read_tokens(b, is_made, e)))
-        rc = err_in(e, "merges.txt");
+    if (rc) err_in(e, "%s", from.vocab);
+    if (!rc && (read_merges(b, merges, n, is_made, e) || read_tokens(b, is_made, e))) rc = err_in(e, "%s", from.merges);
     free(is_made);
     if (!rc) return b;
     bpe_close(b);
     return NULL;
 }
 
-struct bpe *bpe_load(const char *dir, struct err *e)
+struct bpe *bpe_parse(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, struct err *e)
 {
-    static const char *const names[2] = { "vocab.json", "merges.txt" };
-    char *text[2] = { NULL, NULL };
-    size_t n[2];
+    struct names from = { "vocab.json", "merges.txt" };
+    struct value *v = value_parse(vocab, (int64_t)n_vocab, e);
+    struct bpe *b = v ? make(v, merges, n_merges, from, e) : (err_in(e, "%s", from.vocab), NULL);
+
+    value_free(v);
+    return b;
+}
+
+struct bpe *bpe_parse_dict(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, const char *dict,
+                           size_t n_dict, struct err *e)
+{
+    struct names from = { "dict.txt", "merges.txt" };
+    struct value *gpt2 = value_parse(vocab, (int64_t)n_vocab, e);
     struct bpe *b = NULL;
 
-    for (int i = 0; i < 2; i++) {
-        char *path = path_join(dir, names[i]);
-        text[i] = file_load(path, LIMIT_JSON_FILE, &n[i], e);
-        free(path);
-        if (!text[i]) goto out;
+    if (!gpt2) {
+        err_in(e, "vocab.json");
+        return NULL;
     }
-    b = bpe_parse(text[0], n[0], text[1], n[1], e);
-    if (!b) err_in(e, "%s", dir);
-out:
-    free(text[0]);
-    free(text[1]);
+    struct value *v = vocab_from_dict(gpt2, dict, n_dict, e);
+    if (v) b = make(v, merges, n_merges, from, e);
+    else err_in(e, "%s", from.vocab);
+    value_free(v);
+    value_free(gpt2);
+    return b;
+}
+
+struct bpe *bpe_parse_tokenizer(const char *text, size_t n, struct err *e)
+{
+    struct names from = { "tokenizer.json: \"vocab\"", "tokenizer.json: \"merges\"" };
+    struct value *v;
+    struct str merges = { 0 };
+    struct bpe *b = NULL;
+
+    if (!vocab_from_tokenizer(text, (int64_t)n, &v, &merges, e)) b = make(v, str_c(&merges), merges.n, from, e);
+    else err_in(e, "tokenizer.json");
+    value_free(v);
+    str_release(&merges);
+    return b;
+}
+
+/* ---- from a directory ---- */
+
+enum { VOCAB, MERGES, DICT, TOKENIZER, N_FILES };
+static const char *const file_names[N_FILES][2] = {
+    { "vocab.json", "encoder.json" }, { "merges.txt", "vocab.bpe" }, { "dict.txt", NULL }, { "tokenizer.json", NULL }
+};
+
+/* The path of a file under the first of its names that is there, or NULL. */
+static char *find_file(const char *dir, const char *const names[2])
+{
+    for (int i = 0; i < 2 && names[i]; i++) {
+        char *path = path_join(dir, names[i]);
+        if (!access(path, F_OK)) return path;
+        free(path);
+    }
+    return NULL;
+}
+
+struct bpe *bpe_load(const char *dir, struct err *e)
+{
+    char *path[N_FILES], *text[N_FILES] = { 0 };
+    size_t n[N_FILES] = { 0 };
+    struct bpe *b = NULL;
+    int rc = 0;
+
+    for (int i = 0; i < N_FILES; i++) path[i] = find_file(dir, file_names[i]);
+    bool is_pair = path[VOCAB] || path[MERGES] || !path[TOKENIZER];
+    for (int i = 0; i < N_FILES && !rc; i++) {
+        if (i < DICT ? !is_pair : i == DICT ? !is_pair || !path[i] : is_pair) continue;
+        if (!path[i]) path[i] = path_join(dir, file_names[i][0]); /* for the message that it is not there */
+        rc = (text[i] = file_load(path[i], LIMIT_JSON_FILE, &n[i], e)) ? 0 : -1;
+    }
+    if (!rc) {
+        b = text[TOKENIZER] ? bpe_parse_tokenizer(text[TOKENIZER], n[TOKENIZER], e)
+            : text[DICT]    ? bpe_parse_dict(text[VOCAB], n[VOCAB], text[MERGES], n[MERGES], text[DICT], n[DICT], e)
+                            : bpe_parse(text[VOCAB], n[VOCAB], text[MERGES], n[MERGES], e);
+        if (!b) err_in(e, "%s", dir);
+    }
+    for (int i = 0; i < N_FILES; i++) {
+        free(path[i]);
+        free(text[i]);
+    }
     return b;
 }
 

@@ -9,11 +9,15 @@
  * use it. */
 struct bpe;
 
-/* Loads vocab.json (token -> id; every id from 0 to V-1 once; all 256 byte symbols) and merges.txt (one merge a line,
- * first merged first) from a directory. NULL on error, with file and line. */
+/* Loads a vocabulary from a directory: vocab.json (token -> id; every id from 0 to V-1 once; all 256 byte symbols) and
+ * merges.txt (one merge a line, first merged first), or under GPT-2's own names encoder.json and vocab.bpe; with
+ * fairseq's dict.txt beside them, its ids; without them, tokenizer.json. NULL on error, with file and line. */
 struct bpe *bpe_load(const char *dir, struct err *e);
-/* The same from the two texts; used by bpe_load() and wherever they are not files. */
+/* The same from texts in memory. */
 struct bpe *bpe_parse(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, struct err *e);
+struct bpe *bpe_parse_dict(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, const char *dict,
+                           size_t n_dict, struct err *e);
+struct bpe *bpe_parse_tokenizer(const char *text, size_t n, struct err *e);
 void bpe_close(struct bpe *b); /* NULL is fine */
 
 int bpe_size(const struct bpe *b);

@@ -10,6 +10,7 @@
 #include "stream/value.h"
 #include "text/byte_symbols.h"
 #include "text/pretokenize.h"
+#include "text/vocab_forms.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,9 +272,10 @@ static void learning_release(struct learning *l)
 
 /* ---- writing ---- */
 
-static void print_vocab(const struct learning *l, struct str *out)
+static const char *const special[BPE_SPECIAL_FIRST + 1] = { "<s>", "<pad>", "</s>", "<unk>", "<mask>" };
+
+static struct value *make_vocab(const struct learning *l)
 {
-    static const char *const special[BPE_SPECIAL_FIRST] = { "<s>", "<pad>", "</s>", "<unk>" };
     struct value *v = value_object();
     struct str token = { 0 };
 
@@ -283,30 +285,33 @@ static void print_vocab(const struct learning *l, struct str *out)
         byte_symbols_write(l->tokens.at[i].key, l->tokens.at[i].n, &token);
         value_set(v, token.data, value_int(BPE_SPECIAL_FIRST + i));
     }
-    value_set(v, "<mask>", value_int(BPE_SPECIAL_FIRST + l->tokens.n));
-    value_print(v, out);
-    value_free(v);
+    value_set(v, special[BPE_SPECIAL_FIRST], value_int(BPE_SPECIAL_FIRST + l->tokens.n));
     str_release(&token);
+    return v;
 }
 
-/* A pair that was merged twice counts where it was merged last. */
-static void print_merges(struct learning *l, struct str *out)
+/* An array of "left right". A pair that was merged twice counts where it was merged last. */
+static struct value *make_merges(const struct learning *l)
 {
     bool *is_last = mem_new(bool, l->n_merges);
+    struct value *list = value_array();
     struct map seen = { 0 };
+    struct str line = { 0 };
 
     for (int64_t i = l->n_merges - 1; i >= 0; i--) map_put(&seen, &l->merges[i], sizeof l->merges[i], &is_last[i]);
-    str_add(out, "#version: 0.2\n");
     for (int64_t i = 0; i < l->n_merges; i++) {
         const struct map_entry *left = &l->tokens.at[l->merges[i].left], *right = &l->tokens.at[l->merges[i].right];
         if (!is_last[i]) continue;
-        byte_symbols_write(left->key, left->n, out);
-        str_add_char(out, ' ');
-        byte_symbols_write(right->key, right->n, out);
-        str_add_char(out, '\n');
+        str_clear(&line);
+        byte_symbols_write(left->key, left->n, &line);
+        str_add_char(&line, ' ');
+        byte_symbols_write(right->key, right->n, &line);
+        value_push(list, value_str(line.data));
     }
     map_release(&seen);
+    str_release(&line);
     free(is_last);
+    return list;
 }
 
 static int write_file(const char *dir, const char *name, const struct str *text, struct err *e)
@@ -321,21 +326,26 @@ static int write_file(const char *dir, const char *name, const struct str *text,
     return rc;
 }
 
-static int write_all(struct learning *l, const char *dir, struct err *e)
+static int write_all(const struct learning *l, const char *dir, struct err *e)
 {
-    struct str vocab = { 0 }, merges = { 0 };
+    struct value *vocab = make_vocab(l), *merges = make_merges(l);
+    struct str text[3] = { 0 };
+    static const char *const name[3] = { "vocab.json", "merges.txt", "tokenizer.json" };
     struct outdir *o = outdir_open(dir, e);
+    int rc = o ? 0 : -1;
 
-    if (!o) return -1;
-    print_vocab(l, &vocab);
-    print_merges(l, &merges);
-    str_add_char(&vocab, '\n');
-    int rc = write_file(outdir_path(o), "vocab.json", &vocab, e);
-    if (!rc) rc = write_file(outdir_path(o), "merges.txt", &merges, e);
+    value_print(vocab, &text[0]);
+    str_add_char(&text[0], '\n');
+    str_add(&text[1], "#version: 0.2\n");
+    for (int64_t i = 0; i < value_count(merges); i++) str_addf(&text[1], "%s\n", value_text(value_at(merges, i), NULL));
+    vocab_print_tokenizer(vocab, merges, special, BPE_SPECIAL_FIRST + 1, &text[2]);
+    str_add_char(&text[2], '\n');
+    for (int i = 0; i < 3 && !rc; i++) rc = write_file(outdir_path(o), name[i], &text[i], e);
     if (!rc) rc = outdir_commit(o, e);
     else outdir_abort(o);
-    str_release(&vocab);
-    str_release(&merges);
+    for (int i = 0; i < 3; i++) str_release(&text[i]);
+    value_free(vocab);
+    value_free(merges);
     return rc;
 }
 

@@ -17,7 +17,7 @@ void bpe_learner_free(struct bpe_learner *l); /* NULL is fine */
 void bpe_learner_add(struct bpe_learner *l, const char *text, size_t n);
 
 /* Merges the most frequent pair again and again, as Hugging Face's BpeTrainer does (ties: the pair of smaller ids),
- * until there are `size` tokens or no pair occurs min_count times; writes vocab.json and merges.txt as the directory
- * dir, which appears complete or not at all. *got is the size reached. Uses up the learner's counts. */
+ * until there are `size` tokens or no pair occurs min_count times; writes vocab.json, merges.txt and tokenizer.json as
+ * the directory dir, which appears complete or not at all. *got is the size reached. Uses up the learner's counts. */
 int bpe_learn(struct bpe_learner *l, const char *dir, int64_t size, int64_t min_count, int64_t *got, struct err *e);
 #endif

@@ -85,6 +85,37 @@ t_run unimo-tokenize -m gpt2 -o tokens.zst record.jsonl
 t_run unimo-view --header tokens.zst
 t_out '"program":"?unimo-tokenize|unimo-tokenize'
 
+# ---- the other forms of a vocabulary ----
+mkdir hf
+cp vocab/tokenizer.json hf
+t_run unimo-tokenize -m hf --lines -j1 -o hf.zst bytes
+t_exit 0 "the tokenizer.json that was learnt serves alone"
+t_ok "and gives the same tokens" sh -c 'unimo-view hf.zst >one && unimo-view bytes.zst | cmp - one && [ -s one ]'
+mkdir released
+cp gpt2/vocab.json released/encoder.json
+cp gpt2/merges.txt released/vocab.bpe
+t_run unimo-tokenize -m released --plain "$top/testdata/gpt2/golden.jsonl.zst"
+t_same "$out" golden.tokens "GPT-2's files under their own names"
+# fairseq's order: here that of the merges backwards, so that ids differ from GPT-2's.
+{ seq 50256 -1 0 | sed 's/$/ 1/'; echo "madeupword0000 0"; } >released/dict.txt
+t_run unimo-tokenize -m released --plain "$top/testdata/gpt2/golden.jsonl.zst"
+t_ok "with fairseq's dict.txt: ids by its lines, after <s> <pad> </s> <unk>" \
+    sh -c '[ "$(jq -c "select(.tokens != [.ids[] | 50256 - . + 4])" "$1" | wc -l)" = 0 ] && [ "$(wc -l <"$1")" = 426 ]' sh "$out"
+official=${UNIMO_OFFICIAL_VOCAB:-$top/../shared/data/gpt2/unimo_en.vocab.txt}
+if [ -r "$official" ]; then
+    tail -n +5 "$official" | grep -v '^\[MASK\]$' | sed 's/$/ 1/' >released/dict.txt
+    t_run unimo-tokenize -m released --plain "$top/testdata/gpt2/golden.jsonl.zst"
+    jq -Rcn '[inputs] | to_entries | map({key: .value, value: .key}) | from_entries' "$official" >order
+    t_ok "in the published order, ids are the line numbers of UNIMO's list" sh -c \
+        '[ "$(jq -c --slurpfile order order "select(.tokens != [.ids[] | \$order[0][tostring]])" "$1" | wc -l)" = 0 ] && [ "$(wc -l <"$1")" = 426 ]' sh "$out"
+else
+    echo "# the published order of ids is not here (UNIMO_OFFICIAL_VOCAB names it): left out"
+fi
+printf '1 1\n1 2\n' >released/dict.txt
+t_run unimo-tokenize -m released record.jsonl
+t_exit 1 "a broken dict.txt"
+t_err '^unimo-tokenize: released: dict.txt: line 2: id "1" a second time$'
+
 # ---- what is refused ----
 no() { # MESSAGE(regex) INPUT OPTION...
     printf '%s\n' "$2" >bad.jsonl

@@ -103,7 +103,8 @@ static void check_depth(void)
         memset(text + depth, ']', (size_t)depth);
         text[2 * depth] = 0;
         struct value *v = parse(text, &e);
-        is_str(v ? "" : e.text, more ? "JSON nested more than 64 deep" : "", more ? "a level too deep" : "as deep as allowed");
+        is_str(v ? "" : e.text, more ? "JSON nested more than 64 deep" : "",
+               more ? "a level too deep" : "as deep as allowed");
         value_free(v);
     }
 }
