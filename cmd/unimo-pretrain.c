@@ -17,7 +17,8 @@ static bool resume, dry_run, recompute, shard_optimizer, learn_temperature;
 static int64_t steps = 10000, warmup = -1, rows = 4096, accumulate = 1, save_every = 1000, keep = 2, log_every = 10,
                threads, loaders, eval_every, seed = 1;
 static int64_t cmcl_positives = 2, cmcl_negatives = 20, cmcl_texts = 5, cmcl_images = 5;
-static double lr = 5e-5, beta1 = 0.9, beta2 = 0.98, epsilon = 1e-6, weight_decay = 0.01, clip = 1, dropout = 0.1;
+static double lr = 5e-5, beta1 = 0.9, beta2 = 0.98, epsilon = 1e-6, weight_decay = 0.01, clip = 1, dropout = 0.1,
+              average;
 static double mlm = 1, seq2seq = 1, mrc = 1, mrfr = 1, cmcl = 1, seq2seq_share = 0.5, cmcl_share = 1, mask_ratio = 0.15,
               region_ratio = 0.15, overlap = 0.3, tau = 1;
 
@@ -76,6 +77,8 @@ static const struct opt opts[] = {
     OPT_ROW_SEED(&seed),
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "running" },
     { OPT_FLAG, "resume", 0, &resume, 0, 0, NULL, "go on from the newest checkpoint in the output directory" },
+    { OPT_DOUBLE, "average", 0, &average, 0, 1, "D",
+      "decay of a moving average of the parameters, which becomes the model" },
     { OPT_FLAG, "recompute", 0, &recompute, 0, 0, NULL, "keep fewer activations and compute them again: less memory" },
     { OPT_FLAG, "shard-optimizer", 0, &shard_optimizer, 0, 0, NULL, "divide the optimizer's state among the ranks" },
     { OPT_INT, "save-every", 0, &save_every, 0, 1e12, "N", "steps between checkpoints; 0: only at the end" },
@@ -183,6 +186,7 @@ static int train(struct model *m, const struct task *t, struct err *e)
         .log_every = log_every,
         .loaders = loaders,
         .eval_every = eval_every ? eval_every : steps,
+        .average = average,
         .recompute = recompute,
         .share_optimizer = shard_optimizer,
         .log = log_path,

@@ -71,6 +71,27 @@ static struct tensor part(struct tensor whole, const struct param *q)
     return x;
 }
 
+void params_keep_average(struct params *p)
+{
+    p->average = flat(p->device, DT_F32, p->total);
+    op_convert(p->device, p->average, p->value);
+}
+
+void params_average(struct params *p, float decay)
+{
+    op_scale(p->device, p->average, decay);
+    op_axpy(p->device, p->average, p->value, 1 - decay);
+}
+
+void params_swap_average(struct params *p)
+{
+    struct tensor value = p->value;
+
+    p->value = p->average;
+    p->average = value;
+    params_changed(p);
+}
+
 struct tensor params_weight(const struct params *p, int i)
 {
     return part(p->compute == DT_BF16 ? p->value16 : p->value, &p->at[i]);
@@ -275,17 +296,20 @@ int params_save(const struct params *p, const char *path, bool half, struct err 
 
 int params_save_moments(const struct params *p, const float *m, const float *v, const char *path, struct err *e)
 {
-    struct safetensor *t = mem_new(struct safetensor, 2 * p->n + 1);
+    struct safetensor *t = mem_new(struct safetensor, 3 * p->n + 1);
     struct arena names = { 0 };
-    float *own_m = m ? NULL : download(p, p->m), *own_v = v ? NULL : download(p, p->v);
+    float *own_m = m ? NULL : download(p, p->m), *own_v = v ? NULL : download(p, p->v),
+          *average = p->average.data ? download(p, p->average) : NULL;
 
     describe(p, m ? m : own_m, "m.", t, &names);
     describe(p, v ? v : own_v, "v.", t + p->n, &names);
+    if (average) describe(p, average, "average.", t + 2 * p->n, &names);
     int rc = device_check(p->device, e);
-    if (!rc) rc = safetensors_save(path, t, 2 * p->n, NULL, 0, e);
+    if (!rc) rc = safetensors_save(path, t, (average ? 3 : 2) * p->n, NULL, 0, e);
     arena_release(&names);
     free(own_m);
     free(own_v);
+    free(average);
     free(t);
     return rc;
 }
@@ -301,21 +325,37 @@ static void upload_own(const struct params *p, struct tensor to, const struct pa
                   (end - from) * (int64_t)sizeof(float));
 }
 
+/* The tensor PREFIX.NAME of a parameter's shape; NULL and an error when it is not there. */
+static const struct safetensor *find_state(const struct safetensors *s, const char *prefix, const struct param *q,
+                                           struct err *e)
+{
+    struct str name = { 0 };
+
+    str_addf(&name, "%s.%s", prefix, q->name);
+    const struct safetensor *t = safetensors_find(s, name.data);
+    if (t && (t->dtype != DT_F32 || !same_shape(q, t))) t = NULL;
+    if (!t) err_set(e, ERR_INPUT, "no tensor %s of the model's shape", err_quote(name.data));
+    str_release(&name);
+    return t;
+}
+
 int params_load_moments(struct params *p, const char *path, struct err *e)
 {
     struct safetensors s;
     int rc = 0;
 
     if (safetensors_open(&s, path, e)) return -1;
-    for (int i = 0; i < 2 * p->n && !rc; i++) {
-        const struct param *q = &p->at[i % p->n];
-        struct str name = { 0 };
-        str_addf(&name, "%s%s", i < p->n ? "m." : "v.", q->name);
-        const struct safetensor *t = safetensors_find(&s, name.data);
-        if (!t || t->dtype != DT_F32 || !same_shape(q, t))
-            rc = err_set(e, ERR_INPUT, "no tensor %s of the model's shape", err_quote(name.data));
-        else upload_own(p, i < p->n ? p->m : p->v, q, t->data);
-        str_release(&name);
+    for (int i = 0; i < p->n && !rc; i++) {
+        const struct param *q = &p->at[i];
+        const struct safetensor *m = find_state(&s, "m", q, e), *v = m ? find_state(&s, "v", q, e) : NULL, *a = v;
+        if (v && p->average.data) a = find_state(&s, "average", q, e);
+        if (!a) {
+            rc = -1;
+            break;
+        }
+        upload_own(p, p->m, q, m->data);
+        upload_own(p, p->v, q, v->data);
+        if (p->average.data) op_upload(p->device, part(p->average, q).data, a->data, a->bytes);
     }
     safetensors_close(&s);
     return rc ? err_in(e, "%s", path) : 0;
@@ -356,7 +396,7 @@ void params_step(struct params *p, struct adamw a, float weight_decay, struct te
 
 void params_release(struct params *p)
 {
-    struct tensor all[] = { p->value, p->value16, p->grad, p->m, p->v };
+    struct tensor all[] = { p->value, p->value16, p->grad, p->m, p->v, p->average };
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i].data) op_release(p->device, all[i].data);

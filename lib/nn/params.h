@@ -27,6 +27,7 @@ struct params {
     int64_t total;                            /* elements of the flat buffers (segments padded to 16) */
     enum dtype compute;                       /* DT_F32 or DT_BF16 */
     struct tensor value, value16, grad, m, v; /* flat; value16 none in F32; grad, m, v none without training */
+    struct tensor average;                    /* of the values over the steps (F32), or none */
     int64_t own_from, own_n;                  /* elements whose moments are kept here: all, unless params_share() */
 };
 
@@ -56,9 +57,15 @@ int params_save(const struct params *p, const char *path, bool half, struct err 
 /* Keeps moments for a part of the elements only, which params_step() then steps alone; who keeps the others steps them
  * and sends their values. To be called before moments are loaded. */
 void params_share(struct params *p, int64_t from, int64_t n);
+/* Keeps an exponential moving average of the values, which begins at the present ones; params_average() adds a step. */
+void params_keep_average(struct params *p);
+void params_average(struct params *p, float decay);
+/* Puts the averages in the place of the values, and back. */
+void params_swap_average(struct params *p);
 /* Values were changed from outside: the copy for products follows. */
 void params_changed(struct params *p);
-/* Moments of AdamW: names "m.NAME" and "v.NAME". m, v: those of all elements on the host, or NULL: all are kept here.
+/* Moments of AdamW: names "m.NAME" and "v.NAME", and averages: "average.NAME". m, v: those of all elements on the host,
+ * or NULL: all are kept here.
  */
 int params_save_moments(const struct params *p, const float *m, const float *v, const char *path, struct err *e);
 int params_load_moments(struct params *p, const char *path, struct err *e);

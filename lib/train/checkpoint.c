@@ -284,8 +284,13 @@ int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t,
     return rc;
 }
 
-int checkpoint_publish(const struct model *m, const char *output, const char *vocabulary, struct err *e)
+int checkpoint_publish(struct model *m, const char *output, const char *vocabulary, struct err *e)
 {
+    bool is_averaged = m->params.average.data != NULL;
+
     if (dir_make(output, e) || model_copy_vocabulary(vocabulary, output, e)) return -1;
-    return model_save(m, output, e);
+    if (is_averaged) params_swap_average(&m->params);
+    int rc = model_save(m, output, e);
+    if (is_averaged) params_swap_average(&m->params);
+    return rc;
 }

@@ -25,6 +25,7 @@ int checkpoint_find(char **dir, bool *found, const char *output, struct err *e);
  * that cannot change the result. When the saved run had another number of streams, what it drew is dealt out anew: the
  * run goes on well, but not as it would have gone on. */
 int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t, const char *dir, struct err *e);
-/* The finished model: config.json, model.safetensors and the vocabulary in OUTPUT itself, the weights last. */
-int checkpoint_publish(const struct model *m, const char *output, const char *vocabulary, struct err *e);
+/* The finished model, with averaged parameters where there are averages: config.json, model.safetensors and the
+ * vocabulary in OUTPUT itself, the weights last. */
+int checkpoint_publish(struct model *m, const char *output, const char *vocabulary, struct err *e);
 #endif

@@ -167,6 +167,7 @@ static int step(struct run *r, struct err *e)
                                 .grad_scale = 1 },
                 (float)o->weight_decay, r->square_sum);
     if (shares(r)) share_values(&r->m->params, r->comm);
+    if (o->average > 0) params_average(&r->m->params, (float)o->average);
     op_download(r->m->device, &square_sum, r->square_sum.data, sizeof square_sum);
     if (device_check(r->m->device, e)) return -1;
     r->norm = sqrt(square_sum);
@@ -316,7 +317,8 @@ static int loop(struct run *r, struct err *e)
         if (evaluates && (is_last || is_time(r->at.step, o->eval_every)) && evaluate(r, e)) return -1;
         if (!is_last && is_time(r->at.step, o->save_every) && save(r, e)) return -1;
     }
-    if ((!evaluates || r->t->keeps_last) && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e)) return -1;
+    if ((!evaluates || r->t->keeps_last) && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e))
+        return -1;
     r->at.is_finished = true;
     return save(r, e);
 }
@@ -385,6 +387,7 @@ int train_run(struct model *m, const struct task *t, const struct train_opts *o,
     r.first = comm_rank(r.comm) * r.n_own;
     checkpoint_init(&r.at, comm_ranks(r.comm) * r.n_own);
     if (shares(&r)) share_begin(&m->params, r.comm);
+    if (o->average > 0) params_keep_average(&m->params);
     int rc = begin(&r, e);
     if (!rc && !r.at.is_finished) rc = run(&r, e);
     checkpoint_release(&r.at);

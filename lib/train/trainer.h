@@ -12,6 +12,7 @@ struct train_opts {
     double lr, beta1, beta2, eps, weight_decay, clip;
     int64_t rows;         /* of a packed batch, at least */
     int64_t accumulate;   /* batches of an optimizer step */
+    double average;       /* decay of a moving average of the parameters, which becomes the model; 0: none */
     bool recompute;       /* activations are computed again for the backward pass: less memory, the same numbers */
     bool share_optimizer; /* each rank keeps the moments of a part of the parameters */
     uint64_t seed;

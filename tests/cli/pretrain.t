@@ -45,6 +45,16 @@ t_ok "held-out losses are measured while training and at the end" jq -en 'input 
 t_run $pretrain --steps 4 -o nodev --features corpus/dev.regions.zst
 t_same dev/model.safetensors nodev/model.safetensors "which changes nothing in the model"
 
+t_run $pretrain --steps 6 --average 0.9 --save-every 3 -o averaged
+t_exit 0 "a moving average of the parameters"
+t_run $pretrain --steps 6 -o plain6
+t_ok "makes another model" sh -c '! cmp -s averaged/model.safetensors plain6/model.safetensors'
+t_same plain6/checkpoints/step-000000006/model.safetensors averaged/checkpoints/step-000000006/model.safetensors "of the same parameters"
+cp -r averaged resumed6
+rm -r resumed6/checkpoints/step-000000006 resumed6/model.safetensors
+t_run $pretrain --steps 6 --average 0.9 --save-every 3 --resume -o resumed6
+t_same averaged/model.safetensors resumed6/model.safetensors "and is resumed with them"
+
 # Files in parts, patterns.
 unimo-view corpus/texts.zst | sed -n 1,20p >part-a.jsonl
 unimo-view corpus/texts.zst | sed -n '21,$p' >part-b.jsonl
