@@ -1,0 +1,52 @@
+#!/bin/bash
+# What is made of training logs: plots and TensorBoard's event files.
+. "$(dirname "$0")/../lib/lib.sh"
+
+cat >log <<'END'
+{"step":1,"lr":0.1,"loss":5.5,"mlm":5.5,"gradient_norm":2,"rows":100,"seconds":0.5,"rows_per_second":200,"wait_share":0,"peak_share":0.5}
+{"step":2,"lr":0.05,"loss":4.25,"mlm":4.25,"gradient_norm":1,"rows":100,"seconds":0.5,"rows_per_second":200,"wait_share":0,"peak_share":0.5}
+{"step":2,"dev_mlm":4.5}
+END
+if command -v gnuplot >/dev/null && command -v jq >/dev/null; then
+    t_run "$top/scripts/plot-log" log
+    t_exit 0 "a log is drawn"
+    t_ok "as SVG" sh -c 'grep -q "<svg" log.svg && grep -q "dev mlm" log.svg'
+    t_run "$top/scripts/plot-log" log out.png
+    t_ok "as PNG" sh -c 'head -c 4 out.png | grep -q PNG'
+    echo '{}' >none
+    t_run "$top/scripts/plot-log" none
+    t_fails "a log without figures"
+fi
+if command -v python3 >/dev/null; then
+    t_run "$top/scripts/log-to-tensorboard" log board
+    t_exit 0 "a log becomes an event file"
+    t_run python3 - board/events.out.tfevents.log <<'END'
+# An independent look: the lengths chain up, the checksums are those of a bitwise CRC-32C, the numbers are there.
+import struct, sys
+def crc(data):
+    c = 0xFFFFFFFF
+    for b in data:
+        c ^= b
+        for _ in range(8):
+            c = c >> 1 ^ (0x82F63B78 if c & 1 else 0)
+    c ^= 0xFFFFFFFF
+    return ((c >> 15 | c << 17) + 0xA282EAD8) & 0xFFFFFFFF
+assert crc(b"123456789") == ((0xE3069283 >> 15 | 0xE3069283 << 17) + 0xA282EAD8) & 0xFFFFFFFF
+data, at, events = open(sys.argv[1], "rb").read(), 0, []
+while at < len(data):
+    n, = struct.unpack_from("<Q", data, at)
+    assert struct.unpack_from("<I", data, at + 8)[0] == crc(data[at:at + 8])
+    body = data[at + 12:at + 12 + n]
+    assert struct.unpack_from("<I", data, at + 12 + n)[0] == crc(body)
+    events.append(body)
+    at += 16 + n
+assert len(events) == 4 and b"brain.Event:2" in events[0]
+assert b"\n\x04loss\x15" + struct.pack("<f", 4.25) in events[2] and events[2][9:11] == b"\x10\x02"
+assert b"dev_mlm\x15" + struct.pack("<f", 4.5) in events[3]
+END
+    t_exit 0 "that an independent reader understands"
+    echo 'no log' >bad
+    t_run "$top/scripts/log-to-tensorboard" bad board
+    t_fails "something else is refused"
+fi
+t_done
