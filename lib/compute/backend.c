@@ -60,19 +60,41 @@ static struct device *open_cuda(int index, int threads, struct err *e)
     return NULL;
 }
 
+/* Which of the ranks on this machine this process is, as mpirun or srun say; 0 for a process on its own. */
+static int local_rank(void)
+{
+    static const char *const names[] = { "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID" };
+    int64_t rank = 0;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *text = getenv(names[i]);
+        if (text && str_to_int(text, 0, 1023, &rank)) return (int)rank;
+    }
+    return 0;
+}
+
+/* The GPU of this rank: its own number, or the only one that it is shown. */
+static struct device *open_own_cuda(int threads, struct err *e)
+{
+    struct err why = { 0 };
+    int rank = local_rank();
+    struct device *d = rank ? open_cuda(rank, threads, &why) : NULL;
+
+    return d ? d : open_cuda(0, threads, e);
+}
+
 struct device *device_open(const char *name, int threads, struct err *e)
 {
     struct err why = { 0 };
     int64_t index = 0;
 
     if (name && (!strcmp(name, "cpu") || !strcmp(name, "ref"))) return open_cpu(name, threads, e);
-    bool is_cuda =
-        name && (!strcmp(name, "cuda") || (str_starts(name, "cuda:") && str_to_int(name + 5, 0, 1023, &index)));
-    if (name && !is_cuda) {
+    bool is_any = !name || !strcmp(name, "cuda");
+    if (!is_any && !(str_starts(name, "cuda:") && str_to_int(name + 5, 0, 1023, &index))) {
         err_set(e, ERR_USAGE, "--device %s: not one of cpu, ref, cuda, cuda:N", err_quote(name));
         return NULL;
     }
-    struct device *d = open_cuda((int)index, threads, &why);
+    struct device *d = is_any ? open_own_cuda(threads, &why) : open_cuda((int)index, threads, &why);
     if (d) return d;
     if (!name) return open_cpu("cpu", threads, e);
     *e = why;

@@ -4,7 +4,7 @@
 . "$top/tests/lib/corpus.sh"
 
 command -v mpirun >/dev/null || t_skip_all "no mpirun"
-[ -e "$UNIMO_BIN/../lib/unimo/libunimo-mpi.so" ] || t_skip_all "libunimo-mpi.so was not built (no mpicc)"
+[ -e "$(dirname "$(command -v unimo-pretrain)")/../lib/unimo/libunimo-mpi.so" ] || t_skip_all "libunimo-mpi.so was not built (no mpicc)"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 mpirun="mpirun --oversubscribe --bind-to none -q"
 corpus >corpus.log 2>&1 || { t_last=corpus; cp corpus.log "$err"; }
