@@ -4,10 +4,17 @@
 #include "core/pool.h"
 #include <stdlib.h>
 
+/* Records without tensors are printed, and freed, by the thread that worked on them. */
+struct printed {
+    char *id; /* NULL: not printed */
+    size_t start, n;
+};
 struct batch {
     int n;
     struct record **at;
     struct err *bad; /* of records that could not be used one by one */
+    struct printed *printed;
+    struct str text;
 };
 
 struct run {
@@ -21,9 +28,14 @@ struct run {
 
 static void batch_free(struct batch *b)
 {
-    for (int i = 0; i < b->n; i++) record_free(b->at[i]);
+    for (int i = 0; i < b->n; i++) {
+        record_free(b->at[i]);
+        free(b->printed[i].id);
+    }
     free(b->at);
     free(b->bad);
+    free(b->printed);
+    str_release(&b->text);
     free(b);
 }
 
@@ -35,6 +47,7 @@ static int next_batch(void *arg, void **job, struct err *e)
 
     b->at = mem_new(struct record *, want);
     b->bad = mem_new(struct err, want);
+    b->printed = mem_new(struct printed, want);
     while (b->n < want && !run->is_over) {
         int got = reader_next(run->in, &b->at[b->n], e);
         if (got < 0) {
@@ -52,8 +65,21 @@ static int next_batch(void *arg, void **job, struct err *e)
     return 1;
 }
 
+static void print_batch(struct batch *b)
+{
+    for (int i = 0; i < b->n; i++) {
+        struct record *r = b->at[i];
+        if (!r || r->n_tensors || b->bad[i].code) continue;
+        size_t start = b->text.n;
+        value_print(r->fields, &b->text);
+        b->printed[i] = (struct printed){ mem_strdup(record_id(r)), start, b->text.n - start };
+        record_free(r);
+        b->at[i] = NULL;
+    }
+}
+
 /* A batch that fails is tried record by record, so that one bad record costs only itself. */
-static int work_batch(void *arg, void *job, int worker, struct err *e)
+static int try_batch(void *arg, void *job, int worker, struct err *e)
 {
     struct run *run = arg;
     struct batch *b = job;
@@ -74,6 +100,13 @@ static int work_batch(void *arg, void *job, int worker, struct err *e)
     return 0;
 }
 
+static int work_batch(void *arg, void *job, int worker, struct err *e)
+{
+    if (try_batch(arg, job, worker, e)) return -1;
+    print_batch(job);
+    return 0;
+}
+
 static int done_batch(void *arg, void *job, bool failed, struct err *e)
 {
     struct run *run = arg;
@@ -84,6 +117,8 @@ static int done_batch(void *arg, void *job, bool failed, struct err *e)
         if (b->bad[i].code) {
             rc = reader_bad(run->in, b->at[i], &b->bad[i]);
             if (rc) *e = b->bad[i];
+        } else if (b->printed[i].id) {
+            rc = writer_put_printed(run->out, b->printed[i].id, b->text.data + b->printed[i].start, b->printed[i].n, e);
         } else if (b->at[i]) {
             rc = writer_put(run->out, b->at[i], e);
         }

@@ -221,6 +221,15 @@ void value_push(struct value *array, struct value *v)
     a->at[a->head.n++] = v;
 }
 
+void value_cut(struct value *array, int64_t n)
+{
+    struct value_array *a = value_as_array(array);
+
+    for (; a && a->head.n > n && n >= 0; a->head.n--) {
+        if (a->at) value_free(a->at[a->head.n - 1]);
+    }
+}
+
 static struct value_array *numbers_new(int64_t n)
 {
     struct value_array *a = value_as_array(value_array());

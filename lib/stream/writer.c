@@ -153,9 +153,8 @@ static int64_t ids_add(struct ids *s, uint64_t hash, int64_t record)
     return 0;
 }
 
-static int note_id(struct writer *w, const struct record *r, struct err *e)
+static int note_id(struct writer *w, const char *id, struct err *e)
 {
-    const char *id = record_id(r);
     uint64_t hash = *id ? hash64(id, strlen(id), 0) | 1 : 0;
     int64_t number = (int64_t)w->index.records + 1;
 
@@ -169,32 +168,44 @@ static int note_id(struct writer *w, const struct record *r, struct err *e)
     return 0;
 }
 
-static int put_plain(struct writer *w, const struct record *r, struct err *e)
+/* The line at the end of text (packed, when plain) is whole: writes when there is enough. */
+static int end_record(struct writer *w, struct err *e)
 {
-    value_print(r->fields, &w->packed);
-    str_add_char(&w->packed, '\n');
-    if (w->packed.n < BLOCK_BYTES && !w->is_pipe) return 0;
-    return flush(w, e);
+    if (w->opts.plain) {
+        str_add_char(&w->packed, '\n');
+        return w->packed.n < BLOCK_BYTES && !w->is_pipe ? 0 : flush(w, e);
+    }
+    str_add_char(&w->text, '\n');
+    w->block_records++;
+    bool is_full = w->text.n + w->payload.n >= BLOCK_BYTES || (w->is_pipe && w->block_records >= PIPE_RECORDS);
+    return is_full ? close_block(w, e) : 0;
+}
+
+int writer_put_printed(struct writer *w, const char *id, const char *json, size_t n, struct err *e)
+{
+    if (note_id(w, id, e)) return -1;
+    str_add_bytes(w->opts.plain ? &w->packed : &w->text, json, n);
+    return end_record(w, e);
 }
 
 int writer_put(struct writer *w, const struct record *r, struct err *e)
 {
     int64_t bytes = 0;
 
-    if (note_id(w, r, e)) return -1;
-    if (w->opts.plain) return put_plain(w, r, e);
+    if (note_id(w, record_id(r), e)) return -1;
+    if (w->opts.plain) {
+        value_print(r->fields, &w->packed);
+        return end_record(w, e);
+    }
     for (int i = 0; i < r->n_tensors; i++) bytes += r->tensors[i].bytes;
     if (bytes > LIMIT_BLOCK_BYTES)
         return err_set(e, ERR_INPUT, "%" PRId64 " bytes of tensors in one record (at most %lld)", bytes,
                        LIMIT_BLOCK_BYTES);
     if (w->block_records && w->offset + bytes > LIMIT_BLOCK_BYTES && close_block(w, e)) return -1;
     block_print(r, &w->offset, &w->text);
-    str_add_char(&w->text, '\n');
     for (int i = 0; i < r->n_tensors; i++) str_add_bytes(&w->payload, r->tensors[i].data, (size_t)r->tensors[i].bytes);
     w->has_tensors = w->has_tensors || r->n_tensors;
-    w->block_records++;
-    bool is_full = w->text.n + w->payload.n >= BLOCK_BYTES || (w->is_pipe && w->block_records >= PIPE_RECORDS);
-    return is_full ? close_block(w, e) : 0;
+    return end_record(w, e);
 }
 
 static void writer_free(struct writer *w)

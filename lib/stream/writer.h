@@ -18,6 +18,9 @@ struct writer *writer_open(const char *path, const struct writer_opts *opts, str
 struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e);
 /* Appends the record (not taken over). A repeated id is an error unless opts.repeats. */
 int writer_put(struct writer *w, const struct record *r, struct err *e);
+/* The same for a record without tensors that is printed already (value_print()), so that threads can share the work of
+ * printing; id as record_id() gives it. */
+int writer_put_printed(struct writer *w, const char *id, const char *json, size_t n, struct err *e);
 /* Ends the stream with its index and commits the file. Frees w also on failure. */
 int writer_close(struct writer *w, struct err *e);
 void writer_abort(struct writer *w); /* nothing appears under the final name; NULL is fine */

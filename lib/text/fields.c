@@ -165,12 +165,41 @@ static int encode_text(struct visitor *v, const char *text, int64_t n, const str
     return 0;
 }
 
+static bool has_name(const struct fields *f, const char *name)
+{
+    for (int i = 0; i < f->n; i++) {
+        if (!strcmp(f->name[i], name)) return true;
+    }
+    return false;
+}
+
+/* The longer of the two loses its last token, the second one when they are equal, until both together fit. */
+static void cut_pair(struct value *record, int64_t max_length)
+{
+    struct value *tokens = value_get(record, "tokens"), *pair = value_get(record, "text_pair_tokens");
+    int64_t a = value_count(tokens), b = value_count(pair), over = a + b - max_length;
+
+    for (; over > 0 && a != b; over--) *(a > b ? &a : &b) -= 1;
+    if (over > 0) {
+        a -= over / 2;
+        b -= over - over / 2;
+    }
+    value_cut(tokens, a);
+    value_cut(value_get(record, "units"), a);
+    value_cut(pair, b);
+    value_cut(value_get(record, "text_pair_units"), b);
+}
+
 int fields_encode(const struct fields *f, struct value *record, const struct bpe *b, struct encoding *scratch,
                   int64_t max_length, struct err *e)
 {
     struct encode encode = { { encode_text }, b, scratch, max_length };
 
-    return walk(&encode.visitor, f, record, e);
+    if (walk(&encode.visitor, f, record, e)) return -1;
+    bool is_pair = has_name(f, "text") && has_name(f, "text_pair") && value_is_string(value_get(record, "text")) &&
+                   value_is_string(value_get(record, "text_pair"));
+    if (max_length && is_pair) cut_pair(record, max_length);
+    return 0;
 }
 
 /* ---- and back ---- */

@@ -21,7 +21,8 @@ void fields_release(struct fields *f);
 int fields_each(const struct fields *f, struct value *record,
                 int (*visit)(void *arg, const char *text, int64_t n, struct err *e), void *arg, struct err *e);
 
-/* Adds tokens and units, at most max_length of each text (0: all). scratch serves one thread. */
+/* Adds tokens and units, at most max_length of each text (0: all); "text" and "text_pair" have that many together: the
+ * longer one loses its last token until they fit. scratch serves one thread. */
 int fields_encode(const struct fields *f, struct value *record, const struct bpe *b, struct encoding *scratch,
                   int64_t max_length, struct err *e);
 /* Puts text where tokens are: the reverse, U+FFFD in place of what is not UTF-8. */

@@ -83,13 +83,14 @@ struct line_batch {
     struct str bytes;
     size_t start[BATCH + 1];
     int64_t number[BATCH];
-    struct record *record[BATCH];
+    struct str printed; /* records */
+    size_t printed_end[BATCH];
 };
 
 static void line_batch_free(struct line_batch *b)
 {
-    for (int i = 0; i < b->n; i++) record_free(b->record[i]);
     str_release(&b->bytes);
+    str_release(&b->printed);
     free(b);
 }
 
@@ -109,22 +110,29 @@ static int next_lines(void *arg, void **job, struct err *e)
     return 1;
 }
 
-static struct record *line_record(const struct loop *l, struct encoding *c, int64_t number, const char *text, size_t n)
+static void name_line(char id[24], int64_t number)
 {
-    struct record *r = record_new();
+    snprintf(id, 24, "%lld", (long long)number);
+}
+
+static void print_line(const struct loop *l, struct encoding *c, int64_t number, const char *text, size_t n,
+                       struct str *out)
+{
+    struct value *record = value_object();
     struct str repaired = { 0 };
     char id[24];
 
     bpe_encode(l->t->bpe, c, text, n);
     if (l->t->max_length && c->n > l->t->max_length) c->n = l->t->max_length;
     unicode_repair(text, n, &repaired);
-    snprintf(id, sizeof id, "%lld", (long long)number);
-    value_set(r->fields, "id", value_str(id));
-    value_set(r->fields, "text", value_strn(str_c(&repaired), (int64_t)repaired.n));
-    value_set(r->fields, "tokens", value_ints(c->ids, c->n));
-    value_set(r->fields, "units", value_bytes(c->units, c->n));
+    name_line(id, number);
+    value_set(record, "id", value_str(id));
+    value_set(record, "text", value_strn(str_c(&repaired), (int64_t)repaired.n));
+    value_set(record, "tokens", value_ints(c->ids, c->n));
+    value_set(record, "units", value_bytes(c->units, c->n));
+    value_print(record, out);
     str_release(&repaired);
-    return r;
+    value_free(record);
 }
 
 static int encode_lines(void *arg, void *job, int worker, struct err *e)
@@ -132,9 +140,11 @@ static int encode_lines(void *arg, void *job, int worker, struct err *e)
     const struct loop *l = arg;
     struct line_batch *b = job;
 
-    for (int i = 0; i < b->n; i++)
-        b->record[i] = line_record(l, &l->scratch[worker], b->number[i], str_c(&b->bytes) + b->start[i],
-                                   b->start[i + 1] - b->start[i]);
+    for (int i = 0; i < b->n; i++) {
+        print_line(l, &l->scratch[worker], b->number[i], str_c(&b->bytes) + b->start[i], b->start[i + 1] - b->start[i],
+                   &b->printed);
+        b->printed_end[i] = b->printed.n;
+    }
     return 0;
 }
 
@@ -142,9 +152,14 @@ static int put_records(void *arg, void *job, bool failed, struct err *e)
 {
     const struct loop *l = arg;
     struct line_batch *b = job;
+    size_t from = 0;
+    char id[24];
     int rc = 0;
 
-    for (int i = 0; i < b->n && !failed && !rc; i++) rc = writer_put(l->writer, b->record[i], e);
+    for (int i = 0; i < b->n && !failed && !rc; from = b->printed_end[i++]) {
+        name_line(id, b->number[i]);
+        rc = writer_put_printed(l->writer, id, b->printed.data + from, b->printed_end[i] - from, e);
+    }
     line_batch_free(b);
     return rc;
 }

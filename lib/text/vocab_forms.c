@@ -47,8 +47,7 @@ static int add_merge(const struct value *v, struct str *merges, struct err *e)
                *right = value_text(value_at(v, 1), NULL);
 
     bool is_pair = value_count(v) == 2 && left && right && !strpbrk(left, " \n") && !strpbrk(right, " \n");
-    if (!is_pair && (!line || !*line || strchr(line, '\n')))
-        return err_set(e, ERR_INPUT, "not two tokens");
+    if (!is_pair && (!line || !*line || strchr(line, '\n'))) return err_set(e, ERR_INPUT, "not two tokens");
     if (is_pair) str_addf(merges, "%s %s\n", left, right);
     else str_addf(merges, "%s\n", line);
     return 0;

@@ -79,8 +79,16 @@ t_ok "other fields by name" sh -c 'jq -ce ".captions_tokens == [[64,275],[66]] a
 jq -c 'del(.q, .captions)' "$out" >decode.jsonl
 t_run unimo-tokenize -m gpt2 --plain --decode -F captions,q decode.jsonl
 t_ok "and back" sh -c 'jq -ce ".captions == [\"a b\",\"c\"] and .q == \"mp3 é\"" "$1"' sh "$out"
-t_run unimo-tokenize -m gpt2 --plain --max-length 4 record.jsonl
+t_run unimo-tokenize -m gpt2 --plain -F text,positives --max-length 4 record.jsonl
 t_ok "--max-length truncates" sh -c 'jq -ce "(.tokens | length) == 4 and (.units | length) == 4" "$1"' sh "$out"
+cut() { # N TEXT PAIR -> tokens left of each
+    jq -cn --arg a "$2" --arg b "$3" '{text: $a, text_pair: $b}' | unimo-tokenize -m gpt2 --plain --max-length "$1" |
+        jq -c '[(.tokens | length), (.units | length), (.text_pair_tokens | length), (.text_pair_units | length)]'
+}
+for case in "9 a,b,c,d,e x:8,8,1,1" "6 a,b,c,d,e x,y,z,w:3,3,3,3" "7 a,b,c,d,e x,y,z,w:4,4,3,3" "4 a x,y,z:1,1,3,3" "1 a,b x,y:1,1,0,0" "20 a,b x,y:3,3,3,3"; do
+    set -- ${case%%:*}
+    t_ok "of a pair the longer one is cut: $case" [ "$(cut "$1" "$2" "$3")" = "[${case##*:}]" ]
+done
 t_run unimo-tokenize -m gpt2 -o tokens.zst record.jsonl
 t_run unimo-view --header tokens.zst
 t_out '"program":"?unimo-tokenize|unimo-tokenize'

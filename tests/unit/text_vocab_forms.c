@@ -18,8 +18,9 @@ static struct value *make_vocab(void)
         str_release(&s);
     }
     value_set(v, "ab", value_int(256));
-    value_set(v, "\xc4\xa0"
-                 "a",
+    value_set(v,
+              "\xc4\xa0"
+              "a",
               value_int(257));
     value_set(v, "<end>", value_int(258));
     return v;
@@ -80,12 +81,15 @@ static void check_tokenizer(void)
     }
     bpe_close(b);
     with(text.data, "[\"a b\",", "[[\"a\",\"b\"],", "", "merges as pairs");
-    with(text.data, "\"id\":258,\"content\":\"<end>\"", "\"id\":259,\"content\":\"<more>\"", "", "a token that is only added");
+    with(text.data, "\"id\":258,\"content\":\"<end>\"", "\"id\":259,\"content\":\"<more>\"", "",
+         "a token that is only added");
     with(text.data, "\"id\":258,\"content\":\"<end>\"", "\"id\":258,\"content\":\"<more>\"",
-         "tokenizer.json: \"vocab\": token \"<more>\": its id is not a whole number from 0 to 259 that no other token has",
+         "tokenizer.json: \"vocab\": token \"<more>\": its id is not a whole number from 0 to 259 that no other token "
+         "has",
          "one with another's id");
     with(text.data, "\"id\":258", "\"id\":-1",
-         "tokenizer.json: \"added_tokens\": entry 0: \"id\" is -1 (from 0 to 2147483647 was expected)", "or a wrong one");
+         "tokenizer.json: \"added_tokens\": entry 0: \"id\" is -1 (from 0 to 2147483647 was expected)",
+         "or a wrong one");
     with(text.data, "\"type\":\"BPE\"", "\"type\":\"Unigram\"",
          "tokenizer.json: \"model\" is \"Unigram\" (BPE was expected)", "another model");
     with(text.data, "\"dropout\":null", "\"dropout\":0.1",
