@@ -1,24 +1,26 @@
 /* unimo-finetune - adapt a pre-trained model to a task */
 #include "core/opt.h"
 #include "core/str.h"
+#include "model/rates.h"
 #include "tasks/downstream.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *task_name, *model, *output, *schedule, *device, *precision = "auto", *log_path;
+static const char *hard_file, *task_name, *model, *output, *schedule, *device, *precision = "auto", *log_path;
 static struct opt_list train_files, dev_files, image_files;
 static bool resume, dry_run, recompute;
 static int64_t steps, rows = 4096, accumulate = 1, save_every = 1000, keep = 1, log_every = 10, eval_every = -1,
                       eval_limit, threads, loaders, seed = 1;
-static int64_t negatives = 10, beam = 5, min_length = 5, max_length = 50;
+static int64_t negatives = 10, beam = -1, min_length = -1, max_length = -1, max_source = -1, max_target = -1,
+               min_answers = 9, candidates, freeze, patience;
 static double epochs = -1, lr = -1, warmup = -1, beta2 = -1, weight_decay = -1, clip = 1, dropout = 0.1,
-              length_penalty = 0.6, smoothing = -1, margin = -1;
-static double gamma_scale = -1;
+              length_penalty = -1, smoothing = -1, margin = -1;
+static double gamma_scale = -1, layer_decay = 1, head_lr = 1, hard = 0.5;
 
 static const struct opt opts[] = {
-    { OPT_STRING, "task", 't', &task_name, 0, 0, "NAME", "retrieval, captioning, entailment or classification" },
+    { OPT_STRING, "task", 't', &task_name, 0, 0, "NAME", "the task, one of unimo-tasks(7)" },
     { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the model to begin with" },
     { OPT_STRING, "output", 'o', &output, 0, 0, "DIR", "directory of the new model and of its checkpoints" },
     { OPT_LIST, "train", 0, &train_files, 0, 0, "FILE", "training examples: a tokenized stream (may be repeated)" },
@@ -29,9 +31,13 @@ static const struct opt opts[] = {
     { OPT_INT, "steps", 0, &steps, 0, 1e12, "N", "optimizer steps instead of epochs" },
     { OPT_DOUBLE, "lr", 0, &lr, -1, 10, "R", "largest learning rate" },
     { OPT_DOUBLE, "warmup", 0, &warmup, -1, 1, "P", "share of the steps for warm-up" },
-    { OPT_STRING, "schedule", 0, &schedule, 0, 0, "NAME", "linear, cosine or constant decay (default: the task's)" },
+    { OPT_STRING, "schedule", 0, &schedule, 0, 0, "NAME", "linear, cosine, constant or steps (default: the task's)" },
     { OPT_DOUBLE, "beta2", 0, &beta2, -1, 1, "B", "of AdamW" },
     { OPT_DOUBLE, "weight-decay", 0, &weight_decay, -1, 1, "R", "weight decay" },
+    { OPT_DOUBLE, "layer-decay", 0, &layer_decay, 0, 1, "R", "learning rate of a layer as a share of the next one's" },
+    { OPT_DOUBLE, "head-lr", 0, &head_lr, 0, 1000, "R", "learning rate of the heads as a multiple of the others'" },
+    { OPT_INT, "freeze", 0, &freeze, 0, 256, "N",
+      "leave the embeddings and the first N layers as they are; 0: nothing" },
     { OPT_DOUBLE, "clip", 0, &clip, 0, 1e9, "N", "largest norm of the gradient; 0: any" },
     { OPT_DOUBLE, "dropout", 0, &dropout, 0, 0.9, "P", "dropout of hidden states and attention" },
     { OPT_INT, "rows", 0, &rows, 1, 1 << 24, "N", "rows (tokens and regions) of a packed batch" },
@@ -41,15 +47,24 @@ static const struct opt opts[] = {
     { OPT_INT, "negatives", 0, &negatives, 1, 1000, "N", "retrieval: other images, and other texts, of an example" },
     { OPT_DOUBLE, "margin", 0, &margin, -1, 10, "M", "retrieval: margin of the circle loss (-1: 0.2)" },
     { OPT_DOUBLE, "gamma", 0, &gamma_scale, -1, 1000, "G", "retrieval: scale of the circle loss (-1: 1)" },
-    { OPT_DOUBLE, "smoothing", 0, &smoothing, -1, 1, "P", "captioning: label smoothing (-1: 0.1)" },
-    { OPT_INT, "beam", 0, &beam, 1, 64, "N", "captioning: width of the beam on held-out images" },
-    { OPT_INT, "min-length", 0, &min_length, 0, 1000, "N", "captioning: tokens at least" },
-    { OPT_INT, "max-length", 0, &max_length, 1, 1000, "N", "captioning: tokens at most" },
-    { OPT_DOUBLE, "length-penalty", 0, &length_penalty, 0, 10, "A", "captioning: exponent of the length penalty" },
+    { OPT_STRING, "hard", 0, &hard_file, 0, 0, "FILE", "retrieval: what unimo-predict --n-best found for the texts" },
+    { OPT_DOUBLE, "hard-share", 0, &hard, 0, 1, "P", "retrieval: share of the negatives that come from --hard" },
+    { OPT_INT, "candidates", 0, &candidates, 0, 1e9, "N",
+      "retrieval: held-out pairs are scored in two stages; 0: all" },
+    { OPT_INT, "min-answers", 0, &min_answers, 1, 1e9, "N", "vqa: an answer becomes a label when right so often" },
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "tasks that write (-1: what the paper used for the task)" },
+    { OPT_DOUBLE, "smoothing", 0, &smoothing, -1, 1, "P", "label smoothing" },
+    { OPT_INT, "max-source", 0, &max_source, -1, 65533, "N", "tokens of the source, specials included" },
+    { OPT_INT, "max-target", 0, &max_target, -1, 65533, "N", "tokens of the target, specials included" },
+    { OPT_INT, "beam", 0, &beam, -1, 64, "N", "width of the beam on held-out examples" },
+    { OPT_INT, "min-length", 0, &min_length, -1, 1000, "N", "tokens at least" },
+    { OPT_INT, "max-length", 0, &max_length, -1, 1000, "N", "tokens at most" },
+    { OPT_DOUBLE, "length-penalty", 0, &length_penalty, -1, 10, "A", "exponent of the length penalty" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "running" },
     { OPT_FLAG, "resume", 0, &resume, 0, 0, NULL, "go on from the newest checkpoint in the output directory" },
     { OPT_INT, "eval-every", 0, &eval_every, -1, 1e12, "N",
       "steps between measurements on --dev; -1: ten times in all; 0: never" },
+    { OPT_INT, "patience", 0, &patience, 0, 1e6, "N", "stop after N measurements without a better one; 0: never" },
     { OPT_INT, "eval-limit", 0, &eval_limit, 0, 1e12, "N", "use so many held-out examples; 0: all" },
     { OPT_FLAG, "recompute", 0, &recompute, 0, 0, NULL, "keep fewer activations and compute them again: less memory" },
     { OPT_INT, "save-every", 0, &save_every, 0, 1e12, "N", "steps between checkpoints; 0: only at the end" },
@@ -76,16 +91,21 @@ static int make_config(struct model_config *c, struct downstream *d, struct err 
     int rc = model_config_named(c, "base", e) || model_config_load(c, path, e) ? -1 : 0;
 
     free(path);
-    if (rc || d->kind->configure(d, c, e)) return -1;
-    snprintf(c->task, sizeof c->task, "%s", d->kind->name);
-    c->has_region_heads = false;
+    if (rc) return -1;
     c->dropout = c->attention_dropout = (float)dropout;
+    c->has_region_heads = false;
+    model_config_set_labels(c, NULL, 0);
+    c->has_dialog = c->ends_with_mask = false;
+    value_free(c->task_options);
+    c->task_options = NULL;
+    if (d->kind->configure(d, c, e)) return -1;
+    snprintf(c->task, sizeof c->task, "%s", d->kind->name);
     return model_config_check(c, e);
 }
 
 static int train(struct model *m, struct downstream *d, struct err *e)
 {
-    const struct downstream_defaults *paper = &d->kind->defaults;
+    const struct downstream_defaults *paper = downstream_defaults(d->kind, &m->config);
     struct task t;
     struct train_opts o = {
         .output = output,
@@ -105,9 +125,11 @@ static int train(struct model *m, struct downstream *d, struct err *e)
         .log_every = log_every,
         .loaders = loaders,
         .recompute = recompute,
+        .patience = patience,
         .log = log_path,
     };
 
+    model_set_rates(m, &(struct rates){ .decay = layer_decay, .head = head_lr, .freeze = (int)freeze });
     downstream_task(d, &t, &m->config);
     if (smoothing >= 0) t.step.smoothing = (float)smoothing;
     if (margin >= 0) t.step.margin = (float)margin;
@@ -155,9 +177,12 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (!model) return opt_usage(e, "--model: is required");
     if (!output && !dry_run) return opt_usage(e, "--output: is required");
     if (!train_files.n) return opt_usage(e, "--train: is required");
-    if (min_length > max_length) return opt_usage(e, "--min-length: is larger than --max-length");
-    if (schedule && strcmp(schedule, "linear") && strcmp(schedule, "cosine") && strcmp(schedule, "constant"))
-        return opt_usage(e, "--schedule: %s (expected linear, cosine or constant)", err_quote(schedule));
+    if (beam == 0 || max_length == 0) return opt_usage(e, "--%s: expected 1 or more", beam ? "max-length" : "beam");
+    if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
+    if (hard_file && strcmp(task_name, "retrieval")) return opt_usage(e, "--hard: goes with --task retrieval");
+    if (schedule && strcmp(schedule, "linear") && strcmp(schedule, "cosine") && strcmp(schedule, "constant") &&
+        strcmp(schedule, "steps"))
+        return opt_usage(e, "--schedule: %s (expected linear, cosine, constant or steps)", err_quote(schedule));
     return 0;
 }
 
@@ -171,12 +196,20 @@ static int run(int argc, char **argv, struct err *e)
         .images = { image_files.n, image_files.at },
         .vocabulary = model,
         .negatives = negatives,
+        .hard = hard,
+        .hard_file = hard_file,
+        .candidates = candidates,
+        .min_answers = min_answers,
         .eval_limit = eval_limit,
         .rows = rows,
-        .decode = { .beam = (int)beam,
-                    .min_length = (int)min_length,
-                    .max_length = (int)max_length,
-                    .length_penalty = (float)length_penalty },
+        .beam = beam,
+        .n_best = 1,
+        .min_length = min_length,
+        .max_length = max_length,
+        .max_source = max_source,
+        .max_target = max_target,
+        .length_penalty = length_penalty,
+        .block_trigrams = -1,
     };
     struct downstream d;
     struct device *dv;

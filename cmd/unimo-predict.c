@@ -3,26 +3,26 @@
 #include "tasks/downstream.h"
 #include <string.h>
 
-static const char *model, *task_name, *output, *device, *precision = "auto", *shard;
+static const char *only, *model, *task_name, *output, *device, *precision = "auto", *shard;
 static struct opt_list image_files, choices;
-static bool plain, skip_bad, block_trigrams;
-static int64_t rows = 8192, beam = 5, min_length = 5, max_length = 50, threads, limit;
-static double length_penalty = 0.6;
+static bool plain, skip_bad;
+static const char *block_trigrams;
+static int64_t rows = 8192, beam = -1, n_best, min_length = -1, max_length = -1, max_source = -1, samples, top_k,
+               seed = 1, candidates, threads, limit;
+static double length_penalty = -1, top_p = 1, temperature = 1;
 
 static const struct opt opts[] = {
     { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the model" },
     { OPT_STRING, "task", 't', &task_name, 0, 0, "NAME",
-      "retrieval, captioning, entailment or classification (default: the model's)" },
+      "what to do, one of unimo-tasks(7) (default: what the model was fine-tuned for)" },
     OPT_ROW_OUTPUT(&output),
     { OPT_LIST, "images", 0, &image_files, 0, 0, "FILE",
       "region features of the examples' images; for retrieval: of all images" },
     { OPT_LIST, "choice", 0, &choices, 0, 0, "FIELD",
       "retrieval: predict which of these fields fits the record's own image best" },
-    { OPT_INT, "beam", 0, &beam, 1, 64, "N", "captioning: width of the beam; 1: greedy" },
-    { OPT_INT, "min-length", 0, &min_length, 0, 1000, "N", "captioning: tokens at least" },
-    { OPT_INT, "max-length", 0, &max_length, 1, 1000, "N", "captioning: tokens at most" },
-    { OPT_DOUBLE, "length-penalty", 0, &length_penalty, 0, 10, "A", "captioning: exponent of the length penalty" },
-    { OPT_FLAG, "block-trigrams", 0, &block_trigrams, 0, 0, NULL, "captioning: no trigram of tokens twice" },
+    { OPT_INT, "n-best", 0, &n_best, 0, 1000000, "N", "so many texts of the beam, or names of images, best first" },
+    { OPT_INT, "candidates", 0, &candidates, 0, 1e9, "N",
+      "retrieval: only the N best images by the vectors of texts and images alone go through the joint pass; 0: all" },
     { OPT_INT, "rows", 0, &rows, 1, 1 << 24, "N", "rows (tokens and regions) of a packed batch" },
     OPT_ROW_SKIP(&skip_bad),
     OPT_ROW_SHARD(&shard),
@@ -31,6 +31,19 @@ static const struct opt opts[] = {
     OPT_ROW_THREADS(&threads),
     OPT_ROW_DEVICE(&device),
     OPT_ROW_PRECISION(&precision),
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "tasks that write (-1: as the model was fine-tuned)" },
+    { OPT_INT, "beam", 0, &beam, -1, 64, "N", "width of the beam; 1: greedy" },
+    { OPT_INT, "min-length", 0, &min_length, -1, 1000, "N", "tokens at least" },
+    { OPT_INT, "max-length", 0, &max_length, -1, 1000, "N", "tokens at most" },
+    { OPT_INT, "max-source", 0, &max_source, -1, 65533, "N", "tokens of the source, specials included" },
+    { OPT_DOUBLE, "length-penalty", 0, &length_penalty, -1, 10, "A", "exponent of the length penalty" },
+    { OPT_CHOICE, "block-trigrams", 0, &block_trigrams, 0, 0, "no|yes", "no three words twice" },
+    { OPT_STRING, "vocab", 0, &only, 0, 0, "FILE", "write nothing but one of the texts in FILE, one a line" },
+    { OPT_INT, "samples", 0, &samples, 0, 64, "N", "draw N texts instead of searching for the best; 0: search" },
+    { OPT_INT, "top-k", 0, &top_k, 0, 1 << 24, "N", "samples: from the N likeliest tokens; 0: all" },
+    { OPT_DOUBLE, "top-p", 0, &top_p, 1e-6, 1, "P", "samples: from the likeliest tokens that hold this probability" },
+    { OPT_DOUBLE, "temperature", 0, &temperature, 1e-3, 1e3, "T", "samples: above 1 more varied, below 1 less" },
+    OPT_ROW_SEED(&seed),
     { 0 },
 };
 
@@ -44,8 +57,8 @@ static const struct downstream_kind *find_kind(const struct model *m, struct err
     }
     const struct downstream_kind *kind = downstream_find(task_name ? task_name : own, e);
     if (!kind) return NULL;
-    bool is_fit = kind == &captioning_task || !strcmp(kind->name, own) ||
-                  (kind == &retrieval_task && (m->match.w >= 0 || m->config.cosine));
+    bool is_fit = kind->fits_any_model || !strcmp(kind->name, own) ||
+                  (kind == retrieval_tasks && (m->match.w >= 0 || m->config.cosine));
     if (is_fit) return kind;
     opt_usage(e, "--task: the model has no head for %s", kind->name);
     return NULL;
@@ -75,11 +88,25 @@ static int run(int argc, char **argv, struct err *e)
         .choices = { choices.n, choices.at },
         .vocabulary = model,
         .rows = rows,
-        .decode = { (int)beam, (int)min_length, (int)max_length, (float)length_penalty, block_trigrams },
+        .only = only,
+        .candidates = candidates,
+        .beam = beam,
+        .n_best = n_best,
+        .min_length = min_length,
+        .max_length = max_length,
+        .max_source = max_source,
+        .max_target = -1,
+        .length_penalty = length_penalty,
+        .block_trigrams = block_trigrams ? !strcmp(block_trigrams, "yes") : -1,
+        .samples = samples,
+        .sample = { .top_k = (int)top_k, .top_p = top_p, .temperature = temperature },
+        .seed = (uint64_t)seed,
     };
 
     if (!model) return opt_usage(e, "--model: is required");
-    if (min_length > max_length) return opt_usage(e, "--min-length: is larger than --max-length");
+    if (beam == 0 || max_length == 0) return opt_usage(e, "--%s: expected 1 or more", beam ? "max-length" : "beam");
+    if (samples && (only || n_best)) return opt_usage(e, "--samples: does not go with --vocab or --n-best");
+    if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
     struct device *dv = device_open(device, (int)threads, e);
     if (!dv || model_open_dir(&m, model, dv, model_precision(precision, dv), false, e)) {
         device_close(dv);

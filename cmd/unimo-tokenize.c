@@ -5,7 +5,7 @@
 #include "text/bpe_learn.h"
 #include "text/tokenizer.h"
 
-static const char *model, *output, *shard, *fields = "text,text_pair,positives,negatives";
+static const char *model, *output, *shard, *fields = "text,text_pair,target,turns,tags,positives,negatives";
 static bool learn, decode, lines, plain, skip_bad;
 static int64_t vocab_size = 8000, min_count = 2, max_length, threads, limit;
 

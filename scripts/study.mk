@@ -107,7 +107,7 @@ $D/runs/%/entailment/model.safetensors: $D/runs/%/model/model.safetensors
 	$(finetune) -t entailment $(train_images) --train $(data)/tokens/train.entailment.zst --dev $(data)/tokens/dev.entailment.zst --dropout 0.1 --rows 1024 \
 	    --epochs 12 --lr 5e-4
 $D/runs/%/reviews/model.safetensors: $D/runs/%/model/model.safetensors
-	$(finetune) -t classification --train $(data)/tokens/train.reviews.zst --dev $(data)/tokens/dev.reviews.zst --dropout 0.1 --rows 1024 --epochs 6 --lr 3e-4
+	$(finetune) -t classify --train $(data)/tokens/train.reviews.zst --dev $(data)/tokens/dev.reviews.zst --dropout 0.1 --rows 1024 --epochs 6 --lr 3e-4
 $D/runs/%/zero-shot.zst: $D/runs/%/model/model.safetensors
 	unimo-predict -t retrieval -m $(<D) $(test_images) -o $@ $(data)/tokens/test.queries.zst
 $D/runs/%/swaps.zst: $D/runs/%/model/model.safetensors

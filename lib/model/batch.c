@@ -13,7 +13,7 @@ void batch_init(struct batch *b, const struct model_config *c)
 void batch_clear(struct batch *b)
 {
     b->n_text = b->n_regions = b->n_images = b->n_rows = b->n_sequences = b->longest = 0;
-    b->n_masked = b->n_probs = b->n_cls = b->n_img = b->n_scores = b->n_groups = b->n_examples = 0;
+    b->n_masked = b->n_probs = b->n_cls = b->n_img = b->n_scores = b->n_groups = b->n_examples = b->n_targets = 0;
     for (int i = 0; i < BATCH_LM_KINDS; i++) b->lm[i].n = 0;
     mem_reserve(&b->image, &b->cap_image, 1);
     mem_reserve(&b->start, &b->cap_start, 1);
@@ -23,10 +23,12 @@ void batch_clear(struct batch *b)
 
 void batch_release(struct batch *b)
 {
-    void *const owned[] = { b->id,          b->position,    b->feature,      b->location,       b->image,     b->source,
-                            b->start,       b->prefix,      b->masked_row,   b->masked_feature, b->probs_row, b->probs,
-                            b->cls_row,     b->img_row,     b->score_cls,    b->score_img,      b->positive,  b->group,
-                            b->example_cls, b->example_img, b->example_label };
+    void *const owned[] = {
+        b->id,          b->position,    b->feature,       b->location,       b->image,     b->source,
+        b->start,       b->prefix,      b->masked_row,    b->masked_feature, b->probs_row, b->probs,
+        b->cls_row,     b->img_row,     b->score_cls,     b->score_img,      b->positive,  b->group,
+        b->example_cls, b->example_img, b->example_label, b->example_target, b->role,      b->turn
+    };
 
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     for (int i = 0; i < BATCH_LM_KINDS; i++) {
@@ -54,6 +56,10 @@ static void append_rows(struct batch *b, const struct batch *x)
 {
     append_int(&b->id, &b->cap_id, b->n_text, x->id, x->n_text, 0);
     append_int(&b->position, &b->cap_position, b->n_text, x->position, x->n_text, 0);
+    if (b->config->has_dialog) {
+        append_int(&b->role, &b->cap_role, b->n_text, x->role, x->n_text, 0);
+        append_int(&b->turn, &b->cap_turn, b->n_text, x->turn, x->n_text, 0);
+    }
     mem_reserve(&b->source, &b->cap_row, b->n_rows + x->n_rows);
     for (int64_t i = 0; i < x->n_rows; i++) { /* regions count downwards from -1 */
         int64_t k = x->source[i];
@@ -101,6 +107,8 @@ static void append_scores(struct batch *b, const struct batch *x)
     append_int(&b->example_cls, &b->cap_example_cls, b->n_examples, x->example_cls, x->n_examples, b->n_cls);
     append_int(&b->example_img, &b->cap_example_img, b->n_examples, x->example_img, x->n_examples, b->n_img);
     append_int(&b->example_label, &b->cap_example_label, b->n_examples, x->example_label, x->n_examples, 0);
+    append_float(&b->example_target, &b->cap_example_target, b->n_targets * b->config->n_labels, x->example_target,
+                 x->n_targets * b->config->n_labels);
 }
 
 void batch_append(struct batch *b, const struct batch *from)
@@ -121,6 +129,7 @@ void batch_append(struct batch *b, const struct batch *from)
     b->n_scores += from->n_scores;
     b->n_groups += from->n_groups;
     b->n_examples += from->n_examples;
+    b->n_targets += from->n_targets;
 }
 
 /* ---- images ---- */
@@ -197,11 +206,19 @@ static void add_text_rows(struct batch *b, const struct batch_rows *text)
 {
     mem_reserve(&b->id, &b->cap_id, b->n_text + text->n);
     mem_reserve(&b->position, &b->cap_position, b->n_text + text->n);
+    if (b->config->has_dialog) {
+        mem_reserve(&b->role, &b->cap_role, b->n_text + text->n);
+        mem_reserve(&b->turn, &b->cap_turn, b->n_text + text->n);
+    }
     for (int64_t i = 0; i < text->n; i++) {
         assert(text->id[i] >= 0 && text->id[i] < b->config->vocab);
         assert(text->position[i] >= 0 && text->position[i] < b->config->positions);
         if (text->label && text->label[i] >= 0) add_label(&b->lm[text->lm], b->n_rows, text->label[i]);
         b->id[b->n_text] = text->id[i];
+        if (b->config->has_dialog) {
+            b->role[b->n_text] = text->role ? text->role[i] : -1;
+            b->turn[b->n_text] = text->turn ? text->turn[i] : -1;
+        }
         b->position[b->n_text] = text->position[i];
         b->source[b->n_rows++] = (int32_t)b->n_text++;
     }
@@ -248,6 +265,8 @@ static void rows_release(struct batch_rows *r)
     free(r->id);
     free(r->position);
     free(r->label);
+    free(r->role);
+    free(r->turn);
 }
 
 static int64_t at_most(int64_t n, int64_t limit)
@@ -279,7 +298,8 @@ int64_t batch_add_pair(struct batch *b, int64_t image, const struct batch_text *
     return batch_add_mlm(b, image, text, NULL);
 }
 
-int64_t batch_add_text_pair(struct batch *b, const struct batch_text *first, const struct batch_text *second)
+int64_t batch_add_text_pair(struct batch *b, int64_t image, const struct batch_text *first,
+                            const struct batch_text *second)
 {
     const struct model_config *c = b->config;
     int64_t n = first->n, m = second->n;
@@ -295,7 +315,68 @@ int64_t batch_add_text_pair(struct batch *b, const struct batch_text *first, con
     for (int64_t i = 0; i < m; i++) put(&r, second->tokens[i], (int32_t)(FIRST_POSITION + r.n), -1);
     put(&r, c->sep_id, (int32_t)(FIRST_POSITION + r.n), -1);
     r.prefix = r.n;
-    int64_t s = batch_add_sequence(b, -1, &r);
+    int64_t s = batch_add_sequence(b, image, &r);
+    rows_release(&r);
+    return s;
+}
+
+int32_t batch_end_symbol(const struct model_config *c)
+{
+    return c->ends_with_mask ? c->mask_id : c->sep_id;
+}
+
+struct speaker {
+    int role, turn;
+};
+
+static void say(struct batch_rows *r, const struct model_config *c, int32_t id, int64_t position, struct speaker who)
+{
+    r->role[r->n] = who.role;
+    r->turn[r->n] = who.turn;
+    put(r, id, (int32_t)at_most(position, c->positions - 1), -1);
+}
+
+static void put_parts(struct batch_rows *r, const struct model_config *c, const struct batch_part *parts, int n)
+{
+    int64_t next = FIRST_POSITION;
+
+    for (int i = 0; i < n; i++) {
+        const struct batch_part *p = &parts[i];
+        struct speaker who = { p->role, p->turn };
+        if (p->starts) say(r, c, c->cls_id, FIRST_POSITION, who);
+        if (!p->goes_on) next = FIRST_POSITION + (r->n > 0);
+        for (int64_t k = 0; k < p->text.n; k++) say(r, c, p->text.tokens[k], next++, who);
+        if (p->ends) say(r, c, c->sep_id, next++, who);
+    }
+    r->prefix = r->n;
+}
+
+static void put_target(struct batch_rows *r, const struct model_config *c, const struct batch_text *target, int64_t max)
+{
+    int64_t n = at_most(target->n, max - 1);
+    bool has_end = target->n + 2 <= max;
+    int32_t end = batch_end_symbol(c);
+
+    for (int64_t i = -1; i < n; i++) {
+        say(r, c, i < 0 ? c->cls_id : target->tokens[i], FIRST_POSITION + 1 + i, (struct speaker){ 0 });
+        r->label[r->n - 1] = i + 1 < n ? target->tokens[i + 1] : has_end ? end : -1;
+    }
+    if (has_end) say(r, c, end, FIRST_POSITION + 1 + n, (struct speaker){ 0 });
+}
+
+int64_t batch_add_parts(struct batch *b, int64_t image, const struct batch_part *parts, int n,
+                        const struct batch_text *target, int64_t max_target)
+{
+    int64_t rows = target ? at_most(target->n + 2, max_target) + 1 : 0;
+
+    for (int i = 0; i < n; i++) rows += parts[i].text.n + 2;
+    struct batch_rows r = rows_new(rows + 1);
+    r.role = mem_new(int32_t, rows + 1);
+    r.turn = mem_new(int32_t, rows + 1);
+    r.lm = BATCH_SEQ2SEQ;
+    put_parts(&r, b->config, parts, n);
+    if (target) put_target(&r, b->config, target, max_target);
+    int64_t s = batch_add_sequence(b, image, r.n ? &r : NULL);
     rows_release(&r);
     return s;
 }
@@ -303,24 +384,11 @@ int64_t batch_add_text_pair(struct batch *b, const struct batch_text *first, con
 int64_t batch_add_generation(struct batch *b, int64_t image, const struct batch_text *source,
                              const struct batch_text *target)
 {
-    const struct model_config *c = b->config;
-    int64_t n = source ? at_most(source->n, c->max_text - 2) : 0, m = at_most(target->n, c->max_text - 2);
-    struct batch_rows r = rows_new(n + m + 4);
+    struct batch_part part = { .starts = true, .ends = true };
 
-    if (source) {
-        put(&r, c->cls_id, FIRST_POSITION, -1);
-        for (int64_t i = 0; i < n; i++) put(&r, source->tokens[i], (int32_t)(FIRST_POSITION + r.n), -1);
-        put(&r, c->sep_id, (int32_t)(FIRST_POSITION + r.n), -1);
-    }
-    r.prefix = r.n;
-    r.lm = BATCH_SEQ2SEQ;
-    put(&r, c->cls_id, FIRST_POSITION, m ? target->tokens[0] : c->sep_id);
-    for (int64_t i = 0; i < m; i++)
-        put(&r, target->tokens[i], (int32_t)(FIRST_POSITION + 1 + i), i + 1 < m ? target->tokens[i + 1] : c->sep_id);
-    put(&r, c->sep_id, (int32_t)(FIRST_POSITION + 1 + m), -1);
-    int64_t s = batch_add_sequence(b, image, &r);
-    rows_release(&r);
-    return s;
+    if (source) part.text = *source;
+    part.text.n = at_most(part.text.n, b->config->max_text - 2);
+    return batch_add_parts(b, image, &part, source ? 1 : 0, target, b->config->max_text);
 }
 
 void batch_add_region_targets(struct batch *b, int64_t sequence, const struct batch_image *image, const uint8_t *masked)
@@ -391,6 +459,15 @@ void batch_add_example(struct batch *b, int32_t text, int32_t image, int32_t lab
     b->example_cls[b->n_examples] = text;
     b->example_img[b->n_examples] = image;
     b->example_label[b->n_examples++] = label;
+}
+
+void batch_add_target(struct batch *b, const float *target)
+{
+    int64_t n = b->config->n_labels;
+
+    assert(b->n_targets + 1 == b->n_examples);
+    mem_reserve(&b->example_target, &b->cap_example_target, (b->n_targets + 1) * n);
+    memcpy(b->example_target + b->n_targets++ * n, target, (size_t)n * sizeof *target);
 }
 
 /* ---- the contrastive example ---- */

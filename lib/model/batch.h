@@ -35,6 +35,8 @@ struct batch {
     /* tokens and regions; regions are stored once and may be used by several sequences */
     int64_t n_text, cap_id, cap_position;
     int32_t *id, *position; /* [n_text] */
+    int64_t cap_role, cap_turn;
+    int32_t *role, *turn; /* [n_text] in a dialog, -1: none; unused unless config.has_dialog */
     int64_t n_regions, cap_feature, cap_location;
     float *feature;  /* [n_regions, features]; [IMG] rows are regions too */
     float *location; /* [n_regions, 5] */
@@ -67,6 +69,8 @@ struct batch {
     int64_t n_examples, cap_example_cls, cap_example_img, cap_example_label;
     int32_t *example_cls, *example_img; /* [n_examples] pooled rows; -1: none */
     int32_t *example_label;             /* [n_examples]; -1: unknown */
+    int64_t n_targets, cap_example_target;
+    float *example_target; /* [n_targets, n_labels]: of each example, or none (label_regression, label_soft) */
 };
 void batch_init(struct batch *b, const struct model_config *c); /* c stays the caller's and must outlive b */
 void batch_clear(struct batch *b);
@@ -87,9 +91,10 @@ int64_t batch_image_rows(const struct batch *b, int64_t image); /* regions and [
 struct batch_rows {
     int64_t n;
     int32_t *id, *position;
-    int32_t *label; /* [n] token predicted at the row, -1: none; NULL: none at all */
-    int64_t prefix; /* text rows seen by every row of the sequence; n: full attention */
-    int lm;         /* BATCH_MLM or BATCH_SEQ2SEQ: which loss the labels belong to */
+    int32_t *label;       /* [n] token predicted at the row, -1: none; NULL: none at all */
+    int64_t prefix;       /* text rows seen by every row of the sequence; n: full attention */
+    int lm;               /* BATCH_MLM or BATCH_SEQ2SEQ: which loss the labels belong to */
+    int32_t *role, *turn; /* [n] or NULL */
 };
 /* Adds a sequence: the image's rows (image -1: none), then the text's (text NULL or n = 0: none). Returns its number.
  */
@@ -101,8 +106,9 @@ int64_t batch_sequence_rows(const struct batch *b, int64_t sequence);
 /* [IMG] regions [CLS] text [SEP], full attention, no targets. image -1 or text NULL: only the other part.
  * The text is cut to max_text. */
 int64_t batch_add_pair(struct batch *b, int64_t image, const struct batch_text *text);
-/* [CLS] a [SEP] b [SEP]; the longer one loses tokens until they fit. */
-int64_t batch_add_text_pair(struct batch *b, const struct batch_text *first, const struct batch_text *second);
+/* [IMG] regions (image -1: none) [CLS] a [SEP] b [SEP]; the longer one loses tokens until they fit. */
+int64_t batch_add_text_pair(struct batch *b, int64_t image, const struct batch_text *first,
+                            const struct batch_text *second);
 /* The same sequence as batch_add_pair() with MLM labels: tokens as replaced by mlm_mask(), labels [n] original token or
  * -1. */
 int64_t batch_add_mlm(struct batch *b, int64_t image, const struct batch_text *text, const int32_t *labels);
@@ -110,6 +116,20 @@ int64_t batch_add_mlm(struct batch *b, int64_t image, const struct batch_text *t
  * of the target restart at 2. */
 int64_t batch_add_generation(struct batch *b, int64_t image, const struct batch_text *source,
                              const struct batch_text *target);
+/* One piece of what is seen before a text is written. */
+struct batch_part {
+    struct batch_text text;
+    bool starts, ends; /* [CLS] before it, [SEP] behind it */
+    bool goes_on;      /* its positions continue those of the part before; else they begin anew, at 3 behind a [CLS] */
+    int role, turn;    /* in a dialog */
+};
+enum { BATCH_ROLES = 3, BATCH_TURNS = 16 }; /* rows of the two tables */
+/* Image (-1: none) and parts, seen by all, then [CLS] target and the end symbol, from left to right, positions from 2,
+ * role and turn 0. The target takes max_target rows at most: when it is longer its end symbol is lost, as in the
+ * published code. target NULL: only what is seen, for decoding. */
+int64_t batch_add_parts(struct batch *b, int64_t image, const struct batch_part *parts, int n,
+                        const struct batch_text *target, int64_t max_target);
+int32_t batch_end_symbol(const struct model_config *c);
 /* Region targets of an image masked in the given sequence: rows, features, class probabilities. */
 void batch_add_region_targets(struct batch *b, int64_t sequence, const struct batch_image *image,
                               const uint8_t *masked);
@@ -123,6 +143,8 @@ int32_t batch_pool_image(struct batch *b, int64_t sequence);
 void batch_add_score(struct batch *b, int32_t text, int32_t image, bool positive);
 void batch_end_group(struct batch *b);
 void batch_add_example(struct batch *b, int32_t text, int32_t image, int32_t label);
+/* Of the example added last: target [n_labels]. */
+void batch_add_target(struct batch *b, const float *target);
 
 /* One contrastive example (spec of CMCL in unimo-pretrain(1)): joint passes of the image with its text, the positives
  * and the negatives; when there is something related, single passes of image, text and the related ones. Adds one

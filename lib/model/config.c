@@ -42,6 +42,7 @@ int model_config_named(struct model_config *c, const char *name, struct err *e)
         .max_regions = s->max_regions,
         .max_text = s->max_text,
         .tau = 1,
+        .label_dropout = -1,
     };
     model_config_vocab(c, 50265);
     return 0;
@@ -89,6 +90,7 @@ static const struct real_key {
     { "attention_probs_dropout_prob", AT(attention_dropout), 0, 0.99, false },
     { "initializer_range", AT(init_std), 0, 10, false },
     { "match_temperature", AT(tau), 1e-3, 1e3, true },
+    { "label_dropout", AT(label_dropout), -1, 0.99, true },
 };
 static const struct bool_key {
     const char *key;
@@ -98,6 +100,12 @@ static const struct bool_key {
     { "match_head", AT(has_match_head) },
     { "match_cosine", AT(cosine) },
     { "match_learns_temperature", AT(learns_tau) },
+    { "label_product", AT(label_product) },
+    { "label_relu", AT(label_relu) },
+    { "label_regression", AT(label_regression) },
+    { "label_soft", AT(label_soft) },
+    { "ends_with_mask", AT(ends_with_mask) },
+    { "dialog_embeddings", AT(has_dialog) },
 };
 #define N_OF(a) ((int)(sizeof(a) / sizeof *(a)))
 static void *member(struct model_config *c, size_t at)
@@ -121,6 +129,8 @@ int model_config_check(const struct model_config *c, struct err *e)
     if (c->max_text > c->positions - 2)
         return err_set(e, ERR_INPUT, "\"max_text\": %d (expected at most max_position_embeddings - 2 = %d)",
                        c->max_text, c->positions - 2);
+    if (c->label_regression && (c->n_labels > 1 || c->label_soft))
+        return err_set(e, ERR_INPUT, "\"label_regression\": goes with one label and without \"label_soft\"");
     const int ids[] = { c->cls_id, c->pad_id, c->sep_id, c->unk_id, c->mask_id };
     for (int i = 0; i < N_OF(ids); i++) {
         if (ids[i] >= c->vocab)

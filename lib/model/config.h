@@ -24,6 +24,14 @@ struct model_config {
     int n_labels;     /* of the classifier head; 0: none */
     char **labels;    /* [n_labels] names, owned */
     int label_hidden; /* width of the classifier's first layer; 0: it has one layer */
+    /* What the classifier is: by default the sum of the pooled rows, no activation, one label out of all (softmax). */
+    bool label_product;    /* the product of the pooled rows instead (where there are both) */
+    bool label_relu;       /* ReLU behind the first layer */
+    bool label_regression; /* one number and its squared error; n_labels is 1 */
+    bool label_soft;       /* a probability for each label on its own (sigmoid, binary cross-entropy) */
+    float label_dropout;   /* before the last layer; -1: as everywhere */
+    bool ends_with_mask;   /* written texts end with the mask token (text generation) instead of [SEP] (captions) */
+    bool has_dialog;       /* tables of roles and turns beside words and positions */
     struct value *task_options; /* what the task wants to remember (an object) or NULL; owned */
 };
 

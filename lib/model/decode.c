@@ -4,19 +4,30 @@
  * of n tokens is log p / ((5 + n) / 6)^alpha; finished ones stay in the pool with their score; the search for an input
  * ends when the pool holds nothing but finished ones. */
 #include "model/decode.h"
+#include "core/hash.h"
 #include "core/mem.h"
 #include "model/heads.h"
+#include "model/repeat.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const struct decode_opts decode_defaults = { .beam = 5, .min_length = 5, .max_length = 50, .length_penalty = 0.6f };
+const struct decode_opts decode_defaults = { .beam = 5,
+                                             .n_best = 1,
+                                             .min_length = 5,
+                                             .max_length = 50,
+                                             .length_penalty = 0.6f,
+                                             .sample = { .top_p = 1, .temperature = 1 } };
+
+enum { REPEATED = 65000 }; /* what a repeated trigram costs, in log probability */
 
 struct hypothesis {
     int32_t *tokens, *slots; /* [max_length + 1]: [CLS] and what follows; the cache row of each */
     int n;                   /* tokens, [CLS] included */
     double log_prob, score;
     bool is_finished;
+    int64_t node; /* in the tree of answers */
 };
 struct search {
     struct model *m;
@@ -26,13 +37,15 @@ struct search {
     int max_length, k;              /* k: proposals of a hypothesis */
     int64_t n_prefix, slots_used;   /* cache rows */
     struct tensor *key, *value;     /* [layers] of [cache rows, H] */
+    struct tensor writer;           /* role and turn of what is written: zeros [n_sequences * beam], in a dialog */
     struct tensor bias, bias_early; /* output bias without, and until min_length also without [SEP] */
     struct hypothesis *pool, *next; /* [n_sequences, beam] */
     int *n_pool;                    /* [n_sequences] */
     int64_t n_live;
-    int64_t *live;         /* [n_live] indices into pool */
-    float *proposed_value; /* [n_live, k] */
-    int32_t *proposed_token;
+    int64_t *live;           /* [n_live] indices into pool */
+    float *proposed_value;   /* [n_live, k] */
+    int32_t *proposed_token; /* -1: no proposal */
+    float *log_prob;         /* [n_sequences * beam, V], where proposals are made by the host; else NULL */
 };
 
 /* ---- the device's part ---- */
@@ -71,17 +84,18 @@ static void encode_inputs(struct search *x)
 
 /* One row for each live hypothesis: tables of what it sees, as the host arranged them. */
 struct step_input {
-    struct tensor id, position, slot, slots, lengths;
+    struct packed rows; /* id, position, role and turn */
+    struct tensor slot, slots, lengths;
 };
 
 static struct tensor step_forward(struct search *x, const struct step_input *in)
 {
     struct model *m = x->m;
-    int64_t B = in->id.n, H = m->config.hidden;
+    int64_t B = in->slot.n, H = m->config.hidden;
     enum dtype t = m->params.compute;
     struct tensor h = scratch_2d(x->s, t, B, H);
 
-    encoder_embed_text(m, h, scratch_2d(x->s, DT_F32, B, H), scratch_2d(x->s, DT_F32, B, 2), in->id, in->position);
+    encoder_embed_text(m, h, scratch_2d(x->s, DT_F32, B, H), scratch_2d(x->s, DT_F32, B, 2), &in->rows);
     for (int l = 0; l < m->config.layers; l++) {
         struct transformer_opts o = encoder_opts(m, &no_training, l);
         struct transformer_saved kept;
@@ -97,15 +111,71 @@ static struct tensor step_forward(struct search *x, const struct step_input *in)
     return h;
 }
 
+static int32_t end_symbol(const struct search *x)
+{
+    return batch_end_symbol(&x->m->config);
+}
+
+/* Keeps a step among the likeliest k of so far n; returns how many there are. */
+static int keep_step(float *value, int32_t *token, int n, int k, float p, int32_t t)
+{
+    int at = n;
+
+    while (at && (p > value[at - 1] || (p == value[at - 1] && t < token[at - 1]))) at--;
+    if (at == k) return n;
+    if (n < k) n++;
+    for (int i = n - 1; i > at; i--) value[i] = value[i - 1], token[i] = token[i - 1];
+    value[at] = p;
+    token[at] = t;
+    return n;
+}
+
+/* The likeliest steps that lead to an answer. */
+static void propose_answers(struct search *x, int64_t live)
+{
+    const struct answers_node *nodes = x->o->only->node, *from = &nodes[x->pool[x->live[live]].node];
+    const float *log_prob = x->log_prob + live * x->m->config.vocab;
+    float *value = x->proposed_value + live * x->k;
+    int32_t *token = x->proposed_token + live * x->k;
+    int n = 0;
+
+    if (from->is_whole) n = keep_step(value, token, n, x->k, log_prob[end_symbol(x)], end_symbol(x));
+    for (int64_t at = from->child; at; at = nodes[at].sibling)
+        n = keep_step(value, token, n, x->k, log_prob[nodes[at].token], nodes[at].token);
+    while (n < x->k) token[n++] = -1;
+}
+
+static void propose_sample(struct search *x, int64_t live)
+{
+    int64_t V = x->m->config.vocab, sequence = x->live[live] / x->o->beam, which = x->live[live] % x->o->beam;
+    const float *log_prob = x->log_prob + live * V;
+    struct rng r;
+
+    rng_init(&r, x->o->seed,
+             hash64(&(uint64_t[]){ x->o->key[sequence], (uint64_t)which, (uint64_t)x->pool[x->live[live]].n },
+                    3 * sizeof(uint64_t), 0));
+    x->proposed_token[live] = sample_token(&r, &x->o->sample, log_prob, V);
+    x->proposed_value[live] = log_prob[x->proposed_token[live]];
+}
+
 static void propose(struct search *x, struct tensor h, int length)
 {
     struct model *m = x->m;
     int64_t B = h.shape[0], V = m->config.vocab;
     struct tensor logits = scratch_2d(x->s, DT_F32, B, V), log_prob = scratch_2d(x->s, DT_F32, B, V);
-    struct tensor value = scratch_2d(x->s, DT_F32, B, x->k), token = scratch_2d(x->s, DT_I32, B, x->k);
+    bool is_early = length < x->o->min_length && !x->o->only;
 
-    head_lm_logits(m, x->s, logits, h, length < x->o->min_length ? x->bias_early : x->bias);
+    head_lm_logits(m, x->s, logits, h, is_early ? x->bias_early : x->bias);
     op_log_softmax(m->device, log_prob, logits);
+    if (x->log_prob) {
+        op_download(m->device, x->log_prob, log_prob.data, tensor_bytes(log_prob));
+        for (int64_t i = 0; i < B && !m->device->why[0]; i++) {
+            if (x->o->only) propose_answers(x, i);
+            else propose_sample(x, i);
+        }
+        return;
+    }
+    struct tensor value = scratch_2d(x->s, DT_F32, B, x->k), token = scratch_2d(x->s, DT_I32, B, x->k);
     op_top_k(m->device, value, token, log_prob);
     op_download(m->device, x->proposed_value, value.data, tensor_bytes(value));
     op_download(m->device, x->proposed_token, token.data, tensor_bytes(token));
@@ -135,8 +205,9 @@ static struct step_input step_input(struct search *x)
         memcpy(slots + i * L + n, h->slots, (size_t)h->n * sizeof *slots);
     }
     struct tensor dev = scratch_upload(x->s, tensor_1d(all, DT_I32, B * (4 + L)));
-    struct step_input in = { .id = tensor_rows(dev, 0, B),
-                             .position = tensor_rows(dev, B, B),
+    struct packed rows = { .id = tensor_rows(dev, 0, B), .position = tensor_rows(dev, B, B) };
+    if (x->m->config.has_dialog) rows.role = rows.turn = tensor_rows(x->writer, 0, B);
+    struct step_input in = { .rows = rows,
                              .slot = tensor_rows(dev, 2 * B, B),
                              .lengths = tensor_rows(dev, 3 * B, B),
                              .slots = tensor_view2(tensor_rows(dev, 4 * B, B * L), B, L) };
@@ -153,17 +224,6 @@ struct candidate {
 static double normalised(const struct search *x, double log_prob, int n)
 {
     return log_prob / pow((5.0 + n) / 6.0, x->o->length_penalty);
-}
-
-/* Whether the token would end a trigram that the hypothesis has already. */
-static bool repeats_trigram(const struct hypothesis *h, int32_t token)
-{
-    const int32_t *t = h->tokens;
-
-    for (int i = 1; i + 2 < h->n; i++) {
-        if (t[i] == t[h->n - 2] && t[i + 1] == t[h->n - 1] && t[i + 2] == token) return true;
-    }
-    return false;
 }
 
 static int better_first(const void *a, const void *b)
@@ -192,7 +252,8 @@ static void extend(const struct search *x, struct hypothesis *to, const struct c
     if (c->token < 0) return;
     to->log_prob = c->log_prob;
     to->score = c->score;
-    to->is_finished = c->token == x->m->config.sep_id;
+    to->is_finished = c->token == end_symbol(x);
+    if (x->o->only && !to->is_finished) to->node = answers_step(x->o->only, to->node, c->token);
     to->tokens[to->n++] = c->token;
 }
 
@@ -207,12 +268,14 @@ static int64_t choose(struct search *x, int64_t sequence, int64_t live, struct c
         for (int k = 0; !h->is_finished && k < x->k; k++) {
             int32_t token = x->proposed_token[live * x->k + k];
             double log_prob = h->log_prob + (double)x->proposed_value[live * x->k + k];
-            if (x->o->block_trigrams && repeats_trigram(h, token)) log_prob -= 65000;
+            if (token < 0) break;
+            if (x->o->unlike && token != end_symbol(x) && repeats_words(x->o->unlike, h->tokens + 1, h->n - 1, token))
+                log_prob -= REPEATED;
             c[n++] = (struct candidate){ log_prob, normalised(x, log_prob, h->n), i, token };
         }
         live += !h->is_finished;
     }
-    qsort(c, (size_t)n, sizeof *c, better_first);
+    if (!x->o->is_sampled) qsort(c, (size_t)n, sizeof *c, better_first); /* else each goes its own way */
     if (n > beam) n = beam;
     for (int64_t i = 0; i < n; i++) extend(x, &x->next[sequence * beam + i], &c[i]);
     x->n_pool[sequence] = (int)n;
@@ -259,18 +322,18 @@ static void hypotheses_free(struct hypothesis *h, int64_t n)
     free(h);
 }
 
-/* [CLS], padding, unknown and mask are never said. */
+/* [CLS], padding, unknown and whichever of [SEP] and mask is not the end symbol are never said. */
 static void make_biases(struct search *x)
 {
     const struct model_config *c = &x->m->config;
-    const int never[] = { c->cls_id, c->pad_id, c->unk_id, c->mask_id };
+    const int never[] = { c->cls_id, c->pad_id, c->unk_id, c->ends_with_mask ? c->sep_id : c->mask_id };
     struct tensor bias = params_f32(&x->m->params, x->m->lm_bias);
     float *host = mem_new(float, bias.n);
 
     op_download(x->m->device, host, bias.data, tensor_bytes(bias));
     for (int i = 0; i < 4; i++) host[never[i]] = -1e18f;
     x->bias = scratch_upload(x->s, tensor_1d(host, DT_F32, bias.n));
-    host[c->sep_id] = -1e18f;
+    host[end_symbol(x)] = -1e18f;
     x->bias_early = scratch_upload(x->s, tensor_1d(host, DT_F32, bias.n));
     free(host);
 }
@@ -282,7 +345,8 @@ static void begin(struct search *x)
     int layers = x->m->config.layers;
 
     x->max_length = x->o->max_length < x->m->config.positions - 3 ? x->o->max_length : x->m->config.positions - 3;
-    x->k = x->o->beam < x->m->config.vocab ? x->o->beam : x->m->config.vocab;
+    x->k = x->o->is_sampled ? 1 : x->o->beam < x->m->config.vocab ? x->o->beam : x->m->config.vocab;
+    if (x->o->is_sampled || x->o->only) x->log_prob = mem_new(float, n *beam * x->m->config.vocab);
     x->n_prefix = x->slots_used = x->b->n_rows;
     capacity = x->n_prefix + n * beam * (x->max_length + 1);
     x->key = mem_new(struct tensor, layers);
@@ -298,10 +362,18 @@ static void begin(struct search *x)
     x->proposed_value = mem_new(float, n *beam * x->k);
     x->proposed_token = mem_new(int32_t, n * beam * x->k);
     for (int64_t i = 0; i < n; i++) {
-        struct hypothesis *h = &x->pool[i * beam];
-        h->tokens[h->n++] = x->m->config.cls_id;
-        x->n_pool[i] = 1;
-        x->live[x->n_live++] = i * beam;
+        x->n_pool[i] = x->o->is_sampled ? x->o->beam : 1;
+        for (int64_t k = i * beam; k < i * beam + x->n_pool[i]; k++) {
+            struct hypothesis *h = &x->pool[k];
+            h->tokens[h->n++] = x->m->config.cls_id;
+            x->live[x->n_live++] = k;
+        }
+    }
+    if (x->m->config.has_dialog) {
+        x->writer = scratch_1d(x->s, DT_I32, n * beam);
+        int32_t *zeros = mem_new(int32_t, n * beam);
+        op_upload(x->m->device, x->writer.data, zeros, tensor_bytes(x->writer));
+        free(zeros);
     }
     make_biases(x);
 }
@@ -314,20 +386,25 @@ static void end(struct search *x)
     hypotheses_free(x->next, n);
     free(x->n_pool);
     free(x->live);
+    free(x->log_prob);
     free(x->proposed_value);
     free(x->proposed_token);
     free(x->key);
     free(x->value);
 }
 
-/* The best of the pool, finished or cut off by max_length. */
+/* The best of each pool, finished or cut off by max_length. */
 static void deliver(const struct search *x, struct decode_text *out)
 {
-    for (int64_t i = 0; i < x->b->n_sequences; i++) {
-        const struct hypothesis *best = &x->pool[i * x->o->beam];
-        int64_t n = best->n - 1 - (best->is_finished ? 1 : 0);
-        out[i] = (struct decode_text){ mem_new(int32_t, n + 1), n, (float)best->score };
-        memcpy(out[i].tokens, best->tokens + 1, (size_t)n * sizeof(int32_t));
+    int n_best = x->o->n_best ? x->o->n_best : 1;
+
+    for (int64_t i = 0; i < x->b->n_sequences * n_best; i++) {
+        const struct hypothesis *h = &x->pool[i / n_best * x->o->beam + i % n_best];
+        out[i] = (struct decode_text){ 0 };
+        if (i % n_best >= x->n_pool[i / n_best]) continue;
+        int64_t n = h->n - 1 - (h->is_finished ? 1 : 0);
+        out[i] = (struct decode_text){ mem_new(int32_t, n + 1), n, (float)h->score };
+        memcpy(out[i].tokens, h->tokens + 1, (size_t)n * sizeof(int32_t));
     }
 }
 
@@ -336,6 +413,7 @@ int model_decode(struct model *m, struct scratch *s, const struct batch *b, cons
 {
     struct search x = { .m = m, .s = s, .b = b, .o = o };
 
+    assert(o->n_best <= o->beam && (!o->only || o->only->n));
     if (!b->n_sequences) return 0;
     scratch_reset(s);
     begin(&x);

@@ -25,10 +25,12 @@ struct transformer_opts encoder_opts(const struct model *m, const struct step_op
 }
 
 void encoder_embed_text(const struct model *m, struct tensor y, struct tensor sum, struct tensor stats,
-                        struct tensor id, struct tensor position)
+                        const struct packed *p)
 {
-    op_gather_rows(m->device, sum, params_f32(&m->params, m->word), id, false);
-    op_gather_rows(m->device, sum, params_f32(&m->params, m->position), position, true);
+    op_gather_rows(m->device, sum, params_f32(&m->params, m->word), p->id, false);
+    op_gather_rows(m->device, sum, params_f32(&m->params, m->position), p->position, true);
+    if (m->role >= 0) op_gather_rows(m->device, sum, params_f32(&m->params, m->role), p->role, true);
+    if (m->turn >= 0) op_gather_rows(m->device, sum, params_f32(&m->params, m->turn), p->turn, true);
     norm_forward(&m->params, m->text_norm, y, stats, sum, m->config.norm_eps);
 }
 
@@ -59,7 +61,7 @@ struct tensor encoder_embed(const struct model *m, struct scratch *s, const stru
         saved->feature = scratch_2d(s, t, p->n_regions, F);
         op_convert(m->device, saved->feature, p->feature);
     }
-    encoder_embed_text(m, tensor_rows(all, 0, p->n_text), saved->text_sum, saved->text_stats, p->id, p->position);
+    encoder_embed_text(m, tensor_rows(all, 0, p->n_text), saved->text_sum, saved->text_stats, p);
     embed_regions(m, tensor_rows(all, p->n_text, p->n_regions), p, saved);
     op_gather_rows(m->device, x, all, p->source, false);
     op_dropout_forward(m->device, x, x, encoder_drop(m, o, SITE_EMBEDDING));
@@ -97,6 +99,8 @@ static void embed_backward(const struct model *m, struct scratch *s, const struc
     norm_backward(q, m->text_norm, dtext, dtext, saved->text_sum, saved->text_stats);
     op_scatter_add_rows(m->device, params_grad(q, m->word), dtext, p->id);
     op_scatter_add_rows(m->device, params_grad(q, m->position), dtext, p->position);
+    if (m->role >= 0) op_scatter_add_rows(m->device, params_grad(q, m->role), dtext, p->role);
+    if (m->turn >= 0) op_scatter_add_rows(m->device, params_grad(q, m->turn), dtext, p->turn);
     norm_backward(q, m->image_norm, dimage, dimage, saved->image_sum, saved->image_stats);
     op_linear_backward_weight(m->device, params_grad(q, m->location.w), params_grad(q, m->location.b), dimage,
                               p->location);

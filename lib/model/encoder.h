@@ -26,8 +26,8 @@ void encoder_backward(const struct model *m, struct scratch *s, const struct pac
                       struct tensor dhidden, const struct encoder_saved *saved);
 void encoder_release(struct encoder_saved *saved);
 
-/* Text embeddings before dropout: y[n,H] of tokens and positions, for decoding and for the encoder. sum and stats as
- * saved. */
+/* Text embeddings before dropout: y[n,H] of p's tokens, positions and speakers, for decoding and for the encoder. sum
+ * and stats as saved. */
 void encoder_embed_text(const struct model *m, struct tensor y, struct tensor sum, struct tensor stats,
-                        struct tensor id, struct tensor position);
+                        const struct packed *p);
 #endif

@@ -31,6 +31,8 @@ void head_pooled(const struct head_run *r);       /* CMCL, match, label */
 /* Logits F32 [n,V] of rows x [n,H], without gradients; bias replaces the output bias when given (else none). */
 void head_lm_logits(const struct model *m, struct scratch *s, struct tensor logits, struct tensor x,
                     struct tensor bias);
+/* Pooled vectors F32 [n_cls, H] and [n_img, H]. */
+void head_pool(const struct head_run *r, struct tensor *texts, struct tensor *images);
 /* scores F32 [n_scores, 1] and log probabilities F32 [n_examples, n_labels], where the batch has such; else none. */
 void head_predict(const struct head_run *r, struct tensor *scores, struct tensor *log_probs);
 #endif

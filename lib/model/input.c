@@ -4,13 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An array of integers in [min, max] of at most limit used elements. */
-static int read_ints(struct arena *a, const struct value *fields, const char *key, int64_t min, int64_t max,
-                     int64_t limit, const int32_t **out, int64_t *n, struct err *e)
+static int to_ints(struct arena *a, const struct value *array, const char *key, int64_t min, int64_t max, int64_t limit,
+                   const int32_t **out, int64_t *n, struct err *e)
 {
-    struct value *array;
-
-    if (value_get_array(fields, key, &array, e)) return -1;
     *n = value_count(array) < limit ? value_count(array) : limit;
     int32_t *v = arena_new(a, int32_t, *n + 1);
     for (int64_t i = 0; i < *n; i++) {
@@ -23,6 +19,16 @@ static int read_ints(struct arena *a, const struct value *fields, const char *ke
     }
     *out = v;
     return 0;
+}
+
+/* An array of integers in [min, max] of at most limit used elements. */
+static int read_ints(struct arena *a, const struct value *fields, const char *key, int64_t min, int64_t max,
+                     int64_t limit, const int32_t **out, int64_t *n, struct err *e)
+{
+    struct value *array;
+
+    if (value_get_array(fields, key, &array, e)) return -1;
+    return to_ints(a, array, key, min, max, limit, out, n, e);
 }
 
 static int read_text(struct arena *a, const struct model_config *c, const struct value *fields, const char *tokens,
@@ -76,6 +82,27 @@ int input_texts(struct arena *a, const struct model_config *c, const struct valu
             return err_in(e, "\"%s\": element %lld", array, (long long)i);
     }
     return 0;
+}
+
+int input_strings(struct arena *a, const struct model_config *c, const struct value *fields, const char *field,
+                  struct batch_text **out, int64_t *n, struct err *e)
+{
+    struct str key = { 0 };
+    const struct value *v;
+
+    str_addf(&key, "%s_tokens", field);
+    int rc = find_array(fields, key.data, &v, n, e);
+    if (!rc && !*n && value_count(value_get(fields, field)))
+        rc = err_set(e, ERR_INPUT, "no \"%s\" (unimo-tokenize adds it)", key.data);
+    *out = arena_new(a, struct batch_text, *n + 1);
+    for (int64_t i = 0; i < *n && !rc; i++) {
+        struct batch_text *t = &(*out)[i];
+        if (!value_is_array(value_at(v, i)))
+            rc = err_set(e, ERR_INPUT, "\"%s\": element %lld is no array", key.data, (long long)i);
+        else rc = to_ints(a, value_at(v, i), key.data, 0, c->vocab - 1, c->max_text, &t->tokens, &t->n, e);
+    }
+    str_release(&key);
+    return rc;
 }
 
 int input_ids(struct arena *a, const struct value *fields, const char *array, const char ***out, int64_t *n,

@@ -15,6 +15,9 @@ int input_text(struct arena *a, const struct model_config *c, const struct value
 /* An array of objects with `tokens` and `units` (positives, negatives): *n texts. Absent: 0. */
 int input_texts(struct arena *a, const struct model_config *c, const struct value *fields, const char *array,
                 struct batch_text **out, int64_t *n, struct err *e);
+/* The tokens of an array of strings: `F_tokens`, one array for each. Absent: 0. */
+int input_strings(struct arena *a, const struct model_config *c, const struct value *fields, const char *field,
+                  struct batch_text **out, int64_t *n, struct err *e);
 /* An array of strings (related_texts, related_images). Absent: 0. Strings are borrowed from the record. */
 int input_ids(struct arena *a, const struct value *fields, const char *array, const char ***out, int64_t *n,
               struct err *e);

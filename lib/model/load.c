@@ -9,6 +9,7 @@
 
 struct names {
     const struct safetensors *file;
+    const struct params *params;
     char buffer[2 * PARAM_NAME_MAX];
 };
 
@@ -28,6 +29,15 @@ static const char *present(struct names *x, const char *prefix, const char *name
     return safetensors_find(x->file, x->buffer) ? x->buffer : NULL;
 }
 
+/* The classifier of another task is left where it is. */
+static bool fits(const struct names *x, const char *name, const char *theirs)
+{
+    const struct param *p = &x->params->at[params_find(x->params, name)];
+    const struct safetensor *t = safetensors_find(x->file, theirs);
+
+    return t->rank == p->rank && !memcmp(t->shape, p->shape, (size_t)p->rank * sizeof *p->shape);
+}
+
 static const char *find_name(const char *name, void *arg)
 {
     struct names *x = arg;
@@ -38,6 +48,7 @@ static const char *find_name(const char *name, void *arg)
         got = present(x, "roberta.", rest);
         if (!got) got = present(x, "", rest);
     }
+    if (got && str_starts(name, "classifier.") && !fits(x, name, got)) return NULL;
     if (!got && !strcmp(name, "lm_head.bias")) got = present(x, "", "lm_head.decoder.bias");
     return got;
 }
@@ -79,7 +90,7 @@ int model_load_init(struct model *m, const char *dir, struct params_report *repo
     int rc = safetensors_open(&s, weights, e);
 
     if (!rc) {
-        struct names names = { .file = &s };
+        struct names names = { .file = &s, .params = &m->params };
         rc = params_load(&m->params, &s, find_name, &names, false, report, e);
         if (!rc) rc = add_token_type(m, &s, e);
         if (!rc && report && !report->matched)

@@ -53,6 +53,13 @@ static void declare(struct model *m)
                          (const int64_t[]){ c->vocab, H });
     m->position = params_add(p, "unimo.embeddings.position_embeddings.weight", INIT_TRUNC_NORMAL, c->init_std, 2,
                              (const int64_t[]){ c->positions, H });
+    m->role = m->turn = -1;
+    if (c->has_dialog) {
+        m->role = params_add(p, "unimo.embeddings.role_embeddings.weight", INIT_TRUNC_NORMAL, c->init_std, 2,
+                             (const int64_t[]){ BATCH_ROLES, H });
+        m->turn = params_add(p, "unimo.embeddings.turn_embeddings.weight", INIT_TRUNC_NORMAL, c->init_std, 2,
+                             (const int64_t[]){ BATCH_TURNS, H });
+    }
     m->text_norm = norm_add(p, "unimo.embeddings.LayerNorm", H);
     m->feature = linear_add(p, "unimo.image_embeddings.feature", H, c->features, c->init_std);
     m->location = linear_add(p, "unimo.image_embeddings.location", H, 5, c->init_std);

@@ -9,6 +9,7 @@ struct model {
     struct device *device;
     struct params params;
     int word, position;
+    int role, turn; /* tables of a dialog's speakers; -1: absent */
     struct norm text_norm, image_norm;
     struct linear feature, location;
     struct transformer *layer; /* [config.layers] */
@@ -85,9 +86,12 @@ double losses_total(const struct losses *l, const float weight[LOSS_COUNT]); /* 
 /* ---- without training ---- */
 
 /* Encodes a batch and returns, in host memory that the caller provides (or NULL), the scores of its pairs [n_scores],
- * or the log probabilities of its examples' labels [n_examples, n_labels]. */
+ * or the log probabilities of its examples' labels [n_examples, n_labels] (label_regression: the numbers; label_soft:
+ * the log odds of each label). */
 int model_predict(struct model *m, struct scratch *s, const struct batch *b, float *scores, float *log_probs,
                   struct err *e);
+/* The pooled rows of a batch on the host, F32 (or NULL): texts [n_cls, hidden], images [n_img, hidden]. */
+int model_pool(struct model *m, struct scratch *s, const struct batch *b, float *texts, float *images, struct err *e);
 /* Hidden states of all rows [n_rows, hidden] F32 on the host, for tests and tools. */
 int model_hidden(struct model *m, struct scratch *s, const struct batch *b, float *hidden, struct err *e);
 #endif

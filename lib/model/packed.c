@@ -63,6 +63,10 @@ void packed_upload(struct packed *p, struct scratch *s, const struct batch *b)
     add_ints(&x, &p->sequences.prefix, b->prefix, b->n_sequences);
     add_ints(&x, &p->id, b->id, b->n_text);
     add_ints(&x, &p->position, b->position, b->n_text);
+    if (b->config->has_dialog) {
+        add_ints(&x, &p->role, b->role, b->n_text);
+        add_ints(&x, &p->turn, b->turn, b->n_text);
+    }
     add_floats(&x, &p->feature, b->feature, b->n_regions, F);
     add_floats(&x, &p->location, b->location, b->n_regions, 5);
     add_ints(&x, &p->source, source, b->n_rows);
@@ -83,6 +87,7 @@ void packed_upload(struct packed *p, struct scratch *s, const struct batch *b)
     add_ints(&x, &p->example_cls, b->example_cls, b->n_examples);
     add_ints(&x, &p->example_img, b->example_img, b->n_examples);
     add_ints(&x, &p->example_label, b->example_label, b->n_examples);
+    add_floats(&x, &p->example_target, b->example_target, b->n_targets, b->config->n_labels);
     send(&x, s);
     free(source);
 }

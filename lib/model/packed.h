@@ -7,13 +7,14 @@ struct packed {
     int64_t n_rows, n_text, n_regions;
     struct sequences sequences;
     struct tensor id, position;      /* [n_text] */
+    struct tensor role, turn;        /* the same, or none without dialog */
     struct tensor feature, location; /* [n_regions, features], [n_regions, 5] F32 */
     struct tensor source;            /* [n_rows] row of (texts, then regions) */
     struct tensor lm_row[BATCH_LM_KINDS], lm_label[BATCH_LM_KINDS];
     struct tensor masked_row, masked_feature, probs_row, probs;
     struct tensor cls_row, img_row;
     struct tensor score_cls, score_img, positive, group;
-    struct tensor example_cls, example_img, example_label;
+    struct tensor example_cls, example_img, example_label, example_target;
 };
 /* In the scratch memory. */
 void packed_upload(struct packed *p, struct scratch *s, const struct batch *b);

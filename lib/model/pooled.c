@@ -157,27 +157,59 @@ static void match_losses(const struct head_run *r, struct pool *text, struct poo
 
 /* ---- examples ---- */
 
+/* x is the sum or the product of the pooled rows; one layer on dropout(x), or two with dropout before the second. */
 struct labels {
-    struct tensor x, wide, logits; /* [n,H] fused and dropped out; [n,label_hidden]; [n,n_labels] F32 */
+    struct tensor text, image; /* [n,H] the factors of a product, else none */
+    struct tensor x, wide;     /* [n,H]; [n,label_hidden] or none */
+    struct tensor last;        /* x or wide, dropped out */
+    struct tensor logits;      /* [n,n_labels] F32 */
 };
 
-/* x = dropout(g_text + g_image) and one layer, or, with a hidden layer, dropout before the second one. */
-static struct labels labels_forward(const struct head_run *r, const struct pool *text, const struct pool *image)
+static struct dropout labels_drop(const struct head_run *r)
+{
+    struct dropout d = encoder_drop(r->m, r->o, SITE_LABEL);
+
+    if (r->o->train && r->m->config.label_dropout >= 0) d.p = r->m->config.label_dropout;
+    return d;
+}
+
+static void fuse(const struct head_run *r, const struct pool *text, const struct pool *image, struct labels *y)
 {
     const struct model *m = r->m;
     int64_t n = r->p->example_cls.n, H = m->config.hidden;
-    enum dtype t = r->hidden.dtype;
-    struct labels y = { .x = scratch_2d(r->s, t, n, H), .logits = scratch_2d(r->s, DT_F32, n, m->config.n_labels) };
 
-    op_gather_rows(m->device, y.x, text->g, r->p->example_cls, false);
-    op_gather_rows(m->device, y.x, image->g, r->p->example_img, true);
-    struct tensor last = y.x;
-    if (m->label_dense.w >= 0) {
-        last = y.wide = scratch_2d(r->s, t, n, m->config.label_hidden);
-        linear_forward(&m->params, m->label_dense, y.wide, y.x, 0);
+    y->x = scratch_2d(r->s, r->hidden.dtype, n, H);
+    if (!m->config.label_product) {
+        op_gather_rows(m->device, y->x, text->g, r->p->example_cls, false);
+        op_gather_rows(m->device, y->x, image->g, r->p->example_img, true);
+        return;
     }
-    op_dropout_forward(m->device, last, last, encoder_drop(m, r->o, SITE_LABEL));
-    linear_forward(&m->params, m->label_out, y.logits, last, 0);
+    y->text = scratch_2d(r->s, r->hidden.dtype, n, H);
+    y->image = scratch_2d(r->s, r->hidden.dtype, n, H);
+    op_gather_rows(m->device, y->text, text->g, r->p->example_cls, false);
+    op_gather_rows(m->device, y->image, image->g, r->p->example_img, false);
+    op_multiply(m->device, y->x, y->text, y->image);
+}
+
+static struct labels labels_forward(const struct head_run *r, const struct pool *text, const struct pool *image)
+{
+    const struct model *m = r->m;
+    int64_t n = r->p->example_cls.n;
+    enum dtype t = r->hidden.dtype;
+    struct labels y = { .logits = scratch_2d(r->s, DT_F32, n, m->config.n_labels) };
+
+    fuse(r, text, image, &y);
+    y.last = y.x;
+    if (m->label_dense.w >= 0) {
+        y.wide = y.last = scratch_2d(r->s, t, n, m->config.label_hidden);
+        linear_forward(&m->params, m->label_dense, y.wide, y.x, 0);
+        if (m->config.label_relu) {
+            op_relu_forward(m->device, y.wide, y.wide);
+            y.last = scratch_2d(r->s, t, n, m->config.label_hidden); /* relu's backward needs its output */
+        }
+    }
+    op_dropout_forward(m->device, y.last, y.wide.data ? y.wide : y.x, labels_drop(r));
+    linear_forward(&m->params, m->label_out, y.logits, y.last, 0);
     return y;
 }
 
@@ -187,14 +219,34 @@ static void labels_backward(const struct head_run *r, struct pool *text, struct 
     const struct model *m = r->m;
     int64_t n = dlogits.shape[0], H = m->config.hidden;
     enum dtype t = r->hidden.dtype;
-    struct tensor dx = scratch_2d(r->s, t, n, H), dlast = dx;
+    struct tensor dx = scratch_2d(r->s, t, n, H), dlast = dx, dother = dx;
 
     if (m->label_dense.w >= 0) dlast = scratch_2d(r->s, t, n, m->config.label_hidden);
-    linear_backward(&m->params, m->label_out, dlast, dlogits, m->label_dense.w >= 0 ? y->wide : y->x, 0);
-    op_dropout_forward(m->device, dlast, dlast, encoder_drop(m, r->o, SITE_LABEL));
-    if (m->label_dense.w >= 0) linear_backward(&m->params, m->label_dense, dx, dlast, y->x, 0);
+    linear_backward(&m->params, m->label_out, dlast, dlogits, y->last, 0);
+    op_dropout_forward(m->device, dlast, dlast, labels_drop(r));
+    if (m->label_dense.w >= 0) {
+        if (m->config.label_relu) op_relu_backward(m->device, dlast, dlast, y->wide);
+        linear_backward(&m->params, m->label_dense, dx, dlast, y->x, 0);
+    }
+    if (m->config.label_product) {
+        dother = scratch_2d(r->s, t, n, H);
+        op_multiply(m->device, dother, dx, y->text);
+        op_multiply(m->device, dx, dx, y->image);
+    }
     op_scatter_add_rows(m->device, text->dg, dx, r->p->example_cls);
-    op_scatter_add_rows(m->device, image->dg, dx, r->p->example_img);
+    op_scatter_add_rows(m->device, image->dg, dother, r->p->example_img);
+}
+
+/* Of logits [n,n_labels]; dlogits: none, or where the gradient goes. */
+static void labels_objective(const struct head_run *r, struct tensor loss, struct tensor dlogits, struct tensor logits,
+                             float scale)
+{
+    const struct model *m = r->m;
+    struct tensor none = { 0 }, target = r->p->example_target;
+
+    if (m->config.label_regression) op_squared_error(m->device, loss, dlogits, logits, target, scale);
+    else if (m->config.label_soft) op_binary_cross_entropy(m->device, loss, dlogits, logits, target, none, scale);
+    else op_cross_entropy(m->device, loss, dlogits, logits, r->p->example_label, 0, scale);
 }
 
 static void label_loss(const struct head_run *r, struct pool *text, struct pool *image)
@@ -207,7 +259,7 @@ static void label_loss(const struct head_run *r, struct pool *text, struct pool 
     struct labels y = labels_forward(r, text, image);
     struct tensor loss = scratch_1d(r->s, DT_F32, n), dlogits = { 0 };
     if (r->o->train) dlogits = t == DT_F32 ? y.logits : scratch_2d(r->s, t, n, m->config.n_labels);
-    op_cross_entropy(m->device, loss, dlogits, y.logits, r->p->example_label, 0, head_scale(r, LOSS_LABEL, n));
+    labels_objective(r, loss, dlogits, y.logits, head_scale(r, LOSS_LABEL, n));
     head_tally(r, LOSS_LABEL, loss);
     if (r->o->train) labels_backward(r, text, image, &y, dlogits);
 }
@@ -229,6 +281,18 @@ void head_pooled(const struct head_run *r)
     scratch_back_to(r->s, mark);
 }
 
+void head_pool(const struct head_run *r, struct tensor *texts, struct tensor *images)
+{
+    struct tensor g[2] = { pool_forward(r, r->m->text_pooler, r->p->cls_row).g,
+                           pool_forward(r, r->m->image_pooler, r->p->img_row).g };
+    struct tensor *const out[2] = { texts, images };
+
+    for (int i = 0; i < 2; i++) {
+        *out[i] = scratch_2d(r->s, DT_F32, g[i].shape[0], g[i].shape[1]);
+        op_convert(r->m->device, *out[i], g[i]);
+    }
+}
+
 void head_predict(const struct head_run *r, struct tensor *scores, struct tensor *log_probs)
 {
     struct pool text = pool_forward(r, r->m->text_pooler, r->p->cls_row),
@@ -237,6 +301,8 @@ void head_predict(const struct head_run *r, struct tensor *scores, struct tensor
     if (r->p->score_cls.n) *scores = match_forward(r, &text, &image).score;
     if (r->p->example_cls.n && r->m->config.n_labels) {
         struct labels y = labels_forward(r, &text, &image);
+        *log_probs = y.logits;
+        if (r->m->config.label_regression || r->m->config.label_soft) return;
         *log_probs = scratch_2d(r->s, DT_F32, y.logits.shape[0], y.logits.shape[1]);
         op_log_softmax(r->m->device, *log_probs, y.logits);
     }

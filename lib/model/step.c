@@ -95,6 +95,22 @@ int model_predict(struct model *m, struct scratch *s, const struct batch *b, flo
     return device_check(m->device, e);
 }
 
+int model_pool(struct model *m, struct scratch *s, const struct batch *b, float *texts, float *images, struct err *e)
+{
+    static const struct step_opts no_training;
+    struct packed p;
+    struct tensor text, image;
+
+    scratch_reset(s);
+    packed_upload(&p, s, b);
+    struct head_run r = { .m = m, .s = s, .p = &p, .o = &no_training };
+    r.hidden = encoder_forward(m, s, &p, &no_training, NULL);
+    head_pool(&r, &text, &image);
+    if (texts && text.n) op_download(m->device, texts, text.data, tensor_bytes(text));
+    if (images && image.n) op_download(m->device, images, image.data, tensor_bytes(image));
+    return device_check(m->device, e);
+}
+
 int model_hidden(struct model *m, struct scratch *s, const struct batch *b, float *hidden, struct err *e)
 {
     static const struct step_opts no_training;

@@ -386,6 +386,9 @@ void params_step(struct params *p, struct adamw a, float weight_decay, struct te
     int64_t from = p->own_from, n = p->own_n, end = from + n;
     struct tensor half = p->value16.data ? tensor_rows(p->value16, from, n) : p->value16;
 
+    for (int i = 0; i < p->n; i++) { /* what is frozen does not count for clipping */
+        if (p->at[i].lr_scale == 0) op_fill(p->device, params_grad(p, i), 0);
+    }
     op_sum_of_squares(p->device, square_sum, p->grad);
     op_adamw(p->device, tensor_rows(p->value, from, n), half, tensor_rows(p->grad, from, n), p->m, p->v, square_sum,
              segments, own_segments(p, weight_decay, segments), a);

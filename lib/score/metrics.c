@@ -36,6 +36,13 @@ static const struct metric *find(const char *name, size_t n, struct err *e)
     return NULL;
 }
 
+bool metrics_known(const char *name)
+{
+    struct err e = { 0 };
+
+    return find(name, strlen(name), &e) != NULL;
+}
+
 static int check_files(const struct score_files *f, int needs, struct err *e)
 {
     const char *const paths[] = { f->pred, f->ref, f->images };

@@ -1,22 +1,43 @@
 #include "tasks/downstream.h"
 #include "model/input.h"
+#include "score/metrics.h"
+#include "tasks/neighbours.h"
+#include "tasks/writing.h"
 #include "text/bpe.h"
 #include <string.h>
 
-const struct downstream_kind *const downstream_kinds[] = { &retrieval_task, &captioning_task, &entailment_task,
-                                                           &classification_task, NULL };
+const struct downstream_kind *const downstream_families[] = { retrieval_tasks, generation_tasks, labels_tasks,
+                                                              embedding_tasks, NULL };
 
 const struct downstream_kind *downstream_find(const char *name, struct err *e)
 {
     struct str names = { 0 };
 
-    for (int i = 0; downstream_kinds[i]; i++) {
-        if (!strcmp(downstream_kinds[i]->name, name)) return downstream_kinds[i];
+    for (int i = 0; downstream_families[i]; i++) {
+        for (const struct downstream_kind *k = downstream_families[i]; k->name; k++) {
+            if (!strcmp(k->name, name)) {
+                str_release(&names);
+                return k;
+            }
+            str_addf(&names, "%s%s", names.n ? ", " : "", k->name);
+        }
     }
-    for (int i = 0; downstream_kinds[i]; i++) str_addf(&names, "%s%s", i ? ", " : "", downstream_kinds[i]->name);
     err_set(e, ERR_USAGE, "--task: no task %s (expected one of %s)", err_quote(name), names.data);
     str_release(&names);
     return NULL;
+}
+
+const struct downstream_defaults *downstream_defaults(const struct downstream_kind *k, const struct model_config *c)
+{
+    return &k->defaults[c->hidden >= 1024];
+}
+
+const struct downstream_metric *downstream_metric(const struct downstream_kind *k)
+{
+    const struct downstream_metric *m = k->metric;
+
+    while (m[1].metric && !metrics_known(m->metric)) m++;
+    return m;
 }
 
 static int open_store(struct store **s, const struct file_list *files, struct err *e)
@@ -37,7 +58,9 @@ int downstream_open(struct downstream *d, const struct downstream_kind *kind, co
     bool needs_images = kind->uses_images && (o->train.n || !kind->predicts_from_images);
     if (!rc && needs_images && !d->images)
         rc = err_set(e, ERR_USAGE, "--images: region features are required for %s", kind->name);
-    if (!rc && kind == &captioning_task && !(d->bpe = bpe_load(o->vocabulary, e))) rc = -1;
+    if (!rc && kind->writes_text && !(d->bpe = bpe_load(o->vocabulary, e))) rc = -1;
+    if (!rc && o->only) rc = writing_read_only(d, e);
+    if (!rc && o->hard_file && !(d->hard = neighbours_open(o->hard_file, d->train, e))) rc = -1;
     if (rc) downstream_release(d);
     return rc;
 }
@@ -68,11 +91,12 @@ void downstream_task(struct downstream *d, struct task *t, const struct model_co
                         .add = d->kind->add,
                         .id = id,
                         .arg = d };
-    if (d->dev) {
-        t->metric = d->kind->metric;
+    if (d->dev && d->kind->evaluate) {
+        const struct downstream_metric *m = downstream_metric(d->kind);
+        t->metric = strcmp(m->figure, "score") ? m->figure : m->metric;
         t->evaluate = evaluate;
     }
-    d->kind->prepare(t);
+    d->kind->prepare(d, t);
 }
 
 void downstream_release(struct downstream *d)
@@ -81,6 +105,8 @@ void downstream_release(struct downstream *d)
     if (d->dev) store_close(d->dev);
     if (d->images) store_close(d->images);
     if (d->bpe) bpe_close(d->bpe);
+    answers_release(&d->answers);
+    neighbours_close(d->hard);
     arena_release(&d->measuring);
     *d = (struct downstream){ 0 };
 }
@@ -92,6 +118,13 @@ int downstream_image(const struct downstream *d, struct arena *a, const struct v
 
     if (value_get_string(fields, "image", &name, e)) return -1;
     return input_image_id(a, d->config, d->images, name, false, image, e);
+}
+
+int downstream_maybe_image(const struct downstream *d, struct arena *a, const struct value *fields,
+                           struct batch_image *image, bool *has_image, struct err *e)
+{
+    *has_image = d->kind->uses_images || (d->images && value_get(fields, "image"));
+    return *has_image ? downstream_image(d, a, fields, image, e) : 0;
 }
 
 int64_t downstream_dev_count(const struct downstream *d)

@@ -7,8 +7,9 @@
 #include "stream/store.h"
 #include "stream/writer.h"
 
-/* The downstream tasks of the paper: one row and one file each. A task says what its examples look like, which head and
- * loss they use, how the model is measured on held-out examples, and how it predicts. */
+/* The downstream tasks of the paper and their general forms: a row each, and a file for each family. A row says what
+ * its examples look like, which head and loss they use, how the model is measured on held-out examples, and what the
+ * paper trained it with. */
 struct file_list {
     int n;
     const char *const *at;
@@ -17,14 +18,36 @@ struct downstream_opts {
     struct file_list train, dev, images; /* images: streams of region features that examples name */
     struct file_list choices;            /* retrieval: fields with texts of which the best for the image is predicted */
     const char *vocabulary;              /* directory, for tasks that write text */
+    const char *only;                    /* file with the texts that may be written, one a line; NULL: any text */
     int64_t negatives;                   /* retrieval: wrong images, and as many wrong texts, of an example */
+    double hard;                         /* retrieval: share of them that the mined neighbours give */
+    const char *hard_file;               /* where those are, or NULL */
+    int64_t candidates;                  /* retrieval: images that the joint pass scores for each text; 0: all */
+    int64_t min_answers;                 /* vqa: how often an answer must be the right one to become a label */
     int64_t eval_limit;                  /* held-out examples that are used; 0: all */
     int64_t rows;                        /* of a packed batch */
-    struct decode_opts decode;
+    /* -1: as the model says, or the paper for the task */
+    int64_t beam, n_best, min_length, max_length, max_source, max_target;
+    double length_penalty;
+    int block_trigrams;        /* 0, 1 or -1 */
+    int64_t samples;           /* draws instead of a search, so many texts; 0: search */
+    struct sample_opts sample; /* how they are drawn */
+    uint64_t seed;             /* and from what */
+    bool explain;              /* predictions say what was looked at */
 };
-struct downstream_defaults { /* of training, from the paper where it says them */
+struct downstream_defaults { /* of training, from the paper where it says them; a batch is of all its devices */
     double lr, beta2, weight_decay, warmup, epochs;
     const char *schedule;
+    /* of tasks that write text */
+    double smoothing, length_penalty;
+    int max_source, max_target, min_length, max_length, beam;
+    bool block_trigrams;
+    /* of adversarial training: steps 0: none */
+    int adv_steps;
+    double adv_lr, adv_max_norm;
+};
+struct downstream_metric { /* a row of score/metrics.c and which of its figures counts */
+    const char *metric, *figure;
 };
 struct downstream {
     const struct downstream_kind *kind;
@@ -33,29 +56,37 @@ struct downstream {
     struct store *train, *dev, *images;
     struct arena measuring; /* of evaluate() */
     struct bpe *bpe;        /* NULL unless the task writes text */
+    struct answers answers; /* what may be written */
+    struct neighbours *hard;
 };
+enum label_kind { LABEL_CLASS, LABEL_NUMBER, LABEL_ANSWERS };
 struct downstream_kind {
-    const char *name, *summary, *metric;
-    bool uses_images;          /* examples name images */
-    bool predicts_from_images; /* what predict() reads are the images themselves */
-    struct downstream_defaults defaults;
-    /* Of a task with labels (labels.h): adds a record's sequence and names the pooled rows of its example (-1: none).
-     */
-    int (*put)(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, int32_t *text,
-               int32_t *image, struct err *e);
+    const char *name, *summary;
+    struct downstream_metric metric[4]; /* the first one that the scorer has */
+    bool uses_images;                   /* examples name images */
+    bool predicts_from_images;          /* what predict() reads may be the images themselves */
+    bool writes_text;
+    bool fits_any_model;                    /* needs no head of its own */
+    struct downstream_defaults defaults[2]; /* of the base and of the large model */
+    enum label_kind labels;                 /* of tasks with a classifier (labels.h) */
+    bool is_caption; /* of tasks that write text: "text" is what is written, "tags" come before it */
+    bool is_dialog;  /* "turns" come after the source text */
+    bool ends_with_sep;
     /* Heads and labels of the model; called before the model is made, with d->train open. */
     int (*configure)(struct downstream *d, struct model_config *c, struct err *e);
-    void (*prepare)(struct task *t); /* losses and their weights */
+    void (*prepare)(struct downstream *d, struct task *t); /* losses and their weights */
     int (*add)(void *downstream, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a,
                struct err *e);
     int (*evaluate)(void *downstream, struct model *m, struct scratch *s, struct value *report, double *score,
                     struct err *e);
     int (*predict)(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e);
 };
-extern const struct downstream_kind retrieval_task, captioning_task, entailment_task, classification_task;
-/* By name; an error lists the names. The table ends with NULL. */
-extern const struct downstream_kind *const downstream_kinds[];
+/* By name; an error lists the names. The rows of each family end with a NULL name; families with NULL. */
+extern const struct downstream_kind retrieval_tasks[], generation_tasks[], labels_tasks[], embedding_tasks[];
+extern const struct downstream_kind *const downstream_families[];
 const struct downstream_kind *downstream_find(const char *name, struct err *e);
+/* What the paper used for the task with a model of this size. */
+const struct downstream_defaults *downstream_defaults(const struct downstream_kind *k, const struct model_config *c);
 
 /* Opens whatever is named in *o. */
 int downstream_open(struct downstream *d, const struct downstream_kind *kind, const struct downstream_opts *o,
@@ -64,9 +95,17 @@ int downstream_open(struct downstream *d, const struct downstream_kind *kind, co
 void downstream_task(struct downstream *d, struct task *t, const struct model_config *c);
 void downstream_release(struct downstream *d);
 
-/* For the tasks' own files: the image and the text of a record, memory from the arena. */
+/* For the tasks' own files: the image that a record names, memory from the arena. */
 int downstream_image(const struct downstream *d, struct arena *a, const struct value *fields, struct batch_image *image,
                      struct err *e);
+/* The same when the record names one and there are images; has_image says so. */
+int downstream_maybe_image(const struct downstream *d, struct arena *a, const struct value *fields,
+                           struct batch_image *image, bool *has_image, struct err *e);
 /* Held-out examples in use. */
 int64_t downstream_dev_count(const struct downstream *d);
+/* Measures by the scorer: predictions for the held-out records, with what their field says as the truth; by_image:
+ * predictions for their images, with all texts of an image as the truth. */
+int downstream_measure(struct downstream *d, struct model *m, const char *field, bool by_image, struct value *report,
+                       double *score, struct err *e);
+const struct downstream_metric *downstream_metric(const struct downstream_kind *k);
 #endif

@@ -300,6 +300,15 @@ static int stop(struct run *r, struct err *e)
                    r->at.step, r->o->schedule.total);
 }
 
+/* The latest measurements were no better than one before them. */
+static bool is_stalled(const struct run *r)
+{
+    const struct train_opts *o = r->o;
+
+    return o->patience && o->eval_every && r->t->evaluate && r->at.best_step &&
+           r->at.step / o->eval_every >= (r->at.best_step + o->eval_every - 1) / o->eval_every + o->patience;
+}
+
 static int loop(struct run *r, struct err *e)
 {
     const struct train_opts *o = r->o;
@@ -307,7 +316,7 @@ static int loop(struct run *r, struct err *e)
     int64_t total = o->schedule.total;
     char note[160];
 
-    while (r->at.step < total) {
+    while (r->at.step < total && !is_stalled(r)) {
         if (r->is_stopping || (!r->comm && signals_stop())) return stop(r, e);
         if (step(r, e)) return -1;
         note_losses(r, note, sizeof note);
@@ -315,7 +324,7 @@ static int loop(struct run *r, struct err *e)
         bool is_last = r->at.step == total;
         if (is_last || is_time(r->at.step, o->log_every)) log_losses(r);
         if (evaluates && (is_last || is_time(r->at.step, o->eval_every)) && evaluate(r, e)) return -1;
-        if (!is_last && is_time(r->at.step, o->save_every) && save(r, e)) return -1;
+        if (!is_last && !is_stalled(r) && is_time(r->at.step, o->save_every) && save(r, e)) return -1;
     }
     if ((!evaluates || r->t->keeps_last) && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e))
         return -1;
@@ -339,7 +348,7 @@ static int begin(struct run *r, struct err *e)
     free(dir);
     if (rc) return -1;
     if (!found && dir_make(r->o->output, e)) return -1;
-    r->at.is_finished = r->at.is_finished && r->at.step >= r->o->schedule.total;
+    r->at.is_finished = r->at.is_finished && (r->at.step >= r->o->schedule.total || is_stalled(r));
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct train_opts {
     int64_t loaders; /* threads that read and mask; 0: one beside a CPU, up to eight beside an accelerator */
     int64_t save_every, keep, log_every;
     int64_t eval_every; /* steps between measurements on held-out examples; 0: none */
+    int64_t patience;   /* stop after so many measurements without a better one; 0: never */
     const char *log;    /* JSON Lines, or NULL */
 };
 /* Trains m, whose parameters have their first values. The model in `output` is the last one, or, with evaluations, the

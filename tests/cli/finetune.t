@@ -47,7 +47,7 @@ t_exit 0 "so does a pre-trained model"
 
 unimo-view scenes/train.entailment.jsonl.zst | jq -c '{id, text, text_pair: .label, label: (.text | length % 2)}' >two.jsonl
 unimo-tokenize -m corpus/vocabulary -o two.zst two.jsonl
-t_run $finetune -t classification --train two.zst --dev two.zst --steps 4 -o classification
+t_run $finetune -t classify --train two.zst --dev two.zst --steps 4 -o classification
 t_exit 0 "classification of pairs of texts, labels as numbers"
 t_run unimo-predict -m classification -o classes.zst two.zst
 t_ok "predicts them" sh -c '[ $(unimo-view classes.zst | jq -r .pred | grep -c "^[01]$") = 72 ]'
@@ -74,7 +74,7 @@ t_ok "which is scored as a label" jq -e '.score >= 0 and .score <= 100' "$out"
 # Wrong inputs.
 t_run $finetune -t origami --train corpus/train.pairs.zst -o x
 t_exit 2 "an unknown task"
-t_err 'retrieval, captioning, entailment, classification'
+t_err 'retrieval, captioning, cnndm, .*, entailment, sst2'
 t_run $finetune -t entailment --train corpus/train.entailment.zst -o x
 t_fails "entailment without images"
 t_run $finetune -t entailment --train corpus/train.pairs.zst $images -o x

@@ -99,6 +99,78 @@ static void check(const char *what, const float weight[LOSS_COUNT], int want_unt
     is_int(untouched, want_untouched, "  parameters without a gradient");
 }
 
+/* ---- the heads and inputs of downstream tasks ---- */
+
+static void fill_examples(struct rng *r, bool has_images)
+{
+    const struct model_config *c = &model.config;
+
+    for (int i = 0; i < 3; i++) {
+        struct batch_image image = toy_image(&arena, c, r, 3);
+        struct batch_text text = toy_text(&arena, c, r, 5);
+        int64_t s = batch_add_pair(&batch, has_images ? batch_add_image(&batch, &image, NULL) : -1, &text);
+        float target[3];
+        for (int k = 0; k < 3; k++) target[k] = (float)rng_uniform(r);
+        batch_add_example(&batch, batch_pool_text(&batch, s), has_images ? batch_pool_image(&batch, s) : -1, i);
+        if (c->label_soft || c->label_regression) batch_add_target(&batch, target);
+    }
+}
+
+static void fill_dialog(struct rng *r)
+{
+    const struct model_config *c = &model.config;
+    struct batch_part parts[4] = {
+        { .starts = true, .role = 0, .turn = 2 },
+        { .text = toy_text(&arena, c, r, 4), .ends = true, .role = 2 },
+        { .text = toy_text(&arena, c, r, 3), .ends = true, .turn = 2 },
+        { .text = toy_text(&arena, c, r, 3), .ends = true, .goes_on = true, .role = 1, .turn = 1 }
+    };
+    struct batch_text target = toy_text(&arena, c, r, 4);
+
+    batch_add_parts(&batch, -1, parts, 4, &target, 20);
+    batch_add_parts(&batch, -1, parts, 2, &target, 4); /* cut: no end symbol */
+}
+
+static void variant(const char *what, struct model_config c, enum loss kind, int unused)
+{
+    struct err e = { 0 };
+    struct device *d = model.device;
+    struct rng r;
+    float weight[LOSS_COUNT] = { 0 };
+
+    weight[kind] = 1;
+    model_release(&model);
+    if (model_open(&model, &c, d, DT_F32, true, &e)) {
+        ok(false, "%s: %s", what, e.text);
+        return;
+    }
+    params_init(&model.params, 3);
+    rng_init(&r, 6, 7);
+    batch_release(&batch);
+    batch_init(&batch, &model.config);
+    if (kind == LOSS_LABEL) fill_examples(&r, !c.label_regression);
+    else fill_dialog(&r);
+    check(what, weight, unused);
+}
+
+static void check_tasks(struct model_config c)
+{
+    struct model_config number = c;
+
+    c.label_product = c.label_relu = c.label_soft = true;
+    c.label_dropout = 0.5f;
+    variant("answers: product, relu, soft targets", c, LOSS_LABEL, 5 + 4 + 2 + 1);
+    number.label_hidden = 0;
+    number.n_labels = 0;
+    number.labels = NULL;
+    model_config_set_labels(&number, (const char *const[]){ "number" }, 1);
+    number.label_regression = true;
+    variant("a number", number, LOSS_LABEL, 5 + 4 + 2 + 6 + 2 + 1); /* no images */
+    model_config_release(&number);
+    c.has_dialog = true;
+    variant("dialog", c, LOSS_SEQ2SEQ, 4 + 4 + 2 + 4 + 6 + 1);
+}
+
 int main(void)
 {
     struct err e = { 0 };
@@ -140,6 +212,7 @@ int main(void)
     check("all together", (const float[LOSS_COUNT]){ 1, 1, 0.5f, 0.5f, 1, 0, 2 }, 1);
     model.config.cosine = true;
     check("cmcl with cosine and a learnt temperature", (const float[LOSS_COUNT]){ [LOSS_CMCL] = 1 }, 5 + 4 + 4 + 2);
+    check_tasks(c);
     scratch_release(&scratch);
     batch_release(&batch);
     model_release(&model);

@@ -60,7 +60,7 @@ static void test_pair(void)
     is_int(b.cls_row[cls], 4, "the row of [CLS]");
     is_int(b.img_row[img], b.start[v], "the row of [IMG]");
     is_int(batch_pair_rows(&c, 3, 5), 11, "rows of a pair, beforehand");
-    int64_t two = batch_add_text_pair(&b, &longer, &text);
+    int64_t two = batch_add_text_pair(&b, -1, &longer, &text);
     is_int(batch_sequence_rows(&b, two), c.max_text, "two texts are cut to fit");
     is_int(b.id[b.n_text - 2], text.tokens[4], "at the cost of the longer one");
 }

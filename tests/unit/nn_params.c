@@ -62,7 +62,7 @@ int main(void)
     }
     near(((float *)params_f32(&q, 0).data)[7], 1, 1e-2, "AdamW finds the minimum");
     ok(((float *)params_grad(&q, 0).data)[7] == 0, "and leaves gradients zero");
-    is_int(params_save_moments(&q, "o.safetensors", &e), 0, "moments are saved");
+    is_int(params_save_moments(&q, NULL, NULL, "o.safetensors", &e), 0, "moments are saved");
     float m = ((float *)q.m.data)[3];
     op_fill(d, q.m, 0);
     is_int(params_load_moments(&q, "o.safetensors", &e), 0, "and loaded");

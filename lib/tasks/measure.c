@@ -1,0 +1,188 @@
+/* Measuring on held-out examples is predicting and scoring, by the code behind unimo-predict and unimo-score: what is
+ * to be predicted, the predictions and the references go through files without names. */
+#include "core/hash.h"
+#include "score/metrics.h"
+#include "tasks/downstream.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct stream { /* a stream in a file without a name */
+    int fd;
+    char path[64];
+};
+
+static void stream_close(struct stream *s)
+{
+    if (s->fd >= 0) close(s->fd);
+    s->fd = -1;
+}
+
+static struct writer *stream_write(struct stream *s, struct err *e)
+{
+    struct writer *w = writer_open_nameless(&(struct writer_opts){ .level = 1 }, &s->fd, e);
+
+    snprintf(s->path, sizeof s->path, "/proc/self/fd/%d", s->fd);
+    return w;
+}
+
+static int end(struct writer *w, int rc, struct err *e)
+{
+    if (rc && w) writer_abort(w);
+    return rc || !w ? -1 : writer_close(w, e);
+}
+
+/* ---- what is asked and what is right ---- */
+
+static int put_object(struct writer *w, struct value *fields, struct err *e)
+{
+    struct record *r = record_new();
+
+    value_free(r->fields);
+    r->fields = fields;
+    int rc = writer_put(w, r, e);
+    record_free(r);
+    return rc;
+}
+
+/* The answers of a record: field, a string, a number or an array of strings. */
+static int add_refs(struct value *refs, const struct value *fields, const char *field, struct err *e)
+{
+    const struct value *v = value_get(fields, field);
+    struct str s = { 0 };
+
+    if (value_is_array(v)) {
+        for (int64_t i = 0; i < value_count(v); i++) value_push(refs, value_copy(value_at(v, i)));
+        return 0;
+    }
+    if (!value_is_string(v) && !value_is_number(v))
+        return err_set(e, ERR_INPUT, "\"%s\": expected a string, a number or an array of strings", field);
+    if (value_is_string(v)) str_add(&s, value_text(v, NULL));
+    else value_print(v, &s);
+    value_push(refs, value_str(str_c(&s)));
+    str_release(&s);
+    return 0;
+}
+
+struct question { /* an input and its references */
+    const char *id;
+    struct value *input, *refs;
+};
+struct questions {
+    int64_t n, cap;
+    struct question *at;
+    struct map ids;
+};
+
+static void questions_release(struct questions *q)
+{
+    for (int64_t i = 0; i < q->n; i++) {
+        value_free(q->at[i].input);
+        value_free(q->at[i].refs);
+    }
+    free(q->at);
+    map_release(&q->ids);
+}
+
+static int add_question(struct questions *q, const struct record *r, const char *field, bool by_image, struct err *e)
+{
+    const char *name = record_id(r);
+    bool is_new;
+
+    if (by_image && value_get_string(r->fields, "image", &name, e)) return -1;
+    int64_t *at = map_put(&q->ids, name, strlen(name), &is_new);
+    if (is_new) {
+        *at = q->n;
+        mem_reserve(&q->at, &q->cap, q->n + 1);
+        struct question *x = &q->at[q->n++];
+        *x = (struct question){ .input = value_copy(r->fields), .refs = value_array() };
+        if (by_image) value_set(x->input, "id", value_str(name));
+    }
+    return add_refs(q->at[*at].refs, r->fields, field, e);
+}
+
+static int read_questions(struct questions *q, const struct downstream *d, const char *field, bool by_image,
+                          struct err *e)
+{
+    int rc = 0;
+
+    for (int64_t i = 0; i < downstream_dev_count(d) && !rc; i++) {
+        struct record *r;
+        if (store_get(d->dev, i, &r, e)) return -1;
+        if (add_question(q, r, field, by_image, e))
+            rc = err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)));
+        record_free(r);
+    }
+    return rc;
+}
+
+static int write_questions(const struct questions *q, struct writer *input, struct writer *refs, struct err *e)
+{
+    for (int64_t i = 0; i < q->n; i++) {
+        struct value *v = value_object();
+        value_set(v, "id", value_str(q->ids.at[i].key));
+        value_set(v, "refs", value_copy(q->at[i].refs));
+        if (put_object(refs, v, e) || put_object(input, value_copy(q->at[i].input), e)) return -1;
+    }
+    return 0;
+}
+
+/* ---- asking and scoring ---- */
+
+static int ask(struct downstream *d, struct model *m, const struct stream *input, struct stream *pred, struct err *e)
+{
+    const char *path = input->path;
+    struct reader *in = reader_open(&path, 1, NULL, e);
+    struct writer *out = in ? stream_write(pred, e) : NULL;
+    int rc = end(out, out ? d->kind->predict(d, m, in, out, e) : -1, e);
+
+    reader_close(in);
+    return rc;
+}
+
+static int read_figure(const struct downstream_metric *m, const struct report *r, double *score, struct err *e)
+{
+    for (int64_t i = 0; i < value_count(r->metrics); i++) {
+        const struct value *v = value_get(value_at(r->metrics, i), m->figure);
+        if (!v) continue;
+        *score = value_number(v);
+        return 0;
+    }
+    return err_set(e, ERR_INPUT, "the metric %s has no figure %s", m->metric, m->figure);
+}
+
+static int score_files(const struct downstream *d, const struct stream *pred, const struct stream *refs, double *score,
+                       struct err *e)
+{
+    const struct downstream_metric *m = downstream_metric(d->kind);
+    struct report r = { .metrics = value_array() };
+    int rc = metrics_compute(m->metric,
+                             &(struct score_files){ .pred = pred->path, .ref = refs->path, .field = "label" }, &r, e);
+
+    if (!rc) rc = read_figure(m, &r, score, e);
+    value_free(r.metrics);
+    return rc;
+}
+
+int downstream_measure(struct downstream *d, struct model *m, const char *field, bool by_image, struct value *report,
+                       double *score, struct err *e)
+{
+    struct stream input = { .fd = -1 }, refs = { .fd = -1 }, pred = { .fd = -1 };
+    struct questions q = { 0 };
+    struct writer *to_input = NULL, *to_refs = NULL;
+    int rc = read_questions(&q, d, field, by_image, e);
+
+    (void)report;
+    if (!rc && (!(to_input = stream_write(&input, e)) || !(to_refs = stream_write(&refs, e)))) rc = -1;
+    if (!rc) rc = write_questions(&q, to_input, to_refs, e);
+    if (to_input) rc = end(to_input, rc, e);
+    if (to_refs) rc = end(to_refs, rc, e);
+    questions_release(&q);
+    if (!rc) rc = ask(d, m, &input, &pred, e);
+    if (!rc) rc = score_files(d, &pred, &refs, score, e);
+    stream_close(&input);
+    stream_close(&refs);
+    stream_close(&pred);
+    return rc;
+}

@@ -1,0 +1,22 @@
+#ifndef TASKS_WRITING_H
+#define TASKS_WRITING_H
+#include "tasks/downstream.h"
+
+/* From decoded tokens to texts, for the tasks that write. */
+struct written {
+    char *text;  /* owned; NULL: there was no more */
+    float score; /* length-normalised log probability */
+};
+/* How texts are written: what the command line says, else the model's own settings, else the paper's. */
+struct decode_opts writing_opts(const struct downstream *d);
+/* Texts for the batch's inputs, which is then empty. out[n_sequences * o->n_best]. */
+int writing_decode(struct downstream *d, struct model *m, struct scratch *s, struct batch *b,
+                   const struct decode_opts *o, struct written *out, struct err *e);
+/* Reads --vocab into d->answers. */
+int writing_read_only(struct downstream *d, struct err *e);
+/* Largest numbers of tokens of source and target, specials included. */
+int64_t writing_max_source(const struct downstream *d);
+int64_t writing_max_target(const struct downstream *d);
+/* What predictions need to know, for config.json's task_options. */
+struct value *writing_settings(const struct downstream *d, const struct model_config *c);
+#endif

@@ -1,0 +1,118 @@
+#!/bin/bash
+# Every downstream task on a tiny model: trains, is measured where it is, predicts; settings travel with the model; decoding's options.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$top/tests/lib/corpus.sh"
+
+corpus >corpus.log 2>&1 || { t_last=corpus; cp corpus.log "$err"; }
+unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --rows 256 --lr 1e-3 --steps 3 -j 2 -o model 2>/dev/null
+images="--images corpus/train.regions.zst --images corpus/dev.regions.zst"
+finetune="unimo-finetune -m model --rows 256 --lr 1e-3 --log-every 1 -j 2 --steps 4 --eval-every 2 --log log"
+tokenize() { unimo-tokenize -m corpus/vocabulary -F text,text_pair,target,turns,tags -o "$1" "$2"; }
+
+# Answers to questions, each given by ten people.
+unimo-view scenes/train.entailment.jsonl.zst | jq -c '{id, image, text, label: (if .label == "entailment" then "yes" else "no" end)}
+    | .answers = [.label, .label, .label, "maybe", .label, .label, .label, .label, .label, .label]' >vqa.jsonl
+tokenize vqa.zst vqa.jsonl
+t_run $finetune -t vqa --train vqa.zst $images --min-answers 3 -o vqa
+t_exit 0 "vqa"
+t_ok "its labels are the answers that were right often enough" sh -c '[ "$(jq -c "[.labels, .label_soft, .label_product]" vqa/config.json)" = "[[\"no\",\"yes\"],true,true]" ]'
+t_run unimo-predict -m vqa $images --plain -o vqa.pred vqa.zst
+t_ok "answers, each with its own probability" sh -c 'jq -se "length == 72 and all(.pred == (.probs | to_entries | max_by(.value).key))" vqa.pred'
+t_run $finetune -t vqa --train vqa.zst $images --min-answers 100 -o none
+t_fails "no answer that is right so often"
+
+# Numbers.
+unimo-view scenes/train.entailment.jsonl.zst | jq -c '{id, text, text_pair: .text, label: (.text | length / 20)}' >number.jsonl
+tokenize number.zst number.jsonl
+t_run $finetune -t stsb --train number.zst --steps 60 --head-lr 10 -o stsb
+t_exit 0 "a number for two texts"
+t_run unimo-predict -m stsb --plain -o number.pred number.zst
+t_ok "which comes near the truth" sh -c 'jq -se "all(.pred | type == \"number\") and (map(.pred) | add / length | . > 1.5 and . < 3.5)" number.pred'
+t_run $finetune -t regress --train vqa.zst -o x
+t_fails "labels that are no numbers"
+t_err '"label"'
+
+# One text or two.
+for task in sst2 cola mnli classify pair; do
+    t_run $finetune -t $task --train vqa.zst --dev vqa.zst -o $task
+    t_exit 0 "$task"
+done
+t_ok "is measured" sh -c 'jq -se "map(select(.accuracy)) | length == 2" log'
+t_run unimo-finetune -m pair -t stsb --rows 256 --steps 1 --train number.zst -o after
+t_exit 0 "a model of another task to begin with: its classifier is left out"
+
+# Texts.
+unimo-view scenes/train.entailment.jsonl.zst | jq -c '{id, text, target: (.text | split(" ") | reverse | join(" ")), turns: [.text, .label, .id]}' >seq.jsonl
+tokenize seq.zst seq.jsonl
+for task in cnndm gigaword squad-qg coqa generate; do
+    t_run $finetune -t $task --train seq.zst --dev seq.zst --eval-limit 6 --max-length 9 --min-length 2 -o $task
+    t_exit 0 "$task"
+    t_run unimo-predict -m $task -n 6 --plain -o $task.pred seq.zst
+    t_ok "$task writes" sh -c 'jq -se "length == 6 and all(.pred | type == \"string\")" '$task.pred
+done
+t_ok "settings travel with the model" sh -c '[ "$(jq -c "[.ends_with_mask, .task_options.beam, .task_options.max_length, .task_options.block_trigrams]" cnndm/config.json)" = "[true,5,9,1]" ]'
+t_ok "so do tables of speakers" sh -c '[ "$(jq .dialog_embeddings coqa/config.json)" = true ]'
+unimo-predict -m coqa -n 12 --plain -j 1 --rows 200 seq.zst | jq -c .pred >one
+unimo-predict -m coqa -n 12 --plain -j 2 seq.zst | jq -c .pred >two
+t_same one two "threads and batches change no text"
+t_run unimo-predict -m generate -n 4 --plain --n-best 3 -o best seq.zst
+t_ok "several texts, best first" sh -c 'jq -se "all((.n_best | length) == 3 and .pred == .n_best[0].pred and (.n_best | map(.score) | . == (sort | reverse)))" best'
+printf 'a red ball\na blue ball\nnothing\n' >closed
+t_run unimo-predict -m generate -n 6 --plain --vocab closed -o closed.pred seq.zst
+t_ok "nothing but a text of a closed set" sh -c '! jq -r .pred closed.pred | grep -vxFf closed'
+t_ok "in each of them" [ -s closed.pred ]
+unimo-predict -m generate -n 6 --plain --samples 3 --top-p 0.9 --seed 3 seq.zst >s1
+unimo-predict -m generate -n 6 --plain --samples 3 --top-p 0.9 --seed 3 --rows 100 -j 1 seq.zst >s2
+unimo-predict -m generate -n 6 --plain --samples 3 --top-p 0.9 --seed 4 seq.zst >s3
+t_same s1 s2 "samples are the same whatever the batch"
+t_ok "and others with another seed" sh -c '! cmp -s s1 s3'
+: >nothing
+t_run unimo-predict -m generate --vocab nothing seq.zst
+t_fails "an empty closed set"
+t_run unimo-predict -m generate --samples 2 --vocab closed seq.zst
+t_exit 2 "samples of a closed set"
+
+# Tags before captions.
+unimo-view corpus/train.pairs.zst | jq -c '.tags = "ball box tree" | del(.tokens, .units)' >tags.jsonl
+tokenize tags.zst tags.jsonl
+t_run $finetune -t captioning --train tags.zst $images -o tags
+t_exit 0 "captions of images with tags"
+
+# Vectors, two stages, hard negatives.
+t_run $finetune -t embed --train corpus/train.pairs.zst --dev corpus/dev.pairs.zst $images --negatives 3 -o embed
+t_exit 0 "vectors"
+t_run unimo-predict -m embed -o vectors.zst corpus/test.regions.zst corpus/test.pairs.zst
+t_ok "of images and of texts" sh -c 'unimo-view --stats vectors.zst | grep -q "embedding: in 36, F32 \[32\]"'
+t_run $finetune -t retrieval --train corpus/train.pairs.zst $images --negatives 2 -o retrieval
+joint="unimo-predict -m retrieval --images corpus/test.regions.zst --plain --n-best 6"
+$joint corpus/test.pairs.zst >all
+$joint --candidates 6 corpus/test.pairs.zst >staged
+t_ok "as many candidates as images: the same ranking and scores" cmp all staged
+t_run $joint --candidates 2 -o two corpus/test.pairs.zst
+t_ok "two candidates: their joint scores, the others below" sh -c 'jq -se "all((.scores[:2] | all(. > -1000)) and (.scores[2:] | all(. < -1000)))" two'
+t_run unimo-predict -m retrieval --images corpus/train.regions.zst --n-best 5 -o mined.zst corpus/train.pairs.zst
+t_run $finetune -t retrieval --train corpus/train.pairs.zst $images --negatives 2 --hard mined.zst --hard-share 1 -o hard
+t_exit 0 "hard negatives"
+t_ok "make another model" sh -c '! cmp -s hard/model.safetensors retrieval/model.safetensors'
+
+# Rates, freezing, early stop.
+t_run $finetune -t pair --train vqa.zst --layer-decay 0.5 --head-lr 3 --freeze 1 -o frozen
+t_exit 0 "rates by layer"
+cat >same.py <<'PY'
+import json, struct, sys
+def load(p):
+    d = open(p + "/model.safetensors", "rb").read(); n = struct.unpack("<Q", d[:8])[0]; h = json.loads(d[8:8 + n])
+    return {k: d[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in h.items() if k != "__metadata__"}
+a, b = load("model"), load("frozen")
+for k in sorted(set(a) & set(b)):
+    print(k, "same" if a[k] == b[k] else "other")
+PY
+python3 same.py >same.txt
+t_ok "frozen layers stay" sh -c 'grep -E "embeddings|layer\.0\." same.txt | grep -vq other && ! grep -E "embeddings|layer\.0\." same.txt | grep -q other'
+t_ok "the others do not" grep -q "layer.1.*query.weight other" same.txt
+t_run $finetune -t pair --train vqa.zst --dev vqa.zst --lr 0 --steps 40 --patience 2 -o early
+t_exit 0 "no better model for two measurements"
+t_ok "ends the training" sh -c '[ "$(jq -s "map(select(.accuracy)) | last.step" log)" = 6 ]'
+t_run $finetune -t pair --train vqa.zst --dev vqa.zst --lr 0 --steps 40 --patience 2 --resume -o early
+t_exit 0 "and so it stays when resumed"
+t_done
