@@ -7,7 +7,7 @@
 
 /* A thread's memory of short pieces of text and their tokens: a table of fixed size in which a new piece takes the
  * place of the one that was there. Also the space that merging a long piece needs. Private to bpe.c. */
-enum { CACHED_BYTES = 16, CACHED_IDS = 11, CACHE_BITS = 15 };
+enum { CACHED_BYTES = 16, CACHED_IDS = 11, CACHE_BITS = 17 };
 struct cached {             /* 64 bytes: one line of the processor's cache */
     uint64_t key[2];        /* the piece, padded with zeros */
     uint8_t n_bytes, n_ids; /* n_bytes 0: nothing here yet */
