@@ -6,8 +6,11 @@ t_ok "README has commands" [ "$(wc -l <commands)" -gt 8 ]
 while read -r line; do
     t_run bash -o pipefail -c "$line"
     t_exit 0 "$line"
+    case $line in
+    *unimo-predict*) t_ok "captions are written" [ "$(wc -l <"$out")" = 10 ] ;;
+    *.tokens) t_ok "tokens are shown" grep -qE '^\[[0-9]+(,[0-9]+)+\]$' "$out" ;;
+    esac
 done <commands
-t_ok "the last one wrote captions" [ "$(wc -l <"$out")" = 10 ]
 t_ok "the set-up commands exist" sh -c 'cd "$1" && scripts/setup -n && make -n check demo >/dev/null' sh "$top"
 t_ok "and are what CI runs" grep -q 'scripts/setup' "$top/.ci/run"
 t_done
