@@ -1,4 +1,5 @@
 /* unimo-finetune - adapt a pre-trained model to a task */
+#include "compute/profile.h"
 #include "core/opt.h"
 #include "core/str.h"
 #include "model/rates.h"
@@ -10,7 +11,7 @@
 
 static const char *hard_file, *task_name, *model, *output, *schedule, *device, *precision = "auto", *log_path;
 static struct opt_list train_files, dev_files, image_files;
-static bool resume, dry_run, recompute;
+static bool resume, dry_run, recompute, profile;
 static int64_t steps, rows = 4096, accumulate = 1, save_every = 1000, keep = 1, log_every = 10, eval_every = -1,
                       eval_limit, threads, loaders, seed = 1;
 static int64_t negatives = 10, beam = -1, min_length = -1, max_length = -1, max_source = -1, max_target = -1,
@@ -75,6 +76,7 @@ static const struct opt opts[] = {
     OPT_ROW_THREADS(&threads),
     { OPT_INT, "loaders", 0, &loaders, 0, 256, "N", "threads that read and mask examples (0: one, more beside a GPU)" },
     OPT_ROW_DEVICE(&device),
+    OPT_ROW_PROFILE(&profile),
     OPT_ROW_PRECISION(&precision),
     { 0 },
 };
@@ -215,8 +217,11 @@ static int run(int argc, char **argv, struct err *e)
     struct device *dv;
 
     if (!kind || downstream_open(&d, kind, &o, e)) return -1;
-    int rc = (dv = device_open(device, (int)threads, e)) ? adapt(&d, dv, e) : -1;
+    int rc = (dv = device_open(device, (int)threads, e)) ? 0 : -1;
+    if (!rc && profile) profile_begin(dv);
+    if (!rc) rc = adapt(&d, dv, e);
     downstream_release(&d);
+    profile_print(dv);
     device_close(dv);
     return rc;
 }

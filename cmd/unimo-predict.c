@@ -1,11 +1,12 @@
 /* unimo-predict - apply a model to examples */
+#include "compute/profile.h"
 #include "core/opt.h"
 #include "tasks/downstream.h"
 #include <string.h>
 
 static const char *only, *model, *task_name, *output, *device, *precision = "auto", *shard;
 static struct opt_list image_files, choices;
-static bool plain, skip_bad;
+static bool plain, skip_bad, profile;
 static const char *block_trigrams;
 static int64_t rows = 8192, beam = -1, n_best, min_length = -1, max_length = -1, max_source = -1, samples, top_k,
                seed = 1, candidates, threads, limit;
@@ -30,6 +31,7 @@ static const struct opt opts[] = {
     OPT_ROW_PLAIN(&plain),
     OPT_ROW_THREADS(&threads),
     OPT_ROW_DEVICE(&device),
+    OPT_ROW_PROFILE(&profile),
     OPT_ROW_PRECISION(&precision),
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "tasks that write (-1: as the model was fine-tuned)" },
     { OPT_INT, "beam", 0, &beam, -1, 64, "N", "width of the beam; 1: greedy" },
@@ -108,6 +110,7 @@ static int run(int argc, char **argv, struct err *e)
     if (samples && (only || n_best)) return opt_usage(e, "--samples: does not go with --vocab or --n-best");
     if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
     struct device *dv = device_open(device, (int)threads, e);
+    if (dv && profile) profile_begin(dv);
     if (!dv || model_open_dir(&m, model, dv, model_precision(precision, dv), false, e)) {
         device_close(dv);
         return -1;
@@ -120,6 +123,7 @@ static int run(int argc, char **argv, struct err *e)
         downstream_release(&d);
     }
     model_release(&m);
+    profile_print(dv);
     device_close(dv);
     return rc;
 }

@@ -1,4 +1,5 @@
 /* unimo-pretrain - train a model on texts, images and pairs together */
+#include "compute/profile.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/opt.h"
@@ -13,7 +14,7 @@ static struct opt_list pairs, images, texts, features, dev_pairs, dev_images, de
 static const char *output, *config = "small", *init, *vocabulary, *mix = "1:1:1", *masking = "one",
                            *generation = "fragments", *score = "product", *contrast = "each";
 static const char *schedule = "linear", *device, *precision = "auto", *log_path;
-static bool resume, dry_run, recompute, shard_optimizer, learn_temperature;
+static bool resume, dry_run, recompute, shard_optimizer, learn_temperature, profile;
 static int64_t steps = 10000, warmup = -1, rows = 4096, accumulate = 1, save_every = 1000, keep = 2, log_every = 10,
                threads, loaders, eval_every, seed = 1;
 static int64_t cmcl_positives = 2, cmcl_negatives = 20, cmcl_texts = 5, cmcl_images = 5;
@@ -91,6 +92,7 @@ static const struct opt opts[] = {
     OPT_ROW_THREADS(&threads),
     { OPT_INT, "loaders", 0, &loaders, 0, 256, "N", "threads that read and mask examples (0: one, more beside a GPU)" },
     OPT_ROW_DEVICE(&device),
+    OPT_ROW_PROFILE(&profile),
     OPT_ROW_PRECISION(&precision),
     { 0 },
 };
@@ -225,6 +227,7 @@ static int run(int argc, char **argv, struct err *e)
     if (!pairs.n && !images.n && !texts.n)
         return opt_usage(e, "--pairs, --images or --texts: at least one is required");
     if (!(d = device_open(device, (int)threads, e))) return -1;
+    if (profile) profile_begin(d);
     struct pretraining *p = make_config(&c, e) ? NULL : open_data(&t, &c, e);
     int rc = p ? pretraining_complete(p, &c, e) : -1;
     if (!rc) rc = model_open(&m, &c, d, model_precision(precision, d), true, e);
@@ -235,6 +238,7 @@ static int run(int argc, char **argv, struct err *e)
     }
     pretraining_close(p);
     model_config_release(&c);
+    profile_print(d);
     device_close(d);
     return rc;
 }

@@ -1,4 +1,5 @@
 /* unimo-regionfeat - turn JPEGs into region features, or train a detector */
+#include "compute/profile.h"
 #include "core/file.h"
 #include "core/opt.h"
 #include "core/pool.h"
@@ -10,7 +11,7 @@
 
 static const char *model, *output, *device, *precision = "auto", *feature_dtype = "f16", *boxes = "proposal", *draw,
                                             *dev, *log_path, *shard;
-static bool learn, plain, skip_bad;
+static bool learn, plain, skip_bad, profile;
 static int64_t min_boxes = 10, max_boxes = 100, threads, seed = 1, steps = 2500, batch = 8, eval_every = 500, limit;
 static double threshold = 0.2, suppression = 0.3, lr = 1e-3, weight_decay = 1e-4;
 
@@ -31,6 +32,7 @@ static const struct opt opts[] = {
     OPT_ROW_PLAIN(&plain),
     OPT_ROW_THREADS(&threads),
     OPT_ROW_DEVICE(&device),
+    OPT_ROW_PROFILE(&profile),
     OPT_ROW_PRECISION(&precision),
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "training" },
     { OPT_FLAG, "learn", 0, &learn, 0, 0, NULL,
@@ -125,7 +127,9 @@ static int run(int argc, char **argv, struct err *e)
     if (learn && argc != 1) return opt_usage(e, "--learn: one stream of annotated images was expected");
     if (!argc) return opt_usage(e, "JPEGs, folders or streams of images were expected");
     if (!(d = device_open(device, (int)threads, e))) return -1;
+    if (profile) profile_begin(d);
     rc = learn ? train(argv[0], d, e) : extract((const char *const *)argv, argc, d, e);
+    profile_print(d);
     device_close(d);
     return rc;
 }

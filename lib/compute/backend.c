@@ -108,6 +108,7 @@ void device_close(struct device *d)
 
     if (!d) return;
     if (o->table.close) o->table.close(d);
+    free(d->profile);
     if (o->plugin) dlclose(o->plugin);
     free(o);
 }

@@ -1,6 +1,8 @@
 /* One entry per row: shapes, dtypes and aliasing are checked here, once for all back ends. The first failure is kept in
  * the device; what comes after does nothing, so that a sequence of operations needs one check at its end. */
 #include "compute/ops.h"
+#include "compute/profile.h"
+#include "core/log.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -40,9 +42,13 @@ __attribute__((format(printf, 4, 5))) static bool fits(struct device *d, bool co
             0                                                                                                          \
         }                                                                                                              \
     }
-#define RUN(name, ...)                                                                                                 \
+#define RUN(name, ...) RUN_PRODUCT(0, name, __VA_ARGS__)
+/* flops: those of a product, for the profile. */
+#define RUN_PRODUCT(flops, name, ...)                                                                                  \
     do {                                                                                                               \
+        double began = d->profile ? clock_seconds() : 0;                                                               \
         if (d->ops->name(d, __VA_ARGS__) && !d->why[0]) fits(d, false, NULL, "%s failed", #name);                      \
+        if (d->profile) profile_add(d, OP_##name, began, flops);                                                       \
     } while (0)
 
 static bool is_float(struct tensor x)
@@ -113,7 +119,7 @@ void op_linear_forward(struct device *d, struct tensor y, struct tensor x, struc
                 y.shape[1] == w.shape[0] && is_float(x) && x.dtype == w.dtype && is_float(y) &&
                 (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
     if (fits(d, good, SHOW(y, x, w, b), "linear_forward: y, x, w, b do not fit:") && y.n)
-        RUN(linear_forward, y, x, w, b, flags);
+        RUN_PRODUCT(2.0 * (double)w.n * (double)x.shape[0], linear_forward, y, x, w, b, flags);
 }
 
 void op_linear_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, int flags)
@@ -122,7 +128,7 @@ void op_linear_backward_input(struct device *d, struct tensor dx, struct tensor 
                 dx.shape[1] == w.shape[1] && dy.shape[1] == w.shape[0] && is_float(dy) && dy.dtype == w.dtype &&
                 is_float(dx) && dx.data != dy.data;
     if (fits(d, good, SHOW(dx, dy, w), "linear_backward_input: dx, dy, w do not fit:") && dx.n)
-        RUN(linear_backward_input, dx, dy, w, flags);
+        RUN_PRODUCT(2.0 * (double)w.n * (double)dx.shape[0], linear_backward_input, dx, dy, w, flags);
 }
 
 void op_linear_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x)
@@ -131,7 +137,7 @@ void op_linear_backward_weight(struct device *d, struct tensor dw, struct tensor
                 dw.shape[1] == x.shape[1] && dy.shape[0] == x.shape[0] && is_float(x) && x.dtype == dy.dtype &&
                 (!db.data || is_vector(db, dy.shape[1]));
     if (fits(d, good, SHOW(dw, db, dy, x), "linear_backward_weight: dw, db, dy, x do not fit:") && x.n)
-        RUN(linear_backward_weight, dw, db, dy, x);
+        RUN_PRODUCT(2.0 * (double)dw.n * (double)x.shape[0], linear_backward_weight, dw, db, dy, x);
 }
 
 void op_layer_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g,
@@ -444,6 +450,12 @@ static bool is_conv(struct tensor y, struct tensor x, struct tensor w, struct co
            y.shape[1] == conv_size(x.shape[1], w.shape[2], c) && y.shape[2] == conv_size(x.shape[2], w.shape[3], c);
 }
 
+/* Every output element is a product of w's elements for its channel. */
+static double conv_flops(struct tensor y, struct tensor w)
+{
+    return 2.0 * (double)w.n * (double)(y.n / w.shape[0]);
+}
+
 void op_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
                      struct conv c, bool relu, int flags)
 {
@@ -452,7 +464,7 @@ void op_conv_forward(struct device *d, struct tensor y, struct tensor x, struct 
     if (fits(d, good, SHOW(y, x, w, b),
              "conv_forward: y, x, w, b do not fit (stride %d, pad %d, dilation %d):", c.stride, c.pad, c.dilation) &&
         y.n)
-        RUN(conv_forward, y, x, w, b, c, relu, flags);
+        RUN_PRODUCT(conv_flops(y, w), conv_forward, y, x, w, b, c, relu, flags);
 }
 
 void op_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c,
@@ -460,7 +472,7 @@ void op_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy
 {
     bool good = is_conv(dy, dx, w, c) && is_float(dx) && is_float(dy) && dy.dtype == w.dtype && dx.data != dy.data;
     if (fits(d, good, SHOW(dx, dy, w), "conv_backward_input: dx, dy, w do not fit:") && dx.n)
-        RUN(conv_backward_input, dx, dy, w, c, flags);
+        RUN_PRODUCT(conv_flops(dy, w), conv_backward_input, dx, dy, w, c, flags);
 }
 
 void op_conv_backward_weight(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x,
@@ -469,7 +481,7 @@ void op_conv_backward_weight(struct device *d, struct tensor dw, struct tensor d
     bool good = is_conv(dy, x, dw, c) && dw.dtype == DT_F32 && is_float(x) && x.dtype == dy.dtype &&
                 (!db.data || is_vector(db, dy.shape[3]));
     if (fits(d, good, SHOW(dw, db, dy, x), "conv_backward_weight: dw, db, dy, x do not fit:") && x.n)
-        RUN(conv_backward_weight, dw, db, dy, x, c);
+        RUN_PRODUCT(conv_flops(dy, dw), conv_backward_weight, dw, db, dy, x, c);
 }
 
 void op_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride,

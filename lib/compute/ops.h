@@ -23,8 +23,9 @@ struct device {
     void *impl;    /* the back end's own state */
     char why[512]; /* the first failure; "" while all is well */
     int threads;
-    bool has_bf16;        /* bf16 products are at least as fast as f32 ones */
-    uint64_t param_epoch; /* counts params_changed(), for back ends that keep packed parameters */
+    bool has_bf16;           /* bf16 products are at least as fast as f32 ones */
+    uint64_t param_epoch;    /* counts params_changed(), for back ends that keep packed parameters */
+    struct profile *profile; /* compute/profile.h; NULL: none is kept */
 };
 
 /* Dropout: keep with probability 1 - p and scale by 1 / (1 - p). Element i is kept when draw i of the Philox stream

@@ -89,6 +89,10 @@ void opt_json(struct str *out);
     {                                                                                                                  \
         OPT_STRING, "device", 0, (v), 0, 0, "NAME", "cpu, ref, cuda or cuda:N (default: cuda if usable, else cpu)"     \
     }
+#define OPT_ROW_PROFILE(v)                                                                                             \
+    {                                                                                                                  \
+        OPT_FLAG, "profile", 0, (v), 0, 0, 0, "print at the end where the time went, by operation"                     \
+    }
 #define OPT_ROW_PRECISION(v)                                                                                           \
     {                                                                                                                  \
         OPT_CHOICE, "precision", 0, (v), 0, 0, "auto|f32|bf16", "compute type (auto: bf16 where the device has it)"    \

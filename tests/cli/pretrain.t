@@ -21,6 +21,8 @@ t_ok "and eight lines of the log" [ "$(wc -l <log)" = 8 ]
 t_ok "with every objective" sh -c 'jq -se "map(keys) | add | contains([\"mlm\",\"seq2seq\",\"mrc\",\"mrfr\",\"cmcl\"])" log'
 t_ok "and finite numbers" sh -c 'jq -e "(.loss|type)==\"number\" and .gradient_norm > 0 and .lr >= 0" log >/dev/null'
 
+t_run $pretrain --steps 2 --profile -o profiled
+t_ok "--profile tells each operation's share and the rest's" sh -c 'grep -Eq "% .* calls  linear_forward .*GFLOP/s" "$1" && grep -Eq "% .* calls  host" "$1"' sh "$err"
 t_run $pretrain --steps 8 -o again
 t_same whole/model.safetensors again/model.safetensors "the same run gives the same bytes"
 t_run $pretrain --steps 8 --seed 8 -o other
