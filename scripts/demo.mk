@@ -6,6 +6,7 @@ SEED ?= 1
 T    ?= 0
 export PATH := $(BIN):$(PATH)
 .DELETE_ON_ERROR:
+.PRECIOUS: %/model.safetensors # an interrupted training resumes, and keeps its best model
 .NOTPARALLEL: # every step uses all processors
 
 all: $D/report.html

@@ -9,6 +9,7 @@ SEEDS ?= 1 2 3
 VARIANTS ?= full no-texts no-images no-cmcl no-rewriting sentence-level no-retrieval pairs-only
 export PATH := $(BIN):$(PATH)
 .DELETE_ON_ERROR:
+.PRECIOUS: %/model.safetensors # an interrupted training resumes, and keeps its best model
 .NOTPARALLEL:
 .SECONDARY:
 

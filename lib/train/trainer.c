@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct run {
     struct model *m;
@@ -326,13 +327,30 @@ static int loop(struct run *r, struct err *e)
         if (evaluates && (is_last || is_time(r->at.step, o->eval_every)) && evaluate(r, e)) return -1;
         if (!is_last && !is_stalled(r) && is_time(r->at.step, o->save_every) && save(r, e)) return -1;
     }
-    if ((!evaluates || r->t->keeps_last) && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e))
-        return -1;
+    bool is_unpublished = !evaluates || r->t->keeps_last || !r->at.best_step;
+    if (is_unpublished && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e)) return -1;
     r->at.is_finished = true;
     return save(r, e);
 }
 
 /* ---- beginning and end ---- */
+
+/* A checkpoint has the last parameters; the best ones are in the published model alone. When somebody removed that
+ * (make, say, which deletes the target of a recipe that was interrupted), the next measurement is the best one. */
+static void forget_lost_best(struct run *r)
+{
+    struct str path = { 0 };
+
+    str_addf(&path, "%s/model.safetensors", r->o->output);
+    if (r->at.best_step && access(str_c(&path), F_OK)) {
+        if (is_first_rank(r))
+            log_line("%s is gone: the best model, of step %" PRId64 ", is forgotten", err_quote(str_c(&path)),
+                     r->at.best_step);
+        r->at.best_step = 0;
+        r->at.is_finished = false;
+    }
+    str_release(&path);
+}
 
 /* Where the run begins: at a checkpoint, or at step 0 in a directory without any. */
 static int begin(struct run *r, struct err *e)
@@ -348,6 +366,7 @@ static int begin(struct run *r, struct err *e)
     free(dir);
     if (rc) return -1;
     if (!found && dir_make(r->o->output, e)) return -1;
+    forget_lost_best(r);
     r->at.is_finished = r->at.is_finished && (r->at.step >= r->o->schedule.total || is_stalled(r));
     return 0;
 }

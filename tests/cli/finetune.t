@@ -63,6 +63,11 @@ t_run $run --log stopped.log -o stopped
 t_same straight/model.safetensors stopped/model.safetensors "killed and resumed: the same best model"
 t_ok "and the same measurements" sh -c 'for f in straight stopped; do jq -c "select(.accuracy)" $f.log >$f.acc; done; cmp straight.acc stopped.acc'
 
+rm stopped/model.safetensors
+t_run $run --log stopped.log -o stopped
+t_exit 0 "when the best model was removed"
+t_ok "another one takes its place" sh -c '[ -s stopped/model.safetensors ] && grep -q "is forgotten" "$0"' "$err"
+
 # Which of two texts fits the image?
 t_run unimo-tokenize -m corpus/vocabulary -F text,other -o swaps.zst scenes/test.swaps.jsonl.zst
 t_run unimo-predict -m retrieval --images corpus/test.regions.zst --choice text --choice other --plain swaps.zst
