@@ -2,6 +2,7 @@
 #include "compute/profile.h"
 #include "core/opt.h"
 #include "core/str.h"
+#include "model/adversarial.h"
 #include "model/rates.h"
 #include "tasks/downstream.h"
 #include "train/trainer.h"
@@ -18,6 +19,9 @@ static int64_t negatives = 10, beam = -1, min_length = -1, max_length = -1, max_
                min_answers = 9, candidates, freeze, patience;
 static double epochs = -1, lr = -1, warmup = -1, beta2 = -1, weight_decay = -1, clip = 1, dropout = 0.1,
               length_penalty = -1, smoothing = -1, margin = -1;
+static bool adversarial;
+static int64_t adv_steps = -1;
+static double adv_lr = -1, adv_norm = -1, adv_kl = 1;
 static double gamma_scale = -1, layer_decay = 1, head_lr = 1, hard = 0.5;
 
 static const struct opt opts[] = {
@@ -61,6 +65,13 @@ static const struct opt opts[] = {
     { OPT_INT, "min-length", 0, &min_length, -1, 1000, "N", "tokens at least" },
     { OPT_INT, "max-length", 0, &max_length, -1, 1000, "N", "tokens at most" },
     { OPT_DOUBLE, "length-penalty", 0, &length_penalty, -1, 10, "A", "exponent of the length penalty" },
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "adversarial training (-1: what the paper used for the task)" },
+    { OPT_FLAG, "adversarial", 0, &adversarial, 0, 0, NULL,
+      "also learn from texts and images moved against the model" },
+    { OPT_INT, "adv-steps", 0, &adv_steps, -1, ADVERSARY_STEPS_MAX, "N", "steps of the moves" },
+    { OPT_DOUBLE, "adv-lr", 0, &adv_lr, -1, 100, "R", "length of a step" },
+    { OPT_DOUBLE, "adv-norm", 0, &adv_norm, -1, 100, "R", "largest length of a move; 0: any" },
+    { OPT_DOUBLE, "adv-kl", 0, &adv_kl, 0, 100, "W", "weight of the difference between clean and moved answers" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "running" },
     { OPT_FLAG, "resume", 0, &resume, 0, 0, NULL, "go on from the newest checkpoint in the output directory" },
     { OPT_INT, "eval-every", 0, &eval_every, -1, 1e12, "N",
@@ -105,9 +116,24 @@ static int make_config(struct model_config *c, struct downstream *d, struct err 
     return model_config_check(c, e);
 }
 
+/* VILLA's settings for tasks that the paper trained without. */
+static struct adversary make_adversary(const struct downstream_defaults *paper)
+{
+    bool has = paper->adv_steps > 0;
+
+    return (struct adversary){ .steps = adv_steps > 0 ? (int)adv_steps
+                                        : has         ? paper->adv_steps
+                                                      : 3,
+                               .lr = (float)choose(adv_lr, has ? paper->adv_lr : 0.05),
+                               .max_norm = (float)choose(adv_norm, has ? paper->adv_max_norm : 0.4),
+                               .init = 0.4f,
+                               .kl = (float)adv_kl };
+}
+
 static int train(struct model *m, struct downstream *d, struct err *e)
 {
     const struct downstream_defaults *paper = downstream_defaults(d->kind, &m->config);
+    struct adversary adversary = make_adversary(paper);
     struct task t;
     struct train_opts o = {
         .output = output,
@@ -133,6 +159,11 @@ static int train(struct model *m, struct downstream *d, struct err *e)
 
     model_set_rates(m, &(struct rates){ .decay = layer_decay, .head = head_lr, .freeze = (int)freeze });
     downstream_task(d, &t, &m->config);
+    bool has_classes = t.step.weight[LOSS_LABEL] != 0 && !m->config.label_soft && !m->config.label_regression;
+    if (adversarial && !has_classes && t.step.weight[LOSS_SEQ2SEQ] == 0)
+        return opt_usage(e, "--adversarial: is for tasks that write or choose one label, which %s does not",
+                         d->kind->name);
+    if (adversarial) t.step.adversary = &adversary;
     if (smoothing >= 0) t.step.smoothing = (float)smoothing;
     if (margin >= 0) t.step.margin = (float)margin;
     if (gamma_scale >= 0) t.step.gamma = (float)gamma_scale;

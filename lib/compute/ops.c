@@ -347,6 +347,14 @@ void op_soft_cross_entropy(struct device *d, struct tensor loss, struct tensor d
         RUN(soft_cross_entropy, loss, dlogits, logits, target, scale);
 }
 
+void op_symmetric_kl(struct device *d, struct tensor loss, struct tensor da, struct tensor db, struct tensor a,
+                     struct tensor b, float scale)
+{
+    bool good =
+        a.rank == 2 && a.dtype == DT_F32 && alike(a, b) && alike(a, da) && alike(a, db) && is_vector(loss, a.shape[0]);
+    if (fits(d, good, SHOW(a, b, da), "symmetric_kl: do not fit:") && a.n) RUN(symmetric_kl, loss, da, db, a, b, scale);
+}
+
 void op_squared_error(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target,
                       float scale)
 {

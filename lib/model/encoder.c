@@ -31,6 +31,7 @@ void encoder_embed_text(const struct model *m, struct tensor y, struct tensor su
     op_gather_rows(m->device, sum, params_f32(&m->params, m->position), p->position, true);
     if (m->role >= 0) op_gather_rows(m->device, sum, params_f32(&m->params, m->role), p->role, true);
     if (m->turn >= 0) op_gather_rows(m->device, sum, params_f32(&m->params, m->turn), p->turn, true);
+    if (p->text_move.data) op_axpy(m->device, sum, p->text_move, 1);
     norm_forward(&m->params, m->text_norm, y, stats, sum, m->config.norm_eps);
 }
 
@@ -57,9 +58,14 @@ struct tensor encoder_embed(const struct model *m, struct scratch *s, const stru
     saved->image_sum = scratch_2d(s, DT_F32, p->n_regions, H);
     saved->image_stats = scratch_2d(s, DT_F32, p->n_regions, 2);
     saved->feature = p->feature;
+    if (p->feature_move.data) {
+        saved->feature = scratch_2d(s, DT_F32, p->n_regions, F);
+        op_add(m->device, saved->feature, p->feature, p->feature_move);
+    }
     if (t != DT_F32) {
+        struct tensor exact = saved->feature;
         saved->feature = scratch_2d(s, t, p->n_regions, F);
-        op_convert(m->device, saved->feature, p->feature);
+        op_convert(m->device, saved->feature, exact);
     }
     encoder_embed_text(m, tensor_rows(all, 0, p->n_text), saved->text_sum, saved->text_stats, p);
     embed_regions(m, tensor_rows(all, p->n_text, p->n_regions), p, saved);
@@ -93,10 +99,11 @@ static void embed_backward(const struct model *m, struct scratch *s, const struc
                            const struct encoder_saved *saved)
 {
     const struct params *q = &m->params;
-    struct tensor none = { 0 }, dtext = tensor_rows(dall, 0, p->n_text),
+    struct tensor dfeature = { 0 }, dtext = tensor_rows(dall, 0, p->n_text),
                   dimage = tensor_rows(dall, p->n_text, p->n_regions);
 
     norm_backward(q, m->text_norm, dtext, dtext, saved->text_sum, saved->text_stats);
+    if (p->dtext_move.data) op_convert(m->device, p->dtext_move, dtext);
     op_scatter_add_rows(m->device, params_grad(q, m->word), dtext, p->id);
     op_scatter_add_rows(m->device, params_grad(q, m->position), dtext, p->position);
     if (m->role >= 0) op_scatter_add_rows(m->device, params_grad(q, m->role), dtext, p->role);
@@ -109,7 +116,9 @@ static void embed_backward(const struct model *m, struct scratch *s, const struc
         op_convert(m->device, half, dimage);
         dimage = half;
     }
-    linear_backward(q, m->feature, none, dimage, saved->feature, 0);
+    if (p->dfeature_move.data) dfeature = scratch_2d(s, q->compute, p->n_regions, m->config.features);
+    linear_backward(q, m->feature, dfeature, dimage, saved->feature, 0);
+    if (p->dfeature_move.data) op_convert(m->device, p->dfeature_move, dfeature);
 }
 
 static void layer_backward(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,

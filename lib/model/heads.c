@@ -21,10 +21,6 @@ void head_tally(const struct head_run *r, enum loss kind, struct tensor losses)
 
 /* ---- LM ---- */
 
-struct lm_saved {
-    struct tensor x, wide, act, stats, u;
-};
-
 static void lm_transform(const struct model *m, struct scratch *s, struct lm_saved *saved)
 {
     struct tensor x = saved->x;
@@ -105,6 +101,53 @@ void head_lm(const struct head_run *r, int kind)
         int64_t part = n - from < chunk ? n - from : chunk;
         lm_rows(r, loss, tensor_rows(row, from, part), tensor_rows(label, from, part), head_scale(r, loss, n));
     }
+}
+
+/* ---- in three steps ---- */
+
+void head_lm_forward(const struct head_run *r, struct head_logits *h)
+{
+    const struct model *m = r->m;
+    struct tensor row = r->p->lm_row[BATCH_SEQ2SEQ];
+
+    h->lm.x = scratch_2d(r->s, r->hidden.dtype, row.n, m->config.hidden);
+    h->logits = scratch_2d(r->s, DT_F32, row.n, m->config.vocab);
+    op_gather_rows(m->device, h->lm.x, r->hidden, row, false);
+    lm_transform(m, r->s, &h->lm);
+    lm_output(m, h->logits, h->lm.u, params_f32(&m->params, m->lm_bias));
+}
+
+void head_lm_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits)
+{
+    op_scatter_add_rows(r->m->device, r->dhidden, lm_backward(r->m, r->s, dlogits, &h->lm),
+                        r->p->lm_row[BATCH_SEQ2SEQ]);
+}
+
+void head_logits_forward(const struct head_run *r, enum loss kind, struct head_logits *h)
+{
+    *h = (struct head_logits){ .kind = kind };
+    if (kind == LOSS_LABEL) head_labels_forward(r, h);
+    else head_lm_forward(r, h);
+}
+
+void head_logits_loss(const struct head_run *r, const struct head_logits *h, struct tensor loss, struct tensor dlogits,
+                      float scale)
+{
+    if (h->kind == LOSS_LABEL) head_labels_loss(r, h, loss, dlogits, scale);
+    else
+        op_cross_entropy(r->m->device, loss, dlogits, h->logits, r->p->lm_label[BATCH_SEQ2SEQ], r->o->smoothing, scale);
+}
+
+void head_logits_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits)
+{
+    struct tensor d = dlogits;
+
+    if (r->hidden.dtype != DT_F32) {
+        d = scratch_2d(r->s, r->hidden.dtype, dlogits.shape[0], dlogits.shape[1]);
+        op_convert(r->m->device, d, dlogits);
+    }
+    if (h->kind == LOSS_LABEL) head_labels_backward(r, h, d);
+    else head_lm_backward(r, h, d);
 }
 
 /* ---- regions ---- */

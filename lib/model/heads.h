@@ -28,6 +28,46 @@ void head_lm(const struct head_run *r, int kind); /* BATCH_MLM or BATCH_SEQ2SEQ 
 void head_regions(const struct head_run *r);      /* MRC and MRFR */
 void head_pooled(const struct head_run *r);       /* CMCL, match, label */
 
+/* Waits for the sums and adds them to out. */
+int head_fetch(const struct model *m, const struct tally *t, const int64_t n[LOSS_COUNT], struct losses *out,
+               struct err *e);
+
+/* One head in three steps, for objectives that compare several passes: of the classifier (LOSS_LABEL) or of the LM head
+ * on the rows with a next token (LOSS_SEQ2SEQ). */
+struct lm_saved {
+    struct tensor x, wide, act, stats, u;
+};
+struct pool {
+    struct linear l;
+    struct tensor row, x, g, dg;
+};
+/* x is the sum or the product of the pooled rows; one layer on dropout(x), or two with dropout before the second. */
+struct labels {
+    struct tensor text, image; /* [n,H] the factors of a product, else none */
+    struct tensor x, wide;     /* [n,H]; [n,label_hidden] or none */
+    struct tensor last;        /* x or wide, dropped out */
+    struct tensor logits;      /* [n,n_labels] F32 */
+};
+struct head_logits {
+    enum loss kind;
+    struct tensor logits; /* F32 [n, classes] */
+    struct lm_saved lm;
+    struct pool text, image;
+    struct labels labels;
+};
+void head_logits_forward(const struct head_run *r, enum loss kind, struct head_logits *h);
+/* loss [n] and dlogits F32, overwritten, times scale. */
+void head_logits_loss(const struct head_run *r, const struct head_logits *h, struct tensor loss, struct tensor dlogits,
+                      float scale);
+void head_logits_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits);
+/* Its parts, by file. */
+void head_lm_forward(const struct head_run *r, struct head_logits *h);
+void head_lm_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits);
+void head_labels_forward(const struct head_run *r, struct head_logits *h);
+void head_labels_loss(const struct head_run *r, const struct head_logits *h, struct tensor loss, struct tensor dlogits,
+                      float scale);
+void head_labels_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits);
+
 /* Logits F32 [n,V] of rows x [n,H], without gradients; bias replaces the output bias when given (else none). */
 void head_lm_logits(const struct model *m, struct scratch *s, struct tensor logits, struct tensor x,
                     struct tensor bias);

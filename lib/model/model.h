@@ -60,8 +60,9 @@ struct step_opts {
      * elements of params.grad. */
     void (*finished)(void *arg, int64_t from, int64_t n);
     void *finished_arg;
-    float smoothing;     /* label smoothing of the seq2seq loss */
-    float margin, gamma; /* of the circle loss (LOSS_MATCH) */
+    const struct adversary *adversary; /* adversarial.h; NULL: none */
+    float smoothing;                   /* label smoothing of the seq2seq loss */
+    float margin, gamma;               /* of the circle loss (LOSS_MATCH) */
 };
 /* Sums over targets on the host: the mean of a loss is sum / n. Per target: MLM and seq2seq: cross-entropy of a token;
  * MRC: of a region; MRFR: squared distance of a region divided by the feature width; CMCL and match: of a group; label:

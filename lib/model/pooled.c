@@ -4,11 +4,6 @@
 #include <assert.h>
 #include <math.h>
 
-struct pool {
-    struct linear l;
-    struct tensor row, x, g, dg;
-};
-
 static struct pool pool_forward(const struct head_run *r, struct linear l, struct tensor row)
 {
     const struct model *m = r->m;
@@ -157,14 +152,6 @@ static void match_losses(const struct head_run *r, struct pool *text, struct poo
 
 /* ---- examples ---- */
 
-/* x is the sum or the product of the pooled rows; one layer on dropout(x), or two with dropout before the second. */
-struct labels {
-    struct tensor text, image; /* [n,H] the factors of a product, else none */
-    struct tensor x, wide;     /* [n,H]; [n,label_hidden] or none */
-    struct tensor last;        /* x or wide, dropped out */
-    struct tensor logits;      /* [n,n_labels] F32 */
-};
-
 static struct dropout labels_drop(const struct head_run *r)
 {
     struct dropout d = encoder_drop(r->m, r->o, SITE_LABEL);
@@ -262,6 +249,27 @@ static void label_loss(const struct head_run *r, struct pool *text, struct pool 
     labels_objective(r, loss, dlogits, y.logits, head_scale(r, LOSS_LABEL, n));
     head_tally(r, LOSS_LABEL, loss);
     if (r->o->train) labels_backward(r, text, image, &y, dlogits);
+}
+
+void head_labels_forward(const struct head_run *r, struct head_logits *h)
+{
+    h->text = pool_forward(r, r->m->text_pooler, r->p->cls_row);
+    h->image = pool_forward(r, r->m->image_pooler, r->p->img_row);
+    h->labels = labels_forward(r, &h->text, &h->image);
+    h->logits = h->labels.logits;
+}
+
+void head_labels_loss(const struct head_run *r, const struct head_logits *h, struct tensor loss, struct tensor dlogits,
+                      float scale)
+{
+    labels_objective(r, loss, dlogits, h->logits, scale);
+}
+
+void head_labels_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits)
+{
+    labels_backward(r, &h->text, &h->image, &h->labels, dlogits);
+    pool_backward(r, &h->text);
+    pool_backward(r, &h->image);
 }
 
 void head_pooled(const struct head_run *r)

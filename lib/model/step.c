@@ -1,4 +1,5 @@
 #include "core/mem.h"
+#include "model/adversarial.h"
 #include "model/heads.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -30,8 +31,8 @@ static void run_heads(const struct head_run *r, const int64_t n[LOSS_COUNT])
 }
 
 /* One wait for the whole step. */
-static int fetch(const struct model *m, const struct tally *t, const int64_t n[LOSS_COUNT], struct losses *out,
-                 struct err *e)
+int head_fetch(const struct model *m, const struct tally *t, const int64_t n[LOSS_COUNT], struct losses *out,
+               struct err *e)
 {
     float host[TALLY_MAX];
 
@@ -51,6 +52,7 @@ int model_step(struct model *m, struct scratch *s, const struct batch *b, const 
     struct tally tally = { 0 };
     int64_t n[LOSS_COUNT];
 
+    if (o->train && o->adversary) return adversarial_step(m, s, b, o, out, e);
     scratch_reset(s);
     model_targets(b, o->weight, n);
     check_heads(m, n);
@@ -65,7 +67,7 @@ int model_step(struct model *m, struct scratch *s, const struct batch *b, const 
     run_heads(&r, n);
     if (o->train) encoder_backward(m, s, &p, o, r.dhidden, &saved);
     encoder_release(&saved);
-    return fetch(m, &tally, n, out, e);
+    return head_fetch(m, &tally, n, out, e);
 }
 
 double losses_total(const struct losses *l, const float weight[LOSS_COUNT])

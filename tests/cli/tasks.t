@@ -95,6 +95,23 @@ t_run $finetune -t retrieval --train corpus/train.pairs.zst $images --negatives 
 t_exit 0 "hard negatives"
 t_ok "make another model" sh -c '! cmp -s hard/model.safetensors retrieval/model.safetensors'
 
+# Adversarial training.
+unimo-view scenes/train.entailment.jsonl.zst | jq -c . >ve.jsonl
+tokenize ve.zst ve.jsonl
+for task in entailment captioning; do
+    [ $task = entailment ] && train=ve.zst || train=corpus/train.pairs.zst
+    t_run $finetune -t $task --adversarial --train $train $images --steps 2 -o adv-$task
+    t_exit 0 "adversarial $task"
+done
+t_run $finetune -t entailment --adversarial --train ve.zst $images --steps 2 -j 1 -o adv-alone
+t_ok "the same model with one thread" cmp adv-entailment/model.safetensors adv-alone/model.safetensors
+t_run $finetune -t entailment --train ve.zst $images --steps 2 -o clean
+t_run $finetune -t entailment --train ve.zst $images --steps 2 --adv-steps 2 --adv-lr 1 --adv-norm 1 --adv-kl 3 -o off
+t_ok "without --adversarial its settings change nothing" cmp clean/model.safetensors off/model.safetensors
+t_ok "with it the model is another one" sh -c '! cmp -s clean/model.safetensors adv-entailment/model.safetensors'
+t_run $finetune -t stsb --adversarial --train number.zst -o x
+t_exit 2 "no adversarial training for numbers"
+
 # Rates, freezing, early stop.
 t_run $finetune -t pair --train vqa.zst --layer-decay 0.5 --head-lr 3 --freeze 1 -o frozen
 t_exit 0 "rates by layer"

@@ -124,6 +124,12 @@ static double soft(void)
     return total(y);
 }
 
+static double kl(void)
+{
+    op_symmetric_kl(d, y, s, w, x, target, 1); /* what it adds there is not looked at */
+    return total(y);
+}
+
 static double squared(void)
 {
     op_squared_error(d, y, none, x, target, 1);
@@ -228,6 +234,11 @@ static void losses(void)
     check("cross-entropy", entropy, x, dx, 1e-2);
     op_soft_cross_entropy(d, y, dx, x, target, 1);
     check("soft cross-entropy", soft, x, dx, 1e-2);
+    struct tensor da = zeros(x), db = zeros(x);
+    op_symmetric_kl(d, y, da, db, x, target, 1);
+    s = zeros(x), w = zeros(x);
+    check("symmetric KL: one side", kl, x, da, 1e-2);
+    check("symmetric KL: the other", kl, target, db, 1e-2);
     op_squared_error(d, y, dx, x, target, 1);
     check("squared error", squared, x, dx, 1e-2);
     op_binary_cross_entropy(d, y, dx, x, target, none, 1);

@@ -2,6 +2,7 @@
  * the loss: for each parameter along its gradient's own direction (where the slope must be the gradient's length) and
  * along a random one. */
 #include "compute/backend.h"
+#include "model/adversarial.h"
 #include "model/model.h"
 #include "tap.h"
 #include "toy_batch.h"
@@ -153,6 +154,54 @@ static void variant(const char *what, struct model_config c, enum loss kind, int
     check(what, weight, unused);
 }
 
+/* Passes that move nothing are clean passes: with texts and images moved, three objectives and no divergence. */
+static void check_neutral(void)
+{
+    static const struct adversary still = { .steps = 2, .kl = 5 };
+    int64_t n = model.params.total;
+    float *clean = mem_new(float, n), *grad = model.params.grad.data;
+    double alone, most = 0;
+
+    opts.adversary = NULL;
+    op_fill(model.device, model.params.grad, 0);
+    alone = loss();
+    memcpy(clean, grad, (size_t)n * sizeof *clean);
+    opts.adversary = &still;
+    op_fill(model.device, model.params.grad, 0);
+    near(loss(), 3 * alone, 1e-5 * alone, "moves of length 0: thrice the clean loss");
+    for (int64_t i = 0; i < n; i++) most = fmax(most, fabs((double)grad[i] - 3 * (double)clean[i]));
+    ok(most < 1e-5 * norm(clean, n), "and thrice its gradient (worst %.1g)", most);
+    free(clean);
+}
+
+/* With the moves of one step, which do not depend on the parameters, gradients are slopes of the objective. */
+static void check_adversarial(struct model_config c)
+{
+    static const struct adversary one = { .steps = 1, .lr = 0.1f, .init = 3, .kl = 2 };
+
+    c.label_hidden = 8;
+    opts.adversary = &one;
+    variant("adversarial: labels", c, LOSS_LABEL, 5 + 4 + 2 + 1);
+    check_neutral();
+    opts.adversary = &one;
+    c.has_dialog = true;
+    variant("adversarial: texts", c, LOSS_SEQ2SEQ, 4 + 4 + 2 + 4 + 6 + 1);
+    opts.adversary = NULL;
+}
+
+static void test_move(void)
+{
+    float delta[3] = { 0.3f, 0, 0 }, grad[3] = { 0, 10, 0 };
+
+    adversarial_move(delta, grad, 3, 0.4f, 0);
+    ok(fabs((double)delta[0] - 0.3) < 1e-6 && fabs((double)delta[1] - 0.4) < 1e-6, "a step of its length");
+    adversarial_move(delta, grad, 3, 0, 0.25f);
+    ok(fabs(norm(delta, 3) - 0.25) < 1e-6, "a move that is too long is cut to its length");
+    ok(fabs((double)delta[0] / (double)delta[1] - 0.75) < 1e-6, "and keeps its direction");
+    adversarial_move(delta, grad, 3, 0, 0.3f);
+    ok(fabs(norm(delta, 3) - 0.25) < 1e-6, "one that is short enough stays, whatever the gradient's length");
+}
+
 static void check_tasks(struct model_config c)
 {
     struct model_config number = c;
@@ -213,6 +262,8 @@ int main(void)
     model.config.cosine = true;
     check("cmcl with cosine and a learnt temperature", (const float[LOSS_COUNT]){ [LOSS_CMCL] = 1 }, 5 + 4 + 4 + 2);
     check_tasks(c);
+    check_adversarial(c);
+    test_move();
     scratch_release(&scratch);
     batch_release(&batch);
     model_release(&model);

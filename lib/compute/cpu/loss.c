@@ -50,6 +50,29 @@ int cpu_soft_cross_entropy(struct device *d, struct tensor loss, struct tensor d
     return 0;
 }
 
+int cpu_symmetric_kl(struct device *d, struct tensor loss, struct tensor da, struct tensor db, struct tensor a,
+                     struct tensor b, float scale)
+{
+    int64_t n = a.shape[0], v = a.shape[1];
+
+    for (int64_t t = 0; t < n; t++) {
+        double la = log_sum_exp(a, t * v, v), lb = log_sum_exp(b, t * v, v), sum = 0, mean_p = 0, mean_q = 0;
+        for (int64_t i = t * v; i < (t + 1) * v; i++) {
+            double lp = get(a, i) - la, lq = get(b, i) - lb, p = exp(lp), q = exp(lq);
+            sum += (p - q) * (lp - lq);
+            mean_p += p * (lp - lq);
+            mean_q += q * (lp - lq);
+        }
+        f32(loss)[t] = (float)sum;
+        for (int64_t i = t * v; i < (t + 1) * v; i++) {
+            double lp = get(a, i) - la, lq = get(b, i) - lb, p = exp(lp), q = exp(lq);
+            f32(da)[i] += (float)(scale * (p * (lp - lq - mean_p) + p - q));
+            f32(db)[i] += (float)(scale * (q * (lq - lp + mean_q) + q - p));
+        }
+    }
+    return 0;
+}
+
 int cpu_squared_error(struct device *d, struct tensor loss, struct tensor dx, struct tensor x, struct tensor target,
                       float scale)
 {
