@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool header, index_only, stats, check, finite;
+static bool header, index_only, stats, check, finite, base64, pack;
 static const char *tensor, *output;
 static struct opt_list select_ids;
 static int64_t limit;
@@ -20,6 +20,8 @@ static const struct opt opts[] = {
     { OPT_FLAG, "check", 0, &check, 0, 0, NULL, "verify everything; one line per file, exit 1 if any is bad" },
     { OPT_FLAG, "finite", 0, &finite, 0, 0, NULL, "with --check: refuse NaN and infinity in tensors" },
     { OPT_STRING, "tensor", 't', &tensor, 0, 0, "NAME", "print a tensor's values, one row a line, instead of records" },
+    { OPT_FLAG, "base64", 0, &base64, 0, 0, NULL, "print records with their tensors, coded as text" },
+    { OPT_FLAG, "pack", 0, &pack, 0, 0, NULL, "write a stream instead of plain lines" },
     { OPT_LIST, "select", 's', &select_ids, 0, 0, "ID", "only the record with this id (may be repeated)" },
     OPT_ROW_LIMIT(&limit),
     OPT_ROW_OUTPUT(&output),
@@ -42,7 +44,7 @@ static int print_record(struct writer *w, struct record *r, struct err *e)
     int rc;
 
     if (!tensor) {
-        inspect_describe_tensors(r);
+        if (!pack) inspect_describe_tensors(r, base64);
         return writer_put(w, r, e);
     }
     rc = inspect_print_tensor(r, tensor, &s, e) ? err_in(e, "%s: record %lld", r->file, (long long)r->number) : 0;
@@ -55,7 +57,7 @@ static int print_records(const char *const *paths, int n, struct err *e)
 {
     struct reader *in = reader_open(paths, n, NULL, e);
     struct writer *w =
-        in ? writer_open(output, &(struct writer_opts){ .plain = true, .from = in, .repeats = true }, e) : NULL;
+        in ? writer_open(output, &(struct writer_opts){ .plain = !pack, .from = in, .repeats = !pack }, e) : NULL;
     bool was_found[OPT_LIST_MAX] = { false };
     struct record *r;
     int rc = w ? 0 : -1, got = 0;
@@ -115,8 +117,8 @@ static int run(int argc, char **argv, struct err *e)
     const char *const *paths = argc ? (const char *const *)argv : standard_input;
     int n = argc ? argc : 1;
 
-    if (header + index_only + stats + check + (tensor != NULL) > 1)
-        return opt_usage(e, "--header, --index, --stats, --check and --tensor exclude each other");
+    if (header + index_only + stats + check + base64 + pack + (tensor != NULL) > 1)
+        return opt_usage(e, "--header, --index, --stats, --check, --tensor, --base64 and --pack exclude each other");
     if (finite && !check) return opt_usage(e, "--finite: goes with --check");
     if (header) return report(inspect_header, paths, n, e);
     if (index_only) return report(inspect_index, paths, n, e);

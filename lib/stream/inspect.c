@@ -1,4 +1,5 @@
 #include "stream/inspect.h"
+#include "core/base64.h"
 #include "core/dtype.h"
 #include "core/file.h"
 #include "core/mem.h"
@@ -274,7 +275,7 @@ int inspect_check(const char *path, bool finite, int64_t *records, struct err *e
     return got;
 }
 
-void inspect_describe_tensors(struct record *r)
+void inspect_describe_tensors(struct record *r, bool with_values)
 {
     struct value *all = value_object();
 
@@ -288,6 +289,12 @@ void inspect_describe_tensors(struct record *r)
         for (int i = 0; i < t->rank; i++) value_push(shape, value_int(t->shape[i]));
         value_set(d, "dtype", value_str(dtype_name(t->dtype)));
         value_set(d, "shape", shape);
+        if (with_values) {
+            struct str coded = { 0 };
+            base64_add(&coded, t->data, (size_t)t->bytes);
+            value_set(d, "base64", value_strn(str_c(&coded), (int64_t)coded.n));
+            str_release(&coded);
+        }
         value_set(all, t->name, d);
         char *name = mem_strdup(t->name);
         record_drop_tensor(r, name);

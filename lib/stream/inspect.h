@@ -14,8 +14,9 @@ int inspect_stats(const char *path, struct str *out, struct err *e);
 /* Reads everything; finite: NaN and infinity in float tensors are errors. */
 int inspect_check(const char *path, bool finite, int64_t *records, struct err *e);
 
-/* Replaces the record's tensors by a member "tensors" that says dtype and shape only, for printing. */
-void inspect_describe_tensors(struct record *r);
+/* Replaces the record's tensors by a member "tensors" that says dtype and shape, and with_values also what is in them,
+ * as readers take it from plain JSON Lines ("base64"), for printing. */
+void inspect_describe_tensors(struct record *r, bool with_values);
 /* The values of a tensor, one row of its last dimension a line. */
 int inspect_print_tensor(const struct record *r, const char *name, struct str *out, struct err *e);
 #endif

@@ -1,4 +1,5 @@
 #include "stream/record.h"
+#include "core/base64.h"
 #include "core/mem.h"
 #include "stream/block.h"
 #include <inttypes.h>
@@ -176,16 +177,14 @@ void block_release(struct block *b)
     free(b);
 }
 
-/* One descriptor: {"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}. */
-static int read_descriptor(struct record_tensor *t, const struct value *d, int64_t *offset, struct err *e)
+/* dtype and shape of a descriptor. */
+static int read_shape(struct record_tensor *t, const struct value *d, struct err *e)
 {
-    struct value *shape, *offsets;
+    struct value *shape;
     const char *name;
     int64_t elements = 1;
 
-    if (value_get_string(d, "dtype", &name, e) || value_get_array(d, "shape", &shape, e) ||
-        value_get_array(d, "data_offsets", &offsets, e))
-        return -1;
+    if (value_get_string(d, "dtype", &name, e) || value_get_array(d, "shape", &shape, e)) return -1;
     t->dtype = dtype_from_name(name);
     if (t->dtype == DT_NONE) return err_set(e, ERR_INPUT, "unknown dtype %s", err_quote(name));
     if (value_count(shape) > LIMIT_RANK)
@@ -199,6 +198,15 @@ static int read_descriptor(struct record_tensor *t, const struct value *d, int64
             return err_set(e, ERR_INPUT, "a bad shape");
     }
     t->bytes = elements * dtype_size(t->dtype);
+    return 0;
+}
+
+/* One descriptor: {"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}. */
+static int read_place(struct record_tensor *t, const struct value *d, int64_t *offset, struct err *e)
+{
+    struct value *offsets;
+
+    if (value_get_array(d, "data_offsets", &offsets, e)) return -1;
     const struct value *from = value_at(offsets, 0), *to = value_at(offsets, 1);
     if (value_count(offsets) != 2 || !value_is_int(from) || !value_is_int(to))
         return err_set(e, ERR_INPUT, "bad data_offsets");
@@ -208,6 +216,21 @@ static int read_descriptor(struct record_tensor *t, const struct value *d, int64
                        value_integer(from), value_integer(to), *offset, *offset + t->bytes);
     *offset += t->bytes;
     return 0;
+}
+
+/* {"dtype":"F32","shape":[2,3],"base64":"..."}: the tensor is in the line itself. */
+static int read_inline(struct record_tensor *t, const struct value *coded, struct err *e)
+{
+    int64_t n;
+    const char *text = value_text(coded, &n);
+
+    if (!text) return err_set(e, ERR_INPUT, "\"base64\": expected a string");
+    if (base64_bytes(text, (size_t)n) != t->bytes)
+        return err_set(e, ERR_INPUT, "\"base64\": %" PRId64 " bytes (expected %" PRId64 ")",
+                       base64_bytes(text, (size_t)n), t->bytes);
+    t->owned = mem_alloc((size_t)t->bytes + 1, 1);
+    t->data = t->owned;
+    return base64_decode(t->owned, text, (size_t)n) ? 0 : err_set(e, ERR_INPUT, "\"base64\": is no base64");
 }
 
 /* Tensors lie in the block without padding; one that is not aligned to its elements is copied out. */
@@ -223,6 +246,21 @@ static void bind(struct record_tensor *t, struct block *b, int64_t offset)
     t->data = at;
 }
 
+static int read_tensor(struct record_tensor *t, const struct value *d, struct block *b, int64_t *offset, bool skip,
+                       struct err *e)
+{
+    const struct value *coded = value_get(d, "base64");
+
+    if (read_shape(t, d, e)) return -1;
+    if (coded) return skip ? 0 : read_inline(t, coded, e);
+    if (!b && !skip) return err_set(e, ERR_INPUT, "without a frame that holds it");
+    if (read_place(t, d, offset, e)) return -1;
+    if (skip) return 0;
+    if (*offset > b->bytes) return err_set(e, ERR_INPUT, "ends at byte %" PRId64 " of %" PRId64, *offset, b->bytes);
+    bind(t, b, *offset - t->bytes);
+    return 0;
+}
+
 static int read_tensors(struct record *r, const struct value *tensors, struct block *b, int64_t *offset, bool skip,
                         struct err *e)
 {
@@ -230,19 +268,17 @@ static int read_tensors(struct record *r, const struct value *tensors, struct bl
 
     if (!value_is_object(tensors)) return err_set(e, ERR_INPUT, "\"tensors\" is not an object");
     if (n > LIMIT_TENSORS) return err_set(e, ERR_INPUT, "%" PRId64 " tensors (at most %d)", n, LIMIT_TENSORS);
-    if (!b && !skip) return err_set(e, ERR_INPUT, "\"tensors\" without a frame that holds them");
     if (!skip) r->tensors = mem_new(struct record_tensor, n + 1);
     for (int64_t i = 0; i < n; i++) {
         struct record_tensor t = { 0 };
         struct value *d;
         const char *name = value_key(tensors, i, &d);
-        if (read_descriptor(&t, d, offset, e)) return err_in(e, "tensor %s", err_quote(name));
+        if (read_tensor(&t, d, b, offset, skip, e)) {
+            free(t.owned);
+            return err_in(e, "tensor %s", err_quote(name));
+        }
         if (skip) continue;
-        if (*offset > b->bytes)
-            return err_set(e, ERR_INPUT, "tensor %s ends at byte %" PRId64 " of %" PRId64, err_quote(name), *offset,
-                           b->bytes);
         t.name = mem_strdup(name);
-        bind(&t, b, *offset - t.bytes);
         r->tensors[r->n_tensors++] = t;
     }
     return 0;
@@ -272,7 +308,7 @@ int block_record(struct record **out, const char *line, int64_t n, struct block 
         return -1;
     }
     if (tensors) value_drop(fields, "tensors");
-    if (r->n_tensors) {
+    if (r->n_tensors && b) {
         atomic_fetch_add(&b->holders, 1);
         r->block = b;
     }

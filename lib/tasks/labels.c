@@ -400,7 +400,7 @@ const struct downstream_kind labels_tasks[] = {
       CLASSIFIES },
     { .name = "cola",
       .summary = "is a sentence grammatical (CoLA)",
-      .metric = { { "mcc", "score" }, { "accuracy", "score" } },
+      .metric = { { "matthews", "score" }, { "accuracy", "score" } },
       .defaults = { { GLUE }, { GLUE } },
       .configure = configure,
       CLASSIFIES },

@@ -41,4 +41,20 @@ cp plain.jsonl same.jsonl
 t_run unimo-view -o same.jsonl same.jsonl
 t_exit 1 "input = output is refused"
 t_same plain.jsonl same.jsonl "and the file is as it was"
+# Tensors as text, for other programs, and back.
+printf '{"id":"a","tensors":{"x":{"dtype":"F32","shape":[1,2],"base64":"AACAPwAAAEA="},"y":{"dtype":"I32","shape":[0],"base64":""}}}\n' >text.jsonl
+t_run unimo-view --tensor x text.jsonl
+t_out '^1 2$'
+t_run unimo-view --pack -o packed.zst text.jsonl
+t_exit 0 "tensors in the line are packed"
+t_run unimo-view --check packed.zst
+t_exit 0 "into frames"
+t_run unimo-view --base64 packed.zst
+t_same "$out" text.jsonl "and come back as they were"
+for bad in 's/AEA=/AEA/' 's/AEA=/A*A=/' 's/1,2/1,3/' 's/"AACAPwAAAEA="/5/' 's/,"base64":"AACAPwAAAEA="//'; do
+    sed "$bad" text.jsonl >bad.jsonl
+    t_run unimo-view bad.jsonl
+    t_fails "what is no tensor: $bad"
+    t_err 'bad.jsonl: record 1: tensor "x"'
+done
 t_done

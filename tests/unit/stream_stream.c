@@ -196,7 +196,7 @@ static void foreign(void)
                 { "{\"id\":1e999}\n", NULL },
                 { "{\"id\":\"\xff\"}\n", NULL },
                 { "{\"tensors\":{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}}\n",
-                  "f: record 1: \"tensors\" without a frame that holds them" } };
+                  "f: record 1: tensor \"x\": without a frame that holds it" } };
     struct err e = { 0 };
     struct str deep = { 0 };
 

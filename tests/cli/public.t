@@ -1,0 +1,181 @@
+#!/bin/bash
+# Every task of the paper from made-up files of its public form: imported, tokenized, trained, resumed, predicted, scored, exported.
+. "$(dirname "$0")/../lib/lib.sh"
+
+command -v python3 >/dev/null || t_skip_all "python3 is not installed"
+import=$top/scripts/import
+python3 "$top/tests/lib/public_files.py" data || t_skip_all "python3 failed"
+cd data || exit 1
+has_metric() { unimo-score --help | grep -E 'metrics LIST|^  {20}' | tr ',;' '  ' | grep -qw "$1"; }
+
+# Importers: how many records, and one of them.
+imported() { # NAME RECORDS FILTER COMMAND...
+    local name=$1 n=$2 filter=$3
+    shift 3
+    t_run "$@"
+    cp "$out" "$name.jsonl"
+    t_exit 0 "$name is imported"
+    t_ok "$name: $n records with what they had" jq -se "length == $n and ($filter)" "$name.jsonl"
+}
+imported coco-train 16 '.[0] == {id: "0", image: "COCO_train2014_000000000001", text: .[0].text} and .[14].id == "14"' "$import/karpathy" dataset_coco.json train
+imported coco-dev 4 'all(.image | test("0(09|10)$"))' "$import/karpathy" dataset_coco.json val
+imported coco-test 2 'all((.image | test("0(11|12)$")) and .id == .image and (.refs | length) == 2)' "$import/karpathy" --by-image dataset_coco.json test
+imported flickr-train 14 '.[0].image == "100000"' "$import/karpathy" dataset_flickr30k.json train
+imported flickr-dev 6 'all(.text | length > 5)' "$import/karpathy" dataset_flickr30k.json val
+imported captions 12 '.[0].id == "100" and .[0].image == "COCO_train2014_000000000001" and all(.text | endswith("."))' "$import/coco-captions" captions_train2014.json
+imported vqa 12 '.[0].id == "1000" and .[0].image == "COCO_train2014_000000000001" and all(.answers[0] == .label and .answers[1] == "don'"'"'t know" and .answers[2] == .label)' \
+    "$import/vqa" questions.json annotations.json
+imported vqa-test 12 '.[0].id == "12000" and (.[0] | has("label") | not)' "$import/vqa" questions.json
+imported snli-ve 9 '.[0] == {id: "100000.jpg#0r1e", image: "100000", text: .[0].text, label: "entailment"}' "$import/snli-ve" snli_ve.jsonl
+imported sst2 12 '.[3] == {id: "3", text: "a \"charming and moving film 3 ", label: "1"}' "$import/glue" sst2 SST-2-train.tsv
+imported sst2-test 4 '.[3].id == "3" and (.[0] | has("label") | not)' "$import/glue" sst2 SST-2-test.tsv
+imported cola 12 '.[1].text == "The dog sleeps." and .[0].label == "0"' "$import/glue" cola CoLA-train.tsv
+imported mnli 12 '.[1].text_pair == "A dog is blue." and .[1].label == "contradiction"' "$import/glue" mnli MNLI-train.tsv
+imported stsb 12 '.[1].label == 0.4' "$import/glue" stsb STS-B-train.tsv
+imported gigaword 12 '.[11].id == "11" and all(.target | endswith(" seen"))' "$import/parallel" train.src train.tgt
+imported unilm-qg 12 'all(.text_pair as $a | .text | contains($a) and (contains("SEP") | not))' "$import/parallel" --split ' [SEP] ' qg.src train.tgt
+imported cnndm 12 'all((.target | test(" \\[X_SEP\\] it was ")) and (.text | test("^The .* \\. It was .* \\.$")))' "$import/cnndm" stories list.txt
+imported squad-qg 12 '.[0].id == "Things-0" and all(.target | endswith("?"))' "$import/squad-qg" --titles titles.txt squad.json
+imported coqa 24 '.[1].id == "story0#2" and (.[1].turns | length) == 3 and (.[1].refs | length) == 2' "$import/coqa" coqa.json
+gzip -k squad.json
+t_run "$import/squad-qg" --titles titles.txt squad.json.gz
+t_same "$out" squad-qg.jsonl "gzip files are read too"
+
+# The authors' own lines.
+imported unimo-flickr 12 '.[0] == {id: "0", image: "100000", tokens: [4, 5, 6, 7, 8]}' "$import/unimo-lines" flickr-captions unimo-flickr.txt
+imported unimo-ve 12 '.[1].label == "1"' "$import/unimo-lines" snli-ve unimo-ve.txt
+imported unimo-coco 12 '.[0].image == "COCO_train2014_000000000001"' "$import/unimo-lines" coco unimo-coco.txt
+imported unimo-objects 12 '.[0].tags_tokens == [7, 8]' "$import/unimo-lines" coco-objects unimo-objects.txt
+imported unimo-class 12 '.[1] == {id: "q1", text: "some text 1", label: "1"}' "$import/unimo-lines" classification unimo-class.tsv
+imported unimo-seq2seq 12 '.[7].tokens[0] == 5 and (.[0].text_pair_tokens | length) == 1' "$import/unimo-lines" seq2seq --vocab unimo.vocab.txt unimo-seq2seq.tsv
+imported unimo-dialog 12 '(.[0].turns_tokens | map(length)) == [2, 1, 1]' "$import/unimo-lines" seq2seq --vocab unimo.vocab.txt unimo-dialog.tsv
+
+# Features.
+for form in bua lxmert unimo unimo-coco unimo-snli-ve; do
+    case $form in unimo-coco) file=unimo-coco.txt ;; unimo-snli-ve) file=unimo-ve.txt ;; *) file=$form.tsv ;; esac
+    t_run "$import/features" $form $file
+    cp "$out" $form.zst
+    t_exit 0 "features: $form"
+    t_run unimo-view --check --finite $form.zst
+    t_exit 0 "is a valid stream"
+    unimo-view --tensor features $form.zst >$form.values
+    t_same bua.values $form.values "with the same numbers"
+done
+t_ok "heights before widths are put right" sh -c '[ "$(unimo-view unimo.zst | head -1 | jq -c "[.width, .height]")" = "[480,370]" ]'
+"$import/features" npz npz/*.npz >npz.zst
+unimo-view --tensor features npz.zst >npz.values
+head -6 bua.values >first.values
+t_same first.values npz.values "features: npz"
+t_ok "boxes are shares of the picture there" sh -c 'unimo-view --tensor boxes npz.zst | tr " " "\n" | awk "\$1 > 1 { exit 1 }"'
+
+# What is not as it should be is one line.
+fails() { # WHAT REGEX COMMAND...
+    local what=$1 regex=$2
+    shift 2
+    t_run "$@"
+    t_fails "$what"
+    t_err "$regex"
+}
+head -c 900 dataset_coco.json >cut.json
+fails "a file that ends early" 'cut.json' "$import/karpathy" cut.json train
+fails "another file" 'images' "$import/karpathy" squad.json train
+fails "a missing file" 'No such file' "$import/coqa" nowhere.json
+fails "a question without annotation" 'questions.json' sh -c 'jq "del(.annotations[0])" annotations.json >fewer.json; "$1" questions.json fewer.json >/dev/null' sh "$import/vqa"
+fails "fewer targets than sources" 'train.part: 3 lines' sh -c 'head -3 train.tgt >train.part; "$1" train.src train.part >/dev/null' sh "$import/parallel"
+fails "an unknown task" 'expected one of' "$import/glue" sst3 SST-2-train.tsv
+fails "a row with too few columns" 'line 3' sh -c 'sed 3s/.1$// SST-2-train.tsv >short.tsv; "$1" sst2 short.tsv >/dev/null' sh "$import/glue"
+t_run "$import/features" bua bua.tsv unimo.tsv
+t_fails "a file of another form"
+t_ok "leaves no stream that looks complete" sh -c '! unimo-view --check "$1"' sh "$out"
+fails "boxes outside of the picture" 'boxes leave' sh -c 'sed "s/\t480\t400\t/\t48\t40\t/" bua.tsv >small.tsv; "$1" bua small.tsv >/dev/null' sh "$import/features"
+fails "an option that there is not" '--split' "$import/karpathy" --split x y
+for s in "$import"/* "$top"/scripts/export/*; do
+    [[ $s == *.py ]] && continue
+    t_run "$s" --help
+    t_exit 0 "${s##*/} says how it is used"
+    t_out "^usage: "
+done
+
+# A model for all of them.
+cat >tiny.json <<'J'
+{"model_type": "unimo", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 320,
+ "max_position_embeddings": 66, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "unk_token_id": 3, "mask_token_id": 319,
+ "image_feature_size": 16, "image_class_size": 8, "max_regions": 12, "max_text": 64, "label_hidden": 0}
+J
+unimo-tokenize --learn --vocab-size 320 -F text,target -o vocabulary coco-train.jsonl gigaword.jsonl squad-qg.jsonl 2>/dev/null
+for f in *.jsonl; do
+    case $f in unimo-class.jsonl) ;; unimo-*) cp "$f" "${f%.jsonl}.tok" && continue ;; esac
+    case $f in snli_ve.jsonl | coco-test.jsonl) continue ;; esac
+    unimo-tokenize -m vocabulary -o "${f%.jsonl}.tok" "$f"
+done
+t_run unimo-pretrain --config tiny.json --vocab vocabulary --pairs coco-train.tok --features bua.zst --rows 200 --steps 2 --cmcl 0 -j 2 -o model
+t_exit 0 "a model"
+
+# Trains for four steps; does the last two again; predicts; is scored. Until the scorer has a metric, accuracy or nothing stands for it.
+task() { # TASK TRAIN DEV TEST METRIC FIELD [OPTIONS...]
+    local task=$1 train=$2 dev=$3 test=$4 metric=$5 field=$6 dir=run-$1-$2
+    shift 6
+    local images=() learn=()
+    [[ " $* " == *" --images "* ]] && images=(--images "${@: -1}")
+    [ $task = stsb ] && ! has_metric pearson || learn=(--dev $dev.tok --eval-every 2)
+    learn=(unimo-finetune -t $task -m model --train $train.tok "${learn[@]}" --rows 200 --lr 1e-3 --steps 4 --save-every 2 --keep 2 -j 2 --resume -o $dir "$@")
+    t_run "${learn[@]}"
+    t_exit 0 "$task learns from $train"
+    mv $dir/checkpoints/step-000000004 whole
+    t_run "${learn[@]}"
+    t_same whole/model.safetensors $dir/checkpoints/step-000000004/model.safetensors "and resumes to the same bytes"
+    rm -r whole
+    [ -f $test.tok ] || cp $test.jsonl $test.tok
+    t_run unimo-predict -m $dir "${images[@]}" -o $dir.pred $test.tok
+    t_exit 0 "and predicts"
+    jq -c "{id, refs: (.refs // (if .$field | type == \"array\" then .$field else [.$field] end) | map(tostring))}" $test.jsonl >$dir.refs
+    [ $task != stsb ] || has_metric $metric || return
+    has_metric $metric || metric=accuracy
+    t_run unimo-score --metrics $metric $dir.pred $dir.refs
+    t_exit 0 "and is scored by $metric"
+}
+task vqa vqa vqa vqa vqa answers --min-answers 1 --images bua.zst
+task captioning coco-train coco-dev coco-test bleu refs --max-length 8 --images bua.zst
+task entailment snli-ve snli-ve snli-ve accuracy label --images unimo.zst
+task sst2 sst2 sst2 sst2 accuracy label
+task mnli mnli mnli mnli accuracy label
+task cola cola cola cola matthews label
+task stsb stsb stsb stsb pearson label
+task cnndm cnndm cnndm cnndm bleu target --min-length 1 --max-length 8
+task gigaword gigaword gigaword gigaword bleu target --min-length 1 --max-length 8
+task squad-qg squad-qg squad-qg squad-qg bleu target --min-length 1 --max-length 8
+task coqa coqa coqa coqa bleu target --max-length 8
+task captioning unimo-coco coco-dev coco-test bleu refs --max-length 8 --images unimo-coco.zst
+task generate unimo-seq2seq gigaword gigaword bleu target --max-length 8
+task coqa unimo-dialog coqa coqa bleu target --max-length 8
+t_run unimo-finetune -t retrieval -m model --train flickr-train.tok --dev flickr-dev.tok --negatives 2 --rows 200 --steps 2 -j 2 --images unimo.zst -o retrieval
+t_exit 0 "retrieval learns"
+unimo-predict -m retrieval --images unimo.zst -o retrieval.pred flickr-dev.tok
+t_run unimo-score --metrics retrieval --images unimo.zst retrieval.pred
+t_exit 0 "and is scored"
+
+# What servers take.
+export=$top/scripts/export
+unimo-predict -m run-vqa-vqa --images bua.zst vqa-test.tok | "$export/vqa" >vqa.json
+t_ok "VQA's form" jq -e 'length == 12 and all(keys == ["answer", "question_id"] and (.question_id | type == "number")) and .[0].question_id == 12000' vqa.json
+"$export/coco" run-captioning-coco-train.pred >coco.json
+t_ok "COCO's form" jq -e 'length == 2 and .[0].image_id == 11 and all(.caption | type == "string")' coco.json
+"$export/coqa" run-coqa-coqa.pred >coqa.out
+t_ok "CoQA's form" jq -e 'length == 24 and .[1].id == "story0" and .[1].turn_id == 2' coqa.out
+unimo-predict -m run-sst2-sst2 -o sst2.pred sst2-test.tok
+t_run "$export/glue" glue.zip SST-2=sst2.pred STS-B=run-stsb-stsb.pred
+t_exit 0 "GLUE's zip"
+t_ok "with its tables" python3 -c '
+import zipfile
+z = zipfile.ZipFile("glue.zip")
+assert z.namelist() == ["SST-2.tsv", "STS-B.tsv"]
+rows = z.read("SST-2.tsv").decode().split("\n")
+assert rows[0] == "index\tprediction" and len(rows) == 6 and all(r.split("\t")[1] in ("0", "1") for r in rows[1:5])'
+cp glue.zip first.zip
+"$export/glue" glue.zip SST-2=sst2.pred STS-B=run-stsb-stsb.pred
+t_same first.zip glue.zip "the same bytes again"
+t_run "$export/glue" x.zip SST-3=sst2.pred
+t_fails "a table that GLUE has not"
+t_run "$export/vqa" sst2.tok
+t_fails "records without predictions"
+t_done
