@@ -17,7 +17,7 @@ endif
 V := $(if $(SAN),san-$(firstword $(subst $(comma), ,$(SAN))),$(if $(COV),cov,release))
 B := build/$(V)
 
-PACKAGES := libzstd libturbojpeg libutf8proc link-grammar
+PACKAGES := libzstd libturbojpeg libutf8proc link-grammar libzip
 missing  := $(strip $(foreach p,$(PACKAGES),$(if $(shell pkg-config --exists $p && echo y),,$p)))
 ifneq ($(missing),)
 ifeq ($(filter clean help dist format,$(MAKECMDGOALS)),)

@@ -5,13 +5,15 @@
 #include "core/pool.h"
 #include "detect/extract.h"
 #include "detect/train.h"
+#include "features/convert.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *model, *output, *device, *precision = "auto", *feature_dtype = "f16", *boxes = "proposal", *draw,
-                                            *dev, *log_path, *shard;
-static bool learn, plain, skip_bad, profile;
+                                            *dev, *log_path, *shard, *from = "stream", *to = "stream",
+                                            *box_order = "auto", *box_unit = "auto", *size_order = "auto";
+static bool learn, plain, skip_bad, profile, check;
 static int64_t min_boxes = 10, max_boxes = 100, threads, seed = 1, steps = 2500, batch = 8, eval_every = 500, limit;
 static double threshold = 0.2, suppression = 0.3, lr = 1e-3, weight_decay = 1e-4;
 
@@ -34,6 +36,13 @@ static const struct opt opts[] = {
     OPT_ROW_DEVICE(&device),
     OPT_ROW_PROFILE(&profile),
     OPT_ROW_PRECISION(&precision),
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "files of the field" },
+    { OPT_CHOICE, "from", 0, &from, 0, 0, FORM_NAMES, "read region features from such files instead of pictures" },
+    { OPT_CHOICE, "to", 0, &to, 0, 0, FORM_NAMES, "write such files (of stream and --from)" },
+    { OPT_FLAG, "check", 0, &check, 0, 0, NULL, "write nothing but what the files hold: ranges, means, NaNs" },
+    { OPT_CHOICE, "box-order", 0, &box_order, 0, 0, BOX_NAMES, "of --from" },
+    { OPT_CHOICE, "box-unit", 0, &box_unit, 0, 0, UNIT_NAMES, "of --from" },
+    { OPT_CHOICE, "size-order", 0, &size_order, 0, 0, SIZE_NAMES, "of --from: width or height first" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "training" },
     { OPT_FLAG, "learn", 0, &learn, 0, 0, NULL,
       "train a detector from the stream of annotated images FILE into -o DIR" },
@@ -119,13 +128,49 @@ static int extract(const char *const *paths, int n, struct device *dv, struct er
     return rc;
 }
 
+/* Region features that exist already: no detector looks at pictures; one that is named lends its names. */
+static int convert(const char *const *paths, int n, struct err *e)
+{
+    struct detect_config names = { 0 };
+    struct convert_opts o = { .from = form_find(from),
+                              .to = form_find(to),
+                              .output = output,
+                              .check = check,
+                              .plain = plain,
+                              .skip_bad = skip_bad,
+                              .threads = threads ? (int)threads : pool_cpus(),
+                              .limit = limit };
+    int rc = opt_shard(shard, &o.shard, &o.shards, e);
+
+    o.geometry.sizes = (enum size_order)geometry_choice(size_order, SIZE_NAMES);
+    o.geometry.order = (enum box_order)geometry_choice(box_order, BOX_NAMES);
+    o.geometry.unit = (enum box_unit)geometry_choice(box_unit, UNIT_NAMES);
+    if (!rc && o.to && !o.to->is_lines && !output && !check)
+        rc = opt_usage(e, "--output: is required with --to %s", o.to->name);
+    if (!rc && model) {
+        char *config = path_join(model, "config.json");
+        rc = detect_config_load(&names, config, e);
+        o.classes = (const char *const *)names.classes.at;
+        o.n_classes = names.classes.n;
+        o.attributes = (const char *const *)names.attributes.at;
+        o.n_attributes = names.attributes.n;
+        free(config);
+    }
+    if (!rc) rc = convert_features(paths, n, &o, e);
+    detect_config_release(&names);
+    return rc;
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
     struct device *d;
     int rc;
+    bool converts = check || opt_given("from") || opt_given("to");
 
     if (learn && argc != 1) return opt_usage(e, "--learn: one stream of annotated images was expected");
+    if (learn && converts) return opt_usage(e, "--learn: does not go with --from, --to or --check");
     if (!argc) return opt_usage(e, "JPEGs, folders or streams of images were expected");
+    if (converts) return convert((const char *const *)argv, argc, e);
     if (!(d = device_open(device, (int)threads, e))) return -1;
     if (profile) profile_begin(d);
     rc = learn ? train(argv[0], d, e) : extract((const char *const *)argv, argc, d, e);

@@ -183,6 +183,23 @@ static void set_rows(struct record *r, const char *name, enum dtype t, const flo
     free(out);
 }
 
+/* Of the regions' best classes or attributes: their numbers and probabilities. */
+static void set_best(struct record *r, const char *ids, const char *scores, const int *best, const float *probs,
+                     int64_t width, const struct selection *s)
+{
+    int64_t *number = mem_new(int64_t, s->n + 1);
+    float *p = mem_new(float, s->n + 1);
+
+    for (int64_t i = 0; i < s->n; i++) {
+        number[i] = best[i];
+        p[i] = probs[s->at[i] * width + best[i]];
+    }
+    record_set_tensor(r, ids, DT_I64, 1, &s->n, number);
+    record_set_tensor(r, scores, DT_F32, 1, &s->n, p);
+    free(number);
+    free(p);
+}
+
 static struct record *make_record(const struct run *run, const struct item *item, const struct detections *x,
                                   const struct selection *s)
 {
@@ -200,6 +217,9 @@ static struct record *make_record(const struct run *run, const struct item *item
     set_rows(r, "boxes", DT_F32, (const float *)boxes, 4, s);
     set_rows(r, "features", run->o->dtype, x->features, detector_feature_size(run->d), s);
     set_rows(r, "class_probs", run->o->dtype, x->probs, c->classes.n, s);
+    set_best(r, "class_ids", "class_scores", s->class_of, x->probs, c->classes.n, s);
+    if (x->attribute_probs)
+        set_best(r, "attribute_ids", "attribute_scores", s->attribute_of, x->attribute_probs, c->attributes.n, s);
     return r;
 }
 

@@ -45,7 +45,7 @@ static int is_compressed(const struct lines *l, struct err *e)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t n = strlen(kinds[i].bytes);
         if (l->have >= n && !memcmp(l->buffer, kinds[i].bytes, n))
-            return err_set(e, ERR_INPUT, "%s (plain text was expected with --lines)", kinds[i].name);
+            return err_set(e, ERR_INPUT, "%s (plain text was expected)", kinds[i].name);
     }
     return 0;
 }

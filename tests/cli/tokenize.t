@@ -149,7 +149,7 @@ t_err '^unimo-tokenize: 1 records skipped \(first: some.jsonl: record 1: no "tex
 t_ok "and goes on" jq -e '.id == "2"' "$out"
 t_run unimo-tokenize -m vocab --lines "$top/testdata/gpt2/golden.jsonl.zst"
 t_exit 1 "a compressed file is no plain text"
-t_err 'zstd data \(plain text was expected with --lines\)$'
+t_err 'zstd data \(plain text was expected\)$'
 : >empty
 t_run unimo-tokenize -m vocab --lines empty
 t_exit 1 "nor is nothing"
