@@ -13,7 +13,7 @@
 static const char *model, *output, *device, *precision = "auto", *feature_dtype = "f16", *boxes = "proposal", *draw,
                                             *dev, *log_path, *shard, *from = "stream", *to = "stream",
                                             *box_order = "auto", *box_unit = "auto", *size_order = "auto";
-static bool learn, plain, skip_bad, profile, check;
+static bool learn, plain, skip_bad, profile, check, append, grid;
 static int64_t min_boxes = 10, max_boxes = 100, threads, seed = 1, steps = 2500, batch = 8, eval_every = 500, limit;
 static double threshold = 0.2, suppression = 0.3, lr = 1e-3, weight_decay = 1e-4;
 
@@ -28,6 +28,8 @@ static const struct opt opts[] = {
     { OPT_CHOICE, "feature-dtype", 0, &feature_dtype, 0, 0, "f32|f16|bf16",
       "type of features and class probabilities" },
     { OPT_STRING, "draw", 0, &draw, 0, 0, "DIR", "also write pictures with boxes and names" },
+    { OPT_FLAG, "grid", 0, &grid, 0, 0, NULL, "write the backbone's map as regions, at most --max-boxes cells" },
+    { OPT_FLAG, "append", 0, &append, 0, 0, NULL, "go on with what an interrupted run left, or add to FILE" },
     OPT_ROW_SKIP(&skip_bad),
     OPT_ROW_SHARD(&shard),
     OPT_ROW_LIMIT(&limit),
@@ -115,10 +117,15 @@ static int extract(const char *const *paths, int n, struct device *dv, struct er
                               .output = output,
                               .plain = plain,
                               .skip_bad = skip_bad,
+                              .append = append,
+                              .grid = grid,
                               .limit = limit };
     int rc = opt_shard(shard, &o.shard, &o.shards, e);
 
-    if (!rc && min_boxes > max_boxes) rc = opt_usage(e, "--min-boxes: is larger than --max-boxes");
+    if (!rc && append && (!output || !strcmp(output, "-") || plain))
+        rc = opt_usage(e, "--append: needs a file (--output), and not --plain");
+    if (!rc && grid && draw) rc = opt_usage(e, "--grid: has nothing to --draw");
+    if (!rc && !grid && min_boxes > max_boxes) rc = opt_usage(e, "--min-boxes: is larger than --max-boxes");
     if (!rc) rc = detector_load(&d, model ? model : shared, dv, compute_type(dv), e);
     if (!rc) {
         rc = extract_regions(&d, paths, n, &o, e);

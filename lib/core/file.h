@@ -24,6 +24,12 @@ struct out *out_open(const char *path, struct err *e);
 /* A file without a name in $TMPDIR (else /tmp), which is gone when it is closed: *fd reads what is written and stays
  * the caller's. */
 struct out *out_nameless(int *fd, struct err *e);
+/* An output that outlives its program: what is written stays in PATH.partial until out_commit() gives it its name.
+ * Begins with what an earlier program left there, else with a copy of PATH; *size says how much that is. Readable and
+ * locked: a second program that continues the same output is refused. */
+struct out *out_continue(const char *path, int64_t *size, struct err *e);
+/* Cuts what is there to size bytes; writing goes on behind them. */
+int out_cut(struct out *o, int64_t size, struct err *e);
 int out_fd(const struct out *o);
 int out_write(struct out *o, const void *data, size_t n, struct err *e);
 int out_commit(struct out *o, struct err *e); /* frees o also on failure */

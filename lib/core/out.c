@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -110,6 +111,7 @@ static int sync_parent(const char *path, struct err *e)
 struct out {
     int fd;
     char *path, *temporary; /* temporary NULL: written to directly */
+    bool is_kept;           /* also when it is not complete */
     struct unfinished *entry;
 };
 
@@ -157,6 +159,52 @@ struct out *out_nameless(int *fd, struct err *e)
     return o;
 }
 
+static int copy_into(int to, const char *path, struct err *e)
+{
+    char *part = mem_new(char, 1 << 20);
+    ssize_t n = -1;
+    int rc = -1, from = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (from < 0 && errno == ENOENT) rc = 0;
+    else if (from < 0) err_errno(e, "cannot open");
+    while (from >= 0 && (n = file_read(from, part, 1 << 20, e)) > 0 && !(rc = file_write(to, part, (size_t)n, e)))
+        continue;
+    if (from >= 0 && n == 0) rc = 0;
+    if (from >= 0 && n < 0) rc = -1;
+    if (from >= 0) close(from);
+    free(part);
+    return rc;
+}
+
+struct out *out_continue(const char *path, int64_t *size, struct err *e)
+{
+    struct out *o = mem_new(struct out, 1);
+    struct str partial = { 0 };
+    struct stat st;
+    int rc = -1;
+
+    str_addf(&partial, "%s.partial", path);
+    *o = (struct out){ .path = mem_strdup(path), .temporary = partial.data, .is_kept = true };
+    o->fd = open(o->temporary, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (o->fd < 0) err_errno(e, "cannot create");
+    else if (flock(o->fd, LOCK_EX | LOCK_NB)) err_set(e, ERR_INPUT, "another program is writing it");
+    else if (fstat(o->fd, &st) || !S_ISREG(st.st_mode)) err_set(e, ERR_INPUT, "not a regular file");
+    else rc = st.st_size ? 0 : copy_into(o->fd, path, e);
+    if (!rc && fstat(o->fd, &st)) rc = err_errno(e, "cannot read");
+    *size = rc ? 0 : st.st_size;
+    if (!rc) return o;
+    err_in(e, "%s", o->temporary);
+    out_abort(o);
+    return NULL;
+}
+
+int out_cut(struct out *o, int64_t size, struct err *e)
+{
+    if (!ftruncate(o->fd, size) && lseek(o->fd, size, SEEK_SET) == size) return 0;
+    err_errno(e, "cannot write");
+    return err_in(e, "%s", o->temporary);
+}
+
 int out_fd(const struct out *o)
 {
     return o->fd;
@@ -194,7 +242,7 @@ int out_commit(struct out *o, struct err *e)
     if (o->path && close(o->fd) && !rc) rc = err_errno(e, "cannot close");
     if (o->temporary && !rc && rename(o->temporary, o->path)) rc = err_errno(e, "cannot rename");
     if (o->temporary && !rc) rc = sync_parent(o->path, e);
-    if (o->temporary && rc) unlink(o->temporary);
+    if (o->temporary && rc && !o->is_kept) unlink(o->temporary);
     if (rc) err_in(e, "%s", o->path);
     out_free(o);
     return rc;
@@ -203,8 +251,8 @@ int out_commit(struct out *o, struct err *e)
 void out_abort(struct out *o)
 {
     if (!o) return;
-    if (o->path) close(o->fd);
-    if (o->temporary) unlink(o->temporary);
+    if (o->path && o->fd >= 0) close(o->fd);
+    if (o->temporary && !o->is_kept) unlink(o->temporary);
     out_free(o);
 }
 

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "detect/annotations.h"
+#include "detect/grid.h"
 #include "image/draw.h"
 #include "image/jpeg.h"
 #include "stream/writer.h"
@@ -223,6 +224,27 @@ static struct record *make_record(const struct run *run, const struct item *item
     return r;
 }
 
+static int put_grid(struct run *run, const struct item *item, const struct grid *g, struct err *e)
+{
+    const struct detect_config *c = &run->d->config;
+    int64_t cells = (int64_t)g->rows * g->columns, width = c->stages[c->n_stages - 1].channels;
+    void *features = mem_alloc((size_t)(cells * width), (size_t)dtype_size(run->o->dtype));
+    struct record *r = record_new();
+
+    value_set(r->fields, "id", value_str(item->id));
+    value_set(r->fields, "image", value_str(item->name));
+    value_set(r->fields, "width", value_int(g->width));
+    value_set(r->fields, "height", value_int(g->height));
+    value_set(r->fields, "grid", value_ints((int32_t[]){ g->rows, g->columns }, 2));
+    record_set_tensor(r, "boxes", DT_F32, 2, (int64_t[]){ cells, 4 }, g->boxes);
+    dtype_from_f32(features, run->o->dtype, g->features, cells * width);
+    record_set_tensor(r, "features", run->o->dtype, 2, (int64_t[]){ cells, width }, features);
+    int rc = writer_put(run->out, r, e);
+    free(features);
+    record_free(r);
+    return rc;
+}
+
 static int draw_picture(const struct run *run, const struct item *item, struct image *m, const struct detections *x,
                         const struct selection *s, struct err *e)
 {
@@ -249,22 +271,33 @@ static int draw_picture(const struct run *run, const struct item *item, struct i
     return rc;
 }
 
+static int put_regions(struct run *run, struct batch *b, int i, const struct detections *x, struct err *e)
+{
+    struct selection s;
+
+    select_regions(&s, x, &run->d->config, &run->o->select);
+    struct record *r = make_record(run, b->items[i], x, &s);
+    int rc = writer_put(run->out, r, e);
+    if (!rc && run->o->draw) rc = draw_picture(run, b->items[i], &b->pictures[i], x, &s, e);
+    record_free(r);
+    selection_release(&s);
+    return rc;
+}
+
 static int run_batch(struct run *run, struct batch *b, struct err *e)
 {
     struct detections x[BATCH];
-    int rc = b->n ? detector_run(run->d, x, b->pictures, b->n, e) : 0;
+    struct grid grids[BATCH];
+    bool is_grid = run->o->grid;
+    int rc = !b->n     ? 0
+             : is_grid ? detector_grid(run->d, grids, b->pictures, b->n, run->o->select.max, e)
+                       : detector_run(run->d, x, b->pictures, b->n, e);
+    bool has_run = !rc;
 
     for (int i = 0; i < b->n; i++) {
-        struct selection s;
-        if (!rc) {
-            select_regions(&s, &x[i], &run->d->config, &run->o->select);
-            struct record *r = make_record(run, b->items[i], &x[i], &s);
-            rc = writer_put(run->out, r, e);
-            if (!rc && run->o->draw) rc = draw_picture(run, b->items[i], &b->pictures[i], &x[i], &s, e);
-            record_free(r);
-            selection_release(&s);
-            detections_release(&x[i]);
-        }
+        if (!rc) rc = is_grid ? put_grid(run, b->items[i], &grids[i], e) : put_regions(run, b, i, &x[i], e);
+        if (has_run && is_grid) grid_release(&grids[i]);
+        if (has_run && !is_grid) detections_release(&x[i]);
         image_release(&b->pictures[i]);
     }
     run->done += b->n;
@@ -322,6 +355,19 @@ static void take_shard(struct items *all, const struct extract_opts *o)
     *all = kept;
 }
 
+/* What an earlier run has written needs no second look. */
+static void drop_done(struct run *run)
+{
+    struct items all = run->all;
+
+    run->all = (struct items){ 0 };
+    for (int64_t i = 0; i < all.n; i++) {
+        const struct item *x = &all.at[i];
+        if (!writer_has(run->out, x->id)) add_item(&run->all, x->id, strlen(x->id), x->path, x->name);
+    }
+    items_release(&all);
+}
+
 int extract_regions(struct detector *d, const char *const *paths, int n, const struct extract_opts *o, struct err *e)
 {
     struct run run = { .d = d, .o = o };
@@ -330,12 +376,14 @@ int extract_regions(struct detector *d, const char *const *paths, int n, const s
     for (int i = 0; i < n && !rc; i++) rc = add_path(&run.all, paths[i], o->skip_bad, e);
     if (!rc) take_shard(&run.all, o);
     if (!rc && o->draw) rc = dir_make(o->draw, e);
-    if (!rc && !(run.out = writer_open(o->output, &(struct writer_opts){ .plain = o->plain }, e))) rc = -1;
+    const struct writer_opts w = { .plain = o->plain, .append = o->append };
+    if (!rc && !(run.out = writer_open(o->output, &w, e))) rc = -1;
+    if (!rc && o->append) drop_done(&run);
     if (!rc) {
         progress_begin(&run.progress, "images", run.all.n);
         rc = run_all(&run, e);
         progress_end(&run.progress);
-        if (!rc && run.skipped && run.skipped == run.all.n)
+        if (!rc && run.skipped && run.skipped == run.all.n && !o->append)
             rc = err_set(e, ERR_INPUT, "%s (and so all images were skipped)", run.first_bad.text);
         else if (run.skipped)
             log_line("%" PRId64 " of %" PRId64 " images skipped (first: %s)", run.skipped, run.all.n,

@@ -8,6 +8,8 @@ struct extract_opts {
     enum dtype dtype; /* of features and class_probs */
     const char *draw, *output;
     bool plain, skip_bad;
+    bool append; /* leave out what the output, or what was begun of it, has already */
+    bool grid;   /* cells of the backbone's map, at most select.max, instead of regions */
     int64_t shard, shards, limit;
 };
 /* paths: JPEG files, folders of them (sorted by name), or streams of image records. The id of a picture from a file is

@@ -48,6 +48,18 @@ static int exif_orientation(const uint8_t *p, size_t n)
     return 1;
 }
 
+/* Whether a Huffman-coded picture of so many pixels can be in n bytes at all: each block of 8 x 8 of the first
+ * component takes a bit at least. What says it is larger is a bomb or cut short, and is refused before it costs memory.
+ */
+static bool is_plausible(const uint8_t *p, size_t n, int64_t pixels)
+{
+    for (size_t at = 2; at + 4 <= n && p[at] == 0xff && p[at + 1] != 0xda;) {
+        if (p[at + 1] >= 0xc9 && p[at + 1] <= 0xcf && p[at + 1] != 0xcc) return true; /* arithmetic coding */
+        at += 2 + be16(p + at + 2, false);
+    }
+    return pixels / (16 * 16 * 8) <= (int64_t)n; /* the first component may be halved by subsampling both ways */
+}
+
 /* Turns a picture as orientation 2..8 asks. */
 static int orient(struct image *m, int orientation, struct err *e)
 {
@@ -96,6 +108,8 @@ int jpeg_decode(struct image *m, const uint8_t *data, size_t n, struct err *e)
     if (!h) return err_set(e, ERR_IO, "cannot start the JPEG decoder");
     if (tjDecompressHeader3(h, data, (unsigned long)n, &width, &height, &subsampling, &space)) {
         err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h));
+    } else if (!is_plausible(data, n, (int64_t)width * height)) {
+        err_set(e, ERR_INPUT, "corrupt JPEG: %d x %d pixels in %zu bytes", width, height, n);
     } else if (!image_init(m, width, height, e)) {
         if (space == TJCS_CMYK || space == TJCS_YCCK) rc = decode_cmyk(h, m, data, n, flags, e);
         else if (!tjDecompress2(h, data, (unsigned long)n, m->rgb, width, 0, height, TJPF_RGB, flags)) rc = 0;

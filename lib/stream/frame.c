@@ -30,6 +30,13 @@ int frame_check_head(const uint8_t *head, struct err *e)
     return 0;
 }
 
+int64_t frame_size(const uint8_t *data, int64_t n)
+{
+    size_t size = ZSTD_findFrameCompressedSize(data, (size_t)n);
+
+    return ZSTD_isError(size) || size > (size_t)n ? -1 : (int64_t)size;
+}
+
 void frame_compress(struct str *out, const void *data, size_t n, int level)
 {
     static _Thread_local ZSTD_CCtx *context; /* one per thread, for the life of the thread */

@@ -33,6 +33,8 @@ void frame_add(struct str *out, const char *kind, const void *payload, size_t n)
 /* Checks the 8-byte head of a frame of ours against a kind; flags and an unknown major version are refused. */
 int frame_check_head(const uint8_t *head, struct err *e);
 
+/* Bytes of the whole frame (zstd or skippable) at the start of data[n]; -1 when it is not whole or no frame. */
+int64_t frame_size(const uint8_t *data, int64_t n);
 /* Appends data as one zstd frame with a content checksum. */
 void frame_compress(struct str *out, const void *data, size_t n, int level);
 /* One whole zstd frame of n bytes into a fresh buffer of exactly what it holds, at most limit. */

@@ -1,4 +1,5 @@
 #include "stream/writer.h"
+#include "core/dtype.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/opt.h"
@@ -8,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,7 +38,7 @@ struct writer {
 };
 
 /* Options that do not change the records, and so must not change the bytes. */
-static const char *const left_out[] = { "threads", "output", "log", NULL };
+static const char *const left_out[] = { "threads", "output", "log", "append", NULL };
 
 static void add_provenance(struct writer *w, struct str *out)
 {
@@ -69,35 +71,13 @@ static int flush(struct writer *w, struct err *e)
     return rc;
 }
 
-/* out NULL: it could not be opened. */
-static struct writer *begin(struct out *out, const struct writer_opts *opts, struct err *e)
+/* A block starts at the present length and adds so many bytes to it, which are returned. */
+static int64_t note_block(struct writer *w, int64_t records, int64_t bytes)
 {
-    struct writer *w = mem_new(struct writer, 1);
-    struct stat st;
-
-    if (opts) w->opts = *opts;
-    if (!w->opts.level) w->opts.level = 3;
-    digest_init(&w->digest);
-    if (!(w->out = out)) goto fail;
-    if (w->opts.from && source_differs(w->opts.from, w->out, e)) goto fail;
-    w->is_pipe = !fstat(out_fd(w->out), &st) && !S_ISREG(st.st_mode);
-    if (isatty(out_fd(w->out))) w->opts.plain = true;
-    if (!w->opts.plain) add_provenance(w, &w->packed);
-    if (flush(w, e)) goto fail;
-    return w;
-fail:
-    writer_abort(w);
-    return NULL;
-}
-
-struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e)
-{
-    return begin(out_open(path, e), opts, e);
-}
-
-struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e)
-{
-    return begin(out_nameless(fd, e), opts, e);
+    mem_reserve(&w->index.blocks, &w->blocks_cap, w->index.n_blocks + 1);
+    w->index.blocks[w->index.n_blocks++] = (struct frame_block){ w->index.length, (uint32_t)records };
+    w->index.length += (uint64_t)bytes;
+    return bytes;
 }
 
 static int close_block(struct writer *w, struct err *e)
@@ -105,8 +85,7 @@ static int close_block(struct writer *w, struct err *e)
     if (!w->block_records) return 0;
     digest_add(&w->digest, w->text.data, w->text.n);
     digest_add(&w->digest, str_c(&w->payload), w->payload.n);
-    mem_reserve(&w->index.blocks, &w->blocks_cap, w->index.n_blocks + 1);
-    w->index.blocks[w->index.n_blocks++] = (struct frame_block){ w->index.length, (uint32_t)w->block_records };
+    note_block(w, w->block_records, 0);
     frame_compress(&w->packed, w->text.data, w->text.n, w->opts.level);
     if (w->has_tensors) {
         struct str inner = { 0 };
@@ -168,6 +147,108 @@ static int note_id(struct writer *w, const char *id, struct err *e)
     return 0;
 }
 
+/* ---- going on with what an earlier writer left ---- */
+
+/* One record's line: its id is noted. */
+static int recover_line(struct writer *w, const char *line, int64_t n, struct err *e)
+{
+    struct value *v = value_parse(line, n, e);
+    const char *id = v ? value_text(value_get(v, "id"), NULL) : NULL;
+    int rc = v ? note_id(w, id ? id : "", e) : -1;
+
+    value_free(v);
+    return rc;
+}
+
+/* The block at data, when it is whole: its bytes, or 0. A text at the very end may have lost its tensors. */
+static int64_t recover_block(struct writer *w, const uint8_t *data, int64_t n, struct err *e)
+{
+    uint8_t *text, *tensors = NULL;
+    int64_t text_n, tensors_n = 0, records = 0, whole = frame_size(data, n);
+
+    if (whole <= 0 || load_u32(data) != FRAME_ZSTD || n - whole < 16 ||
+        frame_decompress(&text, &text_n, data, (size_t)whole, LIMIT_BLOCK_TEXT, e))
+        return 0;
+    bool has_tensors = load_u32(data + whole) == FRAME_MAGIC && !memcmp(data + whole + 8, FRAME_TENSORS, 4);
+    int64_t more = has_tensors ? frame_size(data + whole, n - whole) : 0, at = whole + 8 + FRAME_HEAD;
+    if (more < 0 || (has_tensors && frame_decompress(&tensors, &tensors_n, data + at, (size_t)(more - 8 - FRAME_HEAD),
+                                                     LIMIT_BLOCK_BYTES, e))) {
+        free(text);
+        return 0;
+    }
+    int rc = 0;
+    for (int64_t from = 0; from < text_n && !rc; records++) {
+        const uint8_t *end = memchr(text + from, '\n', (size_t)(text_n - from));
+        int64_t to = end ? end - text : text_n;
+        rc = recover_line(w, (const char *)text + from, to - from, e);
+        from = to + 1;
+    }
+    digest_add(&w->digest, text, (size_t)text_n);
+    if (has_tensors) digest_add(&w->digest, tensors, (size_t)tensors_n);
+    free(text);
+    free(tensors);
+    return rc ? -1 : note_block(w, records, whole + more);
+}
+
+/* Takes over the blocks that are whole, and cuts off what follows them. */
+static int recover(struct writer *w, int64_t size, struct err *e)
+{
+    struct err broken = { 0 };
+    int64_t at = (int64_t)w->packed.n, got = 1;
+    uint8_t *data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, out_fd(w->out), 0);
+    int rc = data == MAP_FAILED ? err_errno(e, "cannot map") : 0;
+
+    if (!rc && size < at && !memcmp(data, w->packed.data, (size_t)size)) got = at = 0; /* not even its first frame */
+    else if (!rc && (size < at || memcmp(data, w->packed.data, (size_t)at)))
+        rc = err_set(e, ERR_INPUT, "was begun by another program or with other options");
+    w->index.length = (uint64_t)at;
+    while (!rc && at < size && got > 0) {
+        got = recover_block(w, data + at, size - at, &broken);
+        if (got > 0) at += got;
+    }
+    if (got < 0) rc = err_set(e, ERR_INPUT, "%s", broken.text);
+    if (data != MAP_FAILED) munmap(data, (size_t)size);
+    if (rc) return rc;
+    if (at) str_clear(&w->packed);
+    rc = out_cut(w->out, at, e);
+    return rc || at ? rc : flush(w, e);
+}
+
+/* out NULL: it could not be opened. size: bytes that an earlier writer left in it. */
+static struct writer *begin(struct out *out, const struct writer_opts *opts, int64_t size, struct err *e)
+{
+    struct writer *w = mem_new(struct writer, 1);
+    struct stat st;
+
+    if (opts) w->opts = *opts;
+    if (!w->opts.level) w->opts.level = 3;
+    digest_init(&w->digest);
+    if (!(w->out = out)) goto fail;
+    if (w->opts.from && source_differs(w->opts.from, w->out, e)) goto fail;
+    w->is_pipe = !fstat(out_fd(w->out), &st) && !S_ISREG(st.st_mode);
+    if (isatty(out_fd(w->out))) w->opts.plain = true;
+    if (!w->opts.plain) add_provenance(w, &w->packed);
+    if (size ? recover(w, size, e) : flush(w, e)) goto fail;
+    return w;
+fail:
+    writer_abort(w);
+    return NULL;
+}
+
+struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e)
+{
+    int64_t size = 0;
+    bool appends = opts && opts->append && path && strcmp(path, "-");
+    struct out *out = appends ? out_continue(path, &size, e) : out_open(path, e);
+
+    return begin(out, opts, size, e);
+}
+
+struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e)
+{
+    return begin(out_nameless(fd, e), opts, 0, e);
+}
+
 /* The line at the end of text (packed, when plain) is whole: writes when there is enough. */
 static int end_record(struct writer *w, struct err *e)
 {
@@ -179,6 +260,18 @@ static int end_record(struct writer *w, struct err *e)
     w->block_records++;
     bool is_full = w->text.n + w->payload.n >= BLOCK_BYTES || (w->is_pipe && w->block_records >= PIPE_RECORDS);
     return is_full ? close_block(w, e) : 0;
+}
+
+bool writer_has(const struct writer *w, const char *id)
+{
+    uint64_t hash = hash64(id, strlen(id), 0) | 1;
+
+    if (!w->ids.slots || !*id) return false;
+    for (uint64_t at = hash & (uint64_t)(w->ids.slots - 1); w->ids.hash[at];
+         at = (at + 1) & (uint64_t)(w->ids.slots - 1)) {
+        if (w->ids.hash[at] == hash) return true;
+    }
+    return false;
 }
 
 int writer_put_printed(struct writer *w, const char *id, const char *json, size_t n, struct err *e)

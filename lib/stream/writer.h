@@ -10,12 +10,15 @@ struct writer_opts {
     bool plain; /* JSON Lines without compression, tensors or frames; also when standard output is a terminal */
     int level;  /* zstd level; 0: 3 */
     const struct reader *from; /* its provenance is carried on, its inputs must differ from the output; may be NULL */
+    bool append;               /* go on with what an earlier writer left in PATH.partial, or with PATH, which must have
+                                * been begun by the same program with the same options */
     bool repeats;              /* allow repeated ids (predictions of several questions on one image, say) */
 };
 /* path NULL or "-": standard output. The provenance entry comes from core/opt. */
 struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e);
 /* Into a file without a name, which *fd reads and keeps alive; the caller closes it. */
 struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e);
+bool writer_has(const struct writer *w, const char *id); /* a record of this id is written */
 /* Appends the record (not taken over). A repeated id is an error unless opts.repeats. */
 int writer_put(struct writer *w, const struct record *r, struct err *e);
 /* The same for a record without tensors that is printed already (value_print()), so that threads can share the work of

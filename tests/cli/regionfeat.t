@@ -78,6 +78,47 @@ t_ok "--draw writes a picture for each" sh -c '[ "$(ls drawn | wc -l)" = 4 ] && 
 t_run $feat -o redrawn.zst drawn
 t_exit 0 "that are pictures again"
 
+# a run that was interrupted goes on, wherever that was, and ends with the bytes of one that was not
+many="--min-boxes 48 --max-boxes 48 --feature-dtype f32"
+grow="$feat $many --append"
+t_run $feat $many -o whole.zst scenes/train
+t_ok "(it has several blocks)" sh -c '[ "$(unimo-view --index whole.zst | grep -c ^block)" -gt 1 ]'
+t_run $grow -o grown.zst scenes/train
+t_same whole.zst grown.zst "--append alone changes nothing"
+size=$(stat -c %s whole.zst)
+worst=
+for cut in 0 500 $((size / 2)) $((size * 9 / 10)) $((size - 1)) "$size"; do
+    rm -f cut.zst
+    head -c "$cut" whole.zst >cut.zst.partial
+    $grow -o cut.zst scenes/train 2>>grow.err && cmp -s whole.zst cut.zst && [ ! -e cut.zst.partial ] || worst="$worst $cut"
+done
+t_ok "a part of any length becomes the whole (failed:${worst:- none})" [ -z "$worst" ]
+$grow -o more.zst scenes/train/train-00000*.jpg
+t_run $grow -o more.zst scenes/train
+t_ok "an output is added to" sh -c 'for f in more whole; do { unimo-view $f.zst; unimo-view -t features $f.zst; } >$f.text; done; [ -s whole.text ] && cmp more.text whole.text'
+t_run $grow -o again.zst scenes/train scenes/train/train-000003.jpg
+t_fails "a picture twice is still an error"
+rm -rf again.zst.partial
+{ head -c $((size * 9 / 10)) whole.zst; head -c 4000 /dev/urandom; } >cut.zst.partial
+rm -f cut.zst
+t_run $grow -o cut.zst scenes/train
+t_same whole.zst cut.zst "what follows the last good block is thrown away"
+head -c $((size / 2)) whole.zst >cut.zst.partial
+t_run $feat --append -o cut.zst scenes/train
+t_fails "features of other options are not mixed in"
+t_err 'other options'
+t_run $feat --append scenes/train
+t_exit 2 "--append needs a file"
+
+# the backbone's map instead of regions
+t_run $feat --grid --max-boxes 60 --feature-dtype f32 -o grid.zst scenes/dev
+t_exit 0 "a grid"
+t_ok "its cells and their boxes" sh -c 'unimo-view --check --finite grid.zst && unimo-view grid.zst | jq -se "length == 4 and all(.[]; (.grid[0] * .grid[1]) as \$n | \$n <= 60 and \$n > 15 and .tensors.boxes.shape == [\$n, 4] and .tensors.features.shape == [\$n, 256])"'
+unimo-view -t boxes grid.zst | awk 'NF { print $1, $2, $3, $4; if (++n == 48) exit }' >cells
+t_ok "which cover the picture once" awk '{ a += ($3 - $1) * ($4 - $2) } END { exit !(NR > 15 && a > 256 * 192 - 1 && a < 256 * 192 + 1) }' cells
+t_run $feat --grid --draw x scenes/dev
+t_exit 2 "a grid has no names to draw"
+
 # every kind of JPEG
 mkdir kinds
 cp "$top"/testdata/jpeg/*.jpg kinds
