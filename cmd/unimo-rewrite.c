@@ -10,7 +10,7 @@
 static bool learn, skip_bad, plain;
 static const char *output, *model, *images, *texts, *same_image = "yes", *wordnet = WORDNET_DIR, *shard;
 static struct opt_list translators;
-static int64_t positives = 3, negatives = 20, related = 10, time_limit = 5, seed = 1, threads, limit;
+static int64_t positives = 3, negatives = 20, related = 100, time_limit = 5, seed = 1, threads, limit;
 static double sentence_share = 0.5, translator_time = 300;
 
 static const struct opt opts[] = {

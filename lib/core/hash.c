@@ -172,3 +172,55 @@ void map_release(struct map *m)
     free(m->slot);
     *m = (struct map){ 0 };
 }
+
+int64_t slots_next(const struct slots *s, uint64_t hash, uint64_t *at)
+{
+    while (s->n_slots && *at - hash < (uint64_t)s->n_slots) {
+        int64_t slot = s->slot[(*at)++ & (uint64_t)(s->n_slots - 1)];
+        if (!slot) return -1;
+        if ((uint64_t)slot >> INDEX_BITS == hash >> INDEX_BITS) return slot_index(slot);
+    }
+    return -1;
+}
+
+static void place(struct slots *s, int64_t number)
+{
+    uint64_t at = s->hash[number];
+
+    while (s->slot[at & (uint64_t)(s->n_slots - 1)]) at++;
+    s->slot[at & (uint64_t)(s->n_slots - 1)] = slot_value(number, s->hash[number]);
+}
+
+int64_t slots_add(struct slots *s, uint64_t hash)
+{
+    if ((s->n + 1) * 4 > s->n_slots * 3) {
+        s->n_slots = s->n_slots ? s->n_slots * 2 : 16;
+        free(s->slot);
+        s->slot = mem_new(int64_t, s->n_slots);
+        for (int64_t i = 0; i < s->n; i++) place(s, i);
+    }
+    mem_reserve(&s->hash, &s->cap, s->n + 1);
+    s->hash[s->n] = hash;
+    place(s, s->n);
+    return s->n++;
+}
+
+bool slots_check(const struct slots *s)
+{
+    int64_t used = 0;
+
+    if (s->n_slots & (s->n_slots - 1)) return false;
+    for (int64_t i = 0; i < s->n_slots; i++) {
+        if (!s->slot[i]) continue;
+        if (slot_index(s->slot[i]) < 0 || slot_index(s->slot[i]) >= s->n) return false;
+        used++;
+    }
+    return used == s->n;
+}
+
+void slots_release(struct slots *s)
+{
+    free(s->slot);
+    free(s->hash);
+    *s = (struct slots){ 0 };
+}

@@ -36,4 +36,19 @@ int64_t *map_find(const struct map *m, const void *key, size_t n);
 int64_t *map_put(struct map *m, const void *key, size_t n, bool *is_new);
 void map_clear(struct map *m);
 void map_release(struct map *m);
+
+/* Numbers 0, 1, ... by the hashes of keys that the caller keeps: 20 to 30 bytes a key. The slots alone find a number
+ * again, from a file too: a free one is 0, another has the number + 1 below and the top of the hash above. */
+struct slots {
+    int64_t n, n_slots; /* keys; a power of two, or 0 */
+    int64_t *slot;
+    uint64_t *hash; /* [n]; only slots_add() needs it */
+    int64_t cap;
+};
+/* The next number whose key may have this hash, or -1; begin with *at = hash. Looks at each slot at most once. */
+int64_t slots_next(const struct slots *s, uint64_t hash, uint64_t *at);
+int64_t slots_add(struct slots *s, uint64_t hash); /* the new number */
+/* Whether slots from a file are a power of two of them (or none) with n numbers, all below n. */
+bool slots_check(const struct slots *s);
+void slots_release(struct slots *s);
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 32, TEXT_MAX = 1 << 16 };
+enum { BATCH = 32, TEXT_MAX = 1 << 16, MEMORY = 256 << 20 /* bytes of postings at once: of 3 million captions */ };
 
 enum what { PAIRS, TEXTS, IMAGES };
 struct job {
@@ -30,7 +30,6 @@ struct learner {
     struct tfidf_builder *index;
     struct parser **parsers; /* [threads]; NULL: texts and images are not parsed */
     const struct wordnet *wordnet;
-    struct map seen; /* ids */
     struct progress progress;
     bool is_over;
     int64_t done;
@@ -100,32 +99,37 @@ static int work_job(void *arg, void *job, int worker, struct err *e)
     return 0;
 }
 
+/* Adds a text that was understood; one that cannot be used is x->bad. */
+static int add_learnt(struct learner *l, struct learnt *x, struct err *e)
+{
+    const char *id = record_id(x->record);
+    struct str facts = { 0 };
+
+    int has = x->bad.code ? 0 : tfidf_builder_has(l->index, id, e);
+    if (has < 0) return -1;
+    if (has) err_set(&x->bad, ERR_INPUT, "the id %s occurs twice", err_quote(id));
+    if (x->bad.code) {
+        int rc = reader_bad(l->in, x->record, &x->bad);
+        if (rc) *e = x->bad;
+        return rc;
+    }
+    if (l->what == PAIRS) {
+        lexicon_add(l->lexicon, &x->graph);
+        facts_print(&x->graph, &facts);
+    }
+    int rc = tfidf_builder_add(
+        l->index, &(struct tfidf_document){ id, x->image, x->text, str_c(&facts), x->n_terms, x->terms }, e);
+    str_release(&facts);
+    return rc;
+}
+
 static int done_job(void *arg, void *job, bool failed, struct err *e)
 {
     struct learner *l = arg;
     struct job *j = job;
     int rc = 0;
 
-    for (int i = 0; i < j->n && !failed && !rc; i++) {
-        struct learnt *x = &j->at[i];
-        const char *id = record_id(x->record);
-        struct str facts = { 0 };
-        bool is_new = true;
-        if (!x->bad.code) map_put(&l->seen, id, strlen(id), &is_new);
-        if (!is_new) err_set(&x->bad, ERR_INPUT, "the id %s occurs twice", err_quote(id));
-        if (x->bad.code) {
-            rc = reader_bad(l->in, x->record, &x->bad);
-            if (rc) *e = x->bad;
-            continue;
-        }
-        if (l->what == PAIRS) {
-            lexicon_add(l->lexicon, &x->graph);
-            facts_print(&x->graph, &facts);
-        }
-        tfidf_builder_add(l->index,
-                          &(struct tfidf_document){ id, x->image, x->text, str_c(&facts), x->n_terms, x->terms });
-        str_release(&facts);
-    }
+    for (int i = 0; i < j->n && !failed && !rc; i++) rc = add_learnt(l, &j->at[i], e);
     l->done += j->n;
     progress_step(&l->progress, l->done, NULL);
     job_free(j);
@@ -134,12 +138,12 @@ static int done_job(void *arg, void *job, bool failed, struct err *e)
 
 /* Reads one collection into a fresh index. */
 static int learn_collection(struct learner *l, const char *const *paths, int n, const struct reader_opts *how,
-                            int threads, struct err *e)
+                            const char *dir, int threads, struct err *e)
 {
     struct pipeline p = { next_job, work_job, done_job, l, threads, 2 * threads + 2 };
 
-    l->index = tfidf_builder_new();
-    l->in = reader_open(paths, n, how, e);
+    l->index = tfidf_builder_new(dir, e);
+    l->in = l->index ? reader_open(paths, n, how, e) : NULL;
     if (!l->in) return -1;
     progress_begin(&l->progress, l->what == IMAGES ? "images" : l->what == TEXTS ? "texts" : "pairs", -1);
     int rc = pipeline_run(&p, e);
@@ -147,14 +151,13 @@ static int learn_collection(struct learner *l, const char *const *paths, int n, 
     if (!rc && reader_count(l->in) <= reader_skipped(l->in))
         rc = err_set(e, ERR_INPUT, "there is nothing to learn from: no usable record");
     reader_close(l->in);
-    map_release(&l->seen);
     return rc;
 }
 
 static int save_index(struct tfidf_builder *index, const char *dir, const char *name, struct err *e)
 {
     char *path = path_join(dir, name);
-    int rc = tfidf_builder_save(index, path, e);
+    int rc = tfidf_builder_save(index, path, MEMORY, e);
 
     free(path);
     return rc;
@@ -165,7 +168,7 @@ static int learn_other(enum what what, const char *input, const char *dir, const
 {
     struct learner l = { .what = what };
     struct reader_opts opts = { .skip_bad = how->skip_bad, .skip_tensors = true };
-    int rc = learn_collection(&l, &input, 1, &opts, threads, e);
+    int rc = learn_collection(&l, &input, 1, &opts, dir, threads, e);
 
     if (!rc) rc = save_index(l.index, dir, name, e);
     tfidf_builder_free(l.index);
@@ -185,11 +188,11 @@ int rewriter_learn(const struct rewriter_opts *o, const char *const *pairs, int 
     l.wordnet = wordnet;
     l.parsers = mem_new(struct parser *, o->threads);
     for (int i = 0; i < o->threads && !rc; i++) l.parsers[i] = parser_new(dictionary, o->time_limit);
-    if (!rc) rc = learn_collection(&l, pairs, n, how, o->threads, e);
+    if (!rc) rc = learn_collection(&l, pairs, n, how, outdir_path(out), o->threads, e);
     if (!rc) {
         char *path = path_join(outdir_path(out), "lexicon.json");
-        lexicon_add_aliases(&lexicon, l.index);
-        rc = lexicon_save(&lexicon, path, e);
+        rc = lexicon_add_aliases(&lexicon, l.index, e);
+        if (!rc) rc = lexicon_save(&lexicon, path, e);
         free(path);
     }
     if (!rc) rc = save_index(l.index, outdir_path(out), "captions.safetensors", e);

@@ -117,12 +117,12 @@ static void count_pairs(void *arg, const char *const *facts, int n)
     str_release(&key);
 }
 
-void lexicon_add_aliases(struct lexicon *l, const struct tfidf_builder *captions)
+int lexicon_add_aliases(struct lexicon *l, struct tfidf_builder *captions, struct err *e)
 {
     struct pairs p = { .lexicon = l };
+    int rc = tfidf_builder_groups(captions, count_pairs, &p, e);
 
-    tfidf_builder_groups(captions, count_pairs, &p);
-    for (int64_t i = 0; i < p.shared.n; i++) {
+    for (int64_t i = 0; i < p.shared.n && !rc; i++) {
         const struct map_entry *x = &p.shared.at[i];
         const int64_t *together = map_find(&p.together, x->key, x->n);
         if (x->value >= SEEN_MIN && *together * 12 <= x->value)
@@ -130,6 +130,7 @@ void lexicon_add_aliases(struct lexicon *l, const struct tfidf_builder *captions
     }
     map_release(&p.shared);
     map_release(&p.together);
+    return rc;
 }
 
 /* ---- keeping ---- */

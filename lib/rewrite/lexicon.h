@@ -31,7 +31,7 @@ struct lexicon {
 bool relation_is_place(const struct scene_graph *g, int i);
 void lexicon_add(struct lexicon *l, const struct scene_graph *g);
 /* Finds names for one thing: they share many images and hardly ever a caption. */
-void lexicon_add_aliases(struct lexicon *l, const struct tfidf_builder *captions);
+int lexicon_add_aliases(struct lexicon *l, struct tfidf_builder *captions, struct err *e);
 int lexicon_save(const struct lexicon *l, const char *path, struct err *e);
 int lexicon_load(struct lexicon *l, const char *path, const struct wordnet *wordnet,
                  struct err *e); /* wordnet may be NULL */

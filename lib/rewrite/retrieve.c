@@ -146,7 +146,7 @@ int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, con
                 continue;
             out[n++] = (struct negative){ .text = text,
                                           .level = LEVEL_SENTENCE,
-                                          .score = hits[done].score,
+                                          .score = (double)hits[done].score / (double)TFIDF_ONE,
                                           .id = tfidf_id(captions, hits[done].document, a) };
         }
         if (found < k) break;

@@ -15,7 +15,7 @@ enum { TEXT_MAX = 1 << 16, BATCH = 16, TRANSLATED_BATCH = 512, PURPOSE = 0x72657
 struct worker {
     struct parser *parser;
     struct names names;
-    struct tfidf_search captions, texts, images;
+    struct tfidf_search search;
     struct arena arena;    /* of a record */
     struct map translated; /* text -> first of its results in the batch */
     const char **results;  /* [texts][translators] */
@@ -62,9 +62,6 @@ struct rewriter *rewriter_open(const struct rewriter_opts *o, struct err *e)
         struct worker *k = &w->workers[i];
         k->parser = parser_new(w->dictionary, o->time_limit);
         k->names = (struct names){ .wordnet = w->wordnet, .lexicon = &w->lexicon };
-        tfidf_search_init(&k->captions, w->captions);
-        if (w->texts) tfidf_search_init(&k->texts, w->texts);
-        if (w->images) tfidf_search_init(&k->images, w->images);
     }
     if (!rc) return w;
     rewriter_close(w);
@@ -78,9 +75,7 @@ void rewriter_close(struct rewriter *w)
         struct worker *k = &w->workers[i];
         parser_free(k->parser);
         names_release(&k->names);
-        tfidf_search_release(&k->captions);
-        tfidf_search_release(&k->texts);
-        tfidf_search_release(&k->images);
+        tfidf_search_release(&k->search);
         arena_release(&k->arena);
         arena_release(&k->batch);
         map_release(&k->translated);
@@ -229,7 +224,7 @@ static struct value *negatives_of(struct rewriter *w, struct worker *k, const st
     if (n_edits > want - sentences_wanted) n_edits = want - sentences_wanted;
     /* what one level cannot give, the other may */
     int n_sentences = w->o.sentence_share > 0 && want > n_edits
-                          ? sentence_negatives(&k->captions, w->captions, g, group, facts, &k->names, sentences,
+                          ? sentence_negatives(&k->search, w->captions, g, group, facts, &k->names, sentences,
                                                want - n_edits, &k->arena)
                           : 0;
     for (int i = 0; i < n_sentences; i++) value_push(list, negative_value(g, &sentences[i]));
@@ -264,13 +259,13 @@ static int rewrite_record(struct rewriter *w, struct worker *k, struct record *r
         if (w->texts) {
             int n = graph_terms(&g, &terms, &k->arena);
             value_set(r->fields, "related_texts",
-                      related_ids(&k->texts, w->texts, terms, n, record_id(r), w->o.related, &k->arena));
+                      related_ids(&k->search, w->texts, terms, n, record_id(r), w->o.related, &k->arena));
         }
     }
     if (w->images) {
         int n = image_query(w->images, image ? image : "", &facts, &terms, &k->arena);
         value_set(r->fields, "related_images",
-                  related_ids(&k->images, w->images, terms, n, image ? image : "", w->o.related, &k->arena));
+                  related_ids(&k->search, w->images, terms, n, image ? image : "", w->o.related, &k->arena));
     }
     return 0;
 }

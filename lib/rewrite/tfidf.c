@@ -1,25 +1,7 @@
-/* Searching an index term by term: scores are added up in the order of the sorted terms, so that sums are the same on
- * every run. */
-#include "rewrite/tfidf.h"
-#include "stream/safetensors.h"
-#include <math.h>
+/* Opening an index: everything that a search relies on is checked once, so that no file leads it astray. */
+#include "rewrite/tfidf_file.h"
 #include <stdlib.h>
 #include <string.h>
-
-struct texts { /* strings i at [start[i], start[i + 1]) of bytes */
-    const int64_t *start;
-    const char *bytes;
-    int64_t n;
-};
-struct tfidf {
-    struct safetensors file;
-    struct texts ids, texts, facts, terms, group_names;
-    const int64_t *group_start, *posting_start;
-    const int32_t *group_documents, *group, *posting_document;
-    const float *posting_weight, *idf;
-    int64_t n; /* documents */
-    struct map by_id, by_group;
-};
 
 static int tensor_of(const struct tfidf *x, const char *name, enum dtype dtype, const void **data, int64_t *n,
                      struct err *e)
@@ -54,7 +36,7 @@ static int starts_of(const struct tfidf *x, const char *name, int64_t n, int64_t
     return 0;
 }
 
-static int texts_of(const struct tfidf *x, struct texts *t, const char *starts, const char *bytes, int64_t n,
+static int texts_of(const struct tfidf *x, struct tfidf_strings *t, const char *starts, const char *bytes, int64_t n,
                     struct err *e)
 {
     const void *data = NULL;
@@ -80,7 +62,7 @@ static int documents_of(const struct tfidf *x, const char *name, int64_t lowest,
     return 0;
 }
 
-static int floats_of(const struct tfidf *x, const char *name, int64_t n, const float **out, struct err *e)
+static int floats_of(const struct tfidf *x, const char *name, int64_t n, float top, const float **out, struct err *e)
 {
     const void *data = NULL;
     int64_t m = 0;
@@ -91,13 +73,25 @@ static int floats_of(const struct tfidf *x, const char *name, int64_t n, const f
         return err_set(e, ERR_INPUT, "tensor \"%s\" has %lld elements (%lld were expected)", name, (long long)m,
                        (long long)n);
     for (int64_t i = 0; i < n; i++) {
-        if (!isfinite((*out)[i]))
-            return err_set(e, ERR_INPUT, "tensor \"%s\": element %lld is not finite", name, (long long)i);
+        if (!((*out)[i] >= 0 && (*out)[i] <= top))
+            return err_set(e, ERR_INPUT, "tensor \"%s\": element %lld is out of range", name, (long long)i);
     }
     return 0;
 }
 
-static int compare_text(const struct texts *t, int64_t i, const char *s, size_t n)
+static int slots_of(const struct tfidf *x, const char *name, int64_t n, struct slots *out, struct err *e)
+{
+    const void *data = NULL;
+    int64_t m = 0;
+
+    if (tensor_of(x, name, DT_I64, &data, &m, e)) return -1;
+    *out = (struct slots){ .n = n, .n_slots = m, .slot = (int64_t *)(uintptr_t)data }; /* only ever read */
+    if (!slots_check(out))
+        return err_set(e, ERR_INPUT, "tensor \"%s\" is no table of %lld numbers", name, (long long)n);
+    return 0;
+}
+
+int tfidf_compare(const struct tfidf_strings *t, int64_t i, const char *s, size_t n)
 {
     size_t m = (size_t)(t->start[i + 1] - t->start[i]), k = m < n ? m : n;
     int order = k ? memcmp(t->bytes + t->start[i], s, k) : 0;
@@ -113,7 +107,7 @@ static int check(struct tfidf *x, struct err *e)
                             *groups = safetensors_find(&x->file, "group_start");
     int64_t postings = 0, grouped = 0, n = 0;
 
-    if (!format || strcmp(format, "unimo-rewrite index 1"))
+    if (!format || strcmp(format, TFIDF_FORMAT))
         return err_set(e, ERR_INPUT, "not an index of unimo-rewrite (metadata \"format\")");
     if (!ids || !terms || !groups || ids->n < 1 || terms->n < 1 || groups->n < 1 || ids->n > INT32_MAX ||
         terms->n > INT32_MAX || groups->n > INT32_MAX)
@@ -129,15 +123,36 @@ static int check(struct tfidf *x, struct err *e)
         documents_of(x, "posting_document", 0, x->n, &x->posting_document, &postings, e) ||
         starts_of(x, "group_start", n_groups, grouped, &x->group_start, e) ||
         starts_of(x, "posting_start", n_terms, postings, &x->posting_start, e) ||
-        floats_of(x, "posting_weight", postings, &x->posting_weight, e) || floats_of(x, "idf", n_terms, &x->idf, e))
+        floats_of(x, "posting_weight", postings, 1.001f, &x->posting_weight, e) ||
+        floats_of(x, "idf", n_terms, 1000, &x->idf, e) || slots_of(x, "id_slots", x->n, &x->by_id, e) ||
+        slots_of(x, "group_slots", n_groups, &x->by_group, e))
         return -1;
     if (n != x->n)
         return err_set(e, ERR_INPUT, "tensor \"group\" has %lld elements (%lld were expected)", (long long)n,
                        (long long)x->n);
     for (int64_t i = 0; i + 1 < n_terms; i++) {
-        if (compare_text(&x->terms, i, x->terms.bytes + x->terms.start[i + 1],
-                         (size_t)(x->terms.start[i + 2] - x->terms.start[i + 1])) >= 0)
+        if (tfidf_compare(&x->terms, i, x->terms.bytes + x->terms.start[i + 1],
+                          (size_t)(x->terms.start[i + 2] - x->terms.start[i + 1])) >= 0)
             return err_set(e, ERR_INPUT, "terms are not in order");
+    }
+    return 0;
+}
+
+/* Documents of a term in order, and the largest weights. */
+static int read_postings(struct tfidf *x, struct err *e)
+{
+    int64_t postings = x->posting_start[x->terms.n];
+
+    x->term_top = mem_new(float, x->terms.n + 1);
+    x->block_top = mem_new(float, postings / TFIDF_BLOCK + 1);
+    for (int64_t t = 0; t < x->terms.n; t++) {
+        for (int64_t p = x->posting_start[t]; p < x->posting_start[t + 1]; p++) {
+            float w = x->posting_weight[p];
+            if (p > x->posting_start[t] && x->posting_document[p] <= x->posting_document[p - 1])
+                return err_set(e, ERR_INPUT, "tensor \"posting_document\": element %lld is out of order", (long long)p);
+            if (w > x->term_top[t]) x->term_top[t] = w;
+            if (w > x->block_top[p / TFIDF_BLOCK]) x->block_top[p / TFIDF_BLOCK] = w;
+        }
     }
     return 0;
 }
@@ -150,26 +165,18 @@ struct tfidf *tfidf_open(const char *path, struct err *e)
         free(x);
         return NULL;
     }
-    if (check(x, e)) {
-        err_in(e, "%s", path);
-        tfidf_close(x);
-        return NULL;
-    }
-    for (int64_t i = 0; i < x->n; i++)
-        *map_put(&x->by_id, x->ids.bytes + x->ids.start[i], (size_t)(x->ids.start[i + 1] - x->ids.start[i]), NULL) = i;
-    for (int64_t i = 0; i < x->group_names.n; i++) {
-        const int64_t *start = x->group_names.start;
-        *map_put(&x->by_group, x->group_names.bytes + start[i], (size_t)(start[i + 1] - start[i]), NULL) = i;
-    }
-    return x;
+    if (!check(x, e) && !read_postings(x, e)) return x;
+    err_in(e, "%s", path);
+    tfidf_close(x);
+    return NULL;
 }
 
 void tfidf_close(struct tfidf *x)
 {
     if (!x) return;
     safetensors_close(&x->file);
-    map_release(&x->by_id);
-    map_release(&x->by_group);
+    free(x->term_top);
+    free(x->block_top);
     free(x);
 }
 
@@ -178,14 +185,23 @@ int64_t tfidf_count(const struct tfidf *x)
     return x->n;
 }
 
-int64_t tfidf_find(const struct tfidf *x, const char *id)
+static int64_t find(const struct slots *s, const struct tfidf_strings *t, const char *key)
 {
-    const int64_t *i = map_find(&x->by_id, id, strlen(id));
+    size_t n = strlen(key);
+    uint64_t hash = hash64(key, n, 0), at = hash;
 
-    return i ? *i : -1;
+    for (int64_t i; (i = slots_next(s, hash, &at)) >= 0;) {
+        if (!tfidf_compare(t, i, key, n)) return i;
+    }
+    return -1;
 }
 
-static const char *text_at(const struct texts *t, int64_t i, struct arena *a)
+int64_t tfidf_find(const struct tfidf *x, const char *id)
+{
+    return find(&x->by_id, &x->ids, id);
+}
+
+static const char *text_at(const struct tfidf_strings *t, int64_t i, struct arena *a)
 {
     return arena_strndup(a, t->bytes + t->start[i], (size_t)(t->start[i + 1] - t->start[i]));
 }
@@ -212,131 +228,11 @@ int32_t tfidf_group(const struct tfidf *x, int64_t i)
 
 int32_t tfidf_group_find(const struct tfidf *x, const char *name)
 {
-    const int64_t *i = map_find(&x->by_group, name, strlen(name));
-
-    return i ? (int32_t)*i : -1;
+    return (int32_t)find(&x->by_group, &x->group_names, name);
 }
 
 int64_t tfidf_group_documents(const struct tfidf *x, int32_t group, const int32_t **out)
 {
     *out = x->group_documents + x->group_start[group];
     return x->group_start[group + 1] - x->group_start[group];
-}
-
-/* ---- searching ---- */
-
-void tfidf_search_init(struct tfidf_search *s, const struct tfidf *x)
-{
-    s->score = mem_new(float, x->n + 1);
-    s->touched = mem_new(int32_t, x->n + 1);
-    s->n = 0;
-}
-
-void tfidf_search_release(struct tfidf_search *s)
-{
-    free(s->score);
-    free(s->touched);
-    *s = (struct tfidf_search){ 0 };
-}
-
-static int64_t term_number(const struct tfidf *x, const char *term)
-{
-    int64_t low = 0, high = x->terms.n;
-    size_t n = strlen(term);
-
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        int order = compare_text(&x->terms, middle, term, n);
-        if (!order) return middle;
-        if (order < 0) low = middle + 1;
-        else high = middle;
-    }
-    return -1;
-}
-
-struct query_term {
-    int64_t term;
-    int count;
-};
-
-static int by_term(const void *a, const void *b)
-{
-    const struct query_term *x = a, *y = b;
-
-    return (x->term > y->term) - (x->term < y->term);
-}
-
-static bool is_better(struct tfidf_hit a, struct tfidf_hit b)
-{
-    return a.score > b.score || (a.score == b.score && a.document < b.document);
-}
-
-/* out[0, n) is a heap with the worst on top. */
-static void sink(struct tfidf_hit *out, int n, int i)
-{
-    for (;;) {
-        int worst = i, left = 2 * i + 1;
-        for (int k = left; k < left + 2 && k < n; k++) {
-            if (is_better(out[worst], out[k])) worst = k;
-        }
-        if (worst == i) return;
-        struct tfidf_hit swap = out[i];
-        out[i] = out[worst];
-        out[worst] = swap;
-        i = worst;
-    }
-}
-
-int tfidf_best(struct tfidf_search *s, const struct tfidf *x, const char *const *terms, int n_terms,
-               struct tfidf_hit *out, int k)
-{
-    struct query_term *query = mem_new(struct query_term, n_terms + 1);
-    double length = 0;
-    int n = 0, m = 0;
-
-    for (int i = 0; i < n_terms; i++) {
-        int64_t t = term_number(x, terms[i]);
-        if (t >= 0) query[n++] = (struct query_term){ t, 1 };
-    }
-    qsort(query, (size_t)n, sizeof *query, by_term);
-    for (int i = 0; i < n; i++) {
-        if (m && query[m - 1].term == query[i].term) query[m - 1].count++;
-        else query[m++] = query[i];
-    }
-    for (int i = 0; i < m; i++) length += pow((1 + log(query[i].count)) * x->idf[query[i].term], 2);
-    s->n = 0;
-    for (int i = 0; i < m; i++) {
-        float w = (float)((1 + log(query[i].count)) * x->idf[query[i].term] / sqrt(length));
-        for (int64_t p = x->posting_start[query[i].term]; p < x->posting_start[query[i].term + 1]; p++) {
-            int32_t d = x->posting_document[p];
-            if (s->score[d] == 0) s->touched[s->n++] = d;
-            s->score[d] += w * x->posting_weight[p];
-            if (s->score[d] == 0) s->score[d] = 1e-30f; /* touched once only */
-        }
-    }
-    free(query);
-    n = 0;
-    for (int64_t i = 0; i < s->n; i++) {
-        struct tfidf_hit hit = { s->touched[i], s->score[s->touched[i]] };
-        s->score[hit.document] = 0;
-        if (n < k) {
-            out[n++] = hit;
-            if (n == k) {
-                for (int j = n / 2 - 1; j >= 0; j--) sink(out, n, j);
-            }
-        } else if (k && is_better(hit, out[0])) {
-            out[0] = hit;
-            sink(out, n, 0);
-        }
-    }
-    if (n < k) {
-        for (int j = n / 2 - 1; j >= 0; j--) sink(out, n, j);
-    }
-    for (int j = n - 1; j > 0; j--) { /* the worst to the end, again and again */
-        struct tfidf_hit swap = out[0];
-        out[0] = out[j];
-        out[j] = swap;
-        sink(out, j, 0);
-    }
-    return n;
 }

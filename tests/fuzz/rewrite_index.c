@@ -19,11 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct tfidf *x = tfidf_open(path, &e);
     if (!x && !e.text[0]) abort();
     if (x) {
-        struct tfidf_search s;
+        struct tfidf_search s = { 0 };
         struct tfidf_hit hits[8];
         struct arena a = { 0 };
         const int32_t *documents;
-        tfidf_search_init(&s, x);
         int found = tfidf_best(&s, x, terms, 5, hits, 8);
         for (int i = 0; i < found; i++) {
             tfidf_id(x, hits[i].document, &a);

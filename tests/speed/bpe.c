@@ -1,8 +1,8 @@
 /* bpe.t DIR TEXT: encodes the lines of a file in memory, on one thread, twice (the first time warms the caches) and
  * prints the seconds of the second time and the number of tokens. What tests/bench/tokenize compares with its peers,
  * which also work in memory. */
-#include "core/file.h"
 #include "text/bpe.h"
+#include "core/file.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

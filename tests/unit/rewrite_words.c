@@ -25,7 +25,9 @@ static void test_split(void)
     split_is("", "");
     split_is("  don't \t stop! ", "don't|stop|!");
     split_is("caf\xc3\xa9 na\xc3\xafve", "caf\xc3\xa9|na\xc3\xafve");
-    split_is("a \xe2\x80\x9cquote\xe2\x80\x9d\xc2\xa0" "dog\xe2\x80\x94" "x",
+    split_is("a \xe2\x80\x9cquote\xe2\x80\x9d\xc2\xa0"
+             "dog\xe2\x80\x94"
+             "x",
              "a|\xe2\x80\x9c|quote|\xe2\x80\x9d|dog|\xe2\x80\x94|x");
     split_is("boys' toys", "boys|'|toys");
     struct words w;
