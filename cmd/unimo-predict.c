@@ -8,8 +8,8 @@ static const char *only, *model, *task_name, *output, *device, *precision = "aut
 static struct opt_list image_files, choices;
 static bool plain, skip_bad, profile;
 static const char *block_trigrams;
-static int64_t rows = 8192, beam = -1, n_best, min_length = -1, max_length = -1, max_source = -1, samples, top_k,
-               seed = 1, candidates, threads, limit;
+static int64_t rows, beam = -1, n_best, min_length = -1, max_length = -1, max_source = -1, samples, top_k, seed = 1,
+                     candidates, threads, limit;
 static double length_penalty = -1, top_p = 1, temperature = 1;
 
 static const struct opt opts[] = {
@@ -24,7 +24,8 @@ static const struct opt opts[] = {
     { OPT_INT, "n-best", 0, &n_best, 0, 1000000, "N", "so many texts of the beam, or names of images, best first" },
     { OPT_INT, "candidates", 0, &candidates, 0, 1e9, "N",
       "retrieval: only the N best images by the vectors of texts and images alone go through the joint pass; 0: all" },
-    { OPT_INT, "rows", 0, &rows, 1, 1 << 24, "N", "rows (tokens and regions) of a packed batch" },
+    { OPT_INT, "rows", 0, &rows, 0, 1 << 24, "N",
+      "rows (tokens and regions) of a packed batch; 0: as suits the device" },
     OPT_ROW_SKIP(&skip_bad),
     OPT_ROW_SHARD(&shard),
     OPT_ROW_LIMIT(&limit),
@@ -66,6 +67,14 @@ static const struct downstream_kind *find_kind(const struct model *m, struct err
     return NULL;
 }
 
+/* A processor is fastest while a batch stays in its cache, but writing reads all weights for every token. */
+static int64_t good_rows(const struct downstream_kind *kind, const struct device *dv)
+{
+    bool is_cached = !strcmp(dv->ops->name, "cpu") && !kind->writes_text;
+
+    return rows ? rows : is_cached ? 1024 : 8192;
+}
+
 static int predict(struct downstream *d, struct model *m, const char *const *paths, int n, struct err *e)
 {
     struct reader_opts ro = { .skip_bad = skip_bad, .limit = limit };
@@ -89,7 +98,6 @@ static int run(int argc, char **argv, struct err *e)
         .images = { image_files.n, image_files.at },
         .choices = { choices.n, choices.at },
         .vocabulary = model,
-        .rows = rows,
         .only = only,
         .candidates = candidates,
         .beam = beam,
@@ -116,6 +124,7 @@ static int run(int argc, char **argv, struct err *e)
         return -1;
     }
     const struct downstream_kind *kind = find_kind(&m, e);
+    if (kind) o.rows = good_rows(kind, dv);
     int rc = kind ? downstream_open(&d, kind, &o, e) : -1;
     if (!rc) {
         d.config = &m.config;

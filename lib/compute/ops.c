@@ -412,12 +412,12 @@ void op_log_softmax(struct device *d, struct tensor y, struct tensor x)
         RUN(log_softmax, y, x);
 }
 
-void op_top_k(struct device *d, struct tensor value, struct tensor column, struct tensor x)
+void op_top_log_probs(struct device *d, struct tensor value, struct tensor column, struct tensor x)
 {
     bool good = x.rank == 2 && value.rank == 2 && is_float(x) && is_vector(value, value.n) &&
                 is_index(column, value.n) && value.shape[0] == x.shape[0] && value.shape[1] <= x.shape[1];
-    if (fits(d, good, SHOW(value, column, x), "top_k: value, column, x do not fit:") && value.n)
-        RUN(top_k, value, column, x);
+    if (fits(d, good, SHOW(value, column, x), "top_log_probs: value, column, x do not fit:") && value.n)
+        RUN(top_log_probs, value, column, x);
 }
 
 void op_sum(struct device *d, struct tensor total, struct tensor x)

@@ -162,12 +162,13 @@ static void propose(struct search *x, struct tensor h, int length)
 {
     struct model *m = x->m;
     int64_t B = h.shape[0], V = m->config.vocab;
-    struct tensor logits = scratch_2d(x->s, DT_F32, B, V), log_prob = scratch_2d(x->s, DT_F32, B, V);
+    struct tensor logits = scratch_2d(x->s, DT_F32, B, V);
     bool is_early = length < x->o->min_length && !x->o->only;
 
     head_lm_logits(m, x->s, logits, h, is_early ? x->bias_early : x->bias);
-    op_log_softmax(m->device, log_prob, logits);
     if (x->log_prob) {
+        struct tensor log_prob = scratch_2d(x->s, DT_F32, B, V);
+        op_log_softmax(m->device, log_prob, logits);
         op_download(m->device, x->log_prob, log_prob.data, tensor_bytes(log_prob));
         for (int64_t i = 0; i < B && !m->device->why[0]; i++) {
             if (x->o->only) propose_answers(x, i);
@@ -176,7 +177,7 @@ static void propose(struct search *x, struct tensor h, int length)
         return;
     }
     struct tensor value = scratch_2d(x->s, DT_F32, B, x->k), token = scratch_2d(x->s, DT_I32, B, x->k);
-    op_top_k(m->device, value, token, log_prob);
+    op_top_log_probs(m->device, value, token, logits);
     op_download(m->device, x->proposed_value, value.data, tensor_bytes(value));
     op_download(m->device, x->proposed_token, token.data, tensor_bytes(token));
 }

@@ -94,6 +94,35 @@ struct tensor encoder_forward(const struct model *m, struct scratch *s, const st
     return x;
 }
 
+struct tensor encoder_forward_rows(const struct model *m, struct scratch *s, const struct packed *p, struct tensor rows)
+{
+    static const struct step_opts no_training;
+    int last = m->config.layers - 1;
+    int64_t T = p->n_rows, H = m->config.hidden;
+    struct transformer_opts opts = encoder_opts(m, &no_training, last);
+    struct encoder_saved own;
+    struct transformer_saved dropped;
+    enum dtype t = m->params.compute;
+    struct tensor x = encoder_embed(m, s, p, &no_training, &own);
+
+    for (int i = 0; i < last; i++) {
+        int64_t mark = scratch_mark(s);
+        opts = encoder_opts(m, &no_training, i);
+        transformer_forward(&m->params, &m->layer[i], &opts, s, x, x, p->sequences, &dropped);
+        scratch_back_to(s, mark);
+    }
+    struct tensor y = scratch_2d(s, t, rows.n, H), some = scratch_2d(s, t, rows.n, H), qkv = scratch_2d(s, t, T, 3 * H),
+                  context = scratch_2d(s, t, T, H), lse = scratch_2d(s, DT_F32, T, m->config.heads),
+                  seen = scratch_2d(s, t, rows.n, H);
+    transformer_qkv(&m->params, &m->layer[last], qkv, x);
+    op_attention_forward(m->device, context, lse, qkv, p->sequences, opts.heads, transformer_scale(H, opts.heads),
+                         (struct dropout){ 0 });
+    op_gather_rows(m->device, some, x, rows, false);
+    op_gather_rows(m->device, seen, context, rows, false);
+    transformer_after(&m->params, &m->layer[last], &opts, s, y, some, seen, &dropped);
+    return y;
+}
+
 /* Through the norm, in place; then the tables' and projections' gradients. */
 static void embed_backward(const struct model *m, struct scratch *s, const struct packed *p, struct tensor dall,
                            const struct encoder_saved *saved)

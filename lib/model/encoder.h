@@ -21,6 +21,9 @@ struct tensor encoder_embed(const struct model *m, struct scratch *s, const stru
 /* hidden[n_rows, H] in the compute type. saved (or NULL: no backward follows) is released with encoder_release(). */
 struct tensor encoder_forward(const struct model *m, struct scratch *s, const struct packed *p,
                               const struct step_opts *o, struct encoder_saved *saved);
+/* hidden[rows.n, H] of some rows only, without training: the last layer computes no more than they need. */
+struct tensor encoder_forward_rows(const struct model *m, struct scratch *s, const struct packed *p,
+                                   struct tensor rows);
 /* dhidden is used up. */
 void encoder_backward(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
                       struct tensor dhidden, const struct encoder_saved *saved);

@@ -3,6 +3,7 @@
 #include "model/heads.h"
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *const loss_names[LOSS_COUNT] = { "mlm", "seq2seq", "mrc", "mrfr", "cmcl", "match", "label" };
 
@@ -80,17 +81,35 @@ double losses_total(const struct losses *l, const float weight[LOSS_COUNT])
     return total;
 }
 
+/* Encodes a batch of which only pooled rows are wanted; p and r are made for its heads. */
+static void encode_pooled(struct model *m, struct scratch *s, const struct batch *b, struct packed *p,
+                          struct head_run *r)
+{
+    static const struct step_opts no_training;
+    int64_t n = b->n_cls + b->n_img;
+    int32_t *all = mem_new(int32_t, 2 * n + 1);
+
+    memcpy(all, b->cls_row, (size_t)b->n_cls * sizeof *all);
+    memcpy(all + b->n_cls, b->img_row, (size_t)b->n_img * sizeof *all);
+    for (int64_t i = 0; i < n; i++) all[n + i] = (int32_t)i;
+    packed_upload(p, s, b);
+    struct tensor rows = scratch_upload(s, tensor_1d(all, DT_I32, 2 * n));
+    free(all);
+    *r = (struct head_run){ .m = m, .s = s, .p = p, .o = &no_training };
+    r->hidden = encoder_forward_rows(m, s, p, tensor_rows(rows, 0, n));
+    p->cls_row = tensor_rows(rows, n, b->n_cls);
+    p->img_row = tensor_rows(rows, n + b->n_cls, b->n_img);
+}
+
 int model_predict(struct model *m, struct scratch *s, const struct batch *b, float *scores, float *log_probs,
                   struct err *e)
 {
-    static const struct step_opts no_training;
     struct packed p;
+    struct head_run r;
     struct tensor score = { 0 }, log_prob = { 0 };
 
     scratch_reset(s);
-    packed_upload(&p, s, b);
-    struct head_run r = { .m = m, .s = s, .p = &p, .o = &no_training };
-    r.hidden = encoder_forward(m, s, &p, &no_training, NULL);
+    encode_pooled(m, s, b, &p, &r);
     head_predict(&r, &score, &log_prob);
     if (scores && score.n) op_download(m->device, scores, score.data, tensor_bytes(score));
     if (log_probs && log_prob.n) op_download(m->device, log_probs, log_prob.data, tensor_bytes(log_prob));
@@ -99,14 +118,12 @@ int model_predict(struct model *m, struct scratch *s, const struct batch *b, flo
 
 int model_pool(struct model *m, struct scratch *s, const struct batch *b, float *texts, float *images, struct err *e)
 {
-    static const struct step_opts no_training;
     struct packed p;
+    struct head_run r;
     struct tensor text, image;
 
     scratch_reset(s);
-    packed_upload(&p, s, b);
-    struct head_run r = { .m = m, .s = s, .p = &p, .o = &no_training };
-    r.hidden = encoder_forward(m, s, &p, &no_training, NULL);
+    encode_pooled(m, s, b, &p, &r);
     head_pool(&r, &text, &image);
     if (texts && text.n) op_download(m->device, texts, text.data, tensor_bytes(text));
     if (images && image.n) op_download(m->device, images, image.data, tensor_bytes(image));

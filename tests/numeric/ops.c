@@ -203,6 +203,10 @@ static void log_softmax(struct device *d, struct tensor *t)
 {
     op_log_softmax(d, t[0], t[1]);
 }
+static void top_log_probs(struct device *d, struct tensor *t)
+{
+    op_top_log_probs(d, t[0], t[1], t[2]);
+}
 static void squares(struct device *d, struct tensor *t)
 {
     op_sum_of_squares(d, t[0], t[1]);
@@ -304,6 +308,7 @@ static const struct op ops[] = {
     { "cross_entropy", { "o f T", "o a TV", "i a TV", "i n T<V" }, entropy, 4 },
     { "cross_entropy (loss)", { "o f T", "i a TV", "i n T<V" }, entropy_loss, 0 },
     { "log_softmax", { "o f TV", "i a TV" }, log_softmax, 0 },
+    { "top_log_probs", { "o f TR", "o n TR", "i a TV" }, top_log_probs, 0 },
     { "sum_of_squares", { "o f 1", "i f TH" }, squares, 0 },
     { "adamw", { "+ f TH", "+ f TH", "+ f TH", "+ f TH", "o a TH" }, adamw, 2 },
     { "conv_forward", { "o a BYXO", "i a BYXC", "i a OC33", "i f O" }, conv, 0 },

@@ -200,7 +200,7 @@ int cpu_log_softmax(struct device *d, struct tensor y, struct tensor x)
     return 0;
 }
 
-int cpu_top_k(struct device *d, struct tensor value, struct tensor column, struct tensor x)
+int cpu_top_log_probs(struct device *d, struct tensor value, struct tensor column, struct tensor x)
 {
     int64_t k = value.shape[1], v = x.shape[1];
 
@@ -218,6 +218,8 @@ int cpu_top_k(struct device *d, struct tensor value, struct tensor column, struc
             best[to] = s;
             at[to] = (int32_t)i;
         }
+        double lse = log_sum_exp(x, t * v, v);
+        for (int64_t i = 0; i < k; i++) best[i] = (float)((double)best[i] - lse);
     }
     return 0;
 }

@@ -82,3 +82,49 @@ int FAST_ROW(log_softmax)(struct device *d, struct tensor y, struct tensor x)
         log_softmax_row(y.data, x.data, x.dtype == DT_BF16, t * x.shape[1], x.shape[1]);
     return 0;
 }
+
+/* Puts v among the largest so far, n of k; returns how many there are then. Of equal ones the first stays first. */
+static int64_t keep(float *best, int32_t *at, int64_t n, int64_t k, float v, int64_t column)
+{
+    if (n == k && !(v > best[k - 1])) return n;
+    int64_t to = n < k ? n++ : k - 1;
+    for (; to > 0 && best[to - 1] < v; to--) {
+        best[to] = best[to - 1];
+        at[to] = at[to - 1];
+    }
+    best[to] = v;
+    at[to] = (int32_t)column;
+    return n;
+}
+
+/* Few pieces of a row hold one of the k largest: the others are passed over by their largest element. */
+static void top_row(float *best, int32_t *at, int64_t k, const void *x, bool half, int64_t from, int64_t v)
+{
+    enum { PIECE = 8 * LANES };
+    int64_t n = 0;
+    float sum, lse = row_lse(x, half, from, v, &sum);
+
+    for (int64_t i = 0; i < v; i += PIECE) {
+        int64_t end = i + PIECE < v ? i + PIECE : v;
+        if (n == k && end == i + PIECE) {
+            v16 top = load_any(x, half, from + i);
+            for (int64_t j = i + LANES; j < end; j += LANES) top = vmax(top, load_any(x, half, from + j));
+            if (!(lane_max(top) > best[k - 1])) continue;
+        }
+        for (int64_t j = i; j < end; j++) {
+            float one = half ? bf16_to_f32(((const uint16_t *)x)[from + j]) : ((const float *)x)[from + j];
+            n = keep(best, at, n, k, one, j);
+        }
+    }
+    for (int64_t i = 0; i < k; i++) best[i] -= lse;
+}
+
+int FAST_ROW(top_log_probs)(struct device *d, struct tensor value, struct tensor column, struct tensor x)
+{
+    int64_t k = value.shape[1], v = x.shape[1];
+
+#pragma omp parallel for num_threads(d->threads) if (x.n > FAST_PARALLEL / 4)
+    for (int64_t t = 0; t < x.shape[0]; t++)
+        top_row((float *)value.data + t * k, (int32_t *)column.data + t * k, k, x.data, x.dtype == DT_BF16, t * v, v);
+    return 0;
+}
