@@ -51,23 +51,19 @@ imported unimo-seq2seq 12 '.[7].tokens[0] == 5 and (.[0].text_pair_tokens | leng
 imported unimo-dialog 12 '(.[0].turns_tokens | map(length)) == [2, 1, 1]' "$import/unimo-lines" seq2seq --vocab unimo.vocab.txt unimo-dialog.tsv
 
 # Features.
-for form in bua lxmert unimo unimo-coco unimo-snli-ve; do
-    case $form in unimo-coco) file=unimo-coco.txt ;; unimo-snli-ve) file=unimo-ve.txt ;; *) file=$form.tsv ;; esac
-    t_run "$import/features" $form $file
-    cp "$out" $form.zst
+for form in bua unimo; do
+    t_run unimo-regionfeat --from $form -o $form.zst $form.tsv
     t_exit 0 "features: $form"
-    t_run unimo-view --check --finite $form.zst
-    t_exit 0 "is a valid stream"
-    unimo-view --tensor features $form.zst >$form.values
-    t_same bua.values $form.values "with the same numbers"
 done
-t_ok "heights before widths are put right" sh -c '[ "$(unimo-view unimo.zst | head -1 | jq -c "[.width, .height]")" = "[480,370]" ]'
-"$import/features" npz npz/*.npz >npz.zst
-unimo-view --tensor features npz.zst >npz.values
-head -6 bua.values >first.values
-t_same first.values npz.values "features: npz"
-t_ok "boxes are shares of the picture there" sh -c 'unimo-view --tensor boxes npz.zst | tr " " "\n" | awk "\$1 > 1 { exit 1 }"'
-
+for of in coco:unimo-coco ve:unimo-ve; do
+    kind=${of%:*}-features
+    "$import/unimo-lines" ${kind/#ve/snli-ve} ${of#*:}.txt >${of#*:}.features
+    t_run unimo-view --pack -o ${of#*:}.zst ${of#*:}.features
+    t_exit 0 "features in lines with texts: ${of#*:}"
+    unimo-view --tensor features ${of#*:}.zst >${of#*:}.values
+    unimo-view --tensor features bua.zst >bua.values
+    t_same bua.values ${of#*:}.values "with the same numbers"
+done
 # What is not as it should be is one line.
 fails() { # WHAT REGEX COMMAND...
     local what=$1 regex=$2
@@ -84,10 +80,6 @@ fails "a question without annotation" 'questions.json' sh -c 'jq "del(.annotatio
 fails "fewer targets than sources" 'train.part: 3 lines' sh -c 'head -3 train.tgt >train.part; "$1" train.src train.part >/dev/null' sh "$import/parallel"
 fails "an unknown task" 'expected one of' "$import/glue" sst3 SST-2-train.tsv
 fails "a row with too few columns" 'line 3' sh -c 'sed 3s/.1$// SST-2-train.tsv >short.tsv; "$1" sst2 short.tsv >/dev/null' sh "$import/glue"
-t_run "$import/features" bua bua.tsv unimo.tsv
-t_fails "a file of another form"
-t_ok "leaves no stream that looks complete" sh -c '! unimo-view --check "$1"' sh "$out"
-fails "boxes outside of the picture" 'boxes leave' sh -c 'sed "s/\t480\t400\t/\t48\t40\t/" bua.tsv >small.tsv; "$1" bua small.tsv >/dev/null' sh "$import/features"
 fails "an option that there is not" '--split' "$import/karpathy" --split x y
 for s in "$import"/* "$top"/scripts/export/*; do
     [[ $s == *.py ]] && continue

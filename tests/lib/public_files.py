@@ -35,32 +35,13 @@ def sentences(i):
     return [f"A {colour} {thing}.", f"there is a {thing} that is {colour}"]
 
 
-# Features: the detector's tables, LXMERT's, the authors' lines (one image with its height before its width), .npy in zip as UNITER has them.
-with open("bua.tsv", "w") as bua, open("lxmert.tsv", "w") as lxmert, open("unimo.tsv", "w") as unimo:
+# Features: the detector's table and the authors'.
+with open("bua.tsv", "w") as bua, open("unimo.tsv", "w") as unimo:
     for i, (coco, flickr, _, _) in enumerate(images):
         boxes, features, probs = seen(i)
         row = [REGIONS, b64(boxes), b64(features)]
         print(coco, 480, 400, *row, sep="\t", file=bua)
-        empty = base64.b64encode(b"").decode()
-        print(coco, 400, 480, empty, b64([0.5] * REGIONS), empty, empty, *row, sep="\t", file=lxmert)
-        size = (480, 400) if i else (370, 480)
-        print(flickr, *size, *row, b64(probs), sep="\t", file=unimo)
-
-
-def npy(values, shape):
-    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}f", *values)
-
-
-import zipfile
-os.mkdir("npz")
-for i in range(2):
-    boxes, features, probs = seen(i)
-    norm = [v for k in range(REGIONS) for v in (*(x / 500 for x in boxes[4 * k:4 * k + 4]), 0.1, 0.12)]
-    with zipfile.ZipFile(f"npz/{images[i][0]}.npz", "w") as z:
-        z.writestr("norm_bb.npy", npy(norm, (REGIONS, 6)))
-        z.writestr("features.npy", npy(features, (REGIONS, WIDTH)))
-        z.writestr("soft_labels.npy", npy(probs, (REGIONS, CLASSES)))
+        print(flickr, 480, 400, *row, b64(probs), sep="\t", file=unimo)
 
 # Captions: Karpathy's files and COCO's own.
 split = ["train"] * 7 + ["restval"] + ["val"] * 2 + ["test"] * 2
