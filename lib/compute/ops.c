@@ -451,11 +451,18 @@ static int64_t conv_size(int64_t in, int64_t k, struct conv c)
     return room < 0 ? 0 : room / c.stride + 1;
 }
 
-static bool is_conv(struct tensor y, struct tensor x, struct tensor w, struct conv c)
+/* Inputs per filter: those of x, or of one of its groups. */
+static bool is_grouped_conv(struct tensor y, struct tensor x, struct tensor w, struct conv c)
 {
     return y.rank == 4 && x.rank == 4 && w.rank == 4 && c.stride > 0 && c.dilation > 0 && c.pad >= 0 &&
-           x.shape[0] == y.shape[0] && x.shape[3] == w.shape[1] && y.shape[3] == w.shape[0] &&
+           x.shape[0] == y.shape[0] && w.shape[1] > 0 && x.shape[3] % w.shape[1] == 0 &&
+           w.shape[0] % (x.shape[3] / w.shape[1]) == 0 && y.shape[3] == w.shape[0] &&
            y.shape[1] == conv_size(x.shape[1], w.shape[2], c) && y.shape[2] == conv_size(x.shape[2], w.shape[3], c);
+}
+
+static bool is_conv(struct tensor y, struct tensor x, struct tensor w, struct conv c)
+{
+    return is_grouped_conv(y, x, w, c) && x.shape[3] == w.shape[1];
 }
 
 /* Every output element is a product of w's elements for its channel. */
@@ -467,7 +474,7 @@ static double conv_flops(struct tensor y, struct tensor w)
 void op_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
                      struct conv c, bool relu, int flags)
 {
-    bool good = is_conv(y, x, w, c) && is_float(x) && is_float(y) && x.dtype == w.dtype &&
+    bool good = is_grouped_conv(y, x, w, c) && is_float(x) && is_float(y) && x.dtype == w.dtype &&
                 (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
     if (fits(d, good, SHOW(y, x, w, b),
              "conv_forward: y, x, w, b do not fit (stride %d, pad %d, dilation %d):", c.stride, c.pad, c.dilation) &&

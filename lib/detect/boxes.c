@@ -32,7 +32,8 @@ void box_encode(float delta[4], struct box a, struct box t, float extra)
 
 struct box box_decode(const float delta[4], struct box a, float extra)
 {
-    const float most = 4.135166556742356f; /* log(1000 / 16): the ports' guard against overflow */
+    /* log(1000 / 16): the ports' guard against overflow; Caffe has none, and only infinity is kept out here */
+    const float most = extra > 0 ? 80 : 4.135166556742356f;
     float w = a.x2 - a.x1 + extra, h = a.y2 - a.y1 + extra, x = a.x1 + 0.5f * w + delta[0] * w,
           y = a.y1 + 0.5f * h + delta[1] * h;
     float tw = expf(fminf(delta[2], most)) * w, th = expf(fminf(delta[3], most)) * h;
@@ -83,13 +84,17 @@ int64_t order_by_score(int64_t *order, const float *scores, int64_t n, int64_t m
 
 int detect_anchors(const struct detect_config *c)
 {
-    return c->n_scales * c->n_ratios;
+    return c->n_anchor_boxes ? c->n_anchor_boxes : c->n_scales * c->n_ratios;
 }
 
-/* One anchor of a cell at the origin. Caffe: base box 0..15 around 7.5, sides rounded before scaling, widths with +1;
+/* Anchor k of the cell at the origin. Caffe: base box 0..15 around 7.5, sides rounded before scaling, widths with +1;
  * scales are then multiples of 16. Else: centred in the cell, exact. */
-static struct box anchor_at_origin(const struct detect_config *c, int stride, float scale, float ratio)
+static struct box anchor_at_origin(const struct detect_config *c, int stride, int anchor)
 {
+    float scale = c->scales[anchor % c->n_scales], ratio = c->ratios[anchor / c->n_scales % c->n_ratios];
+    const float *own = c->anchor_boxes[anchor % ANCHOR_BOXES_MAX];
+
+    if (c->n_anchor_boxes) return (struct box){ own[0], own[1], own[2], own[3] };
     if (c->anchors_caffe) {
         float w = roundf(sqrtf(256 / ratio)), h = roundf(w * ratio), k = scale / 16;
         return (struct box){ 7.5f - 0.5f * (w * k - 1), 7.5f - 0.5f * (h * k - 1), 7.5f + 0.5f * (w * k - 1),
@@ -106,7 +111,7 @@ void anchors_make(struct box *out, const struct detect_config *c, int rows, int 
     for (int y = 0; y < rows; y++) {
         for (int x = 0; x < columns; x++) {
             for (int k = 0; k < detect_anchors(c); k++) { /* ratios outer, scales inner */
-                struct box b = anchor_at_origin(c, stride, c->scales[k % c->n_scales], c->ratios[k / c->n_scales]);
+                struct box b = anchor_at_origin(c, stride, k);
                 float dx = (float)(x * stride), dy = (float)(y * stride);
                 *out++ = (struct box){ b.x1 + dx, b.y1 + dy, b.x2 + dx, b.y2 + dy };
             }

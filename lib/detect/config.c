@@ -61,6 +61,9 @@ static int read_stage(struct stage_config *s, const struct value *v, struct err 
         get_int(v, "channels", 1, 8192, &s->channels, e) || get_int(v, "stride", 1, 4, &s->stride, e) ||
         get_int(v, "dilation", 1, 4, &s->dilation, e) || value_get_bool(v, "stride_in_1x1", &s->stride_in_1x1, e))
         return -1;
+    int64_t cardinality = 1;
+    if (value_opt_int(v, "cardinality", 1, 1024, &cardinality, e)) return -1;
+    s->cardinality = (int)cardinality;
     return 0;
 }
 
@@ -76,6 +79,7 @@ static int read_input(struct detect_config *c, const struct value *v, struct err
         get_int(input, "short_side", 32, 4096, &c->short_side, e) ||
         get_int(input, "long_side", 32, 4096, &c->long_side, e))
         return -1;
+    if (value_opt_bool(input, "exact_scale", &c->is_exact_scale, e)) return -1;
     c->is_bgr = !strcmp(order, "bgr");
     if (!c->is_bgr && strcmp(order, "rgb"))
         return err_set(e, ERR_INPUT, "\"order\" is %s (\"rgb\" or \"bgr\")", err_quote(order));
@@ -102,6 +106,25 @@ static int read_backbone(struct detect_config *c, const struct value *v, struct 
     return read_stage(&c->head, head, e) ? err_in(e, "head") : 0;
 }
 
+static int read_anchor_boxes(struct detect_config *c, const struct value *anchors, struct err *e)
+{
+    const struct value *boxes = value_get(anchors, "boxes");
+    struct value *holder = value_object();
+    int rc = 0, n;
+
+    if (value_count(boxes) > ANCHOR_BOXES_MAX)
+        rc = err_set(e, ERR_INPUT, "%d anchors (at most %d)", (int)value_count(boxes), ANCHOR_BOXES_MAX);
+    for (int64_t i = 0; i < value_count(boxes) && !rc; i++) {
+        value_set(holder, "boxes", value_copy(value_at(boxes, i)));
+        rc = get_reals(holder, "boxes", 4, 4, -1e5, 1e5, c->anchor_boxes[i], &n, e);
+        const float *b = c->anchor_boxes[i];
+        if (!rc && !(b[2] > b[0] && b[3] > b[1])) rc = err_set(e, ERR_INPUT, "an empty anchor");
+        c->n_anchor_boxes = (int)i + 1;
+    }
+    value_free(holder);
+    return rc;
+}
+
 static int read_regions(struct detect_config *c, const struct value *v, struct err *e)
 {
     struct value *a, *r;
@@ -114,22 +137,25 @@ static int read_regions(struct detect_config *c, const struct value *v, struct e
         get_real(r, "rpn_nms", 0, 1, &c->rpn_nms, e) || get_real(r, "min_side", 0, 4096, &c->min_side, e) ||
         get_int(r, "roi_size", 1, 64, &c->roi_size, e) || value_get_bool(r, "roi_align", &c->roi_align, e) ||
         value_get_bool(r, "boxes_per_class", &c->boxes_per_class, e) ||
-        get_int(r, "attribute_hidden", 0, 4096, &c->attribute_hidden, e))
+        get_int(r, "attribute_hidden", 0, 4096, &c->attribute_hidden, e) ||
+        value_opt_bool(r, "min_side_of_picture", &c->min_side_of_picture, e) ||
+        value_opt_bool(r, "attribute_of_background", &c->attribute_of_background, e) || read_anchor_boxes(c, a, e))
         return -1;
     return get_names(v, "classes", &c->classes, e) || get_names(v, "attributes", &c->attributes, e) ? -1 : 0;
 }
 
 static int64_t stage_parameters(const struct stage_config *s, int64_t in)
 {
-    int64_t width = s->width, out = s->channels, rest = width * (out + 9 * width + out);
+    int64_t width = s->width, out = s->channels, wide = 9 * width * (width / (s->cardinality ? s->cardinality : 1)),
+            rest = 2 * width * out + wide;
 
-    return in * width + 9 * width * width + width * out + in * out + (s->blocks - 1) * rest;
+    return in * width + wide + width * out + in * out + (s->blocks - 1) * rest;
 }
 
 int64_t detect_config_parameters(const struct detect_config *c)
 {
-    int64_t in = c->stem_channels, n = 3 * in * c->stem_kernel * c->stem_kernel, anchors = c->n_scales * c->n_ratios,
-            classes = c->classes.n;
+    int64_t in = c->stem_channels, n = 3 * in * c->stem_kernel * c->stem_kernel,
+            anchors = c->n_anchor_boxes ? c->n_anchor_boxes : c->n_scales * c->n_ratios, classes = c->classes.n;
 
     for (int i = 0; i < c->n_stages; in = c->stages[i++].channels) n += stage_parameters(&c->stages[i], in);
     n += 9 * in * c->rpn_channels + 5 * anchors * c->rpn_channels + stage_parameters(&c->head, in);
@@ -139,6 +165,8 @@ int64_t detect_config_parameters(const struct detect_config *c)
 
 static int check_stage(const struct stage_config *s, int groups, struct err *e)
 {
+    if (s->cardinality > 1 && s->width % s->cardinality)
+        return err_set(e, ERR_INPUT, "width %d is not a multiple of \"cardinality\" %d", s->width, s->cardinality);
     if (!groups || (s->width % groups == 0 && s->channels % groups == 0)) return 0;
     return err_set(e, ERR_INPUT, "width %d and channels %d are not multiples of %d groups", s->width, s->channels,
                    groups);
@@ -197,6 +225,7 @@ static struct value *print_stage(const struct stage_config *s)
     value_set(v, "stride", value_int(s->stride));
     value_set(v, "dilation", value_int(s->dilation));
     value_set(v, "stride_in_1x1", value_bool(s->stride_in_1x1));
+    if (s->cardinality > 1) value_set(v, "cardinality", value_int(s->cardinality));
     return v;
 }
 
@@ -218,6 +247,7 @@ struct value *detect_config_print(const struct detect_config *c)
     value_set(input, "scale", value_reals(c->scale, 3));
     value_set(input, "short_side", value_int(c->short_side));
     value_set(input, "long_side", value_int(c->long_side));
+    if (c->is_exact_scale) value_set(input, "exact_scale", value_bool(true));
     value_set(stem, "kernel", value_int(c->stem_kernel));
     value_set(stem, "stride", value_int(c->stem_stride));
     value_set(stem, "channels", value_int(c->stem_channels));
@@ -229,6 +259,11 @@ struct value *detect_config_print(const struct detect_config *c)
     value_set(a, "caffe", value_bool(c->anchors_caffe));
     value_set(a, "scales", value_reals(c->scales, c->n_scales));
     value_set(a, "ratios", value_reals(c->ratios, c->n_ratios));
+    if (c->n_anchor_boxes) {
+        struct value *boxes = value_array();
+        for (int i = 0; i < c->n_anchor_boxes; i++) value_push(boxes, value_reals(c->anchor_boxes[i], 4));
+        value_set(a, "boxes", boxes);
+    }
     value_set(r, "rpn_channels", value_int(c->rpn_channels));
     value_set(r, "pre_nms", value_int(c->pre_nms));
     value_set(r, "post_nms", value_int(c->post_nms));
@@ -238,6 +273,8 @@ struct value *detect_config_print(const struct detect_config *c)
     value_set(r, "roi_align", value_bool(c->roi_align));
     value_set(r, "boxes_per_class", value_bool(c->boxes_per_class));
     value_set(r, "attribute_hidden", value_int(c->attribute_hidden));
+    if (c->min_side_of_picture) value_set(r, "min_side_of_picture", value_bool(true));
+    if (c->attribute_of_background) value_set(r, "attribute_of_background", value_bool(true));
     value_set(v, "model_type", value_str("unimo-detector"));
     value_set(v, "input", input);
     value_set(v, "stem", stem);
@@ -282,6 +319,45 @@ void detect_config_small(struct detect_config *c)
         .roi_size = 7,
         .attribute_hidden = 64
     };
+}
+
+void detect_config_field(struct detect_config *c, int layers)
+{
+    *c = (struct detect_config){ .is_bgr = true,
+                                 .mean = { 102.9801f, 115.9465f, 122.7717f },
+                                 .scale = { 1, 1, 1 },
+                                 .is_exact_scale = true,
+                                 .short_side = 600,
+                                 .long_side = 1000,
+                                 .stem_kernel = 7,
+                                 .stem_stride = 2,
+                                 .stem_channels = 64,
+                                 .pool_kernel = 3,
+                                 .pool_stride = 2,
+                                 .pool_ceil = true,
+                                 .n_stages = 3,
+                                 .stages = { { 3, 64, 256, 1, 1, true },
+                                             { layers < 152 ? 4 : 8, 128, 512, 2, 1, true },
+                                             { layers < 101   ? 6
+                                               : layers < 152 ? 23
+                                                              : 36,
+                                               256, 1024, 2, 1, true } },
+                                 .head = { 3, 512, 2048, 1, 2, true },
+                                 .anchors_caffe = true,
+                                 .n_scales = 4,
+                                 .scales = { 64, 128, 256, 512 },
+                                 .n_ratios = 3,
+                                 .ratios = { 0.5f, 1, 2 },
+                                 .rpn_channels = 512,
+                                 .pre_nms = 6000,
+                                 .post_nms = 300,
+                                 .rpn_nms = 0.7f,
+                                 .min_side = 16,
+                                 .min_side_of_picture = true,
+                                 .roi_size = 14,
+                                 .boxes_per_class = true,
+                                 .attribute_hidden = 512,
+                                 .attribute_of_background = true };
 }
 
 void names_add(struct names *n, const char *name)

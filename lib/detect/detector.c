@@ -1,6 +1,7 @@
 #include "detect/detector.h"
 #include "core/file.h"
 #include "core/mem.h"
+#include "detect/infer.h"
 #include "image/resize.h"
 #include <math.h>
 #include <stdlib.h>
@@ -128,7 +129,8 @@ struct tensor detector_input(struct detector *d, const struct image *pictures, i
     struct tensor host = tensor_4d(NULL, DT_F32, n, h, w, 3);
     float *pixels = mem_new(float, host.n), *p = pixels;
     for (int i = 0; i < n; i++, p += (int64_t)h * w * 3) {
-        resize_bilinear(p, w, h, &pictures[i]);
+        float step_x = c->is_exact_scale ? 1 / scale[0] : 0, step_y = c->is_exact_scale ? 1 / scale[1] : 0;
+        resize_bilinear(p, w, h, &pictures[i], step_x, step_y);
         for (int64_t k = 0; k < (int64_t)h * w; k++) {
             float rgb[3] = { p[3 * k], p[3 * k + 1], p[3 * k + 2] };
             for (int x = 0; x < 3; x++) p[3 * k + x] = (rgb[c->is_bgr ? 2 - x : x] - c->mean[x]) * c->scale[x];
@@ -159,22 +161,29 @@ struct rpn_output detector_rpn(struct detector *d, struct tensor features)
     return r;
 }
 
+static bool is_large(const struct detector *d, struct box b, const float scale[2])
+{
+    const struct detect_config *c = &d->config;
+    float extra = c->anchors_caffe ? 1 : 0, x = c->min_side_of_picture ? scale[0] : 1,
+          y = c->min_side_of_picture ? scale[1] : 1;
+
+    return b.x2 - b.x1 + extra >= c->min_side * x && b.y2 - b.y1 + extra >= c->min_side * y;
+}
+
 int64_t detector_proposals(const struct detector *d, struct box *out, const float *scores, const float *deltas,
-                           const struct box *anchors, int64_t n, float width, float height, int64_t pre, int64_t most)
+                           const struct box *anchors, int64_t n, const struct proposal_opts *o)
 {
     float extra = d->config.anchors_caffe ? 1 : 0;
-    int64_t *order = mem_new(int64_t, n), *keep = mem_new(int64_t, most), taken = 0;
+    int64_t *order = mem_new(int64_t, n), *keep = mem_new(int64_t, o->most), taken = 0;
     struct box *boxes = mem_new(struct box, n);
-    int64_t best = order_by_score(order, scores, n, pre);
+    int64_t best = order_by_score(order, scores, n, d->config.anchors_caffe ? 0 : o->pre);
 
-    for (int64_t i = 0; i < best; i++) {
+    for (int64_t i = 0; i < best && (taken < o->pre || o->pre <= 0); i++) {
         int64_t k = order[i];
-        boxes[k] = box_clip(box_decode(deltas + 4 * k, anchors[k], extra), width, height, extra);
-        bool is_large = boxes[k].x2 - boxes[k].x1 + extra >= d->config.min_side &&
-                        boxes[k].y2 - boxes[k].y1 + extra >= d->config.min_side;
-        if (is_large) order[taken++] = k;
+        boxes[k] = box_clip(box_decode(deltas + 4 * k, anchors[k], extra), o->width, o->height, extra);
+        if (is_large(d, boxes[k], o->scale)) order[taken++] = k;
     }
-    int64_t kept = nms(keep, boxes, order, taken, d->config.rpn_nms, most, extra);
+    int64_t kept = nms(keep, boxes, order, taken, d->config.rpn_nms, o->most, extra);
     for (int64_t i = 0; i < kept; i++) out[i] = boxes[keep[i]];
     free(order);
     free(keep);
@@ -201,12 +210,12 @@ static void softmax_rows(float *x, int64_t rows, int64_t width)
     }
 }
 
-/* The rows' most likely classes, the background left out. */
-static void likely_classes(int32_t *out, const float *probs, int64_t rows, int classes)
+/* The rows' most likely classes among those from `first` on: 1 leaves the background out. */
+static void likely_classes(int32_t *out, const float *probs, int64_t rows, int classes, int first)
 {
     for (int64_t r = 0; r < rows; r++) {
-        int best = classes > 1 ? 1 : 0;
-        for (int k = 2; k < classes; k++) {
+        int best = first;
+        for (int k = first + 1; k < classes; k++) {
             if (probs[r * classes + k] > probs[r * classes + best]) best = k;
         }
         out[r] = best;
@@ -238,93 +247,136 @@ static struct box in_picture(struct box b, const float scale[2], const struct de
     return box_clip(b, (float)x->width, (float)x->height, extra);
 }
 
-/* Everything after the proposals, for all pictures of a batch at once. */
-static void second_stage(struct detector *d, struct detections *out, int n, struct tensor features, const float *rois,
-                         int64_t rows, const float scale[2])
+/* The head's mean for each region, in pieces that bound its memory. */
+static struct tensor run_head(struct detector *d, struct tensor features, const float *rois, int64_t rows)
 {
     const struct detect_config *c = &d->config;
-    int feature = c->head.channels, width = box_outputs(c);
-    float extra = c->anchors_caffe ? 1 : 0, step = 1 / (float)detect_stride(c);
-    struct tensor none = { 0 }, r = scratch_upload(&d->scratch, tensor_2d((void *)(uintptr_t)rois, DT_F32, rows, 5));
-    struct tensor pooled = scratch_4d(&d->scratch, features.dtype, rows, c->roi_size, c->roi_size, features.shape[3]);
+    int64_t each = infer_head_rows(&d->net);
+    float step = 1 / (float)detect_stride(c);
+    struct tensor none = { 0 }, means = scratch_2d(&d->scratch, features.dtype, rows, c->head.channels);
 
-    if (c->roi_align) op_roi_align_forward(d->device, pooled, features, r, step, 0);
-    else op_roi_pool_forward(d->device, pooled, none, features, r, step);
-    struct tensor head = net_head(&d->net, pooled), mean = scratch_2d(&d->scratch, features.dtype, rows, feature);
+    for (int64_t from = 0; from < rows; from += each) {
+        int64_t n = rows - from < each ? rows - from : each, mark = scratch_mark(&d->scratch);
+        struct tensor r = scratch_upload(&d->scratch, tensor_2d((void *)(uintptr_t)(rois + 5 * from), DT_F32, n, 5));
+        struct tensor pooled = scratch_4d(&d->scratch, features.dtype, n, c->roi_size, c->roi_size, features.shape[3]);
+        if (c->roi_align) op_roi_align_forward(d->device, pooled, features, r, step, 0);
+        else op_roi_pool_forward(d->device, pooled, none, features, r, step);
+        infer_head(&d->net, tensor_rows(means, from, n), pooled);
+        scratch_back_to(&d->scratch, mark);
+    }
+    return means;
+}
+
+/* What the second stage says of all regions of a batch, on the host. */
+struct second_stage {
+    float *probs, *deltas, *features, *attributes; /* attributes NULL: the detector knows none */
+    int32_t *classes;                              /* most likely but for the background */
+};
+
+static void run_second_stage(struct detector *d, struct second_stage *s, struct tensor means, int64_t rows)
+{
+    const struct detect_config *c = &d->config;
     struct tensor logits = scratch_2d(&d->scratch, DT_F32, rows, c->classes.n),
-                  deltas = scratch_2d(&d->scratch, DT_F32, rows, width);
-    struct tensor wide = scratch_2d(&d->scratch, DT_F32, rows, feature);
-    op_mean_pool_forward(d->device, mean, head);
-    op_convert(d->device, wide, mean);
-    op_linear_forward(d->device, logits, mean, params_weight(&d->params, d->cls), params_f32(&d->params, d->cls_bias),
+                  deltas = scratch_2d(&d->scratch, DT_F32, rows, box_outputs(c)),
+                  wide = scratch_2d(&d->scratch, DT_F32, rows, c->head.channels);
+
+    op_convert(d->device, wide, means);
+    op_linear_forward(d->device, logits, means, params_weight(&d->params, d->cls), params_f32(&d->params, d->cls_bias),
                       LINEAR_PARAM);
-    op_linear_forward(d->device, deltas, mean, params_weight(&d->params, d->box), params_f32(&d->params, d->box_bias),
+    op_linear_forward(d->device, deltas, means, params_weight(&d->params, d->box), params_f32(&d->params, d->box_bias),
                       LINEAR_PARAM);
-    float *probs = fetch(d, logits), *offsets = fetch(d, deltas), *vectors = fetch(d, wide);
-    int32_t *classes = mem_new(int32_t, rows);
-    softmax_rows(probs, rows, c->classes.n);
-    likely_classes(classes, probs, rows, c->classes.n);
-    float *attributes = d->attribute >= 0 ? run_attributes(d, mean, classes) : NULL;
-    for (int64_t i = 0, row = 0; i < n; row += out[i++].n) {
-        struct detections *x = &out[i];
-        x->probs = mem_new(float, x->n * c->classes.n);
-        x->features = mem_new(float, x->n *feature);
-        x->refined = mem_new(struct box, x->n);
-        memcpy(x->probs, probs + row * c->classes.n, (size_t)(x->n * c->classes.n) * sizeof(float));
-        memcpy(x->features, vectors + row * feature, (size_t)(x->n * feature) * sizeof(float));
-        if (attributes) {
-            x->attribute_probs = mem_new(float, x->n * c->attributes.n);
-            memcpy(x->attribute_probs, attributes + row * c->attributes.n,
-                   (size_t)(x->n * c->attributes.n) * sizeof(float));
-        }
-        for (int64_t k = 0; k < x->n; k++) {
-            const float *o = offsets + (row + k) * width + (c->boxes_per_class ? 4 * classes[row + k] : 0);
-            const float scaled[4] = { o[0] * delta_scale[0], o[1] * delta_scale[1], o[2] * delta_scale[2],
-                                      o[3] * delta_scale[3] };
-            x->refined[k] = in_picture(box_decode(scaled, x->proposals[k], extra), scale, x, extra);
-            x->proposals[k] =
-                in_picture(x->proposals[k], scale, x, 0); /* clipped already, but in rounded input pixels */
+    *s = (struct second_stage){ fetch(d, logits), fetch(d, deltas), fetch(d, wide), NULL, mem_new(int32_t, rows + 1) };
+    softmax_rows(s->probs, rows, c->classes.n);
+    likely_classes(s->classes, s->probs, rows, c->classes.n, c->attribute_of_background ? 0 : 1);
+    if (d->attribute >= 0) s->attributes = run_attributes(d, means, s->classes);
+    if (c->attribute_of_background) likely_classes(s->classes, s->probs, rows, c->classes.n, 1);
+}
+
+static void second_stage_release(struct second_stage *s)
+{
+    free(s->probs);
+    free(s->deltas);
+    free(s->features);
+    free(s->attributes);
+    free(s->classes);
+}
+
+static float *rows_of(const float *all, int64_t from, int64_t n, int64_t width)
+{
+    float *own = mem_new(float, n *width + 1);
+
+    memcpy(own, all + from * width, (size_t)(n * width) * sizeof *own);
+    return own;
+}
+
+/* One picture's rows of what the second stage said, from `row` on; boxes move into the picture's pixels. */
+static void take_rows(const struct detector *d, struct detections *x, const struct second_stage *s, int64_t row,
+                      const float scale[2])
+{
+    const struct detect_config *c = &d->config;
+    int width = box_outputs(c);
+    float extra = c->anchors_caffe ? 1 : 0;
+
+    x->probs = rows_of(s->probs, row, x->n, c->classes.n);
+    x->features = rows_of(s->features, row, x->n, c->head.channels);
+    if (s->attributes) x->attribute_probs = rows_of(s->attributes, row, x->n, c->attributes.n);
+    x->refined = mem_new(struct box, x->n);
+    for (int64_t k = 0; k < x->n; k++) {
+        const float *o = s->deltas + (row + k) * width + (c->boxes_per_class ? 4 * s->classes[row + k] : 0);
+        const float scaled[4] = { o[0] * delta_scale[0], o[1] * delta_scale[1], o[2] * delta_scale[2],
+                                  o[3] * delta_scale[3] };
+        x->refined[k] = in_picture(box_decode(scaled, x->proposals[k], extra), scale, x, extra);
+        /* clipped already, but in rounded input pixels */
+        x->proposals[k] = in_picture(x->proposals[k], scale, x, 0);
+    }
+}
+
+/* Proposals of each picture into out, and the regions of all as rois[rows][5]: picture, corners in input pixels. */
+static int64_t first_stage(struct detector *d, struct detections *out, const struct image *pictures, int n,
+                           struct tensor features, struct proposal_opts o, float **rois)
+{
+    struct rpn_output rpn = detector_rpn(d, features);
+    float *scores = fetch(d, rpn.objectness), *deltas = fetch(d, rpn.deltas);
+    int64_t anchors = rpn.objectness.n / n, rows = 0, cap = 0;
+    struct box *at = mem_new(struct box, anchors);
+
+    anchors_make(at, &d->config, (int)features.shape[1], (int)features.shape[2]);
+    for (int i = 0; i < n; i++) {
+        out[i] = (struct detections){ .width = pictures[i].width,
+                                      .height = pictures[i].height,
+                                      .proposals = mem_new(struct box, o.most) };
+        out[i].n =
+            detector_proposals(d, out[i].proposals, scores + i * anchors, deltas + 4 * i * anchors, at, anchors, &o);
+        mem_reserve(rois, &cap, 5 * (rows + out[i].n));
+        for (int64_t k = 0; k < out[i].n; k++, rows++) {
+            struct box b = out[i].proposals[k];
+            memcpy(*rois + 5 * rows, (float[]){ (float)i, b.x1, b.y1, b.x2, b.y2 }, 5 * sizeof(float));
         }
     }
-    free(probs);
-    free(offsets);
-    free(vectors);
-    free(attributes);
-    free(classes);
+    free(scores);
+    free(deltas);
+    free(at);
+    return rows;
 }
 
 int detector_run(struct detector *d, struct detections *out, const struct image *pictures, int n, struct err *e)
 {
     const struct detect_config *c = &d->config;
+    struct proposal_opts o = { .pre = c->pre_nms, .most = c->post_nms };
+    struct second_stage s;
+    float *rois = NULL;
     int w, h;
-    float scale[2];
 
     scratch_reset(&d->scratch);
-    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, scale);
-    struct tensor features = net_features(&d->net, detector_input(d, pictures, n));
-    struct rpn_output rpn = detector_rpn(d, features);
-    float *scores = fetch(d, rpn.objectness), *deltas = fetch(d, rpn.deltas);
-    int64_t anchors = rpn.objectness.n / n, rows = 0, cap = 0;
-    struct box *at = mem_new(struct box, anchors);
-    float *rois = NULL;
-    anchors_make(at, c, (int)features.shape[1], (int)features.shape[2]);
-    for (int i = 0; i < n; i++) {
-        out[i] = (struct detections){ .width = pictures[i].width,
-                                      .height = pictures[i].height,
-                                      .proposals = mem_new(struct box, c->post_nms) };
-        out[i].n = detector_proposals(d, out[i].proposals, scores + i * anchors, deltas + 4 * i * anchors, at, anchors,
-                                      (float)w, (float)h, c->pre_nms, c->post_nms);
-        mem_reserve(&rois, &cap, 5 * (rows + out[i].n));
-        for (int64_t k = 0; k < out[i].n; k++, rows++) {
-            struct box b = out[i].proposals[k];
-            memcpy(rois + 5 * rows, (float[]){ (float)i, b.x1, b.y1, b.x2, b.y2 }, 5 * sizeof(float));
-        }
-    }
-    second_stage(d, out, n, features, rois, rows, scale);
-    free(scores);
-    free(deltas);
+    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, o.scale);
+    o.width = (float)w;
+    o.height = (float)h;
+    struct tensor features = infer_features(&d->net, detector_input(d, pictures, n));
+    int64_t rows = first_stage(d, out, pictures, n, features, o, &rois), row = 0;
+    run_second_stage(d, &s, run_head(d, features, rois, rows), rows);
+    for (int i = 0; i < n; row += out[i++].n) take_rows(d, &out[i], &s, row, o.scale);
+    second_stage_release(&s);
     free(rois);
-    free(at);
     int rc = device_check(d->device, e);
     for (int i = 0; i < n && rc; i++) detections_release(&out[i]);
     return rc;

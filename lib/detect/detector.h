@@ -48,7 +48,14 @@ struct rpn_output {
     struct tensor hidden, objectness, deltas; /* [B,Y,X,C], F32 [B,Y,X,A], F32 [B,Y,X,4A] */
 };
 struct rpn_output detector_rpn(struct detector *d, struct tensor features);
-/* Proposals of one picture from its scores and deltas on the host, best first, at most `most`; input pixels. */
+/* Proposals of one picture from its scores and deltas on the host, best first, at most `most`; input pixels. The
+ * anchors are of the model; scale: input pixels per picture pixel. Caffe drops small boxes before the best `pre` are
+ * chosen, others after. */
+struct proposal_opts {
+    float width, height; /* of the input */
+    float scale[2];
+    int64_t pre, most;
+};
 int64_t detector_proposals(const struct detector *d, struct box *out, const float *scores, const float *deltas,
-                           const struct box *anchors, int64_t n, float width, float height, int64_t pre, int64_t most);
+                           const struct box *anchors, int64_t n, const struct proposal_opts *o);
 #endif

@@ -1,5 +1,6 @@
 #include "detect/grid.h"
 #include "core/mem.h"
+#include "detect/infer.h"
 #include <stdlib.h>
 
 static int joined(int cells, int k)
@@ -41,7 +42,7 @@ int detector_grid(struct detector *d, struct grid *out, const struct image *pict
 
     scratch_reset(&d->scratch);
     detector_input_size(&d->config, pictures[0].width, pictures[0].height, &w, &h, scale);
-    struct tensor map = net_features(&d->net, detector_input(d, pictures, n)), wide = map;
+    struct tensor map = infer_features(&d->net, detector_input(d, pictures, n)), wide = map;
     int rows = (int)map.shape[1], columns = (int)map.shape[2], channels = (int)map.shape[3];
     wide = scratch_4d(&d->scratch, DT_F32, n, rows, columns, channels);
     op_convert(d->device, wide, map);

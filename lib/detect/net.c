@@ -5,17 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NORM_EPS 1e-5f
-
-void layer_init(struct net *n, struct layer *l, const char *name, int in, int out, int kernel, struct conv c,
-                bool has_norm)
+/* cardinality: the convolution's groups. */
+static void layer_init(struct net *n, struct layer *l, const char *name, int in, int out, int kernel, struct conv c,
+                       int cardinality, bool has_norm)
 {
     char full[PARAM_NAME_MAX];
     float std = sqrtf(2.0f / (float)(out * kernel * kernel)); /* Kaiming, fan out */
 
     *l = (struct layer){ .in = in, .out = out, .kernel = kernel, .conv = c, .g = -1 };
     snprintf(full, sizeof full, "%s.weight", name);
-    l->w = params_add(n->params, full, INIT_NORMAL, std, 4, (int64_t[]){ out, in, kernel, kernel });
+    l->w = params_add(n->params, full, INIT_NORMAL, std, 4, (int64_t[]){ out, in / cardinality, kernel, kernel });
     if (has_norm) {
         snprintf(full, sizeof full, "%s.norm.weight", name);
         l->g = params_add(n->params, full, INIT_ONE, 0, 1, (int64_t[]){ out });
@@ -34,14 +33,16 @@ static void block_init(struct net *n, struct bottleneck *b, const char *name, co
 
     *b = (struct bottleneck){ .has_shortcut = is_first && (stride > 1 || in != s->channels) };
     snprintf(full, sizeof full, "%s.conv1", name);
-    layer_init(n, &b->a, full, in, s->width, 1, (struct conv){ s->stride_in_1x1 ? stride : 1, 0, 1 }, has_norm);
+    layer_init(n, &b->a, full, in, s->width, 1, (struct conv){ s->stride_in_1x1 ? stride : 1, 0, 1 }, 1, has_norm);
     snprintf(full, sizeof full, "%s.conv2", name);
     layer_init(n, &b->b, full, s->width, s->width, 3,
-               (struct conv){ s->stride_in_1x1 ? 1 : stride, s->dilation, s->dilation }, has_norm);
+               (struct conv){ s->stride_in_1x1 ? 1 : stride, s->dilation, s->dilation },
+               s->cardinality > 1 ? s->cardinality : 1, has_norm);
     snprintf(full, sizeof full, "%s.conv3", name);
-    layer_init(n, &b->c, full, s->width, s->channels, 1, (struct conv){ 1, 0, 1 }, has_norm);
+    layer_init(n, &b->c, full, s->width, s->channels, 1, (struct conv){ 1, 0, 1 }, 1, has_norm);
     snprintf(full, sizeof full, "%s.shortcut", name);
-    if (b->has_shortcut) layer_init(n, &b->shortcut, full, in, s->channels, 1, (struct conv){ stride, 0, 1 }, has_norm);
+    if (b->has_shortcut)
+        layer_init(n, &b->shortcut, full, in, s->channels, 1, (struct conv){ stride, 0, 1 }, 1, has_norm);
 }
 
 void net_init(struct net *n, const struct detect_config *c, struct params *p, struct scratch *s)
@@ -51,7 +52,7 @@ void net_init(struct net *n, const struct detect_config *c, struct params *p, st
 
     *n = (struct net){ .config = c, .params = p, .scratch = s };
     layer_init(n, &n->stem, "stem", 3, c->stem_channels, c->stem_kernel,
-               (struct conv){ c->stem_stride, c->stem_kernel / 2, 1 }, c->groups > 0);
+               (struct conv){ c->stem_stride, c->stem_kernel / 2, 1 }, 1, c->groups > 0);
     for (int i = 0; i < c->n_stages; i++) n->n_blocks += c->stages[i].blocks;
     n->blocks = mem_new(struct bottleneck, n->n_blocks);
     for (int i = 0; i < c->n_stages; i++) {
@@ -60,7 +61,7 @@ void net_init(struct net *n, const struct detect_config *c, struct params *p, st
             block_init(n, &n->blocks[at++], name, &c->stages[i], in, k == 0);
         }
     }
-    layer_init(n, &n->rpn, "rpn.conv", in, c->rpn_channels, 3, (struct conv){ 1, 1, 1 }, false); /* as published */
+    layer_init(n, &n->rpn, "rpn.conv", in, c->rpn_channels, 3, (struct conv){ 1, 1, 1 }, 1, false); /* as published */
     n->n_head = c->head.blocks;
     n->head = mem_new(struct bottleneck, n->n_head);
     for (int k = 0; k < n->n_head; k++, in = c->head.channels) {
@@ -144,8 +145,7 @@ static struct tensor block_backward(struct net *n, struct bottleneck *b, struct 
     return dx;
 }
 
-/* Output side of the stem's pooling; Caffe rounds up. */
-static int64_t pooled_size(const struct detect_config *c, int64_t in)
+int64_t net_pooled_size(const struct detect_config *c, int64_t in)
 {
     int64_t room = in + 2 * c->pool_pad - c->pool_kernel,
             out = (c->pool_ceil ? room + c->pool_stride - 1 : room) / c->pool_stride + 1;
@@ -160,8 +160,8 @@ struct tensor net_features(struct net *n, struct tensor input)
     struct tensor x = layer_forward(n, &n->stem, input, true);
 
     if (c->pool_kernel) {
-        n->pooled = scratch_4d(n->scratch, x.dtype, x.shape[0], pooled_size(c, x.shape[1]), pooled_size(c, x.shape[2]),
-                               x.shape[3]);
+        n->pooled = scratch_4d(n->scratch, x.dtype, x.shape[0], net_pooled_size(c, x.shape[1]),
+                               net_pooled_size(c, x.shape[2]), x.shape[3]);
         n->pool_arg = n->pooled;
         n->pool_arg = scratch_4d(n->scratch, DT_I32, n->pooled.shape[0], n->pooled.shape[1], n->pooled.shape[2],
                                  n->pooled.shape[3]);

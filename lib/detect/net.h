@@ -27,6 +27,8 @@ struct net {
     struct bottleneck *blocks, *head; /* backbone; on regions */
 };
 
+#define NORM_EPS 1e-5f /* of group norms */
+
 /* Adds all parameters (names in unimo-model(5)). */
 void net_init(struct net *n, const struct detect_config *c, struct params *p, struct scratch *s);
 void net_release(struct net *n);
@@ -36,8 +38,8 @@ struct tensor net_features(struct net *n, struct tensor input);
 void net_features_backward(struct net *n, struct tensor dfeatures);
 struct tensor net_head(struct net *n, struct tensor rois);           /* [R,P,P,C] -> [R,P',P',C'] */
 struct tensor net_head_backward(struct net *n, struct tensor dhead); /* gradient at the pooled regions */
+/* Output side of the stem's pooling; Caffe rounds up. */
+int64_t net_pooled_size(const struct detect_config *c, int64_t in);
 struct tensor layer_forward(struct net *n, struct layer *l, struct tensor x, bool relu);
 struct tensor layer_backward(struct net *n, struct layer *l, struct tensor dy, bool wants_dx);
-void layer_init(struct net *n, struct layer *l, const char *name, int in, int out, int kernel, struct conv c,
-                bool has_norm);
 #endif

@@ -2,6 +2,7 @@
 #include "core/mem.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int most_likely(const float *probs, int n)
 {
@@ -13,21 +14,43 @@ static int most_likely(const float *probs, int n)
     return best;
 }
 
+/* Which boxes overlap which by more than the threshold, as rows of bits: it is the same for every class. */
+static uint64_t *overlaps(const struct box *boxes, int64_t n, float threshold, float extra, int64_t words)
+{
+    uint64_t *bits = mem_new(uint64_t, n * words + 1);
+
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t k = 0; k < i; k++) {
+            if (box_iou(boxes[i], boxes[k], extra) <= threshold) continue;
+            bits[i * words + k / 64] |= 1ULL << (k % 64);
+            bits[k * words + i / 64] |= 1ULL << (i % 64);
+        }
+    }
+    return bits;
+}
+
 static void confidences(float *confidence, const struct detections *x, const struct detect_config *c,
                         const struct select_opts *o)
 {
-    const struct box *boxes = o->refined ? x->refined : x->proposals;
-    int64_t *order = mem_new(int64_t, x->n), *keep = mem_new(int64_t, x->n);
+    int64_t *order = mem_new(int64_t, x->n), words = (x->n + 63) / 64;
+    uint64_t *bits = overlaps(o->refined ? x->refined : x->proposals, x->n, o->nms, c->anchors_caffe ? 1 : 0, words),
+             *suppressed = mem_new(uint64_t, words + 1);
     float *scores = mem_new(float, x->n);
 
     for (int k = 1; k < c->classes.n; k++) {
         for (int64_t i = 0; i < x->n; i++) scores[i] = x->probs[i * c->classes.n + k];
         order_by_score(order, scores, x->n, 0);
-        int64_t kept = nms(keep, boxes, order, x->n, o->nms, x->n, c->anchors_caffe ? 1 : 0);
-        for (int64_t i = 0; i < kept; i++) confidence[keep[i]] = fmaxf(confidence[keep[i]], scores[keep[i]]);
+        memset(suppressed, 0, (size_t)words * sizeof *suppressed);
+        for (int64_t i = 0; i < x->n; i++) {
+            int64_t at = order[i];
+            if (suppressed[at / 64] >> (at % 64) & 1) continue;
+            for (int64_t w = 0; w < words; w++) suppressed[w] |= bits[at * words + w];
+            confidence[at] = fmaxf(confidence[at], scores[at]);
+        }
     }
     free(order);
-    free(keep);
+    free(bits);
+    free(suppressed);
     free(scores);
 }
 

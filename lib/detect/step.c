@@ -116,8 +116,10 @@ static void sample_regions(struct regions *g, struct detector *d, const struct b
                            .rois = mem_new(float, 5 * most),
                            .image = mem_new(int, most) };
     for (int i = 0; i < b->n; i++) {
-        int64_t found = detector_proposals(d, proposals, scores + i * n, deltas + 4 * i * n, anchors, n, b->width,
-                                           b->height, TRAIN_PRE_NMS, TRAIN_POST_NMS);
+        const struct proposal_opts o = {
+            b->width, b->height, { b->scale[0], b->scale[1] }, TRAIN_PRE_NMS, TRAIN_POST_NMS
+        };
+        int64_t found = detector_proposals(d, proposals, scores + i * n, deltas + 4 * i * n, anchors, n, &o);
         int taken = region_targets(g->at + g->n, proposals, found, b->truth[i].objects, b->truth[i].n, REGION_SAMPLE,
                                    d->config.anchors_caffe ? 1 : 0, r);
         for (int k = 0; k < taken; k++, g->n++) {

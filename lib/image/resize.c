@@ -1,35 +1,46 @@
 #include "image/resize.h"
+#include "core/mem.h"
 #include <math.h>
+#include <stdlib.h>
 
-/* The two source cells around the centre of output cell i, and the weight of the second. */
-static void neighbours(int i, int n_out, int n_in, int *low, int *high, float *weight)
+/* The two source cells around the centre of an output cell, and the weight of the second. */
+struct pair {
+    int low, high;
+    float weight;
+};
+
+static struct pair neighbours(int i, int n_in, float step)
 {
-    float at = ((float)i + 0.5f) * ((float)n_in / (float)n_out) - 0.5f;
+    float at = fmaxf(((float)i + 0.5f) * step - 0.5f, 0);
+    struct pair p = { .low = at < (float)n_in ? (int)at : n_in - 1 };
 
-    if (at < 0) at = 0;
-    *low = (int)at;
-    if (*low > n_in - 1) *low = n_in - 1;
-    *high = *low + 1 < n_in ? *low + 1 : *low;
-    *weight = at - (float)*low;
+    p.high = p.low + 1 < n_in ? p.low + 1 : p.low;
+    p.weight = fminf(at - (float)p.low, 1);
+    return p;
 }
 
-void resize_bilinear(float *out, int width, int height, const struct image *m)
+void resize_bilinear(float *out, int width, int height, const struct image *m, float step_x, float step_y)
 {
+    struct pair *columns = mem_new(struct pair, width);
+
+    if (!(step_x > 0)) step_x = (float)m->width / (float)width;
+    if (!(step_y > 0)) step_y = (float)m->height / (float)height;
+    for (int x = 0; x < width; x++) columns[x] = neighbours(x, m->width, step_x);
     for (int y = 0; y < height; y++) {
-        int y0, y1, x0, x1;
-        float fy, fx;
-        neighbours(y, height, m->height, &y0, &y1, &fy);
-        const uint8_t *top = m->rgb + (size_t)y0 * (size_t)m->width * 3,
-                      *bottom = m->rgb + (size_t)y1 * (size_t)m->width * 3;
+        struct pair rows = neighbours(y, m->height, step_y);
+        const uint8_t *top = m->rgb + (size_t)rows.low * (size_t)m->width * 3,
+                      *bottom = m->rgb + (size_t)rows.high * (size_t)m->width * 3;
         for (int x = 0; x < width; x++) {
-            neighbours(x, width, m->width, &x0, &x1, &fx);
+            const uint8_t *p = top + 3 * columns[x].low, *q = top + 3 * columns[x].high,
+                          *r = bottom + 3 * columns[x].low, *s = bottom + 3 * columns[x].high;
             for (int c = 0; c < 3; c++) {
-                float a = (float)top[3 * x0 + c] + fx * (float)(top[3 * x1 + c] - top[3 * x0 + c]);
-                float b = (float)bottom[3 * x0 + c] + fx * (float)(bottom[3 * x1 + c] - bottom[3 * x0 + c]);
-                *out++ = a + fy * (b - a);
+                float a = (float)p[c] + columns[x].weight * (float)(q[c] - p[c]);
+                float b = (float)r[c] + columns[x].weight * (float)(s[c] - r[c]);
+                *out++ = a + rows.weight * (b - a);
             }
         }
     }
+    free(columns);
 }
 
 /* The span of source cells that output cell i covers: at least one cell wide, so that enlarging interpolates. */

@@ -3,8 +3,9 @@
 #include "image/image.h"
 
 /* Bilinear with half-pixel centres and no anti-aliasing, in float (what detectors were trained on):
- * out[height][width][3], RGB order. */
-void resize_bilinear(float *out, int width, int height, const struct image *m);
+ * out[height][width][3], RGB order. Pixels of out are step_x and step_y pixels of m apart: 0 for the ratio of the
+ * sizes, else what they were before the sizes were rounded (OpenCV with fx and fy). */
+void resize_bilinear(float *out, int width, int height, const struct image *m, float step_x, float step_y);
 
 /* RGBA by averaging over the source area of each output pixel (colours weighted by alpha); bilinear where it enlarges.
  * out[height][width][4], in[in_height][in_width][4]. */

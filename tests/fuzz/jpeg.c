@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (!e.text[0] || m.rgb) abort();
         return 0;
     }
-    resize_bilinear(input, 40, 32, &m);
+    resize_bilinear(input, 40, 32, &m, 0, 0);
     for (int i = 0; i < 40 * 32 * 3; i++) {
         if (!(input[i] >= 0 && input[i] <= 255)) abort();
     }

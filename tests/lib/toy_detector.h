@@ -63,6 +63,7 @@ static inline struct detect_config toy_detector_caffe(void)
         .is_bgr = true,
         .mean = { 102.9801f, 115.9465f, 122.7717f },
         .scale = { 1 / 64.0f, 1 / 64.0f, 1 / 64.0f },
+        .is_exact_scale = true,
         .short_side = 75,
         .long_side = 125,
         .stem_kernel = 7,
@@ -83,13 +84,29 @@ static inline struct detect_config toy_detector_caffe(void)
         .pre_nms = 200,
         .post_nms = 24,
         .rpn_nms = 0.7f,
-        .min_side = 16,
+        .min_side = 12,
+        .min_side_of_picture = true,
         .roi_size = 6,
         .boxes_per_class = true,
-        .attribute_hidden = 7
+        .attribute_hidden = 7,
+        .attribute_of_background = true
     };
 
     toy_names(&c, 6, 5);
+    return c;
+}
+
+/* Groups in the 3x3, frozen norms, anchors given one by one: as ResNeXt in the ports. */
+static inline struct detect_config toy_detector_grouped(void)
+{
+    struct detect_config c = toy_detector_caffe();
+    static const float boxes[3][4] = { { -8, -8, 8, 8 }, { -11, -6, 11, 6 }, { -20, -24, 20, 24 } };
+
+    c.anchors_caffe = c.is_exact_scale = c.attribute_of_background = false;
+    c.stages[1] = (struct stage_config){ 2, 8, 16, 2, 1, false, 4 };
+    c.head = (struct stage_config){ 2, 8, 24, 2, 1, false, 2 };
+    c.n_anchor_boxes = 3;
+    memcpy(c.anchor_boxes, boxes, sizeof boxes);
     return c;
 }
 

@@ -105,6 +105,7 @@ int main(void)
         aligned.roi_align = true;
         compare(interpreter, devices[i], "group norm", toy_detector_learnt(), 90, 70);
         compare(interpreter, devices[i], "group norm and RoIAlign", aligned, 70, 120);
+        compare(interpreter, devices[i], "ResNeXt, anchors of its own", toy_detector_grouped(), 64, 88);
     }
     dir_remove(dir, &e);
     return done();

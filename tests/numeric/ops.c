@@ -314,6 +314,7 @@ static const struct op ops[] = {
     { "conv_forward", { "o a BYXO", "i a BYXC", "i a OC33", "i f O" }, conv, 0 },
     { "conv_forward (add, dilated)", { "+ f BYXO", "i a BYXC", "i a OC33" }, conv_add, 0 },
     { "conv_forward (stride)", { "o a Byxo", "i a BYXC", "i a oC33" }, conv_stride, 0 },
+    { "conv_forward (groups)", { "o a BYXO", "i a BYXC", "i a OD33", "i f O" }, conv, 0 },
     { "conv_backward_input", { "o a BYXC", "i a Byxo", "i a oC33" }, conv_dx, 0 },
     { "conv_backward_input (add)", { "+ f BYXC", "i a BYXO", "i a OC33" }, conv_dx_add, 0 },
     { "conv_backward_weight", { "+ f oC33", "+ f o", "i a Byxo", "i a BYXC" }, conv_dw, 0 },
@@ -335,8 +336,8 @@ static struct tensor shape_of(const char *spec, enum dtype t)
 {
     struct tensor x;
 
-    if (!strstr(spec, "C33")) return shaped(spec + 4, t);
-    x = tensor_4d(NULL, t, size_of[(int)spec[4]], size_of['C'], 3, 3);
+    if (!strstr(spec, "33")) return shaped(spec + 4, t);
+    x = tensor_4d(NULL, t, size_of[(int)spec[4]], size_of[(int)spec[5]], 3, 3);
     return x;
 }
 
@@ -440,6 +441,7 @@ int main(void)
                 size_of['y'] = (size_of['Y'] - 1) / 2 + 1;
                 size_of['x'] = (size_of['X'] - 1) / 2 + 1;
                 size_of['o'] = size_of['O'];
+                size_of['D'] = size_of['C'] / size_of['G'];
                 dropout_p = trials[j].p;
                 bad += !try(&ops[k], ref, cpu, half ? DT_BF16 : DT_F32, &r);
                 ref->why[0] = cpu->why[0] = 0;

@@ -99,7 +99,7 @@ int main(void)
     free(bomb);
 
     float small[2 * 2 * 3];
-    resize_bilinear(small, 2, 2, &m);
+    resize_bilinear(small, 2, 2, &m, 0, 0);
     ok(fabsf(small[0] - 255) < 1e-3f && fabsf(small[1]) < 1e-3f, "bilinear takes the centres");
     uint8_t rgba[16] = { 255, 0, 0, 255, 0, 255, 0, 0, 255, 0, 0, 255, 0, 255, 0, 0 }, one[4];
     resize_rgba(one, 1, 1, rgba, 2, 2);

@@ -20,7 +20,7 @@ static int64_t pixel(struct tensor x, int64_t b, int64_t y, int64_t column)
 int cpu_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
                      struct conv c, bool relu, int flags)
 {
-    int64_t in = x.shape[3], out = y.shape[3], kh = w.shape[2], kw = w.shape[3];
+    int64_t in = w.shape[1], out = y.shape[3], kh = w.shape[2], kw = w.shape[3], groups = x.shape[3] / in;
     struct walk at;
 
     for (int64_t p = 0; p < y.n / (out ? out : 1); p++) {
@@ -33,7 +33,7 @@ int cpu_conv_forward(struct device *d, struct tensor y, struct tensor x, struct 
             for (at.ky = 0; at.ky < kh; at.ky++) {
                 for (at.kx = 0; at.kx < kw; at.kx++) {
                     if (!inside(x, c, &at)) continue;
-                    int64_t from = pixel(x, at.b, at.iy, at.ix);
+                    int64_t from = pixel(x, at.b, at.iy, at.ix) + o / (out / groups) * in;
                     for (int64_t i = 0; i < in; i++)
                         sum += (double)get(x, from + i) * get(w, ((o * in + i) * kh + at.ky) * kw + at.kx);
                 }

@@ -11,7 +11,7 @@ enum way { WAY_FORWARD, WAY_INPUT, WAY_WEIGHT };
 /* What a primitive is made for. */
 struct shape {
     enum way way;
-    int64_t x[4], y[4], k[2];
+    int64_t x[4], y[4], k[2], groups;
     struct conv c;
     enum dtype in, out; /* of the operands and of the result */
     bool has_bias, relu, adds;
@@ -35,6 +35,18 @@ static dnnl_status_t describe(dnnl_memory_desc_t *md, const int64_t s[4], enum d
     return dnnl_memory_desc_init_by_tag(md, 4, (dnnl_dims_t){ s[0], s[3], s[1], s[2] }, type(t), dnnl_nhwc);
 }
 
+/* Filters in our layout, or in any that the library likes; groups are a dimension of their own. */
+static dnnl_status_t describe_filters(dnnl_memory_desc_t *md, const struct shape *k, dnnl_data_type_t t, bool is_any)
+{
+    int64_t g = k->groups;
+
+    if (g == 1)
+        return dnnl_memory_desc_init_by_tag(md, 4, (dnnl_dims_t){ k->y[3], k->x[3], k->k[0], k->k[1] }, t,
+                                            is_any ? dnnl_format_tag_any : dnnl_oihw);
+    return dnnl_memory_desc_init_by_tag(md, 5, (dnnl_dims_t){ g, k->y[3] / g, k->x[3] / g, k->k[0], k->k[1] }, t,
+                                        is_any ? dnnl_format_tag_any : dnnl_goihw);
+}
+
 static dnnl_status_t make_desc(const struct shape *k, dnnl_convolution_desc_t *op, dnnl_memory_desc_t *x,
                                dnnl_memory_desc_t *y, dnnl_memory_desc_t *bias, dnnl_memory_desc_t *w)
 {
@@ -47,9 +59,7 @@ static dnnl_status_t make_desc(const struct shape *k, dnnl_convolution_desc_t *o
         after[i] = (k->y[1 + i] - 1) * c->stride + c->dilation * (k->k[i] - 1) + 1 - k->x[1 + i] - c->pad;
     dnnl_status_t s = describe(x, k->x, is_input ? k->out : k->in);
     if (!s) s = describe(y, k->y, is_input || is_weight ? k->in : k->out);
-    if (!s)
-        s = dnnl_memory_desc_init_by_tag(w, 4, (dnnl_dims_t){ k->y[3], k->x[3], k->k[0], k->k[1] },
-                                         is_weight ? dnnl_f32 : type(k->in), dnnl_format_tag_any);
+    if (!s) s = describe_filters(w, k, is_weight ? dnnl_f32 : type(k->in), true);
     if (!s) s = dnnl_memory_desc_init_by_tag(bias, 1, (dnnl_dims_t){ k->y[3] }, dnnl_f32, dnnl_a);
     if (s) return s;
     if (is_input)
@@ -113,9 +123,7 @@ static dnnl_status_t make(struct dnnl_state *state, struct made *m, const struct
     if (!s)
         m->layout.wanted =
             *dnnl_primitive_desc_query_md(pd, is_weight ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
-    if (!s)
-        s = dnnl_memory_desc_init_by_tag(&m->layout.plain, 4, m->layout.wanted.dims, is_weight ? dnnl_f32 : type(k->in),
-                                         dnnl_oihw);
+    if (!s) s = describe_filters(&m->layout.plain, k, is_weight ? dnnl_f32 : type(k->in), false);
     if (!s) m->layout.hash = layout_hash(&m->layout);
     if (!s && is_weight) s = make_reorder(state, m);
     if (!s) s = dnnl_memory_create(&m->x, &x, state->engine, DNNL_MEMORY_NONE);
@@ -146,6 +154,7 @@ static struct lru_key key_of(const struct shape *k)
     struct lru_key key = { { k->way, k->k[0], k->k[1], k->c.stride, k->c.pad, k->c.dilation, k->in, k->out, k->has_bias,
                              k->relu, k->adds } };
 
+    key.v[11] = k->groups;
     memcpy(key.v + 12, k->x, sizeof k->x);
     memcpy(key.v + 16, k->y, sizeof k->y);
     return key;
@@ -181,6 +190,7 @@ static struct shape shape_of(enum way way, struct tensor x, struct tensor y, str
     memcpy(k.y, y.shape, sizeof k.y);
     k.k[0] = w.shape[2];
     k.k[1] = w.shape[3];
+    k.groups = x.shape[3] / w.shape[1];
     k.c = c;
     return k;
 }
