@@ -17,7 +17,7 @@ endif
 V := $(if $(SAN),san-$(firstword $(subst $(comma), ,$(SAN))),$(if $(COV),cov,release))
 B := build/$(V)
 
-PACKAGES := libzstd libturbojpeg libutf8proc link-grammar libzip
+PACKAGES := libzstd libturbojpeg libutf8proc link-grammar libzip zlib
 missing  := $(strip $(foreach p,$(PACKAGES),$(if $(shell pkg-config --exists $p && echo y),,$p)))
 ifneq ($(missing),)
 ifeq ($(filter clean help dist format,$(MAKECMDGOALS)),)
@@ -31,7 +31,7 @@ WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla 
 override CPPFLAGS += -Ilib -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES))
 override CFLAGS += -std=c17 -pthread -fopenmp -ffp-contract=off -fno-strict-aliasing $(WARN) \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(if $(COV),--coverage)
-override LDLIBS += $(shell pkg-config --libs $(PACKAGES)) -ldnnl -lm -ldl
+override LDLIBS += $(shell pkg-config --libs $(PACKAGES)) -ldnnl -lstemmer -lm -ldl
 
 LIB_SRC   := $(shell find lib -name '*.c' ! -path lib/train/mpi/mpi.c | LC_ALL=C sort)
 CMD_SRC   := $(wildcard cmd/*.c)

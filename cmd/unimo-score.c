@@ -3,24 +3,70 @@
 #include "core/mem.h"
 #include "core/opt.h"
 #include "score/metrics.h"
+#include "score/prepare.h"
+#include "score/sacrebleu.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char *metrics, *output, *images, *each, *format = "auto", *field = "label";
+static const char *metrics, *output, *images, *per_item, *format = "auto", *field = "label", *from = "auto",
+                                                         *missing = "error", *scale = "percent", *explain, *compare;
+static const char *ci, *test = "bs", *prepare = "none", *tokenize = "ptb", *vqa = "2017", *ties = "mid";
+static const char *bleu_tokenize = "13a", *smooth = "exp", *exceptions, *wordnet, *paraphrases, *meteor_modules;
+static struct opt_list by;
+static bool json, timed, lowercase, effective_order, no_stem;
+static double smooth_value;
+static int64_t max_order = 4, threads;
 
 static const struct opt opts[] = {
     { OPT_STRING, "metrics", 'm', &metrics, 0, 0, "LIST",
-      "accuracy, bleu, cider, retrieval; several joined by commas" },
+      "what to compute, several joined by commas; \"list\" names all" },
     OPT_ROW_OUTPUT(&output),
-    { OPT_STRING, "images", 0, &images, 0, 0, "FILE", "retrieval: the images that were scored, in the same order" },
-    { OPT_STRING, "field", 0, &field, 0, 0, "NAME", "field of the references that holds the label" },
     { OPT_CHOICE, "format", 0, &format, 0, 0, "auto|table|tsv|json",
       "how to print (auto: a table on a terminal, else JSON Lines)" },
-    { OPT_STRING, "each", 0, &each, 0, 0, "FILE", "also write each item's scores as JSON Lines" },
+    { OPT_FLAG, "json", 0, &json, 0, 0, 0, "the same as --format json" },
+    { OPT_CHOICE, "scale", 0, &scale, 0, 0, "percent|ref",
+      "as papers print figures, or as the reference program does" },
+    { OPT_STRING, "per-item", 0, &per_item, 0, 0, "FILE", "also write each item's figures as JSON Lines" },
+    { OPT_STRING, "explain", 0, &explain, 0, 0, "ID", "print what led to one item's figures instead" },
+    { OPT_FLAG, "time", 0, &timed, 0, 0, 0, "tell how many seconds each metric took" },
+    OPT_ROW_THREADS(&threads),
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "inputs" },
+    { OPT_STRING, "field", 0, &field, 0, 0, "NAME", "field of the references that holds the label or text" },
+    { OPT_CHOICE, "from", 0, &from, 0, 0, "auto|records|document|text|tsv",
+      "form of the files (auto: by their names)" },
+    { OPT_CHOICE, "missing", 0, &missing, 0, 0, "error|zero|skip", "what becomes of items without a prediction" },
+    { OPT_LIST, "by", 0, &by, 0, 0, "FIELD", "also break figures down by a field of the references" },
+    { OPT_STRING, "images", 0, &images, 0, 0, "FILE", "retrieval: the images that were scored, in the same order" },
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "confidence" },
+    { OPT_STRING, "ci", 0, &ci, 0, 0, "bootstrap[:N[:SEED]]", "confidence intervals from N resamples (1000, 12345)" },
+    { OPT_STRING, "compare", 0, &compare, 0, 0, "FILE", "another system's predictions: test the difference" },
+    { OPT_STRING, "test", 0, &test, 0, 0, "bs|ar[:N[:SEED]]",
+      "paired bootstrap (1000 trials) or approximate randomisation (10000)" },
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "metrics" },
+    { OPT_CHOICE, "prepare", 0, &prepare, 0, 0, "none|cnndm|gigaword|qg|qg-eval|coqa",
+      "mend texts first, as the field's scripts do" },
+    { OPT_CHOICE, "tokenize", 0, &tokenize, 0, 0, "ptb|split", "captions: by PTB tokens, or at white space" },
+    { OPT_CHOICE, "vqa", 0, &vqa, 0, 0, "2017|2021", "version of the normaliser of answers" },
+    { OPT_CHOICE, "ties", 0, &ties, 0, 0, "mid|min|max|id", "retrieval: rank of the right one among equal scores" },
+    { OPT_STRING, "bleu-tokenize", 0, &bleu_tokenize, 0, 0, "13a|intl|char|zh|none", "sacrebleu: tokenizer" },
+    { OPT_CHOICE, "smooth", 0, &smooth, 0, 0, "exp|floor|add-k|none", "sacrebleu: smoothing" },
+    { OPT_DOUBLE, "smooth-value", 0, &smooth_value, 0, 1000, "X", "sacrebleu: of floor (0: 0.1) and add-k (0: 1)" },
+    { OPT_INT, "max-order", 0, &max_order, 1, 4, "N", "sacrebleu: longest n-grams" },
+    { OPT_FLAG, "lowercase", 0, &lowercase, 0, 0, 0, "sacrebleu: ignore case" },
+    { OPT_FLAG, "effective-order", 0, &effective_order, 0, 0, 0, "sacrebleu: only orders that the predictions have" },
+    { OPT_FLAG, "no-stem", 0, &no_stem, 0, 0, 0, "rouge, rouge-google: compare words as they are" },
+    { OPT_STRING, "exceptions", 0, &exceptions, 0, 0, "DIR",
+      "rouge: irregular forms from WordNet's *.exc (default: none)" },
+    { OPT_STRING, "wordnet", 0, &wordnet, 0, 0, "DIR", "meteor, spice: WordNet 3.0, or \"none\" (default: Debian's)" },
+    { OPT_STRING, "paraphrases", 0, &paraphrases, 0, 0, "FILE", "meteor: its table paraphrase-en.gz" },
+    { OPT_STRING, "meteor-modules", 0, &meteor_modules, 0, 0, "LIST",
+      "meteor: exact,stem,synonym,paraphrase (default: those whose tables are there)" },
     { 0 },
 };
+
+/* ---- printing ---- */
 
 static void print_json(const struct value *list, struct str *out)
 {
@@ -30,22 +76,55 @@ static void print_json(const struct value *list, struct str *out)
     }
 }
 
-/* A line for each figure: for people, or separated by tabs with every digit. */
-static void print_lines(const struct value *list, bool tabs, struct str *out)
+static double number_at(const struct value *v, const char *a, const char *b, const char *c)
+{
+    v = value_get(v, a);
+    if (b) v = value_get(v, b);
+    if (c) v = value_get(v, c);
+    return value_number(v);
+}
+
+/* NAME FIGURE VALUE [± half width] [other system's value, p] */
+static void print_row(const struct value *v, const char *metric, const char *name, struct str *out)
+{
+    const char *printed = value_text(value_get(value_get(v, "printed"), name), NULL);
+    const struct value *other = value_get(v, "compare");
+
+    str_addf(out, "%-16s %-16s %10s", metric, name, printed);
+    if (value_get(v, "ci")) str_addf(out, " \u00b1 %.2f", number_at(v, "ci", name, "half_width"));
+    if (other)
+        str_addf(out, "  against %s, p = %.4f", value_text(value_get(value_get(other, "printed"), name), NULL),
+                 number_at(other, "p", name, NULL));
+    str_add_char(out, '\n');
+}
+
+static void print_table(const struct value *list, struct str *out)
 {
     for (int64_t i = 0; i < value_count(list); i++) {
         const struct value *v = value_at(list, i);
         const char *metric = value_text(value_get(v, "metric"), NULL);
-        for (int64_t k = 0; k < value_count(v); k++) {
-            struct value *x;
-            const char *name = value_key(v, k, &x);
-            if (tabs && value_is_number(x)) {
-                str_addf(out, "%s\t%s\t", metric, name);
-                value_print(x, out);
-                str_add_char(out, '\n');
-            } else if (value_is_int(x))
-                str_addf(out, "%-16s %-12s %10lld\n", metric, name, (long long)value_integer(x));
-            else if (value_is_number(x)) str_addf(out, "%-16s %-12s %10.2f\n", metric, name, value_number(x));
+        if (explain) {
+            value_print_indented(v, out);
+            str_add_char(out, '\n');
+            continue;
+        }
+        for (struct value_iter it = { 0 }; value_next(value_get(v, "printed"), &it);) print_row(v, metric, it.key, out);
+        str_addf(out, "%-16s %-16s %10lld\n", metric, "n", (long long)value_integer(value_get(v, "n")));
+        str_addf(out, "%-16s %-16s %s (%s)\n", metric, "signature", value_text(value_get(v, "signature"), NULL),
+                 value_text(value_get(v, "scale"), NULL));
+    }
+}
+
+/* Metric, figure and value with every digit. */
+static void print_tabs(const struct value *list, struct str *out)
+{
+    for (int64_t i = 0; i < value_count(list); i++) {
+        const struct value *v = value_at(list, i);
+        for (struct value_iter it = { 0 }; value_next(v, &it);) {
+            if (!value_is_number(it.value)) continue;
+            str_addf(out, "%s\t%s\t", value_text(value_get(v, "metric"), NULL), it.key);
+            value_print(it.value, out);
+            str_add_char(out, '\n');
         }
     }
 }
@@ -60,36 +139,121 @@ static int write_text(const char *path, const struct str *text, struct err *e)
     return -1;
 }
 
-static int run(int argc, char **argv, struct err *e)
+static int print_result(const struct score_result *r, struct err *e)
 {
-    if (!metrics) return opt_usage(e, "--metrics: is required");
-    if (argc < 1 || argc > 2) return opt_usage(e, "predictions and, but for retrieval, references were expected");
-    const struct score_files files = {
-        .pred = argv[0], .ref = argc > 1 ? argv[1] : NULL, .images = images, .field = field
-    };
-    struct report r = { value_array(), each ? value_array() : NULL };
-    bool is_table = !strcmp(format, "table") || (!strcmp(format, "auto") && !output && isatty(1)),
-         is_tabs = !strcmp(format, "tsv");
+    bool is_table = !json && (!strcmp(format, "table") || (!strcmp(format, "auto") && !output && isatty(1)));
     struct str text = { 0 };
-    int rc = metrics_compute(metrics, &files, &r, e);
+    int rc = 0;
 
-    if (!rc && each) {
-        print_json(r.each, &text);
-        rc = write_text(each, &text, e);
+    if (per_item) {
+        print_json(r->each, &text);
+        rc = write_text(per_item, &text, e);
         str_clear(&text);
     }
-    if (is_table || is_tabs) print_lines(r.metrics, is_tabs, &text);
-    else print_json(r.metrics, &text);
+    if (is_table) print_table(r->metrics, &text);
+    else if (!strcmp(format, "tsv") && !json) print_tabs(r->metrics, &text);
+    else print_json(r->metrics, &text);
     if (!rc) rc = write_text(output, &text, e);
     str_release(&text);
-    value_free(r.metrics);
-    value_free(r.each);
+    return rc;
+}
+
+/* ---- options ---- */
+
+/* NAME[:N[:SEED]] */
+static int read_trials(const char *option, const char *text, const char *name, int64_t n, struct trials *out,
+                       bool *is_name, struct err *e)
+{
+    size_t length = strlen(name);
+    int64_t seed = 12345;
+
+    *is_name = !strncmp(text, name, length) && (!text[length] || text[length] == ':');
+    if (!*is_name) return 0;
+    char *copy = mem_strdup(text + length + (text[length] == ':')), *colon = strchr(copy, ':');
+    if (colon) *colon = 0;
+    bool good = (!*copy || str_to_int(copy, 1, 10000000, &n)) && (!colon || str_to_int(colon + 1, 0, INT64_MAX, &seed));
+    free(copy);
+    *out = (struct trials){ n, (uint64_t)seed };
+    return good ? 0 : opt_usage(e, "--%s: %s: expected %s[:N[:SEED]]", option, err_quote(text), name);
+}
+
+static int read_confidence(struct score_request *q, struct err *e)
+{
+    bool is_bootstrap = true, is_bs, is_ar;
+
+    if (ci && read_trials("ci", ci, "bootstrap", 1000, &q->ci, &is_bootstrap, e)) return -1;
+    if (!is_bootstrap) return opt_usage(e, "--ci: %s: expected bootstrap[:N[:SEED]]", err_quote(ci));
+    if (read_trials("test", test, "bs", 1000, &q->test, &is_bs, e)) return -1;
+    if (!is_bs && read_trials("test", test, "ar", 10000, &q->test, &is_ar, e)) return -1;
+    if (!is_bs && !is_ar) return opt_usage(e, "--test: %s: expected bs or ar[:N[:SEED]]", err_quote(test));
+    q->swaps = !is_bs;
+    return 0;
+}
+
+static int read_inputs(int argc, char **argv, struct join_files *f, struct err *e)
+{
+    if (argc < 1) return opt_usage(e, "predictions and, but for retrieval, references were expected");
+    if (argc - 1 > JOIN_REFS) return opt_usage(e, "more than %d files of references", JOIN_REFS);
+    if (by.n > JOIN_NOTES - 3) return opt_usage(e, "--by: more than %d fields", JOIN_NOTES - 3);
+    *f = (struct join_files){ .pred = argv[0], .n_refs = argc - 1, .field = field, .form = from, .n_notes = by.n };
+    for (int i = 1; i < argc; i++) f->refs[i - 1] = argv[i];
+    for (int i = 0; i < by.n; i++) f->notes[i] = by.at[i];
+    f->missing = !strcmp(missing, "zero") ? JOIN_ZERO : !strcmp(missing, "skip") ? JOIN_SKIP : JOIN_ERROR;
+    return 0;
+}
+
+static int list_metrics(struct err *e)
+{
+    struct str names = { 0 };
+
+    metrics_names(&names);
+    str_add_char(&names, '\n');
+    int rc = write_text(output, &names, e);
+    str_release(&names);
+    return rc;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+    struct score_request q = { .metrics = metrics,
+                               .compare = compare,
+                               .ref_scale = !strcmp(scale, "ref"),
+                               .times = timed,
+                               .explain = explain,
+                               .each = per_item != NULL };
+    struct score_result r;
+
+    if (!metrics) return opt_usage(e, "--metrics: is required");
+    if (!strcmp(metrics, "list")) return list_metrics(e);
+    if (!sacrebleu_tokenizer_known(bleu_tokenize))
+        return opt_usage(e, "--bleu-tokenize: %s: expected 13a, intl, char, zh or none", err_quote(bleu_tokenize));
+    q.opts = (struct score_opts){ .images = images,
+                                  .ties = ties,
+                                  .prepare = prepare_known(prepare) ? prepare : NULL,
+                                  .tokenize = tokenize,
+                                  .vqa = vqa,
+                                  .bleu_tokenize = bleu_tokenize,
+                                  .smooth = smooth,
+                                  .smooth_value = smooth_value,
+                                  .lowercase = lowercase,
+                                  .effective_order = effective_order,
+                                  .max_order = (int)max_order,
+                                  .no_stem = no_stem,
+                                  .exceptions = exceptions,
+                                  .wordnet = wordnet,
+                                  .paraphrases = paraphrases,
+                                  .meteor_modules = meteor_modules,
+                                  .threads = (int)threads };
+    if (read_inputs(argc, argv, &q.opts.files, e) || read_confidence(&q, e)) return -1;
+    int rc = metrics_compute(&q, &r, e);
+    if (!rc) rc = print_result(&r, e);
+    metrics_release(&r);
     return rc;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-score", "compare predictions with references", "PRED [REF]", opts, run,
+    static const struct program p = { "unimo-score", "compare predictions with references", "PRED [REF]...", opts, run,
                                       false };
     return program_main(&p, argc, argv);
 }

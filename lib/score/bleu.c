@@ -1,18 +1,16 @@
 #include "score/bleu.h"
 #include "core/mem.h"
+#include "score/explain.h"
 #include <math.h>
 #include <stdlib.h>
 
-struct tally {
-    int64_t guess[NGRAM_MAX], correct[NGRAM_MAX], length, ref_length;
-};
-
-static void finish(const struct tally *t, double out[NGRAM_MAX])
+static void finish(const struct tally *t, const double *sum, double n, double *out)
 {
-    double product = 1, ratio = ((double)t->length + 1e-15) / ((double)t->ref_length + 1e-9);
+    double product = 1, ratio = (sum[BLEU_LENGTH] + 1e-15) / (sum[BLEU_REF_LENGTH] + 1e-9);
 
+    (void)t, (void)n;
     for (int k = 0; k < NGRAM_MAX; k++) {
-        product *= ((double)t->correct[k] + 1e-15) / ((double)t->guess[k] + 1e-9);
+        product *= (sum[BLEU_CORRECT + k] + 1e-15) / (sum[BLEU_GUESS + k] + 1e-9);
         out[k] = pow(product, 1.0 / (k + 1));
         if (ratio < 1) out[k] *= exp(1 - 1 / ratio);
     }
@@ -31,13 +29,12 @@ static int64_t closest(const struct sentence *refs, int64_t n, int64_t length)
 }
 
 /* most[id]: how often a reference of this item has an n-gram at most; all 0 between items. */
-static void add_item(struct tally *t, const struct sentence *pred, const struct sentence *refs, int64_t n,
-                     int32_t *most)
+static void count_item(double *row, const struct sentence *pred, const struct sentence *refs, int64_t n, int32_t *most)
 {
-    t->length += pred->n_words;
-    t->ref_length += closest(refs, n, pred->n_words);
+    row[BLEU_LENGTH] = (double)pred->n_words;
+    row[BLEU_REF_LENGTH] = (double)closest(refs, n, pred->n_words);
     for (int k = 0; k < NGRAM_MAX; k++) {
-        t->guess[k] += pred->n_words > k ? pred->n_words - k : 0;
+        row[BLEU_GUESS + k] = pred->n_words > k ? (double)(pred->n_words - k) : 0;
         for (int64_t r = 0; r < n; r++) {
             for (int64_t i = 0; i < refs[r].n_ngrams[k]; i++) {
                 struct ngram x = refs[r].ngrams[k][i];
@@ -46,7 +43,7 @@ static void add_item(struct tally *t, const struct sentence *pred, const struct 
         }
         for (int64_t i = 0; i < pred->n_ngrams[k]; i++) {
             struct ngram x = pred->ngrams[k][i];
-            t->correct[k] += x.count < most[x.id] ? x.count : most[x.id];
+            row[BLEU_CORRECT + k] += x.count < most[x.id] ? x.count : most[x.id];
         }
         for (int64_t r = 0; r < n; r++) {
             for (int64_t i = 0; i < refs[r].n_ngrams[k]; i++) most[refs[r].ngrams[k][i].id] = 0;
@@ -54,34 +51,58 @@ static void add_item(struct tally *t, const struct sentence *pred, const struct 
     }
 }
 
-void bleu(const struct captions *c, double out[NGRAM_MAX], double *each)
+void bleu_statistics(const struct captions *c, double *rows)
 {
-    struct tally all = { 0 };
     int32_t *most = mem_new(int32_t, c->n_ngrams + 1);
 
     for (int64_t i = 0; i < c->n; i++) {
-        struct tally one = { 0 };
-        add_item(&one, &c->preds[i], c->refs + c->ref_start[i], c->ref_start[i + 1] - c->ref_start[i], most);
-        if (each) finish(&one, each + NGRAM_MAX * i);
-        all.length += one.length;
-        all.ref_length += one.ref_length;
-        for (int k = 0; k < NGRAM_MAX; k++) {
-            all.guess[k] += one.guess[k];
-            all.correct[k] += one.correct[k];
-        }
+        int64_t n;
+        const struct sentence *refs = captions_refs(c, i, &n);
+        count_item(rows + i * BLEU_WIDTH, &c->preds[i], refs, n, most);
     }
-    finish(&all, out);
     free(most);
 }
 
-void bleu_report(const struct score_data *d, struct report *r)
+void bleu(const struct captions *c, double out[NGRAM_MAX])
+{
+    struct tally t;
+
+    tally_begin(&t, "bleu", c->n, NULL, BLEU_WIDTH);
+    bleu_statistics(c, t.stats);
+    t.finish = finish;
+    tally_finish(&t, out);
+    tally_release(&t);
+}
+
+static void explain(const struct tally *t, int64_t i, struct value *out)
+{
+    const struct score_data *d = t->data;
+    const double *row = t->stats + i * BLEU_WIDTH;
+
+    captions_explain(&d->captions, i, out);
+    value_set(out, "length", value_int((int64_t)row[BLEU_LENGTH]));
+    value_set(out, "closest_ref_length", value_int((int64_t)row[BLEU_REF_LENGTH]));
+    struct value *correct = value_array(), *guess = value_array();
+    for (int k = 0; k < NGRAM_MAX; k++) {
+        value_push(correct, value_int((int64_t)row[BLEU_CORRECT + k]));
+        value_push(guess, value_int((int64_t)row[BLEU_GUESS + k]));
+    }
+    value_set(out, "correct", correct);
+    value_set(out, "guess", guess);
+}
+
+int bleu_count(const struct score_data *d, struct tally *out, struct err *e)
 {
     static const char *const names[NGRAM_MAX] = { "bleu1", "bleu2", "bleu3", "bleu4" };
-    double all[NGRAM_MAX], *each = mem_new(double, NGRAM_MAX * d->captions.n + 1);
 
-    bleu(&d->captions, all, each);
-    report_begin(r, "bleu", d->captions.n, "coco-caption|tok:ptb-3.4.1|ref:closest|smooth:tiny|x100");
-    for (int k = 0; k < NGRAM_MAX; k++) report_figure(r, names[k], 100 * all[k]);
-    for (int64_t i = 0; i < d->captions.n; i++) report_each(r, d->texts.id[i], "bleu4", 100 * each[NGRAM_MAX * i + 3]);
-    free(each);
+    (void)e;
+    tally_begin(out, "bleu", d->captions.n, d->texts.id, BLEU_WIDTH);
+    for (int k = 0; k < NGRAM_MAX; k++) tally_figure(out, names[k], 100, 1, 3);
+    captions_signature(d, &out->signature);
+    str_add(&out->signature, "|ref:closest|smooth:tiny");
+    out->explain = explain;
+    out->data = d;
+    bleu_statistics(&d->captions, out->stats);
+    out->finish = finish;
+    return 1;
 }

@@ -1,6 +1,7 @@
 #include "score/captions.h"
 #include "core/mem.h"
 #include "score/ptb.h"
+#include "score/unicode.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ struct pairs {
 
 struct making {
     struct captions *c;
-    struct ptb *ptb;
+    struct ptb *ptb; /* NULL unless texts go through it */
+    enum captions_tokens how;
     struct pairs pairs;
     struct str text;
     int32_t *words; /* of one text */
@@ -91,32 +93,104 @@ static void count_runs(struct making *x, struct sentence *out, int64_t n, int k)
     out->n_ngrams[k] = found;
 }
 
-static void make_sentence(struct making *x, struct sentence *out, const char *text, const char *next)
+static int32_t word_number(struct making *x, const char *word, size_t n)
+{
+    bool is_new;
+    int64_t *at = map_put(&x->c->vocabulary, word, n, &is_new);
+
+    if (is_new) *at = x->c->vocabulary.n - 1;
+    assert(*at < INT32_MAX);
+    return (int32_t)*at;
+}
+
+static int64_t add_word(struct making *x, int64_t n, const char *word, size_t length)
+{
+    mem_reserve(&x->words, &x->cap_words, n + 1);
+    x->words[n] = word_number(x, word, length);
+    return n + 1;
+}
+
+/* Words, or tokens, of x->text: tokens end in a space, and newlines divide their words. Returns their number. */
+static int64_t split_tokenized(struct making *x, const char *ends)
+{
+    const char *p = str_c(&x->text);
+    int64_t n = 0;
+
+    while (*p) {
+        size_t length = strcspn(p, ends);
+        n = add_word(x, n, p, length);
+        p += length + 1;
+    }
+    return n;
+}
+
+/* What is between white space, as Python's split() finds it; and between single spaces, empty parts as well. */
+static int64_t split_at_space(struct making *x, const char *text)
+{
+    int64_t n = 0;
+    const char *from = NULL;
+    uint32_t c;
+
+    for (const char *p = text;; p++) {
+        int bytes = 1;
+        if ((unsigned char)*p < 0x80) c = (unsigned char)*p;
+        else bytes = utf8_decode(p, strnlen(p, 4), &c);
+        bool is_space = !*p || (bytes && unicode_is_space(c));
+        if (is_space && from) n = add_word(x, n, from, (size_t)(p - from));
+        if (is_space) from = NULL;
+        else if (!from) from = p;
+        if (!*p) return n;
+        p += bytes ? bytes - 1 : 0;
+    }
+}
+
+static int64_t split_at_blank(struct making *x, const char *text)
 {
     int64_t n = 0;
 
-    str_clear(&x->text);
-    ptb_words(x->ptb, text, next, &x->text);
-    for (const char *p = str_c(&x->text), *end = p + x->text.n; p < end;) {
-        const char *stop = memchr(p, ' ', (size_t)(end - p));
-        bool is_new;
-        int64_t *word = map_put(&x->c->vocabulary, p, (size_t)(stop - p), &is_new);
-        if (is_new) *word = x->c->vocabulary.n - 1;
-        assert(*word < INT32_MAX);
-        mem_reserve(&x->words, &x->cap_words, n + 1);
-        x->words[n++] = (int32_t)*word;
-        p = stop + 1;
+    for (const char *p = text;; p++) {
+        size_t length = strcspn(p, " ");
+        n = add_word(x, n, p, length);
+        p += length;
+        if (!*p) return n;
     }
-    mem_reserve(&x->runs, &x->cap_runs, n + 1);
-    int32_t *words = arena_new(&x->c->arena, int32_t, n);
-    if (n) memcpy(words, x->words, (size_t)n * sizeof *words);
-    *out = (struct sentence){ .n_words = n, .words = words };
-    for (int k = 0; k < NGRAM_MAX; k++) count_runs(x, out, n, k);
 }
 
-void captions_make(struct captions *c, const struct score_item *items, int64_t n)
+static const int32_t *keep_words(struct making *x, int64_t n)
 {
-    struct making x = { .c = c, .ptb = ptb_new() };
+    int32_t *words = arena_new(&x->c->arena, int32_t, n);
+
+    if (n) memcpy(words, x->words, (size_t)n * sizeof *words);
+    return words;
+}
+
+static void make_sentence(struct making *x, struct sentence *out, const char *text, const char *next)
+{
+    *out = (struct sentence){ 0 };
+    if (!x->ptb) {
+        if (x->how == CAPTIONS_SPLIT) out->n_tokens = split_at_blank(x, text);
+        out->tokens = keep_words(x, out->n_tokens);
+        out->n_words = split_at_space(x, text);
+        out->words = keep_words(x, out->n_words);
+    } else {
+        str_clear(&x->text);
+        ptb_words(x->ptb, text, next, &x->text);
+        bool differ = strchr(str_c(&x->text), '\n') != NULL;
+        if (differ) out->n_tokens = split_tokenized(x, " ");
+        if (differ) out->tokens = keep_words(x, out->n_tokens);
+        out->n_words = split_tokenized(x, " \n");
+        out->words = keep_words(x, out->n_words);
+        if (!differ) out->n_tokens = out->n_words;
+        if (!differ) out->tokens = out->words;
+    }
+    mem_reserve(&x->words, &x->cap_words, 1);
+    mem_reserve(&x->runs, &x->cap_runs, out->n_words + 1);
+    for (int k = 0; k < NGRAM_MAX; k++) count_runs(x, out, out->n_words, k);
+}
+
+void captions_make(struct captions *c, const struct score_item *items, int64_t n, enum captions_tokens how)
+{
+    struct making x = { .c = c, .ptb = how == CAPTIONS_PTB ? ptb_new() : NULL, .how = how };
 
     *c = (struct captions){ .n = n };
     c->preds = mem_new(struct sentence, n + 1);
@@ -132,7 +206,7 @@ void captions_make(struct captions *c, const struct score_item *items, int64_t n
         }
     }
     c->n_ngrams = x.pairs.n;
-    ptb_free(x.ptb);
+    if (x.ptb) ptb_free(x.ptb);
     str_release(&x.text);
     free(x.pairs.slot);
     free(x.words);
@@ -149,4 +223,15 @@ void captions_release(struct captions *c)
     map_release(&c->vocabulary);
     arena_release(&c->arena);
     *c = (struct captions){ 0 };
+}
+
+const char *captions_word(const struct captions *c, int32_t word)
+{
+    return c->vocabulary.at[word].key;
+}
+
+const struct sentence *captions_refs(const struct captions *c, int64_t i, int64_t *n)
+{
+    *n = c->ref_start[i + 1] - c->ref_start[i];
+    return c->refs + c->ref_start[i];
 }

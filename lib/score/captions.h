@@ -12,7 +12,9 @@ struct ngram {
 };
 struct sentence {
     int64_t n_words;
-    const int32_t *words;                  /* [n_words], numbers of captions.vocabulary */
+    const int32_t *words; /* [n_words], numbers of captions.vocabulary */
+    int64_t n_tokens;
+    const int32_t *tokens;                 /* [n_tokens]: words, but for tokens that hold blanks or nothing */
     const struct ngram *ngrams[NGRAM_MAX]; /* [k]: the different runs of k + 1 words, in order of appearance */
     int64_t n_ngrams[NGRAM_MAX];
 };
@@ -26,8 +28,14 @@ struct captions {
     struct arena arena;     /* words and counts */
 };
 
-/* As in coco-caption, all references are one stream for the tokenizer, all predictions another, in the order of the
- * items. */
-void captions_make(struct captions *c, const struct score_item *items, int64_t n);
+enum captions_tokens {
+    CAPTIONS_PTB,   /* as in coco-caption: all references are one stream for the tokenizer, all predictions another */
+    CAPTIONS_SPLIT, /* texts are tokenized: words are between white space, tokens between single spaces */
+    CAPTIONS_WORDS  /* the same without tokens */
+};
+void captions_make(struct captions *c, const struct score_item *items, int64_t n, enum captions_tokens how);
+const char *captions_word(const struct captions *c, int32_t word);
+/* References of item i and how many they are. */
+const struct sentence *captions_refs(const struct captions *c, int64_t i, int64_t *n);
 void captions_release(struct captions *c);
 #endif

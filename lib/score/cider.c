@@ -1,11 +1,13 @@
 #include "score/cider.h"
 #include "core/mem.h"
+#include "score/explain.h"
 #include <math.h>
 #include <stdlib.h>
 
 struct weights {
     double *rarity; /* of each n-gram: ln of items over items whose references have it */
     double *ref;    /* of the n-grams of one reference: TF-IDF; 0 elsewhere */
+    bool is_plain;  /* no clipping, no Gaussian */
 };
 
 /* Each n-gram counts once for an item, however many of its references have it. */
@@ -54,51 +56,88 @@ static double similarity(const struct sentence *pred, const double pred_norm[NGR
         for (int64_t i = 0; i < pred->n_ngrams[k]; i++) {
             double in_ref = w->ref[pred->ngrams[k][i].id],
                    in_pred = pred->ngrams[k][i].count * w->rarity[pred->ngrams[k][i].id];
-            dot += (in_pred < in_ref ? in_pred : in_ref) * in_ref;
+            dot += (in_pred < in_ref || w->is_plain ? in_pred : in_ref) * in_ref;
         }
         for (int64_t i = 0; i < ref->n_ngrams[k]; i++) w->ref[ref->ngrams[k][i].id] = 0;
         if (pred_norm[k] != 0 && ref_norm != 0) dot /= pred_norm[k] * ref_norm;
         sum += dot;
     }
-    return sum * exp(-gap * gap / (2 * 6.0 * 6.0));
+    return w->is_plain ? sum : sum * exp(-gap * gap / (2 * 6.0 * 6.0));
 }
 
-double cider_d_of(const struct captions *c, double *each)
+static void score_all(const struct captions *c, bool is_plain, double *each)
 {
-    struct weights w = { mem_new(double, c->n_ngrams + 1), mem_new(double, c->n_ngrams + 1) };
-    double all = 0;
+    struct weights w = { mem_new(double, c->n_ngrams + 1), mem_new(double, c->n_ngrams + 1), is_plain };
 
     find_rarity(c, w.rarity);
     for (int64_t i = 0; i < c->n; i++) {
         double pred_norm[NGRAM_MAX], sum = 0;
+        int64_t n;
+        const struct sentence *refs = captions_refs(c, i, &n);
         for (int k = 0; k < NGRAM_MAX; k++) pred_norm[k] = norm(&c->preds[i], k, w.rarity);
-        for (int64_t r = c->ref_start[i]; r < c->ref_start[i + 1]; r++)
-            sum += similarity(&c->preds[i], pred_norm, &c->refs[r], &w);
-        sum *= 10.0 / NGRAM_MAX / (double)(c->ref_start[i + 1] - c->ref_start[i]);
-        if (each) each[i] = sum;
-        all += sum;
+        for (int64_t r = 0; r < n; r++) sum += similarity(&c->preds[i], pred_norm, &refs[r], &w);
+        each[i] = sum * (10.0 / NGRAM_MAX / (double)n);
     }
     free(w.rarity);
     free(w.ref);
-    return c->n ? all / (double)c->n : 0;
 }
 
 double cider_d(const struct score_item *items, int64_t n, double *each)
 {
+    double *all = each ? each : mem_new(double, n + 1), sum = 0;
     struct captions c;
 
-    captions_make(&c, items, n);
-    double score = cider_d_of(&c, each);
+    captions_make(&c, items, n, CAPTIONS_PTB);
+    score_all(&c, false, all);
     captions_release(&c);
-    return score;
+    for (int64_t i = 0; i < n; i++) sum += all[i];
+    if (!each) free(all);
+    return n ? sum / (double)n : 0;
 }
 
-void cider_report(const struct score_data *d, struct report *r)
+static void explain(const struct tally *t, int64_t i, struct value *out)
 {
-    double *each = mem_new(double, d->captions.n + 1);
+    const struct score_data *d = t->data;
+    const struct captions *c = &d->captions;
+    struct weights w = { mem_new(double, c->n_ngrams + 1), mem_new(double, c->n_ngrams + 1), t->more != NULL };
+    struct value *each = value_array();
+    double pred_norm[NGRAM_MAX];
+    int64_t n;
 
-    report_begin(r, "cider", d->captions.n, "coco-caption|cider-d|tok:ptb-3.4.1|df:self|sigma:6|0..10");
-    report_figure(r, "score", cider_d_of(&d->captions, each));
-    for (int64_t i = 0; i < d->captions.n; i++) report_each(r, d->texts.id[i], "cider", each[i]);
-    free(each);
+    const struct sentence *refs = captions_refs(c, i, &n);
+    captions_explain(c, i, out);
+    find_rarity(c, w.rarity);
+    for (int k = 0; k < NGRAM_MAX; k++) pred_norm[k] = norm(&c->preds[i], k, w.rarity);
+    for (int64_t r = 0; r < n; r++)
+        value_push(each, value_real(10.0 / NGRAM_MAX * similarity(&c->preds[i], pred_norm, &refs[r], &w)));
+    value_set(out, "similarity", each);
+    free(w.rarity);
+    free(w.ref);
+}
+
+static int count(const struct score_data *d, const char *name, bool is_plain, struct tally *out, struct err *e)
+{
+    if (d->captions.n == 1)
+        return err_set(e, ERR_INPUT,
+                       "one item alone would score 0: its words are in every document; document frequencies need more");
+    tally_begin(out, name, d->captions.n, d->texts.id, 1);
+    tally_figure(out, "score", 100, 1, 3);
+    captions_signature(d, &out->signature);
+    str_add(&out->signature, is_plain ? "|cider|df:self" : "|cider-d|df:self|sigma:6");
+    out->finish = tally_means;
+    out->explain = explain;
+    out->data = d;
+    if (is_plain) out->more = mem_new(bool, 1);
+    score_all(&d->captions, is_plain, out->stats);
+    return 1;
+}
+
+int cider_count(const struct score_data *d, struct tally *out, struct err *e)
+{
+    return count(d, "cider", false, out, e);
+}
+
+int cider_original_count(const struct score_data *d, struct tally *out, struct err *e)
+{
+    return count(d, "cider-original", true, out, e);
 }

@@ -1,5 +1,6 @@
 #include "score/join.h"
-#include "core/hash.h"
+#include "core/str.h"
+#include "score/forms.h"
 #include "stream/reader.h"
 #include <stdlib.h>
 #include <string.h>
@@ -9,16 +10,19 @@ struct refs { /* of one id */
     const char **at;
     const char *only; /* the first; at is used from the second on */
     const char *pred;
+    int file; /* that gave the last of them, from 1 */
+    int32_t words[JOIN_NOTES];
 };
 struct reading {
     struct join *j;
+    const struct join_files *f;
     struct refs *refs; /* [j->ids.n] */
-    int64_t cap, predicted;
+    int64_t cap;
     char *room; /* where the next text goes */
     size_t left;
-    struct str name; /* the id at hand */
-    const char *field;
-    bool by_image;
+    struct str name, text; /* numbers as words */
+    bool may_repeat;       /* an id may come again within the file */
+    int file;
 };
 
 enum { CHUNK = 1 << 16 };
@@ -31,34 +35,36 @@ static const char *keep(struct reading *x, const char *text, size_t n)
         x->room = arena_new(&x->j->arena, char, x->left);
     }
     char *at = x->room;
-    memcpy(at, text, n + 1);
+    memcpy(at, text, n);
+    at[n] = 0;
     x->room += n + 1;
     x->left -= n + 1;
     return at;
 }
 
-static int check_text(const char *text, int64_t n, const char *field, struct err *e)
+/* A string, or a number as it is written; valid until room changes or the record is gone. NULL: neither. */
+static const char *word_of(struct str *room, const struct value *v, size_t *n_out)
 {
-    return strlen(text) == (size_t)n ? 0 : err_set(e, ERR_INPUT, "\"%s\": holds the character 0", field);
-}
-
-/* A string, or a whole number as it is written; valid until name changes or the record is gone. */
-static int read_word(struct str *name, const struct record *r, const char *field, const char **out, size_t *n_out,
-                     struct err *e)
-{
-    const struct value *v = value_get(r->fields, field);
     int64_t n;
 
     if (value_is_string(v)) {
-        *out = value_text(v, &n);
+        const char *text = value_text(v, &n);
         *n_out = (size_t)n;
-        return check_text(*out, n, field, e);
+        return text;
     }
-    if (!value_is_int(v)) return err_set(e, ERR_INPUT, "\"%s\": expected a string or a whole number", field);
-    str_clear(name);
-    value_print(v, name);
-    *out = str_c(name);
-    *n_out = name->n;
+    if (!value_is_number(v)) return NULL;
+    str_clear(room);
+    value_print(v, room);
+    *n_out = room->n;
+    return str_c(room);
+}
+
+static int read_word(struct str *room, const struct value *v, const char *field, const char **out, size_t *n,
+                     struct err *e)
+{
+    *out = word_of(room, v, n);
+    if (!*out) return err_set(e, ERR_INPUT, "\"%s\": expected a string or a number", field);
+    if (strlen(*out) != *n) return err_set(e, ERR_INPUT, "\"%s\": holds the character 0", field);
     return 0;
 }
 
@@ -69,6 +75,7 @@ static struct refs *find(struct reading *x, const char *id, size_t n, bool *is_n
     if (*is_new) {
         *at = x->j->ids.n - 1;
         mem_reserve(&x->refs, &x->cap, x->j->ids.n);
+        for (int k = 0; k < JOIN_NOTES; k++) x->refs[*at].words[k] = -1;
     }
     return &x->refs[*at];
 }
@@ -84,54 +91,136 @@ static void add_ref(struct refs *refs, const char *text)
     refs->at[refs->n - 1] = text;
 }
 
-static int add_list(struct reading *x, struct refs *refs, const struct value *list, struct err *e)
+/* ---- references ---- */
+
+/* The item that references belong to; within a file an id comes once, but in another it may come again. */
+static int begin_ref(struct reading *x, const char *id, size_t n, struct refs **out, struct err *e)
 {
-    if (!value_is_array(list) || !value_count(list))
-        return err_set(e, ERR_INPUT, "\"refs\": expected an array of one or more strings");
+    bool is_new;
+    struct refs *refs = find(x, id, n, &is_new);
+
+    if (refs->file == x->file && !x->may_repeat) return err_set(e, ERR_INPUT, "id %s is there twice", err_quote(id));
+    refs->file = x->file;
+    *out = refs;
+    return 0;
+}
+
+static void add_note(struct reading *x, struct refs *refs, int note, const char *word, size_t n)
+{
+    bool is_new;
+    struct map *words = &x->j->notes[note].words;
+    int64_t *at = map_put(words, word, n, &is_new);
+
+    if (is_new) *at = words->n - 1;
+    refs->words[note] = (int32_t)*at;
+}
+
+static int read_notes(struct reading *x, struct refs *refs, const struct record *r, struct err *e)
+{
+    for (int k = 0; k < x->j->n_notes; k++) {
+        const char *name = x->j->notes[k].name, *word;
+        const struct value *v = value_get(r->fields, name);
+        size_t n;
+        if (!v || value_is_null(v)) continue;
+        if (read_word(&x->text, v, name, &word, &n, e)) return -1;
+        add_note(x, refs, k, word, n);
+    }
+    return 0;
+}
+
+static int add_list(struct reading *x, struct refs *refs, const struct value *list, const char *field, struct err *e)
+{
     for (int64_t i = 0; i < value_count(list); i++) {
-        int64_t n;
-        const char *text = value_text(value_at(list, i), &n);
-        if (!text) return err_set(e, ERR_INPUT, "\"refs\": element %lld is no string", (long long)i);
-        if (check_text(text, n, "refs", e)) return -1;
-        add_ref(refs, keep(x, text, (size_t)n));
+        size_t n;
+        const char *text;
+        if (read_word(&x->text, value_at(list, i), field, &text, &n, e)) return err_in(e, "element %lld", (long long)i);
+        add_ref(refs, keep(x, text, n));
     }
     return 0;
 }
 
 static int read_ref(struct reading *x, const struct record *r, struct err *e)
 {
-    const struct value *list = value_get(r->fields, "refs");
-    bool groups = x->by_image && !list, is_new;
+    const struct value *list = value_get(r->fields, "refs"),
+                       *label = value_get(r->fields, x->f->field ? x->f->field : "label");
+    bool groups = !list && !label && value_get(r->fields, "image") && value_get(r->fields, "text");
+    const char *named = x->f->field ? x->f->field : "label", *of = groups ? "image" : "id",
+               *field = list     ? "refs"
+                        : groups ? "text"
+                                 : named;
+    const struct value *v = value_get(r->fields, field);
     const char *id, *text;
+    struct refs *refs = NULL;
     size_t n;
 
-    if (read_word(&x->name, r, groups ? "image" : "id", &id, &n, e)) return -1;
-    struct refs *refs = find(x, id, n, &is_new);
-    if (!is_new && !groups) return err_set(e, ERR_INPUT, "id %s is there twice", err_quote(id));
-    if (list) return add_list(x, refs, list, e);
-    if (read_word(&x->name, r, groups ? "text" : x->field, &text, &n, e)) return -1;
+    if (read_word(&x->name, value_get(r->fields, of), of, &id, &n, e)) return -1;
+    x->may_repeat = groups;
+    if (begin_ref(x, id, n, &refs, e) || read_notes(x, refs, r, e)) return -1;
+    if (list && !value_is_array(list)) return err_set(e, ERR_INPUT, "\"refs\": expected an array of strings");
+    if (value_is_array(v)) return add_list(x, refs, v, field, e);
+    if (read_word(&x->text, v, field, &text, &n, e)) return -1;
     add_ref(refs, keep(x, text, n));
+    return 0;
+}
+
+static int put_refs(void *arg, const char *id, const char *const *texts, int n, struct err *e)
+{
+    struct reading *x = arg;
+    struct refs *refs = NULL;
+
+    if (begin_ref(x, id, strlen(id), &refs, e)) return -1;
+    for (int i = 0; i < n; i++) add_ref(refs, keep(x, texts[i], strlen(texts[i])));
+    return 0;
+}
+
+static int put_note(void *arg, const char *id, const char *name, const char *word)
+{
+    struct reading *x = arg;
+    int note = join_note(x->j, name);
+    bool is_new;
+
+    if (note >= 0) add_note(x, find(x, id, strlen(id), &is_new), note, word, strlen(word));
+    return 0;
+}
+
+/* ---- predictions ---- */
+
+static int set_pred(struct reading *x, const char *id, size_t n_id, const char *text, size_t n, struct err *e)
+{
+    const int64_t *at = map_find(&x->j->ids, id, n_id);
+
+    if (!at && x->f->missing != JOIN_ERROR) {
+        x->j->unknown++;
+        return 0;
+    }
+    if (!at) return err_set(e, ERR_INPUT, "id %s has no reference", err_quote(id));
+    struct refs *refs = &x->refs[*at];
+    if (refs->pred) return err_set(e, ERR_INPUT, "id %s is there twice", err_quote(id));
+    refs->pred = keep(x, text, n);
+    x->j->empty += !n;
     return 0;
 }
 
 static int read_pred(struct reading *x, const struct record *r, struct err *e)
 {
     const char *id, *text;
-    size_t n;
+    size_t n_id, n;
 
-    if (read_word(&x->name, r, "id", &id, &n, e)) return -1;
-    const int64_t *at = map_find(&x->j->ids, id, n);
-    if (!at) return err_set(e, ERR_INPUT, "id %s has no reference", err_quote(id));
-    struct refs *refs = &x->refs[*at];
-    if (refs->pred) return err_set(e, ERR_INPUT, "id %s is there twice", err_quote(id));
-    if (read_word(&x->name, r, "pred", &text, &n, e)) return -1;
-    refs->pred = keep(x, text, n);
-    x->predicted++;
-    return 0;
+    if (read_word(&x->name, value_get(r->fields, "id"), "id", &id, &n_id, e)) return -1;
+    if (read_word(&x->text, value_get(r->fields, "pred"), "pred", &text, &n, e)) return -1;
+    return set_pred(x, id, n_id, text, n, e);
 }
 
-static int read_all(struct reading *x, const char *path,
-                    int (*each)(struct reading *, const struct record *, struct err *), struct err *e)
+static int put_pred(void *arg, const char *id, const char *const *texts, int n, struct err *e)
+{
+    (void)n;
+    return set_pred(arg, id, strlen(id), texts[0], strlen(texts[0]), e);
+}
+
+/* ---- files ---- */
+
+static int read_records(struct reading *x, const char *path,
+                        int (*each)(struct reading *, const struct record *, struct err *), struct err *e)
 {
     struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = true }, e);
     struct record *r;
@@ -145,55 +234,99 @@ static int read_all(struct reading *x, const char *path,
     return got;
 }
 
-static int check_complete(const struct reading *x, const char *pred, struct err *e)
+static int read_file(struct reading *x, const char *path, bool is_pred, struct err *e)
+{
+    const char *form = x->f->form && strcmp(x->f->form, "auto") ? x->f->form : forms_guess(path);
+    const struct forms_sink sink = { x, is_pred ? put_pred : put_refs, is_pred ? NULL : put_note };
+
+    x->file++;
+    if (!strcmp(form, "records")) return read_records(x, path, is_pred ? read_pred : read_ref, e);
+    x->may_repeat = !is_pred && !strcmp(form, "document"); /* COCO has a caption an entry */
+    return forms_read(path, form, is_pred, &sink, e);
+}
+
+/* ---- items ---- */
+
+static int check_complete(struct reading *x, struct err *e)
 {
     const struct map *ids = &x->j->ids;
+    int64_t first = -1;
 
     for (int64_t i = 0; i < ids->n; i++) {
-        if (!x->refs[i].pred)
-            return err_set(e, ERR_INPUT, "%s: no prediction for id %s (and %lld more)", pred, err_quote(ids->at[i].key),
-                           (long long)(ids->n - x->predicted - 1));
+        if (x->refs[i].pred) continue;
+        if (first < 0) first = i;
+        x->j->missing++;
     }
-    return ids->n ? 0 : err_set(e, ERR_INPUT, "no references");
+    if (!ids->n) return err_set(e, ERR_INPUT, "no references");
+    if (x->j->missing && x->f->missing == JOIN_ERROR)
+        return err_set(e, ERR_INPUT, "%s: no prediction for id %s (and %lld more)", x->f->pred,
+                       err_quote(ids->at[first].key), (long long)x->j->missing - 1);
+    if (x->j->missing == ids->n) return err_set(e, ERR_INPUT, "%s: no prediction has a reference", x->f->pred);
+    return 0;
+}
+
+static uint64_t digest_of(const char *id, const struct score_item *item)
+{
+    uint64_t h = hash64(id, strlen(id), 0);
+
+    for (int i = 0; i < item->n_refs; i++) h = hash64(item->refs[i], strlen(item->refs[i]), h);
+    return h;
 }
 
 /* The items in the order of the references. */
 static void gather(const struct reading *x)
 {
     struct join *j = x->j;
+    int64_t n = j->ids.n;
 
-    j->n = j->ids.n;
-    j->id = arena_new(&j->arena, const char *, j->n + 1);
-    j->items = arena_new(&j->arena, struct score_item, j->n + 1);
-    const char **only = arena_new(&j->arena, const char *, j->n + 1);
-    for (int64_t i = 0; i < j->n; i++) {
+    j->id = arena_new(&j->arena, const char *, n + 1);
+    j->items = arena_new(&j->arena, struct score_item, n + 1);
+    for (int k = 0; k < j->n_notes; k++) j->notes[k].of = arena_new(&j->arena, int32_t, n + 1);
+    const char **only = arena_new(&j->arena, const char *, n + 1);
+    for (int64_t i = 0; i < n; i++) {
         const struct refs *refs = &x->refs[i];
+        if (!refs->pred && x->f->missing == JOIN_SKIP) continue;
         const char **at = refs->n > 1 ? arena_new(&j->arena, const char *, refs->n) : &only[i];
         if (refs->n > 1) memcpy(at, refs->at, (size_t)refs->n * sizeof *at);
         else only[i] = refs->only;
-        j->id[i] = j->ids.at[i].key;
-        j->items[i] = (struct score_item){ refs->pred, at, (int)refs->n };
+        j->id[j->n] = j->ids.at[i].key;
+        j->items[j->n] = (struct score_item){ refs->pred ? refs->pred : "", at, (int)refs->n, !refs->pred };
+        for (int k = 0; k < j->n_notes; k++) j->notes[k].of[j->n] = refs->words[k];
+        j->digest += digest_of(j->id[j->n], &j->items[j->n]);
+        j->n++;
     }
 }
 
-int join_read(struct join *j, const char *pred, const char *ref, const char *field, bool by_image, struct err *e)
+int join_read(struct join *j, const struct join_files *f, struct err *e)
 {
-    struct reading x = { .j = j, .field = field, .by_image = by_image };
+    struct reading x = { .j = j, .f = f };
+    int rc = 0;
 
-    *j = (struct join){ 0 };
-    int rc = read_all(&x, ref, read_ref, e);
-    if (!rc) rc = read_all(&x, pred, read_pred, e);
-    if (!rc) rc = check_complete(&x, pred, e);
+    *j = (struct join){ .n_notes = f->n_notes };
+    for (int k = 0; k < f->n_notes; k++) j->notes[k].name = f->notes[k];
+    for (int k = 0; k < f->n_refs && !rc; k++) rc = read_file(&x, f->refs[k], false, e);
+    if (!rc) rc = read_file(&x, f->pred, true, e);
+    if (!rc) rc = check_complete(&x, e);
     if (!rc) gather(&x);
     for (int64_t i = 0; i < j->ids.n; i++) free(x.refs[i].at);
     free(x.refs);
     str_release(&x.name);
+    str_release(&x.text);
     if (rc) join_release(j);
     return rc;
 }
 
+int join_note(const struct join *j, const char *name)
+{
+    for (int k = 0; k < j->n_notes; k++) {
+        if (!strcmp(j->notes[k].name, name)) return k;
+    }
+    return -1;
+}
+
 void join_release(struct join *j)
 {
+    for (int k = 0; k < j->n_notes; k++) map_release(&j->notes[k].words);
     map_release(&j->ids);
     arena_release(&j->arena);
     *j = (struct join){ 0 };

@@ -1,94 +1,344 @@
 #include "score/metrics.h"
+#include "core/log.h"
 #include "core/mem.h"
-#include "score/accuracy.h"
+#include "score/answers.h"
+#include "score/average_precision.h"
 #include "score/bleu.h"
 #include "score/cider.h"
+#include "score/correlation.h"
+#include "score/labels.h"
+#include "score/meteor.h"
+#include "score/prepare.h"
+#include "score/report.h"
 #include "score/retrieval.h"
+#include "score/rouge155.h"
+#include "score/rouge_google.h"
+#include "score/rouge_l.h"
+#include "score/sacrebleu.h"
+#include "score/spice.h"
+#include "score/vqa.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABELS = 1, CAPTIONS = 2, MATRIX = 4 };
+enum { TEXTS = 1, WORDS = 2, MATRIX = 4, BOXES = 8, TUPLES = 16, NO_REFS = 32 /* items without references are fine */ };
+enum { PARTS = 2 }; /* a metric may have: the two directions of retrieval */
 
 static const struct metric {
     const char *name;
-    int needs; /* parts of struct score_data */
-    void (*report)(const struct score_data *d, struct report *r);
+    int needs;
+    /* Fills the tallies of the metric's parts; their number, or -1. */
+    int (*count)(const struct score_data *d, struct tally parts[PARTS], struct err *e);
 } metrics[] = {
-    { "accuracy", LABELS, accuracy_report },
-    { "bleu", CAPTIONS, bleu_report },
-    { "cider", CAPTIONS, cider_report },
-    { "retrieval", MATRIX, retrieval_report },
+    { "accuracy", TEXTS, accuracy_count },
+    { "matthews", TEXTS, matthews_count },
+    { "f1", TEXTS, f1_count },
+    { "pearson", TEXTS, pearson_count },
+    { "spearman", TEXTS, spearman_count },
+    { "vqa", TEXTS, vqa_count },
+    { "bleu", TEXTS | WORDS, bleu_count },
+    { "rouge-l", TEXTS | WORDS, rouge_l_count },
+    { "cider", TEXTS | WORDS, cider_count },
+    { "cider-original", TEXTS | WORDS, cider_original_count },
+    { "meteor", TEXTS | WORDS, meteor_count },
+    { "spice", TUPLES, spice_count },
+    { "sacrebleu", TEXTS, sacrebleu_count },
+    { "rouge", TEXTS, rouge155_count },
+    { "rouge-google", TEXTS, rouge_google_count },
+    { "squad", TEXTS | NO_REFS, squad_count },
+    { "squad2", TEXTS | NO_REFS, squad2_count },
+    { "coqa", TEXTS, coqa_count },
+    { "retrieval", MATRIX, retrieval_count },
+    { "ap-coco", BOXES, coco_count },
+    { "ap-voc", BOXES, voc_count },
 };
 enum { N_METRICS = sizeof metrics / sizeof *metrics };
 
-static const struct metric *find(const char *name, size_t n, struct err *e)
+void metrics_names(struct str *out)
 {
-    struct str known = { 0 };
+    for (int i = 0; i < N_METRICS; i++) str_addf(out, "%s%s", i ? ", " : "", metrics[i].name);
+}
 
+static const struct metric *find(const char *name, size_t n)
+{
     for (int i = 0; i < N_METRICS; i++) {
         if (strlen(metrics[i].name) == n && !memcmp(metrics[i].name, name, n)) return &metrics[i];
     }
-    for (int i = 0; i < N_METRICS; i++) str_addf(&known, "%s%s", i ? ", " : "", metrics[i].name);
-    char *copy = mem_strndup(name, n);
-    err_set(e, ERR_USAGE, "--metrics: no metric %s (there are %s)", err_quote(copy), str_c(&known));
-    free(copy);
-    str_release(&known);
     return NULL;
 }
 
 bool metrics_known(const char *name)
 {
-    struct err e = { 0 };
-
-    return find(name, strlen(name), &e) != NULL;
+    return find(name, strlen(name)) != NULL;
 }
 
-static int check_files(const struct score_files *f, int needs, struct err *e)
-{
-    const char *const paths[] = { f->pred, f->ref, f->images };
-    int inputs = 0;
+enum { LIST_MAX = 64 };
+struct list {
+    int n;
+    const struct metric *at[LIST_MAX];
+};
 
-    if (needs & (LABELS | CAPTIONS) && !f->ref) return err_set(e, ERR_USAGE, "REF: references were expected");
-    if (needs & MATRIX && !f->images && !f->ref)
+static int parse_list(struct list *l, const char *text, struct err *e)
+{
+    for (const char *p = text; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        size_t n = strcspn(p, ",");
+        const struct metric *m = find(p, n);
+        if (m && l->n < LIST_MAX) {
+            l->at[l->n++] = m;
+            continue;
+        }
+        struct str known = { 0 };
+        char *copy = mem_strndup(p, n);
+        metrics_names(&known);
+        err_set(e, ERR_USAGE, "--metrics: no metric %s (there are %s)", err_quote(copy), str_c(&known));
+        free(copy);
+        str_release(&known);
+        return -1;
+    }
+    return 0;
+}
+
+static int check_files(const struct score_request *q, int needs, struct err *e)
+{
+    const struct score_opts *o = &q->opts;
+    int inputs = !strcmp(o->files.pred, "-") + (o->images && !strcmp(o->images, "-")), kinds = 0;
+
+    for (int i = 0; i < o->files.n_refs; i++) inputs += !strcmp(o->files.refs[i], "-");
+    if (q->compare) inputs += !strcmp(q->compare, "-");
+    if (needs & (TEXTS | BOXES) && !o->files.n_refs) return err_set(e, ERR_USAGE, "REF: references were expected");
+    if (needs & MATRIX && !o->images && !o->files.n_refs)
         return err_set(
             e, ERR_USAGE,
             "--images: the images that were scored are required (or REF: the right image of each text, for triples)");
-    for (int i = 0; i < 3; i++) inputs += paths[i] && !strcmp(paths[i], "-");
-    bool is_read_again = (needs & (needs - 1)) != 0; /* more than one kind of input */
-    if (inputs > 1 || (inputs && is_read_again)) return err_set(e, ERR_USAGE, "-: standard input can be read once");
+    for (int kind = TEXTS; kind <= TUPLES; kind *= 2) kinds += kind != WORDS && (needs & kind) != 0;
+    if (inputs > 1 || (inputs && (kinds > 1 || q->compare)))
+        return err_set(e, ERR_USAGE, "-: standard input can be read once");
     return 0;
 }
 
-static int read_data(struct score_data *d, const struct score_files *f, int needs, struct err *e)
+/* ---- what they work on ---- */
+
+static int check_refs(const struct join *j, struct err *e)
 {
-    if (needs & LABELS && join_read(&d->labels, f->pred, f->ref, f->field, false, e)) return -1;
-    if (needs & CAPTIONS) {
-        if (join_read(&d->texts, f->pred, f->ref, f->field, true, e)) return -1;
-        captions_make(&d->captions, d->texts.items, d->texts.n);
+    for (int64_t i = 0; i < j->n; i++) {
+        if (!j->items[i].n_refs) return err_set(e, ERR_INPUT, "id %s has no reference text", err_quote(j->id[i]));
     }
-    if (needs & MATRIX)
-        return f->images ? matrix_read(&d->matrix, f->pred, f->images, e)
-                         : matrix_read_triples(&d->matrix, f->pred, f->ref, e);
     return 0;
 }
 
-int metrics_compute(const char *list, const struct score_files *files, struct report *out, struct err *e)
+static void warn_of_separators(const struct join *j)
 {
-    struct score_data d = { 0 };
-    int needs = 0;
+    int64_t found = 0;
 
-    for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
-        const struct metric *m = find(p, strcspn(p, ","), e);
-        if (!m) return -1;
-        needs |= m->needs;
+    for (int64_t i = 0; i < j->n; i++)
+        found += strpbrk(j->items[i].pred, "\r\v\f") || strstr(j->items[i].pred, "\xe2\x80\xa8") != NULL;
+    if (found)
+        log_line(
+            "warning: %lld predictions hold a line separator, which is a blank here and shifts lines in coco-caption",
+            (long long)found);
+}
+
+static int read_data(struct score_data *d, int needs, struct err *e)
+{
+    const struct score_opts *o = d->o;
+
+    if (needs & TEXTS) {
+        if (join_read(&d->texts, &o->files, e)) return -1;
+        if (!(needs & NO_REFS) && check_refs(&d->texts, e)) return -1;
+        if (o->prepare && prepare_items(&d->texts, o->prepare, e)) return -1;
     }
-    if (check_files(files, needs, e)) return -1;
-    int rc = read_data(&d, files, needs, e);
-    for (const char *p = list; p && !rc; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
-        find(p, strcspn(p, ","), e)->report(&d, out);
-    join_release(&d.labels);
-    join_release(&d.texts);
-    captions_release(&d.captions);
-    matrix_release(&d.matrix);
+    if (needs & WORDS) {
+        bool is_split = (o->tokenize && !strcmp(o->tokenize, "split")) || (o->prepare && prepare_splits(o->prepare));
+        if (!is_split) warn_of_separators(&d->texts);
+        captions_make(&d->captions, d->texts.items, d->texts.n, is_split ? CAPTIONS_SPLIT : CAPTIONS_PTB);
+    }
+    if (needs & MATRIX && (o->images ? matrix_read(&d->matrix, o->files.pred, o->images, e)
+                                     : matrix_read_triples(&d->matrix, o->files.pred, o->files.refs[0], e)))
+        return -1;
+    if (needs & BOXES && boxes_read(&d->boxes, o->files.pred, o->files.refs[0], e)) return -1;
+    if (needs & TUPLES && tuples_read(&d->tuples, o->files.pred, o->files.n_refs ? o->files.refs[0] : NULL, e))
+        return -1;
+    return 0;
+}
+
+static void data_release(struct score_data *d)
+{
+    join_release(&d->texts);
+    captions_release(&d->captions);
+    matrix_release(&d->matrix);
+    boxes_release(&d->boxes);
+    tuples_release(&d->tuples);
+}
+
+/* ---- what they found ---- */
+
+struct scored { /* a system's */
+    struct score_opts opts;
+    struct score_data d;
+    struct tally parts[LIST_MAX][PARTS];
+    int n_parts[LIST_MAX];
+    double seconds[LIST_MAX];
+};
+
+/* Fields by which a metric's own script breaks its figures down, and those that a preparation needs. */
+static void add_notes(struct join_files *f, const struct list *l, const char *prepare)
+{
+    static const char *const own[][2] = { { "vqa", "question_type" }, { "vqa", "answer_type" }, { "coqa", "source" } };
+    const char *add[4];
+    int n = 0;
+
+    for (size_t k = 0; k < sizeof own / sizeof *own; k++) {
+        bool wanted = false;
+        for (int i = 0; i < l->n; i++) wanted |= !strcmp(l->at[i]->name, own[k][0]);
+        if (wanted) add[n++] = own[k][1];
+    }
+    if (prepare && prepare_splits(prepare) && n < 4) add[n++] = "source";
+    for (int k = 0; k < n; k++) {
+        bool known = false;
+        for (int i = 0; i < f->n_notes; i++) known |= !strcmp(f->notes[i], add[k]);
+        if (!known && f->n_notes < JOIN_NOTES) f->notes[f->n_notes++] = add[k];
+    }
+}
+
+static int score_system(struct scored *s, const struct list *l, int needs, struct err *e)
+{
+    s->d.o = &s->opts;
+    int rc = read_data(&s->d, needs, e);
+
+    for (int i = 0; i < l->n && !rc; i++) {
+        double began = clock_seconds();
+        s->n_parts[i] = l->at[i]->count(&s->d, s->parts[i], e);
+        s->seconds[i] = clock_seconds() - began;
+        if (s->n_parts[i] < 0) rc = err_in(e, "%s", l->at[i]->name);
+    }
     return rc;
+}
+
+static void scored_free(struct scored *s)
+{
+    if (!s) return;
+    for (int i = 0; i < LIST_MAX; i++) {
+        for (int k = 0; k < PARTS; k++) tally_release(&s->parts[i][k]);
+    }
+    data_release(&s->d);
+    free(s);
+}
+
+static void set_counts(struct value *v, const struct scored *s)
+{
+    const struct join *j = &s->d.texts;
+    struct value *counts = value_object();
+    char digest[24];
+
+    value_set(counts, "missing", value_int(j->missing));
+    value_set(counts, "unknown", value_int(j->unknown));
+    value_set(counts, "empty", value_int(j->empty));
+    value_set(v, "counts", counts);
+    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)j->digest);
+    value_set(v, "references", value_str(digest));
+}
+
+static int check_comparable(const struct scored *a, const struct scored *b, const struct list *l, bool swaps,
+                            struct err *e)
+{
+    for (int i = 0; i < l->n; i++) {
+        for (int p = 0; p < a->n_parts[i]; p++) {
+            const struct tally *x = &a->parts[i][p], *y = &b->parts[i][p];
+            bool same = x->n == y->n;
+            for (int64_t k = 0; same && k < x->n; k++) same = !strcmp(x->ids[k], y->ids[k]);
+            if (!same) return err_set(e, ERR_INPUT, "--compare: %s: the systems answer different items", x->name);
+            if (swaps && !x->stats)
+                return err_set(e, ERR_USAGE, "--test ar: %s is no function of sums over items; bs can test it",
+                               x->name);
+        }
+    }
+    return 0;
+}
+
+static void report_all(const struct score_request *q, const struct list *l, const struct scored *a,
+                       const struct scored *b, struct score_result *out)
+{
+    const struct join *j = &a->d.texts;
+    struct report_opts ro = { .ref_scale = q->ref_scale, .ci = q->ci, .test = q->test, .swaps = q->swaps };
+
+    for (int i = 0; i < l->n; i++) {
+        bool has_notes = (l->at[i]->needs & TEXTS) != 0;
+        ro.n_by = has_notes ? j->n_notes : 0;
+        ro.names = a->opts.files.notes;
+        for (int k = 0; k < ro.n_by; k++) {
+            ro.words[k] = &j->notes[k].words;
+            ro.of[k] = j->notes[k].of;
+        }
+        for (int p = 0; p < a->n_parts[i]; p++) {
+            const struct tally *t = &a->parts[i][p];
+            bool has_own_items = t->n != j->n || t->ids != j->id; /* a preparation or an order of its own */
+            ro.n_by = has_notes && !has_own_items ? j->n_notes : 0;
+            struct value *v = report_tally(t, b ? &b->parts[i][p] : NULL, &ro);
+            if (has_notes) set_counts(v, a);
+            if (q->times) value_set(v, "seconds", value_real(a->seconds[i]));
+            value_push(out->metrics, v);
+            for (int64_t k = 0; out->each && t->ids && k < t->n; k++)
+                value_push(out->each, report_item(t, k, q->ref_scale));
+        }
+    }
+}
+
+static int explain_item(const struct score_request *q, const struct list *l, const struct scored *s,
+                        struct score_result *out, struct err *e)
+{
+    bool found = false;
+
+    for (int i = 0; i < l->n; i++) {
+        for (int p = 0; p < s->n_parts[i]; p++) {
+            const struct tally *t = &s->parts[i][p];
+            for (int64_t k = 0; t->ids && k < t->n; k++) {
+                if (strcmp(t->ids[k], q->explain)) continue;
+                value_push(out->metrics, report_explain(t, k, q->ref_scale));
+                found = true;
+            }
+        }
+    }
+    return found ? 0 : err_set(e, ERR_INPUT, "--explain: no item %s", err_quote(q->explain));
+}
+
+int metrics_compute(const struct score_request *q, struct score_result *out, struct err *e)
+{
+    struct list l = { 0 };
+    struct scored *a = NULL, *b = NULL;
+    int needs = 0, rc = -1;
+
+    *out = (struct score_result){ value_array(), q->each ? value_array() : NULL };
+    if (parse_list(&l, q->metrics, e)) return -1;
+    for (int i = 0; i < l.n; i++) needs |= l.at[i]->needs;
+    for (int i = 0; i < l.n; i++) {
+        if (!(l.at[i]->needs & NO_REFS)) needs &= ~NO_REFS;
+    }
+    if (check_files(q, needs, e)) return -1;
+    a = mem_new(struct scored, 1);
+    a->opts = q->opts;
+    add_notes(&a->opts.files, &l, q->opts.prepare);
+    if (score_system(a, &l, needs, e)) goto out;
+    if (q->compare) {
+        b = mem_new(struct scored, 1);
+        b->opts = a->opts;
+        b->opts.files.pred = q->compare;
+        if (score_system(b, &l, needs, e) || check_comparable(a, b, &l, q->swaps, e)) goto out;
+    }
+    if (q->explain) {
+        rc = explain_item(q, &l, a, out, e);
+    } else {
+        report_all(q, &l, a, b, out);
+        rc = 0;
+    }
+out:
+    scored_free(a);
+    scored_free(b);
+    return rc;
+}
+
+void metrics_release(struct score_result *r)
+{
+    value_free(r->metrics);
+    value_free(r->each);
+    *r = (struct score_result){ 0 };
 }

@@ -420,14 +420,16 @@ static void put_word(struct ptb *p, struct str *out)
         str_add_char(out, ' ');
         return;
     }
-    for (bool open = false; t <= end;) {
-        int bytes = t < end ? utf8_decode(t, (size_t)(end - t), &c) : 1;
-        bool is_blank = t == end || unicode_is_space(c);
+    size_t before = out->n;
+    for (bool open = false; t < end;) {
+        int bytes = utf8_decode(t, (size_t)(end - t), &c);
+        bool is_blank = unicode_is_space(c);
+        if (!is_blank && !open && out->n > before) str_add_char(out, '\n');
         if (!is_blank) str_add_bytes(out, t, (size_t)bytes);
-        else if (open) str_add_char(out, ' ');
         open = !is_blank;
         t += bytes;
     }
+    if (out->n > before) str_add_char(out, ' ');
 }
 
 void ptb_words(struct ptb *p, const char *text, const char *next, struct str *out)

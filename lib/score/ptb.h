@@ -17,7 +17,7 @@ void ptb_free(struct ptb *p);
  * a blank. */
 void ptb_tokenize(struct ptb *p, const char *text, const char *next, struct str *out);
 
-/* Appends the words that metrics count: tokens without the punctuation that coco-caption drops, split at every blank,
- * each followed by one space. */
+/* Appends the tokens that metrics count, those that are no punctuation which coco-caption drops, each followed by one
+ * space. Where a token holds blanks, its words are separated by a newline each. */
 void ptb_words(struct ptb *p, const char *text, const char *next, struct str *out);
 #endif

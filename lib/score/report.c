@@ -1,35 +1,159 @@
 #include "score/report.h"
+#include "core/hash.h"
+#include "core/mem.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-void report_begin(struct report *r, const char *metric, int64_t n, const char *signature)
+static double scale_of(const struct figure *f, bool ref_scale)
+{
+    return ref_scale ? 1 : f->percent;
+}
+
+static void set_figures(struct value *v, const struct tally *t, const double *x, bool ref_scale)
+{
+    for (int k = 0; k < t->n_figures; k++)
+        value_set(v, t->figures[k].name, value_real(scale_of(&t->figures[k], ref_scale) * x[k]));
+}
+
+static struct value *printed(const struct tally *t, const double *x, bool ref_scale)
 {
     struct value *v = value_object();
+    char text[64];
 
-    value_set(v, "metric", value_str(metric));
-    value_set(v, "n", value_int(n));
-    value_set(v, "signature", value_str(signature));
-    value_push(r->metrics, v);
+    for (int k = 0; k < t->n_figures; k++) {
+        const struct figure *f = &t->figures[k];
+        snprintf(text, sizeof text, "%.*f", ref_scale ? f->ref_decimals : f->decimals, scale_of(f, ref_scale) * x[k]);
+        value_set(v, f->name, value_str(text));
+    }
+    return v;
 }
 
-static struct value *latest(struct report *r)
+/* A reference program's own interval, where it prints one; else sacreBLEU's. */
+static struct value *intervals(const struct tally *t, const struct report_opts *o)
 {
-    return value_at(r->metrics, value_count(r->metrics) - 1);
+    struct value *all = value_object();
+    struct interval in[TALLY_FIGURES];
+
+    if (t->own) {
+        for (int k = 0; k < t->n_figures; k++)
+            in[k] = (struct interval){ t->own[3 * k], t->own[3 * k + 1], t->own[3 * k + 2] };
+    } else {
+        resample_interval(t, o->ci, in);
+    }
+    for (int k = 0; k < t->n_figures; k++) {
+        struct value *v = value_object();
+        double scale = scale_of(&t->figures[k], o->ref_scale);
+        value_set(v, "mean", value_real(scale * in[k].mean));
+        value_set(v, "low", value_real(scale * in[k].low));
+        value_set(v, "high", value_real(scale * in[k].high));
+        value_set(v, "half_width", value_real(scale * (in[k].high - in[k].low) / 2));
+        value_set(all, t->figures[k].name, v);
+    }
+    return all;
 }
 
-void report_figure(struct report *r, const char *name, double x)
+static struct value *comparison(const struct tally *a, const struct tally *b, const struct report_opts *o)
 {
-    value_set(latest(r), name, value_real(x));
+    struct value *v = value_object(), *chance = value_object();
+    double p[TALLY_FIGURES], x[TALLY_FIGURES];
+
+    tally_finish(b, x);
+    set_figures(v, b, x, o->ref_scale);
+    value_set(v, "printed", printed(b, x, o->ref_scale));
+    if (o->ci.n) value_set(v, "ci", intervals(b, o));
+    (o->swaps && a->stats ? resample_swapped : resample_paired)(a, b, o->test, p);
+    for (int k = 0; k < a->n_figures; k++) value_set(chance, a->figures[k].name, value_real(p[k]));
+    value_set(v, "p", chance);
+    return v;
 }
 
-void report_count(struct report *r, const char *name, int64_t x)
+/* Figures of the items with each of a note's words. */
+static struct value *breakdown(const struct tally *t, const struct report_opts *o, int by)
 {
-    value_set(latest(r), name, value_int(x));
+    struct value *all = value_object();
+    int32_t *times = mem_new(int32_t, t->n + 1);
+    double *sum = mem_new(double, t->width + 1), x[TALLY_FIGURES];
+
+    for (int64_t w = 0; w < o->words[by]->n; w++) {
+        struct value *v = value_object();
+        int64_t n = 0;
+        for (int k = 0; k < t->width; k++) sum[k] = 0;
+        for (int64_t i = 0; i < t->n; i++) {
+            times[i] = o->of[by][i] == w;
+            n += times[i];
+            for (int k = 0; k < t->width && times[i]; k++) sum[k] += t->stats[i * t->width + k];
+        }
+        if (!t->stats) t->weigh(t, times, x);
+        else t->finish(t, sum, (double)n, x);
+        value_set(v, "n", value_int(n));
+        set_figures(v, t, x, o->ref_scale);
+        value_set(all, o->words[by]->at[w].key, v);
+    }
+    free(times);
+    free(sum);
+    return all;
 }
 
-void report_each(struct report *r, const char *id, const char *name, double x)
+static void set_signature(struct value *v, const struct tally *t, const struct tally *b, const struct report_opts *o)
 {
-    if (!r->each) return;
+    const char *text = str_c(&t->signature);
+    size_t at = strcspn(text, (const char[]){ TALLY_RESAMPLED, 0 });
+    struct str s = { 0 };
+
+    str_add_bytes(&s, text, at);
+    if (o->ci.n && !t->own && !b)
+        str_addf(&s, "|bs:%lld|seed:%llu", (long long)o->ci.n, (unsigned long long)o->ci.seed);
+    if (b)
+        str_addf(&s, "|%s:%lld|seed:%llu", o->swaps && t->stats ? "ar" : "bs", (long long)o->test.n,
+                 (unsigned long long)o->test.seed);
+    if (text[at]) str_add(&s, text + at + 1);
+    value_set(v, "signature", value_str(str_c(&s)));
+    str_release(&s);
+}
+
+struct value *report_tally(const struct tally *a, const struct tally *b, const struct report_opts *o)
+{
     struct value *v = value_object();
-    value_set(v, "id", value_str(id));
-    value_set(v, name, value_real(x));
-    value_push(r->each, v);
+    double x[TALLY_FIGURES];
+
+    value_set(v, "metric", value_str(a->name));
+    value_set(v, "n", value_int(a->n));
+    tally_finish(a, x);
+    set_figures(v, a, x, o->ref_scale);
+    value_set(v, "printed", printed(a, x, o->ref_scale));
+    value_set(v, "scale", value_str(o->ref_scale ? "reference" : "percent"));
+    set_signature(v, a, b, o);
+    if (o->ci.n) value_set(v, "ci", intervals(a, o));
+    if (b) value_set(v, "compare", comparison(a, b, o));
+    if (o->n_by && (a->stats || a->weigh)) {
+        struct value *by = value_object();
+        for (int k = 0; k < o->n_by; k++) value_set(by, o->names[k], breakdown(a, o, k));
+        value_set(v, "by", by);
+    }
+    for (struct value_iter it = { 0 }; value_next(a->notes, &it);) value_set(v, it.key, value_copy(it.value));
+    return v;
+}
+
+struct value *report_item(const struct tally *t, int64_t i, bool ref_scale)
+{
+    struct value *v = value_object();
+    double x[TALLY_FIGURES];
+
+    value_set(v, "id", value_str(t->ids[i]));
+    value_set(v, "metric", value_str(t->name));
+    tally_each(t, i, x);
+    for (int k = 0; k < t->n_figures; k++) {
+        if (!isnan(x[k])) value_set(v, t->figures[k].name, value_real(scale_of(&t->figures[k], ref_scale) * x[k]));
+    }
+    return v;
+}
+
+struct value *report_explain(const struct tally *t, int64_t i, bool ref_scale)
+{
+    struct value *v = report_item(t, i, ref_scale);
+
+    if (t->explain) t->explain(t, i, v);
+    return v;
 }

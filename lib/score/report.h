@@ -1,27 +1,23 @@
 #ifndef SCORE_REPORT_H
 #define SCORE_REPORT_H
-#include "score/captions.h"
-#include "score/join.h"
-#include "score/matrix.h"
-#include "stream/value.h"
+#include "core/hash.h"
+#include "score/resample.h"
 
-/* What a metric gets: those of its inputs that its row in metrics.c names. */
-struct score_data {
-    struct join labels;       /* predictions with one or more labels */
-    struct join texts;        /* predictions with reference texts, */
-    struct captions captions; /* and the same as words */
-    struct matrix matrix;     /* scores of texts and images */
+/* Tallies as JSON objects: {"metric", "n", figures..., "printed", "scale", "signature", ...}; see unimo-score(1). */
+struct report_opts {
+    bool ref_scale;           /* the reference program's own instead of percent */
+    struct trials ci;         /* n 0: none */
+    struct trials test;       /* of a comparison */
+    bool swaps;               /* by randomisation instead of bootstrap */
+    const char *const *names; /* [n_by] breakdowns: by a note's words */
+    const struct map *words[8];
+    const int32_t *of[8]; /* [items] */
+    int n_by;
 };
-
-/* What it gives: figures for the whole, and for each item where that was asked for. */
-struct report {
-    struct value *metrics; /* array of {"metric", "n", "signature", figures...} */
-    struct value *each;    /* array of {"id", figure}; NULL: not asked for */
-};
-/* Begins a metric over n items. The signature says everything that can change a digit. */
-void report_begin(struct report *r, const char *metric, int64_t n, const char *signature);
-/* Adds to the metric that was begun last. */
-void report_figure(struct report *r, const char *name, double x);
-void report_count(struct report *r, const char *name, int64_t x);
-void report_each(struct report *r, const char *id, const char *name, double x);
+/* b: the other system, or NULL. */
+struct value *report_tally(const struct tally *a, const struct tally *b, const struct report_opts *o);
+/* {"id", "metric", figures...} of one item; figures without a value are left out. */
+struct value *report_item(const struct tally *t, int64_t i, bool ref_scale);
+/* The same with what led to them. */
+struct value *report_explain(const struct tally *t, int64_t i, bool ref_scale);
 #endif

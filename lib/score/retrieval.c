@@ -2,14 +2,18 @@
 #include "core/mem.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* Candidates above the right one, and as high. */
+/* Candidates above the right one, and as high; of these, those that come later. */
 struct rivals {
-    int64_t above, equal;
+    int64_t above, equal, later;
 };
 
-static double rank_of(struct rivals r)
+static double rank_of(struct rivals r, const char *ties)
 {
+    if (!strcmp(ties, "min")) return 1 + (double)r.above;
+    if (!strcmp(ties, "max")) return 1 + (double)(r.above + r.equal);
+    if (!strcmp(ties, "id")) return 1 + (double)(r.above + r.later);
     return 1 + (double)r.above + (double)r.equal / 2;
 }
 
@@ -17,12 +21,13 @@ static void count_texts(struct rivals *out, const float *scores, const int64_t *
 {
     for (int64_t i = 0; i < n_texts; i++) {
         const float *row = scores + i * n_images, right = row[gold[i]];
-        int32_t above = 0, equal = 0; /* a row has less than 2^31 */
+        int32_t above = 0, equal = 0, later = 0; /* a row has less than 2^31 */
         for (int64_t k = 0; k < n_images; k++) {
             above += row[k] > right;
             equal += row[k] == right;
         }
-        out[i] = (struct rivals){ above, equal - 1 };
+        for (int64_t k = gold[i] + 1; k < n_images && equal > 1; k++) later += row[k] == right;
+        out[i] = (struct rivals){ above, equal - 1, later };
     }
 }
 
@@ -33,7 +38,7 @@ static void count_images(struct rivals *out, const float *scores, const int64_t 
 {
     float *best = mem_new(float, n_images + 1);
     int32_t *above = mem_new(int32_t, n_images + 1), *equal = mem_new(int32_t, n_images + 1),
-            *own = mem_new(int32_t, n_images + 1);
+            *own = mem_new(int32_t, n_images + 1), *later = mem_new(int32_t, n_images + 1);
 
     for (int64_t k = 0; k < n_images; k++) best[k] = -INFINITY;
     for (int64_t i = 0; i < n_texts; i++) {
@@ -45,15 +50,19 @@ static void count_images(struct rivals *out, const float *scores, const int64_t 
         for (int64_t k = 0; k < n_images; k++) {
             above[k] += row[k] > best[k];
             equal[k] += row[k] == best[k];
+            later[k] += row[k] == best[k];
         }
-        equal[gold[i]] -= row[gold[i]] == best[gold[i]];
+        if (row[gold[i]] != best[gold[i]]) continue;
+        equal[gold[i]]--;
+        later[gold[i]] = 0;
     }
     for (int64_t k = 0; k < n_images; k++)
-        out[k] = own[k] ? (struct rivals){ above[k], equal[k] } : (struct rivals){ -1, 0 };
+        out[k] = own[k] ? (struct rivals){ above[k], equal[k], later[k] } : (struct rivals){ -1, 0, 0 };
     free(best);
     free(above);
     free(equal);
     free(own);
+    free(later);
 }
 
 static int ascending(const void *a, const void *b)
@@ -63,14 +72,14 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static struct recall summary(const struct rivals *rivals, int64_t n)
+static struct recall summary(const struct rivals *rivals, int64_t n, const char *ties)
 {
     struct recall r = { 0 };
     double *ranks = mem_new(double, n + 1), sum = 0;
 
     for (int64_t i = 0; i < n; i++) {
         if (rivals[i].above < 0) continue;
-        double rank = ranks[r.n++] = rank_of(rivals[i]);
+        double rank = ranks[r.n++] = rank_of(rivals[i], ties);
         r.at1 += rank < 2;
         r.at5 += rank < 6;
         r.at10 += rank < 11;
@@ -96,51 +105,79 @@ void retrieval_recall(struct recall *text_to_image, struct recall *image_to_text
 
     count_texts(texts, scores, gold, n_texts, n_images);
     count_images(images, scores, gold, n_texts, n_images);
-    *text_to_image = summary(texts, n_texts);
-    *image_to_text = summary(images, n_images);
+    *text_to_image = summary(texts, n_texts, "mid");
+    *image_to_text = summary(images, n_images, "mid");
     free(texts);
     free(images);
 }
 
-void retrieval_ranks(double *of_texts, double *of_images, const float *scores, const int64_t *gold, int64_t n_texts,
-                     int64_t n_images)
-{
-    struct rivals *texts = mem_new(struct rivals, n_texts + 1), *images = mem_new(struct rivals, n_images + 1);
+/* ---- a tally for each direction ---- */
 
-    count_texts(texts, scores, gold, n_texts, n_images);
-    count_images(images, scores, gold, n_texts, n_images);
-    for (int64_t i = 0; i < n_texts; i++) of_texts[i] = rank_of(texts[i]);
-    for (int64_t k = 0; k < n_images; k++) of_images[k] = images[k].above < 0 ? 0 : rank_of(images[k]);
-    free(texts);
-    free(images);
+enum { R1, R5, R10, RANK, WIDTH };
+
+static void finish(const struct tally *t, const double *sum, double n, double *out)
+{
+    (void)t;
+    for (int k = 0; k < WIDTH; k++) out[k] = sum[k] / n;
+    out[WIDTH] = (out[R1] + out[R5] + out[R10]) / 3;
 }
 
-static void report_recall(struct report *out, const char *name, const struct recall *r)
+/* Queries without a right answer are left out: t->n may be less than n. */
+static void fill(struct tally *t, const char *name, const struct rivals *rivals, const struct map *ids, int64_t n,
+                 const char *ties)
 {
-    report_begin(out, name, r->n, "ties:mid|x100");
-    report_figure(out, "r1", r->at1);
-    report_figure(out, "r5", r->at5);
-    report_figure(out, "r10", r->at10);
-    report_figure(out, "mean_rank", r->mean_rank);
-    report_figure(out, "median_rank", r->median_rank);
-    report_count(out, "ties", r->ties);
+    struct recall all = summary(rivals, n, ties);
+    const char **kept = mem_new(const char *, all.n + 1);
+    int64_t at = 0;
+
+    tally_begin(t, name, all.n, kept, WIDTH);
+    t->more = kept;
+    t->finish = finish;
+    tally_figure(t, "r1", 100, 2, 4);
+    tally_figure(t, "r5", 100, 2, 4);
+    tally_figure(t, "r10", 100, 2, 4);
+    tally_figure(t, "mean_rank", 1, 2, 4);
+    tally_figure(t, "mean_recall", 100, 2, 4);
+    for (int64_t i = 0; i < n; i++) {
+        if (rivals[i].above < 0) continue;
+        double rank = rank_of(rivals[i], ties), *row = t->stats + at * WIDTH;
+        kept[at++] = ids->at[i].key;
+        row[R1] = rank < 2;
+        row[R5] = rank < 6;
+        row[R10] = rank < 11;
+        row[RANK] = rank;
+    }
+    tally_note(t, "median_rank", value_real(all.median_rank));
+    tally_note(t, "ties", value_int(all.ties));
+    str_addf(&t->signature, "ties:%s", ties);
 }
 
-void retrieval_report(const struct score_data *d, struct report *r)
+/* The means of both directions, which UNIMO chooses models by. */
+static void note_both(struct tally *to_images, const struct tally *to_texts)
+{
+    static const char *const names[] = { "r1", "r5", "r10" };
+    struct value *v = value_object();
+    double x[TALLY_FIGURES], y[TALLY_FIGURES];
+
+    tally_finish(to_images, x);
+    tally_finish(to_texts, y);
+    for (int k = 0; k < 3; k++) value_set(v, names[k], value_real(100 * (x[k] + y[k]) / 2));
+    tally_note(to_images, "both_ways", v);
+}
+
+int retrieval_count(const struct score_data *d, struct tally out[2], struct err *e)
 {
     const struct matrix *m = &d->matrix;
-    struct recall to_images, to_texts;
+    const char *ties = d->o->ties ? d->o->ties : "mid";
+    struct rivals *texts = mem_new(struct rivals, m->n_texts + 1), *images = mem_new(struct rivals, m->n_images + 1);
 
-    retrieval_recall(&to_images, &to_texts, m->scores, m->gold, m->n_texts, m->n_images);
-    report_recall(r, "text_to_image", &to_images);
-    report_recall(r, "image_to_text", &to_texts);
-    if (!r->each) return;
-    double *texts = mem_new(double, m->n_texts + 1), *images = mem_new(double, m->n_images + 1);
-    retrieval_ranks(texts, images, m->scores, m->gold, m->n_texts, m->n_images);
-    for (int64_t i = 0; i < m->n_texts; i++) report_each(r, m->texts.at[i].key, "text_to_image_rank", texts[i]);
-    for (int64_t k = 0; k < m->n_images; k++) {
-        if (images[k] > 0) report_each(r, m->images.at[k].key, "image_to_text_rank", images[k]);
-    }
+    (void)e;
+    count_texts(texts, m->scores, m->gold, m->n_texts, m->n_images);
+    count_images(images, m->scores, m->gold, m->n_texts, m->n_images);
+    fill(&out[0], "text_to_image", texts, &m->texts, m->n_texts, ties);
+    fill(&out[1], "image_to_text", images, &m->images, m->n_images, ties);
+    note_both(&out[0], &out[1]);
     free(texts);
     free(images);
+    return 2;
 }

@@ -1,6 +1,6 @@
 #ifndef SCORE_RETRIEVAL_H
 #define SCORE_RETRIEVAL_H
-#include "score/report.h"
+#include "score/data.h"
 
 /* Recall of image-text retrieval in percent, and ranks counted from 1. A tie counts as the mean of the ranks that it
  * spans. */
@@ -13,8 +13,6 @@ struct recall {
  */
 void retrieval_recall(struct recall *text_to_image, struct recall *image_to_text, const float *scores,
                       const int64_t *gold, int64_t n_texts, int64_t n_images);
-/* The ranks behind that: [n_texts] and [n_images]; 0 for an image without texts. */
-void retrieval_ranks(double *of_texts, double *of_images, const float *scores, const int64_t *gold, int64_t n_texts,
-                     int64_t n_images);
-void retrieval_report(const struct score_data *d, struct report *r);
+/* Both directions, text to image and image to text, as UNIMO's recall_at_k; ties as asked for. */
+int retrieval_count(const struct score_data *d, struct tally out[2], struct err *e);
 #endif

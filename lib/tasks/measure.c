@@ -141,10 +141,10 @@ static int ask(struct downstream *d, struct model *m, const struct stream *input
     return rc;
 }
 
-static int read_figure(const struct downstream_metric *m, const struct report *r, double *score, struct err *e)
+static int read_figure(const struct downstream_metric *m, const struct value *metrics, double *score, struct err *e)
 {
-    for (int64_t i = 0; i < value_count(r->metrics); i++) {
-        const struct value *v = value_get(value_at(r->metrics, i), m->figure);
+    for (int64_t i = 0; i < value_count(metrics); i++) {
+        const struct value *v = value_get(value_at(metrics, i), m->figure);
         if (!v) continue;
         *score = value_number(v);
         return 0;
@@ -156,12 +156,13 @@ static int score_files(const struct downstream *d, const struct stream *pred, co
                        struct err *e)
 {
     const struct downstream_metric *m = downstream_metric(d->kind);
-    struct report r = { .metrics = value_array() };
-    int rc = metrics_compute(m->metric,
-                             &(struct score_files){ .pred = pred->path, .ref = refs->path, .field = "label" }, &r, e);
+    const struct score_request q = { .metrics = m->metric,
+                                     .opts.files = { .pred = pred->path, .refs = { refs->path }, .n_refs = 1 } };
+    struct score_result r;
+    int rc = metrics_compute(&q, &r, e);
 
-    if (!rc) rc = read_figure(m, &r, score, e);
-    value_free(r.metrics);
+    if (!rc) rc = read_figure(m, r.metrics, score, e);
+    metrics_release(&r);
     return rc;
 }
 

@@ -59,6 +59,103 @@ enum unicode_class unicode_class(uint32_t code)
     }
 }
 
+static bool is_between(uint32_t code, utf8proc_category_t first, utf8proc_category_t last)
+{
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)code);
+
+    return c >= first && c <= last;
+}
+
+bool unicode_is_punctuation(uint32_t code)
+{
+    return is_between(code, UTF8PROC_CATEGORY_PC, UTF8PROC_CATEGORY_PO);
+}
+
+bool unicode_is_symbol(uint32_t code)
+{
+    return is_between(code, UTF8PROC_CATEGORY_SM, UTF8PROC_CATEGORY_SO);
+}
+
+bool unicode_is_number(uint32_t code)
+{
+    return is_between(code, UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO);
+}
+
+bool unicode_is_decimal(uint32_t code)
+{
+    return is_between(code, UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_ND);
+}
+
+/* The property Case_Ignorable: marks, modifiers, and punctuation that may stand within a word. */
+static bool is_case_ignorable(uint32_t c)
+{
+    static const uint16_t within[] = { '\'',   '.',    ':',    0xb7,   0x387,  0x55f,  0x5f4,  0x2018, 0x2019,
+                                       0x2024, 0x2027, 0xfe13, 0xfe52, 0xfe55, 0xff07, 0xff0e, 0xff1a };
+
+    for (size_t i = 0; i < sizeof within / sizeof *within; i++) {
+        if (c == within[i]) return true;
+    }
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_SK:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_cased(uint32_t c)
+{
+    return is_between(c, UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LT) || (c >= 0x2160 && c < 0x2180) ||
+           (c >= 0x24b6 && c < 0x24ea);
+}
+
+/* The nearest character before (step -1) or after s + i that counts for the case of its neighbours is a cased one. */
+static bool meets_cased(const char *s, size_t n, size_t i, int step)
+{
+    uint32_t c;
+
+    while (step < 0 ? i > 0 : i < n) {
+        size_t at = i;
+        if (step < 0) {
+            do at--;
+            while (at > 0 && (s[at] & 0xc0) == 0x80);
+        }
+        int len = utf8_decode(s + at, n - at, &c);
+        if (!len) return false;
+        if (!is_case_ignorable(c)) return is_cased(c);
+        i = step < 0 ? at : at + (size_t)len;
+    }
+    return false;
+}
+
+void unicode_add_lowered(struct str *out, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t c;
+        char coded[4];
+        if ((unsigned char)s[i] < 0x80) {
+            str_add_char(out, (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] | 32 : s[i]));
+            i++;
+            continue;
+        }
+        int len = utf8_decode(s + i, n - i, &c);
+        if (!len) {
+            str_add_char(out, s[i++]);
+        } else if (c == 0x130) { /* the one letter whose lower case is two characters */
+            str_add(out, "i\u0307");
+        } else {
+            bool is_final = c == 0x3a3 && meets_cased(s, n, i, -1) && !meets_cased(s, n, i + (size_t)len, 1);
+            c = is_final ? 0x3c2 : (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
+            str_add_bytes(out, coded, (size_t)utf8_encode(c, coded));
+        }
+        i += (size_t)len;
+    }
+}
+
 enum unicode_class unicode_next(const char *s, size_t n, size_t *length)
 {
     uint32_t code;

@@ -1,6 +1,7 @@
 #ifndef TEXT_UNICODE_H
 #define TEXT_UNICODE_H
 #include "core/str.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,16 @@ enum unicode_class unicode_class(uint32_t code);
 /* The class and length of the character at s, n > 0 bytes. A byte that starts no valid UTF-8 is a character of
  * its own, UNICODE_OTHER (as U+FFFD would be). */
 enum unicode_class unicode_next(const char *s, size_t n, size_t *length);
+
+/* General categories P*, S*, N* and Nd, as utf8proc has them. */
+bool unicode_is_punctuation(uint32_t code);
+bool unicode_is_symbol(uint32_t code);
+bool unicode_is_number(uint32_t code);
+bool unicode_is_decimal(uint32_t code);
+
+/* Appends the text in lower case as Python's str.lower() does it: by the full mappings, with a capital sigma at the end
+ * of a word as final sigma. What is not UTF-8 stays. */
+void unicode_add_lowered(struct str *out, const char *s, size_t n);
 
 /* Appends the text with U+FFFD in place of what is not UTF-8: one for each maximal part of a character (the
  * practice that Unicode recommends and Python follows). */

@@ -20,6 +20,14 @@ static double rank_by_definition(const float *score, const bool *right, int n)
     return 1 + above + equal / 2;
 }
 
+static double rank_of(const struct tally *t, int64_t i)
+{
+    double x[TALLY_FIGURES];
+
+    tally_each(t, i, x);
+    return x[3];
+}
+
 static void random_tables(void)
 {
     struct rng r;
@@ -31,14 +39,22 @@ static void random_tables(void)
         int n_texts = 1 + (int)rng_below(&r, MAX), n_images = 1 + (int)rng_below(&r, MAX);
         float scores[MAX * MAX], column[MAX];
         int64_t gold[MAX];
-        double texts[MAX], images[MAX];
         bool right[MAX];
         for (int i = 0; i < n_texts * n_images; i++) scores[i] = (float)rng_below(&r, 12) - 6;
         for (int i = 0; i < n_texts; i++) gold[i] = (int64_t)rng_below(&r, (uint64_t)n_images);
-        retrieval_ranks(texts, images, scores, gold, n_texts, n_images);
+        struct score_opts o = { 0 };
+        struct score_data d = {
+            .o = &o, .matrix = { .n_texts = n_texts, .n_images = n_images, .scores = scores, .gold = gold }
+        };
+        struct tally out[2];
+        struct err e = { 0 };
+        for (int i = 0; i < MAX; i++) map_put(&d.matrix.texts, &i, sizeof i, NULL);
+        for (int i = 0; i < MAX; i++) map_put(&d.matrix.images, &i, sizeof i, NULL);
+        good -= retrieval_count(&d, out, &e) != 2;
+        int64_t found = 0;
         for (int i = 0; i < n_texts; i++, all++) {
             for (int k = 0; k < n_images; k++) right[k] = gold[i] == k;
-            good += texts[i] == rank_by_definition(scores + i * n_images, right, n_images);
+            good += rank_of(&out[0], i) == rank_by_definition(scores + i * n_images, right, n_images);
         }
         for (int k = 0; k < n_images; k++, all++) {
             bool any = false;
@@ -46,8 +62,13 @@ static void random_tables(void)
                 column[i] = scores[i * n_images + k];
                 any |= right[i] = gold[i] == k;
             }
-            good += images[k] == (any ? rank_by_definition(column, right, n_texts) : 0);
+            good += !any || rank_of(&out[1], found++) == rank_by_definition(column, right, n_texts);
         }
+        good -= found != out[1].n; /* images without texts are left out */
+        tally_release(&out[0]);
+        tally_release(&out[1]);
+        map_release(&d.matrix.texts);
+        map_release(&d.matrix.images);
     }
     is_int(good, all, "ranks of 200 random tables with many ties");
 }

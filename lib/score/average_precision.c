@@ -1,0 +1,454 @@
+#include "score/average_precision.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- boxes by category and image ---- */
+
+struct group { /* boxes of one category, sorted by image */
+    const struct box **at;
+    int64_t n;
+    int64_t *start; /* [images + 1] */
+};
+
+static struct group *group_boxes(const struct box *boxes, int64_t n, int64_t categories, int64_t images)
+{
+    struct group *g = mem_new(struct group, categories + 1);
+
+    for (int64_t i = 0; i < n; i++) g[boxes[i].category].n++;
+    for (int64_t c = 0; c < categories; c++) {
+        g[c].at = mem_new(const struct box *, g[c].n + 1);
+        g[c].start = mem_new(int64_t, images + 2);
+    }
+    for (int64_t i = 0; i < n; i++) g[boxes[i].category].start[boxes[i].image + 2]++;
+    for (int64_t c = 0; c < categories; c++) {
+        for (int64_t k = 2; k <= images; k++) g[c].start[k] += g[c].start[k - 1];
+    }
+    for (int64_t i = 0; i < n; i++)
+        g[boxes[i].category].at[g[boxes[i].category].start[boxes[i].image + 1]++] = &boxes[i];
+    return g;
+}
+
+static void groups_free(struct group *g, int64_t categories)
+{
+    for (int64_t c = 0; c < categories; c++) {
+        free(g[c].at);
+        free(g[c].start);
+    }
+    free(g);
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const struct box *p = *(const struct box *const *)a, *q = *(const struct box *const *)b;
+
+    if (p->score != q->score) return p->score > q->score ? -1 : 1;
+    return (p > q) - (p < q); /* the order of the file */
+}
+
+/* ---- COCO ---- */
+
+enum { AREAS = 4, IOUS = 10, RECALLS = 101, MOST = 100 };
+static const double areas[AREAS][2] = { { 0, 1e10 }, { 0, 1024 }, { 1024, 9216 }, { 9216, 1e10 } };
+
+struct found { /* a detection that was compared with its image's boxes */
+    double score;
+    int32_t image, rank;       /* rank among the image's of the category */
+    uint16_t matched, ignored; /* a bit for each IoU */
+};
+struct cell { /* of a category and a range of areas */
+    int64_t n, cap;
+    struct found *found; /* by falling score */
+    double *positives;   /* [images] */
+};
+struct coco {
+    int64_t images, categories;
+    struct cell *cells; /* [categories][AREAS] */
+    int32_t *place;     /* [images] in the order of ids */
+};
+
+static void coco_free(void *own)
+{
+    struct coco *c = own;
+
+    for (int64_t i = 0; i < c->categories * AREAS; i++) {
+        free(c->cells[i].found);
+        free(c->cells[i].positives);
+    }
+    free(c->cells);
+    free(c->place);
+    free(c);
+}
+
+static double iou_of(const struct box *found, const struct box *truth)
+{
+    double w = fmin(found->x + found->w, truth->x + truth->w) - fmax(found->x, truth->x),
+           h = fmin(found->y + found->h, truth->y + truth->h) - fmax(found->y, truth->y);
+
+    if (w <= 0 || h <= 0) return 0;
+    double own = found->w * found->h, both = w * h;
+    return both / (truth->is_crowd ? own : own + truth->w * truth->h - both);
+}
+
+static bool is_outside(double area, int range)
+{
+    return area < areas[range][0] || area > areas[range][1];
+}
+
+/* The box that a detection takes at an IoU, or -1: of those that are free the one with the largest overlap, the later
+ * one of equals; those that do not count only when no other fits. */
+static int64_t take(const struct box *found, const struct box **truth, const bool *ignored, const bool *taken,
+                    int64_t n, double least)
+{
+    double best = fmin(least, 1 - 1e-10);
+    int64_t at = -1;
+
+    for (int64_t g = 0; g < n; g++) {
+        if (taken[g] && !truth[g]->is_crowd) continue;
+        if (at >= 0 && !ignored[at] && ignored[g]) break;
+        double iou = iou_of(found, truth[g]);
+        if (iou < best) continue;
+        best = iou;
+        at = g;
+    }
+    return at;
+}
+
+struct image { /* of one category: boxes that do not count are last */
+    int64_t n;
+    const struct box **truth;
+    bool *ignored, *taken;
+    int64_t cap_truth, cap_ignored, cap_taken;
+};
+
+static void sort_truth(struct image *m, const struct group *g, int64_t image, int range)
+{
+    int64_t from = g->start[image], to = g->start[image + 1];
+
+    mem_reserve(&m->truth, &m->cap_truth, to - from + 1);
+    mem_reserve(&m->ignored, &m->cap_ignored, to - from + 1);
+    mem_reserve(&m->taken, &m->cap_taken, to - from + 1);
+    m->n = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t i = from; i < to; i++) {
+            if ((g->at[i]->is_crowd || is_outside(g->at[i]->area, range)) != pass) continue;
+            m->ignored[m->n] = pass;
+            m->truth[m->n++] = g->at[i];
+        }
+    }
+}
+
+static void match_image(struct cell *cell, struct image *m, const struct box **found, int64_t n, int32_t image,
+                        int range)
+{
+    int64_t at = cell->n;
+
+    if (n > MOST) n = MOST;
+    mem_reserve(&cell->found, &cell->cap, cell->n + n + 1);
+    for (int64_t i = 0; i < n; i++) cell->found[cell->n++] = (struct found){ found[i]->score, image, (int32_t)i, 0, 0 };
+    for (int t = 0; t < IOUS; t++) {
+        memset(m->taken, 0, (size_t)m->n * sizeof *m->taken);
+        for (int64_t i = 0; i < n; i++) {
+            struct found *f = &cell->found[at + i];
+            int64_t g = take(found[i], m->truth, m->ignored, m->taken, m->n, 0.5 + t * ((0.95 - 0.5) / 9));
+            bool ignored = g < 0 ? is_outside(found[i]->w * found[i]->h, range) : m->ignored[g];
+            if (g >= 0) m->taken[g] = true;
+            f->matched |= (uint16_t)((g >= 0) << t);
+            f->ignored |= (uint16_t)(ignored << t);
+        }
+    }
+    for (int64_t g = 0; g < m->n; g++) cell->positives[image] += !m->ignored[g];
+}
+
+static int by_falling_score(const void *a, const void *b, void *place)
+{
+    const struct found *p = a, *q = b;
+    const int32_t *order = place;
+
+    if (p->score != q->score) return p->score > q->score ? -1 : 1;
+    if (p->image != q->image) return order[p->image] < order[q->image] ? -1 : 1;
+    return (p->rank > q->rank) - (p->rank < q->rank);
+}
+
+static void fill_cells(struct coco *c, const struct boxes *b)
+{
+    struct group *truth = group_boxes(b->truth, b->n_true, c->categories, c->images),
+                 *found = group_boxes(b->found, b->n_found, c->categories, c->images);
+    struct image m = { 0 };
+
+    for (int64_t k = 0; k < c->categories; k++) {
+        const struct group *f = &found[k];
+        for (int64_t i = 0; i < c->images; i++)
+            qsort(f->at + f->start[i], (size_t)(f->start[i + 1] - f->start[i]), sizeof(const struct box *), by_score);
+        for (int range = 0; range < AREAS; range++) {
+            struct cell *cell = &c->cells[k * AREAS + range];
+            cell->positives = mem_new(double, c->images + 1);
+            for (int64_t i = 0; i < c->images; i++) {
+                sort_truth(&m, &truth[k], i, range);
+                match_image(cell, &m, f->at + f->start[i], f->start[i + 1] - f->start[i], (int32_t)i, range);
+            }
+            if (cell->n) qsort_r(cell->found, (size_t)cell->n, sizeof *cell->found, by_falling_score, c->place);
+        }
+    }
+    groups_free(truth, c->categories);
+    groups_free(found, c->categories);
+    free(m.truth);
+    free(m.ignored);
+    free(m.taken);
+}
+
+/* Average precision (101 points) and final recall of a cell at one IoU, with the `most` best of each image; false when
+ * there is nothing to find. */
+static bool accumulate(const struct coco *c, const struct cell *cell, int t, int most, const int32_t *times,
+                       double *room, double *ap, double *recall)
+{
+    double positives = 0, right = 0, wrong = 0, *precision = room, *recalls = room + cell->n;
+    int64_t n = 0, at = 0;
+
+    for (int64_t i = 0; i < c->images; i++) positives += cell->positives[i] * (times ? times[i] : 1);
+    if (positives <= 0) return false;
+    for (int64_t i = 0; i < cell->n; i++) {
+        const struct found *f = &cell->found[i];
+        double w = times ? times[f->image] : 1;
+        if (f->rank >= most || f->ignored >> t & 1 || w == 0) continue;
+        if (f->matched >> t & 1) right += w;
+        else wrong += w;
+        precision[n] = right / (right + wrong + 2.220446049250313e-16);
+        recalls[n++] = right / positives;
+    }
+    for (int64_t i = n - 2; i >= 0; i--) precision[i] = fmax(precision[i], precision[i + 1]);
+    *recall = n ? recalls[n - 1] : 0;
+    *ap = 0;
+    for (int p = 0; p < RECALLS; p++) {
+        double least = p == RECALLS - 1 ? 1 : p * 0.01;
+        while (at < n && recalls[at] < least) at++;
+        *ap += at < n ? precision[at] : 0;
+    }
+    *ap /= RECALLS;
+    return true;
+}
+
+/* What one of the figures is: the mean over categories and IoUs from `first` to `last`. */
+struct summary {
+    const char *name;
+    int range, most, first, last;
+    bool is_recall;
+};
+static const struct summary summaries[] = {
+    { "AP", 0, 100, 0, 9, false },       { "AP50", 0, 100, 0, 0, false },      { "AP75", 0, 100, 5, 5, false },
+    { "AP_small", 1, 100, 0, 9, false }, { "AP_medium", 2, 100, 0, 9, false }, { "AP_large", 3, 100, 0, 9, false },
+    { "AR1", 0, 1, 0, 9, true },         { "AR10", 0, 10, 0, 9, true },        { "AR100", 0, 100, 0, 9, true },
+    { "AR_small", 1, 100, 0, 9, true },  { "AR_medium", 2, 100, 0, 9, true },  { "AR_large", 3, 100, 0, 9, true },
+};
+enum { SUMMARIES = sizeof summaries / sizeof *summaries };
+
+static double summarise(const struct coco *c, const struct summary *s, int64_t first, int64_t last,
+                        const int32_t *times)
+{
+    double sum = 0, n = 0;
+
+    for (int64_t k = first; k < last; k++) {
+        const struct cell *cell = &c->cells[k * AREAS + s->range];
+        double *room = mem_new(double, 2 * cell->n + 1), ap, recall;
+        for (int t = s->first; t <= s->last; t++) {
+            if (!accumulate(c, cell, t, s->most, times, room, &ap, &recall)) continue;
+            sum += s->is_recall ? recall : ap;
+            n++;
+        }
+        free(room);
+    }
+    return n > 0 ? sum / n : -1;
+}
+
+static void coco_figures(const struct tally *t, const int32_t *times, double *out)
+{
+    const struct coco *c = t->more;
+
+    for (int k = 0; k < SUMMARIES; k++) out[k] = summarise(c, &summaries[k], 0, c->categories, times);
+}
+
+static struct value *coco_categories(const struct coco *c, const struct boxes *b)
+{
+    struct value *all = value_object();
+
+    for (int64_t k = 0; k < c->categories; k++) {
+        struct value *v = value_object();
+        for (int s = 0; s < 2; s++)
+            value_set(v, summaries[s].name, value_real(100 * summarise(c, &summaries[s], k, k + 1, NULL)));
+        value_set(all, b->categories.at[k].key, v);
+    }
+    return all;
+}
+
+int coco_count(const struct score_data *d, struct tally *out, struct err *e)
+{
+    const struct boxes *b = &d->boxes;
+    struct coco *c = mem_new(struct coco, 1);
+
+    (void)e;
+    *c = (struct coco){ .images = b->images.n, .categories = b->categories.n };
+    c->cells = mem_new(struct cell, c->categories * AREAS + 1);
+    c->place = mem_new(int32_t, c->images + 1);
+    for (int64_t i = 0; i < c->images; i++) c->place[b->order[i]] = (int32_t)i;
+    fill_cells(c, b);
+    tally_begin(out, "ap-coco", b->images.n, b->ids, 0);
+    for (int k = 0; k < SUMMARIES; k++) tally_figure(out, summaries[k].name, 100, 1, 3);
+    str_add(&out->signature, "pycocotools|bbox");
+    out->weigh = coco_figures;
+    out->more = c;
+    out->release = coco_free;
+    tally_note(out, "by_category", coco_categories(c, b));
+    return 1;
+}
+
+/* ---- VOC ---- */
+
+struct voc_found {
+    int32_t image;
+    int8_t kind; /* 1 right, 0 wrong, -1 not counted */
+};
+struct voc_class {
+    int64_t n;
+    struct voc_found *found; /* by falling confidence */
+    double *positives;       /* [images] */
+};
+struct voc {
+    int64_t images, categories;
+    struct voc_class *classes;
+};
+
+static void voc_free(void *own)
+{
+    struct voc *v = own;
+
+    for (int64_t k = 0; k < v->categories; k++) {
+        free(v->classes[k].found);
+        free(v->classes[k].positives);
+    }
+    free(v->classes);
+    free(v);
+}
+
+/* Corners belong to the boxes. */
+static double overlap(const struct box *a, const struct box *b)
+{
+    double w = fmin(a->x + a->w, b->x + b->w) - fmax(a->x, b->x), h = fmin(a->y + a->h, b->y + b->h) - fmax(a->y, b->y),
+           both = fmax(w, 0) * fmax(h, 0);
+
+    return both / (a->w * a->h + b->w * b->h - both);
+}
+
+static void judge_class(struct voc_class *v, const struct group *truth, struct group *found)
+{
+    bool *taken = mem_new(bool, truth->n + 1);
+
+    qsort(found->at, (size_t)found->n, sizeof *found->at, by_score);
+    v->found = mem_new(struct voc_found, found->n + 1);
+    for (int64_t i = 0; i < found->n; i++) {
+        const struct box *f = found->at[i];
+        double best = -INFINITY;
+        int64_t at = -1;
+        for (int64_t g = truth->start[f->image]; g < truth->start[f->image + 1]; g++) {
+            double o = overlap(f, truth->at[g]);
+            if (o <= best) continue;
+            best = o;
+            at = g;
+        }
+        int8_t kind = 0;
+        if (best > 0.5 && truth->at[at]->is_difficult) kind = -1;
+        else if (best > 0.5 && !taken[at]) kind = taken[at] = true;
+        v->found[v->n++] = (struct voc_found){ f->image, kind };
+    }
+    free(taken);
+}
+
+/* Average precision of a class by eleven points and by all; false when there is nothing to find. */
+static bool voc_precision(const struct voc *v, const struct voc_class *c, const int32_t *times, double out[2])
+{
+    double positives = 0, right = 0, wrong = 0, *precision = mem_new(double, c->n + 1),
+           *recall = mem_new(double, c->n + 1), before = 0;
+    int64_t n = 0;
+
+    out[0] = out[1] = 0;
+    for (int64_t i = 0; i < v->images; i++) positives += c->positives[i] * (times ? times[i] : 1);
+    for (int64_t i = 0; i < c->n && positives > 0; i++) {
+        double w = times ? times[c->found[i].image] : 1;
+        if (w == 0) continue;
+        if (c->found[i].kind > 0) right += w;
+        else if (!c->found[i].kind) wrong += w;
+        recall[n] = right / positives;
+        precision[n++] = right / fmax(right + wrong, 2.220446049250313e-16);
+    }
+    for (int64_t i = n - 2; i >= 0; i--) precision[i] = fmax(precision[i], precision[i + 1]);
+    for (int t = 0; t <= 10; t++) {
+        int64_t at = 0;
+        while (at < n && recall[at] < t * 0.1) at++;
+        out[0] += at < n ? precision[at] / 11 : 0;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        out[1] += (recall[i] - before) * precision[i];
+        before = recall[i];
+    }
+    free(precision);
+    free(recall);
+    return positives > 0;
+}
+
+static void voc_figures(const struct tally *t, const int32_t *times, double *out)
+{
+    const struct voc *v = t->more;
+    double n = 0, one[2];
+
+    out[0] = out[1] = 0;
+    for (int64_t k = 0; k < v->categories; k++) {
+        if (!voc_precision(v, &v->classes[k], times, one)) continue;
+        out[0] += one[0];
+        out[1] += one[1];
+        n++;
+    }
+    out[0] = n > 0 ? out[0] / n : NAN;
+    out[1] = n > 0 ? out[1] / n : NAN;
+}
+
+static struct value *voc_categories(const struct voc *v, const struct boxes *b)
+{
+    struct value *all = value_object();
+    double one[2];
+
+    for (int64_t k = 0; k < v->categories; k++) {
+        if (!voc_precision(v, &v->classes[k], NULL, one)) continue;
+        struct value *o = value_object();
+        value_set(o, "AP_07", value_real(100 * one[0]));
+        value_set(o, "AP", value_real(100 * one[1]));
+        value_set(all, b->categories.at[k].key, o);
+    }
+    return all;
+}
+
+int voc_count(const struct score_data *d, struct tally *out, struct err *e)
+{
+    const struct boxes *b = &d->boxes;
+    struct voc *v = mem_new(struct voc, 1);
+
+    (void)e;
+    *v = (struct voc){ b->images.n, b->categories.n, mem_new(struct voc_class, b->categories.n + 1) };
+    struct group *truth = group_boxes(b->truth, b->n_true, v->categories, v->images),
+                 *found = group_boxes(b->found, b->n_found, v->categories, v->images);
+    for (int64_t k = 0; k < v->categories; k++) {
+        v->classes[k].positives = mem_new(double, v->images + 1);
+        for (int64_t i = 0; i < truth[k].n; i++)
+            v->classes[k].positives[truth[k].at[i]->image] += !truth[k].at[i]->is_difficult;
+        judge_class(&v->classes[k], &truth[k], &found[k]);
+    }
+    groups_free(truth, v->categories);
+    groups_free(found, v->categories);
+    tally_begin(out, "ap-voc", v->images, b->ids, 0);
+    tally_figure(out, "mAP_07", 100, 2, 4);
+    tally_figure(out, "mAP", 100, 2, 4);
+    str_add(&out->signature, "voc|iou:0.5|corners:inclusive|ties:file");
+    out->weigh = voc_figures;
+    out->more = v;
+    out->release = voc_free;
+    tally_note(out, "by_category", voc_categories(v, b));
+    return 1;
+}

@@ -1,0 +1,33 @@
+#ifndef SCORE_RESAMPLE_H
+#define SCORE_RESAMPLE_H
+#include "score/tally.h"
+
+/* Confidence intervals and paired tests as sacreBLEU computes them (shared by all metrics), with the same draws from
+ * the same seed: NumPy's default_rng (PCG64 XSL-RR, seeded by SeedSequence). */
+struct pcg {
+    unsigned __int128 state, inc;
+    uint32_t spare; /* the high half of the last 64 bits */
+    bool has_spare;
+};
+void pcg_seed(struct pcg *g, uint64_t seed);
+uint64_t pcg_u64(struct pcg *g);
+uint32_t pcg_u32(struct pcg *g);
+/* Below n, 1 <= n <= 2^32; draws nothing for n = 1. */
+uint32_t pcg_below(struct pcg *g, uint64_t n);
+
+struct trials {
+    int64_t n;
+    uint64_t seed;
+};
+struct interval {
+    double mean, low, high; /* of the resamples; low and high: the 2.5 % and 97.5 % of them */
+};
+/* Bootstrap: each resample takes n items with replacement. out [n_figures]. */
+void resample_interval(const struct tally *t, struct trials trials, struct interval *out);
+
+/* How likely a difference as large as that of two systems (over the same items) is by chance: p [n_figures]. Paired
+ * bootstrap, */
+void resample_paired(const struct tally *a, const struct tally *b, struct trials trials, double *p);
+/* or paired approximate randomisation, which needs statistics that add up. */
+void resample_swapped(const struct tally *a, const struct tally *b, struct trials trials, double *p);
+#endif
