@@ -153,6 +153,9 @@ $(BENCHES:tests/bench/%=bench-%): bench-%: $(PROGRAMS)
 demo: all ## from JPEGs to scores on the embedded corpus; writes demo/report.html
 	+@$(MAKE) --no-print-directory -f scripts/demo.mk BIN=$(CURDIR)/$B/bin
 
+study: all ## what each part of the pre-training is worth: two hours, resumable; writes study/table.txt
+	+@$(MAKE) --no-print-directory -f scripts/study.mk BIN=$(CURDIR)/$B/bin
+
 # ---- installing ----
 FILES := $(foreach p,$(PROGRAMS),$p:bin/$(notdir $p):755) $(foreach m,$(wildcard man/*.[157]),$m:share/man/man$(subst .,,$(suffix $m))/$(notdir $m):644) \
          $(foreach f,$(SHARED),$f:$(f:$B/%=%):644) $(foreach p,$(PLUGIN) $(MPI),$p:lib/unimo/$(notdir $p):644)
@@ -179,5 +182,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 FORCE:
-.PHONY: all check check-long asan fuzz bench demo install uninstall dist format lint clean help FORCE
+.PHONY: all check check-long asan fuzz bench demo study install uninstall dist format lint clean help FORCE
 .SECONDARY:
