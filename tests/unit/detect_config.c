@@ -66,13 +66,20 @@ static void refused(const char *from, const char *to, const char *message)
 
 int main(void)
 {
-    struct detect_config small;
+    struct detect_config small, field;
 
     round_trip(toy_detector_learnt(), "a learnt detector");
     round_trip(toy_detector_caffe(), "a Caffe detector");
+    round_trip(toy_detector_grouped(), "a ResNeXt with anchors of its own");
     detect_config_small(&small);
     toy_names(&small, 39, 10);
     round_trip(small, "what --learn trains");
+    detect_config_field(&field, 101);
+    toy_names(&field, 1601, 401);
+    struct err e = { 0 };
+    ok(!detect_config_check(&field, &e) && detect_config_parameters(&field) > 60000000, "the field's detector %s",
+       e.text);
+    detect_config_release(&field);
     refused("\"unimo-detector\"", "\"unimo\"", "\"model_type\" is \"unimo\"");
     refused("\"rgb\"", "\"grb\"", "\"rgb\" or \"bgr\"");
     refused("\"groups\":2", "\"groups\":3", "multiple of 3");
@@ -86,6 +93,9 @@ int main(void)
     refused("\"blocks\":2", "\"blocks\":0", "\"blocks\"");
     refused("[\"class0\",\"class1\",\"class2\",\"class3\",\"class4\"]", "[\"class0\"]", "background");
     refused("\"attributes\"", "\"attributs\"", "attributes");
+    refused("\"scales\":[12.0", "\"boxes\":[[0,0,8]],\"scales\":[12.0", "\"boxes\" has 3 numbers");
+    refused("\"scales\":[12.0", "\"boxes\":[[9,0,8,8]],\"scales\":[12.0", "empty anchor");
+    refused("\"width\":6,", "\"width\":6,\"cardinality\":4,", "not a multiple of \"cardinality\" 4");
     refused("\"blocks\":2,\"width\":8,\"channels\":20", "\"blocks\":60,\"width\":2000,\"channels\":8000",
             "more than 536870912 parameters");
     return done();
