@@ -2,14 +2,19 @@
 #include "compute/profile.h"
 #include "core/opt.h"
 #include "tasks/downstream.h"
+#include "tasks/explain.h"
+#include "tasks/one.h"
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-static const char *only, *model, *task_name, *output, *device, *precision = "auto", *shard;
-static struct opt_list image_files, choices;
+static const char *only, *model, *task_name, *output, *device, *precision = "auto", *shard, *explain_folder, *picture,
+                                                               *detector, *text, *text_pair;
+static struct opt_list image_files, choices, turns;
 static bool plain, skip_bad, profile;
 static const char *block_trigrams;
 static int64_t rows, beam = -1, n_best, min_length = -1, max_length = -1, max_source = -1, samples, top_k, seed = 1,
-                     candidates, threads, limit;
+                     candidates, threads, limit, min_boxes = 10, max_boxes = 100;
 static double length_penalty = -1, top_p = 1, temperature = 1;
 
 static const struct opt opts[] = {
@@ -24,6 +29,8 @@ static const struct opt opts[] = {
     { OPT_INT, "n-best", 0, &n_best, 0, 1000000, "N", "so many texts of the beam, or names of images, best first" },
     { OPT_INT, "candidates", 0, &candidates, 0, 1e9, "N",
       "retrieval: only the N best images by the vectors of texts and images alone go through the joint pass; 0: all" },
+    { OPT_STRING, "explain", 0, &explain_folder, 0, 0, "DIR",
+      "draw what each word looked at, a JPEG for each record, and say it in the record" },
     { OPT_INT, "rows", 0, &rows, 0, 1 << 24, "N",
       "rows (tokens and regions) of a packed batch; 0: as suits the device" },
     OPT_ROW_SKIP(&skip_bad),
@@ -34,6 +41,14 @@ static const struct opt opts[] = {
     OPT_ROW_DEVICE(&device),
     OPT_ROW_PROFILE(&profile),
     OPT_ROW_PRECISION(&precision),
+    { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "one record, instead of FILE" },
+    { OPT_STRING, "image", 0, &picture, 0, 0, "JPEG", "a picture" },
+    { OPT_STRING, "text", 0, &text, 0, 0, "TEXT", "its text: what the task's records have" },
+    { OPT_STRING, "text-pair", 0, &text_pair, 0, 0, "TEXT", "its second text" },
+    { OPT_LIST, "turn", 0, &turns, 0, 0, "TEXT", "coqa: what was said so far, the question last" },
+    { OPT_STRING, "detector", 0, &detector, 0, 0, "DIR", "what finds the regions (default: the small one of unimo)" },
+    { OPT_INT, "min-boxes", 0, &min_boxes, 0, 10000, "N", "regions at least" },
+    { OPT_INT, "max-boxes", 0, &max_boxes, 1, 10000, "N", "regions at most" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "tasks that write (-1: as the model was fine-tuned)" },
     { OPT_INT, "beam", 0, &beam, -1, 64, "N", "width of the beam; 1: greedy" },
     { OPT_INT, "min-length", 0, &min_length, -1, 1000, "N", "tokens at least" },
@@ -75,14 +90,40 @@ static int64_t good_rows(const struct downstream_kind *kind, const struct device
     return rows ? rows : is_cached ? 1024 : 8192;
 }
 
+static bool is_one(void)
+{
+    return picture || text || turns.n;
+}
+
+/* Predictions go through a file without a name when they are to be explained. */
+static int predict_explained(struct downstream *d, struct model *m, struct reader *in, const char *const *paths, int n,
+                             struct writer *out, struct err *e)
+{
+    char path[64];
+    int fd = -1;
+    struct writer *w = writer_open_nameless(&(struct writer_opts){ .level = 1, .repeats = true }, &fd, e);
+    int rc = w ? d->kind->predict(d, m, in, w, e) : -1;
+
+    if (rc) writer_abort(w);
+    else rc = writer_close(w, e);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (!rc) rc = explain(d, m, paths, n, path, explain_folder, out, e);
+    if (fd >= 0) close(fd);
+    return rc;
+}
+
 static int predict(struct downstream *d, struct model *m, const char *const *paths, int n, struct err *e)
 {
     struct reader_opts ro = { .skip_bad = skip_bad, .limit = limit };
+    struct writer_opts wo = { .plain = plain || (is_one() && !output) };
 
     if (opt_shard(shard, &ro.shard, &ro.shards, e)) return -1;
     struct reader *in = reader_open(paths, n, &ro, e);
-    struct writer *out = in ? writer_open(output, &(struct writer_opts){ .plain = plain, .from = in }, e) : NULL;
-    int rc = out ? d->kind->predict(d, m, in, out, e) : -1;
+    wo.from = in;
+    struct writer *out = in ? writer_open(output, &wo, e) : NULL;
+    int rc = !out             ? -1
+             : explain_folder ? predict_explained(d, m, in, paths, n, out, e)
+                              : d->kind->predict(d, m, in, out, e);
 
     if (rc && out) writer_abort(out);
     else if (out) rc = writer_close(out, e);
@@ -90,10 +131,61 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
     return rc;
 }
 
+static int check_usage(int argc, char **argv, struct err *e)
+{
+    if (!model) return opt_usage(e, "--model: is required");
+    if (beam == 0 || max_length == 0) return opt_usage(e, "--%s: expected 1 or more", beam ? "max-length" : "beam");
+    if (samples && (only || n_best)) return opt_usage(e, "--samples: does not go with --vocab or --n-best");
+    if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
+    if (text_pair && !text) return opt_usage(e, "--text-pair: goes with --text");
+    if (is_one() && argc) return opt_usage(e, "%s: one record is on the command line already", err_quote(argv[0]));
+    if (picture && image_files.n) return opt_usage(e, "--image: does not go with --images");
+    if (min_boxes > max_boxes) return opt_usage(e, "--min-boxes: is larger than --max-boxes");
+    bool is_piped = !argc && !is_one();
+    for (int i = 0; i < argc; i++) is_piped = is_piped || !strcmp(argv[i], "-");
+    if (explain_folder && is_piped) return opt_usage(e, "--explain: reads its input twice, and so from a FILE");
+    return 0;
+}
+
+/* The streams to read: FILE..., or those of one record. */
+static int run_on(struct downstream_opts *o, struct model *m, const struct downstream_kind *kind,
+                  const char *const *paths, int n, struct err *e)
+{
+    struct downstream d;
+
+    if (explain_folder && !kind->show)
+        return opt_usage(e, "--explain: %s looks at texts and images one by one", kind->name);
+    if (downstream_open(&d, kind, o, e)) return -1;
+    d.config = &m->config;
+    int rc = predict(&d, m, paths, n, e);
+    downstream_release(&d);
+    return rc;
+}
+
+static int run_one(struct downstream_opts *o, struct model *m, const struct downstream_kind *kind, struct err *e)
+{
+    struct one_opts from = { .image = picture,
+                             .detector = detector,
+                             .min_boxes = (int)min_boxes,
+                             .max_boxes = (int)max_boxes,
+                             .text = text,
+                             .text_pair = text_pair,
+                             .turns = { turns.n, turns.at },
+                             .vocabulary = model };
+    struct one x;
+
+    if (one_open(&x, &from, m->device, m->params.compute, e)) return -1;
+    const char *images = x.images, *input = x.input;
+    if (picture) o->images = (struct file_list){ 1, &images };
+    if (kind == retrieval_tasks && !o->n_best) o->n_best = 10;
+    int rc = run_on(o, m, kind, &input, 1, e);
+    one_close(&x);
+    return rc;
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
     struct model m;
-    struct downstream d;
     struct downstream_opts o = {
         .images = { image_files.n, image_files.at },
         .choices = { choices.n, choices.at },
@@ -113,10 +205,7 @@ static int run(int argc, char **argv, struct err *e)
         .seed = (uint64_t)seed,
     };
 
-    if (!model) return opt_usage(e, "--model: is required");
-    if (beam == 0 || max_length == 0) return opt_usage(e, "--%s: expected 1 or more", beam ? "max-length" : "beam");
-    if (samples && (only || n_best)) return opt_usage(e, "--samples: does not go with --vocab or --n-best");
-    if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
+    if (check_usage(argc, argv, e)) return -1;
     struct device *dv = device_open(device, (int)threads, e);
     if (dv && profile) profile_begin(dv);
     if (!dv || model_open_dir(&m, model, dv, model_precision(precision, dv), false, e)) {
@@ -125,12 +214,9 @@ static int run(int argc, char **argv, struct err *e)
     }
     const struct downstream_kind *kind = find_kind(&m, e);
     if (kind) o.rows = good_rows(kind, dv);
-    int rc = kind ? downstream_open(&d, kind, &o, e) : -1;
-    if (!rc) {
-        d.config = &m.config;
-        rc = predict(&d, &m, (const char *const *)argv, argc, e);
-        downstream_release(&d);
-    }
+    int rc = !kind      ? -1
+             : is_one() ? run_one(&o, &m, kind, e)
+                        : run_on(&o, &m, kind, (const char *const *)argv, argc, e);
     model_release(&m);
     profile_print(dv);
     device_close(dv);

@@ -7,7 +7,6 @@
 #include "detect/grid.h"
 #include "image/draw.h"
 #include "image/jpeg.h"
-#include "stream/writer.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -368,16 +367,15 @@ static void drop_done(struct run *run)
     items_release(&all);
 }
 
-int extract_regions(struct detector *d, const char *const *paths, int n, const struct extract_opts *o, struct err *e)
+int extract_regions_to(struct detector *d, const char *const *paths, int n, const struct extract_opts *o,
+                       struct writer *out, struct err *e)
 {
-    struct run run = { .d = d, .o = o };
+    struct run run = { .d = d, .o = o, .out = out };
     int rc = 0;
 
     for (int i = 0; i < n && !rc; i++) rc = add_path(&run.all, paths[i], o->skip_bad, e);
     if (!rc) take_shard(&run.all, o);
     if (!rc && o->draw) rc = dir_make(o->draw, e);
-    const struct writer_opts w = { .plain = o->plain, .append = o->append };
-    if (!rc && !(run.out = writer_open(o->output, &w, e))) rc = -1;
     if (!rc && o->append) drop_done(&run);
     if (!rc) {
         progress_begin(&run.progress, "images", run.all.n);
@@ -389,8 +387,17 @@ int extract_regions(struct detector *d, const char *const *paths, int n, const s
             log_line("%" PRId64 " of %" PRId64 " images skipped (first: %s)", run.skipped, run.all.n,
                      run.first_bad.text);
     }
-    if (rc) writer_abort(run.out);
-    else rc = writer_close(run.out, e);
     items_release(&run.all);
     return rc;
+}
+
+int extract_regions(struct detector *d, const char *const *paths, int n, const struct extract_opts *o, struct err *e)
+{
+    const struct writer_opts w = { .plain = o->plain, .append = o->append };
+    struct writer *out = writer_open(o->output, &w, e);
+
+    if (!out) return -1;
+    if (!extract_regions_to(d, paths, n, o, out, e)) return writer_close(out, e);
+    writer_abort(out);
+    return -1;
 }

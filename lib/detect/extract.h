@@ -1,6 +1,7 @@
 #ifndef DETECT_EXTRACT_H
 #define DETECT_EXTRACT_H
 #include "detect/select.h"
+#include "stream/writer.h"
 
 /* From pictures to a stream of region features (unimo-records(5)). */
 struct extract_opts {
@@ -15,4 +16,7 @@ struct extract_opts {
 /* paths: JPEG files, folders of them (sorted by name), or streams of image records. The id of a picture from a file is
  * its name without the ending. */
 int extract_regions(struct detector *d, const char *const *paths, int n, const struct extract_opts *o, struct err *e);
+/* The same into a writer that is open already. */
+int extract_regions_to(struct detector *d, const char *const *paths, int n, const struct extract_opts *o,
+                       struct writer *out, struct err *e);
 #endif

@@ -33,7 +33,6 @@ struct downstream_opts {
     int64_t samples;           /* draws instead of a search, so many texts; 0: search */
     struct sample_opts sample; /* how they are drawn */
     uint64_t seed;             /* and from what */
-    bool explain;              /* predictions say what was looked at */
 };
 struct downstream_defaults { /* of training, from the paper where it says them; a batch is of all its devices */
     double lr, beta2, weight_decay, warmup, epochs;
@@ -80,6 +79,10 @@ struct downstream_kind {
     int (*evaluate)(void *downstream, struct model *m, struct scratch *s, struct value *report, double *score,
                     struct err *e);
     int (*predict)(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e);
+    /* Adds the sequence that the model sees of a record, with what it said (a text; NULL: nothing) where it writes, for
+     * explain(); NULL: words and regions never meet. */
+    int (*show)(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, const char *said,
+                struct err *e);
 };
 /* By name; an error lists the names. The rows of each family end with a NULL name; families with NULL. */
 extern const struct downstream_kind retrieval_tasks[], generation_tasks[], labels_tasks[], embedding_tasks[];

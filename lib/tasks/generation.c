@@ -263,11 +263,22 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
     return got;
 }
 
+static int show(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, const char *said,
+                struct err *e)
+{
+    struct encoding c = { 0 };
+
+    bpe_encode(d->bpe, &c, said ? said : "", said ? strlen(said) : 0);
+    int rc = put(d, a, b, r, &(struct batch_text){ .n = c.n, .tokens = c.ids }, e);
+    encoding_release(&c);
+    return rc;
+}
+
 /* ---- the tasks ---- */
 
 #define WRITES                                                                                                         \
     .writes_text = true, .configure = configure, .prepare = prepare, .add = add, .evaluate = evaluate,                 \
-    .predict = predict
+    .predict = predict, .show = show
 #define PAPER .beta2 = 0.98, .weight_decay = 0.01, .warmup = 0.06, .schedule = "linear", .smoothing = 0.1
 
 const struct downstream_kind generation_tasks[] = {

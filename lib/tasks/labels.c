@@ -363,9 +363,18 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
     return got;
 }
 
+static int show(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, const char *said,
+                struct err *e)
+{
+    int32_t text, image;
+
+    (void)said;
+    return put(d, a, b, r, &text, &image, e);
+}
+
 /* ---- the tasks ---- */
 
-#define CLASSIFIES .prepare = prepare, .add = add, .evaluate = evaluate, .predict = predict
+#define CLASSIFIES .prepare = prepare, .add = add, .evaluate = evaluate, .predict = predict, .show = show
 #define GLUE .lr = 2e-5, .beta2 = 0.98, .weight_decay = 0, .warmup = 0.06, .epochs = 10, .schedule = "linear"
 #define VISUAL(rate) .lr = (rate), .weight_decay = 0, .warmup = 0.06, .epochs = 10, .schedule = "linear"
 #define ADVERSARIAL .adv_steps = 4, .adv_lr = 0.05, .adv_max_norm = 0.4

@@ -266,6 +266,19 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
     return got;
 }
 
+static int show(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, const char *said,
+                struct err *e)
+{
+    struct batch_text text;
+    struct batch_image image;
+
+    (void)said;
+    if (input_text(a, d->config, r->fields, "text", &text, e) || downstream_image(d, a, r->fields, &image, e))
+        return -1;
+    batch_add_pair(b, batch_add_image(b, &image, NULL), &text);
+    return 0;
+}
+
 /* The published schedule: a tenth of the rate after 60 % of the steps, again after 80 %. */
 #define PAPER .lr = 5e-6, .beta2 = 0.98, .weight_decay = 0.1, .warmup = 0, .epochs = 40, .schedule = "steps"
 
@@ -279,6 +292,7 @@ const struct downstream_kind retrieval_tasks[] = {
       .prepare = prepare,
       .add = add,
       .evaluate = evaluate,
-      .predict = predict },
+      .predict = predict,
+      .show = show },
     { 0 },
 };

@@ -1,0 +1,113 @@
+#include "tasks/one.h"
+#include "core/file.h"
+#include "core/str.h"
+#include "detect/extract.h"
+#include "text/fields.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct writer *create(int *fd, char path[64], struct err *e)
+{
+    struct writer *w = writer_open_nameless(&(struct writer_opts){ .level = 1 }, fd, e);
+
+    if (w) snprintf(path, 64, "/proc/self/fd/%d", *fd);
+    return w;
+}
+
+static int finish(struct writer *w, int rc, struct err *e)
+{
+    if (!rc) return writer_close(w, e);
+    writer_abort(w);
+    return -1;
+}
+
+/* The regions of the picture, as unimo-regionfeat finds them. */
+static int look(struct one *x, const struct one_opts *o, struct device *dv, enum dtype compute, struct err *e)
+{
+    struct extract_opts how = { .select = { o->min_boxes, o->max_boxes, 0.2f, 0.3f, false },
+                                .dtype = DT_F32,
+                                .shards = 1 };
+    char *own = o->detector ? NULL : file_shared("detector"), *full = realpath(o->image, NULL);
+    struct detector d;
+    int rc = full ? detector_load(&d, own ? own : o->detector, dv, compute, e) : err_errno(e, "%s: cannot open", o->image);
+
+    if (!rc) {
+        const char *path = full; /* whole, as it is kept in a record of no folder */
+        struct writer *w = create(&x->image_fd, x->images, e);
+        rc = w ? finish(w, extract_regions_to(&d, &path, 1, &how, w, e), e) : -1;
+        detector_release(&d);
+    }
+    free(own);
+    free(full);
+    return rc;
+}
+
+static struct record *make_record(const struct one_opts *o)
+{
+    struct record *r = record_new();
+
+    value_set(r->fields, "id", value_str("1"));
+    if (o->image) {
+        const char *base = path_base(o->image), *dot = strrchr(base, '.');
+        value_set(r->fields, "image", value_strn(base, dot && dot != base ? dot - base : (int64_t)strlen(base)));
+    }
+    if (o->text) value_set(r->fields, "text", value_str(o->text));
+    if (o->text_pair) value_set(r->fields, "text_pair", value_str(o->text_pair));
+    if (o->turns.n) {
+        struct value *turns = value_array();
+        for (int i = 0; i < o->turns.n; i++) value_push(turns, value_str(o->turns.at[i]));
+        value_set(r->fields, "turns", turns);
+    }
+    return r;
+}
+
+static int check_texts(const struct one_opts *o, struct err *e)
+{
+    const char *const names[] = { "text", "text-pair" }, *const at[] = { o->text, o->text_pair };
+
+    for (int i = 0; i < 2; i++) {
+        if (at[i] && !utf8_valid(at[i], strlen(at[i]))) return err_set(e, ERR_USAGE, "--%s: is not UTF-8", names[i]);
+    }
+    for (int i = 0; i < o->turns.n; i++) {
+        if (!utf8_valid(o->turns.at[i], strlen(o->turns.at[i]))) return err_set(e, ERR_USAGE, "--turn: is not UTF-8");
+    }
+    return 0;
+}
+
+/* The record with tokens, as unimo-tokenize makes them. */
+static int ask(struct one *x, const struct one_opts *o, struct err *e)
+{
+    struct bpe *b = bpe_load(o->vocabulary, e);
+    struct fields f = { 0 };
+    struct encoding c = { 0 };
+    struct record *r = make_record(o);
+    int rc = b ? fields_parse(&f, "text,text_pair,turns", e) || fields_encode(&f, r->fields, b, &c, 0, e) : -1;
+    struct writer *w = rc ? NULL : create(&x->input_fd, x->input, e);
+
+    rc = w ? finish(w, writer_put(w, r, e), e) : -1;
+    record_free(r);
+    encoding_release(&c);
+    fields_release(&f);
+    bpe_close(b);
+    return rc;
+}
+
+int one_open(struct one *x, const struct one_opts *o, struct device *dv, enum dtype compute, struct err *e)
+{
+    *x = (struct one){ .image_fd = -1, .input_fd = -1 };
+    int rc = check_texts(o, e);
+    if (!rc && o->image) rc = look(x, o, dv, compute, e);
+    if (!rc && (o->text || o->turns.n)) rc = ask(x, o, e);
+    else if (!rc) snprintf(x->input, sizeof x->input, "%s", x->images); /* the image is the record */
+    if (rc) one_close(x);
+    return rc;
+}
+
+void one_close(struct one *x)
+{
+    if (x->image_fd >= 0) close(x->image_fd);
+    if (x->input_fd >= 0) close(x->input_fd);
+    *x = (struct one){ .image_fd = -1, .input_fd = -1 };
+}

@@ -1,0 +1,82 @@
+#!/bin/bash
+# unimo-predict on one record of the command line, and what words looked at.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$top/tests/lib/corpus.sh"
+
+corpus >corpus.log 2>&1 || { t_last=corpus; cp corpus.log "$err"; }
+unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --rows 256 --lr 1e-3 --steps 3 -j 2 -o model 2>/dev/null
+images="--images corpus/train.regions.zst"
+finetune="unimo-finetune -m model --rows 256 --lr 1e-3 --steps 3 -j 2"
+$finetune -t captioning --train corpus/train.pairs.zst $images --max-length 9 -o captioning
+$finetune -t entailment --train corpus/train.entailment.zst $images -o entailment
+$finetune -t retrieval --train corpus/train.pairs.zst $images --negatives 2 -o retrieval
+unimo-view corpus/train.entailment.zst | jq -c '{id, text, text_pair: .text, turns: [.text, .label, .id], target: .text, label: .label}' >texts.jsonl
+unimo-tokenize -m corpus/vocabulary -o texts.zst texts.jsonl
+$finetune -t pair --train texts.zst -o pair
+$finetune -t coqa --train texts.zst --max-length 6 -o coqa
+jpeg=scenes/$(unimo-view -n 1 scenes/test.jsonl.zst | jq -r .image)
+id=$(basename "$jpeg" .jpg)
+statement="There is a red ball."
+
+# The same as by the long way.
+unimo-regionfeat --max-boxes 12 --feature-dtype f32 -o long.zst "$jpeg"
+t_run unimo-predict -m captioning --image "$jpeg" --max-boxes 12
+t_exit 0 "a caption for a JPEG"
+cp "$out" one
+unimo-predict -m captioning --plain long.zst >two
+t_same one two "as through unimo-regionfeat"
+t_run unimo-predict -m entailment --image "$jpeg" --text "$statement" --max-boxes 12
+t_exit 0 "a label for a JPEG and a text"
+cp "$out" one
+jq -nc --arg text "$statement" --arg image "$id" '{id: "1", image: $image, text: $text}' | unimo-tokenize -m corpus/vocabulary | unimo-predict -m entailment --images long.zst --plain >two
+t_same one two "as through unimo-regionfeat and unimo-tokenize"
+t_run unimo-predict -m pair --text "$statement" --text-pair "a ball"
+t_ok "two texts" jq -e '.probs | length == 3' "$out"
+t_run unimo-predict -m coqa --text "$statement" --turn "What is there?" --turn "a ball" --turn "Which colour?"
+t_ok "a question in a conversation" jq -e '.pred | type == "string"' "$out"
+t_run unimo-predict -m retrieval --text "$statement" --images corpus/test.regions.zst
+t_ok "images for a text" jq -e '(.images | length) == 6 and .scores == (.scores | sort | reverse)' "$out"
+t_run unimo-predict -m retrieval --text "$statement" --image "$jpeg"
+t_ok "the score of one pair" jq -e '.images == ["'"$id"'"]' "$out"
+t_run unimo-predict -m model -t embed --text "$statement" -o vector.zst
+t_ok "a vector" sh -c '[ "$(unimo-view --tensor embedding vector.zst | wc -w)" = 32 ]'
+
+# What words looked at.
+t_run unimo-predict -m captioning --image "$jpeg" --max-boxes 12 --explain seen
+t_exit 0 "--explain"
+t_ok "says for each word of the caption where it looked" jq -e '([.looked_at[].word] | join("")) == (.pred | gsub(" "; ""))
+    and all(.looked_at[]; .image >= 0 and .image <= 1 and (.regions | length) == 3 and (.regions | map(.share) | add) <= 1.001 and (.regions[0].class | type) == "string")' "$out"
+t_ok "and draws it" sh -c '[ "$(head -c 2 "seen/$1.jpg" | od -An -tx1 | tr -d " ")" = ffd8 ]' sh "$id"
+unimo-regionfeat --max-boxes 12 -o scenes/regions.zst scenes/dev.jsonl.zst
+unimo-tokenize -m corpus/vocabulary -o dev.entailment.zst scenes/dev.entailment.jsonl.zst
+t_run unimo-predict -m entailment --images scenes/regions.zst --explain folder -n 5 --plain dev.entailment.zst
+t_exit 0 "of the records of a stream"
+t_ok "in order, each with its own" sh -c '[ "$(jq -r .id "$1")" = "$(unimo-view -n 5 dev.entailment.zst | jq -r .id)" ] && [ "$(ls folder | wc -l)" = 5 ]' sh "$out"
+unimo-predict -m entailment --images scenes/regions.zst -n 5 --plain dev.entailment.zst >plain
+jq -c 'del(.looked_at)' "$out" >explained
+t_same plain explained "and with the same predictions"
+
+# What does not fit.
+usage() { # REGEX OPTIONS...
+    local regex=$1
+    shift
+    t_run unimo-predict "$@"
+    t_exit 2 "refused: ${*: -3}"
+    t_err "$regex"
+}
+usage 'command line already' -m pair --text a texts.zst
+usage 'goes with --text' -m pair --text-pair a
+usage 'does not go with --images' -m captioning --image "$jpeg" --images long.zst
+usage 'reads its input twice' -m captioning --explain x -
+usage 'one by one' -m model -t embed --explain x --text a
+usage 'not UTF-8' -m pair --text $'\xff'
+t_run unimo-predict -m captioning --image nowhere.jpg
+t_fails "a picture that is not there"
+t_err '^unimo-predict: nowhere.jpg: cannot open'
+t_run unimo-predict -m captioning --image texts.jsonl
+t_fails "what is no picture"
+t_run unimo-predict -m pair --text "$statement" --text-pair b --explain x
+t_fails "words without an image"
+t_run unimo-predict -m entailment --images corpus/train.regions.zst --explain x -n 1 corpus/train.entailment.zst
+t_fails "pictures that cannot be found"
+t_done
