@@ -11,7 +11,7 @@
 static const char *only, *model, *task_name, *output, *device, *precision = "auto", *shard, *explain_folder, *picture,
                                                                *detector, *text, *text_pair;
 static struct opt_list image_files, choices, turns;
-static bool plain, skip_bad, profile;
+static bool plain, skip_bad, profile, append;
 static const char *block_trigrams;
 static int64_t rows, beam = -1, n_best, min_length = -1, max_length = -1, max_source = -1, samples, top_k, seed = 1,
                      candidates, threads, limit, min_boxes = 10, max_boxes = 100;
@@ -33,6 +33,7 @@ static const struct opt opts[] = {
       "draw what each word looked at, a JPEG for each record, and say it in the record" },
     { OPT_INT, "rows", 0, &rows, 0, 1 << 24, "N",
       "rows (tokens and regions) of a packed batch; 0: as suits the device" },
+    { OPT_FLAG, "append", 0, &append, 0, 0, NULL, "go on with what an interrupted run left, or add to FILE" },
     OPT_ROW_SKIP(&skip_bad),
     OPT_ROW_SHARD(&shard),
     OPT_ROW_LIMIT(&limit),
@@ -112,15 +113,21 @@ static int predict_explained(struct downstream *d, struct model *m, struct reade
     return rc;
 }
 
+static bool is_written(const void *writer, const char *id)
+{
+    return writer_has(writer, id);
+}
+
 static int predict(struct downstream *d, struct model *m, const char *const *paths, int n, struct err *e)
 {
     struct reader_opts ro = { .skip_bad = skip_bad, .limit = limit };
-    struct writer_opts wo = { .plain = plain || (is_one() && !output) };
+    struct writer_opts wo = { .plain = plain || (is_one() && !output), .append = append };
 
     if (opt_shard(shard, &ro.shard, &ro.shards, e)) return -1;
     struct reader *in = reader_open(paths, n, &ro, e);
     wo.from = in;
     struct writer *out = in ? writer_open(output, &wo, e) : NULL;
+    if (out && append) reader_leave_out(in, is_written, out);
     int rc = !out             ? -1
              : explain_folder ? predict_explained(d, m, in, paths, n, out, e)
                               : d->kind->predict(d, m, in, out, e);
@@ -141,6 +148,8 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (is_one() && argc) return opt_usage(e, "%s: one record is on the command line already", err_quote(argv[0]));
     if (picture && image_files.n) return opt_usage(e, "--image: does not go with --images");
     if (min_boxes > max_boxes) return opt_usage(e, "--min-boxes: is larger than --max-boxes");
+    if (append && (!output || !strcmp(output, "-") || plain || explain_folder))
+        return opt_usage(e, "--append: needs a file (--output), and neither --plain nor --explain");
     bool is_piped = !argc && !is_one();
     for (int i = 0; i < argc; i++) is_piped = is_piped || !strcmp(argv[i], "-");
     if (explain_folder && is_piped) return opt_usage(e, "--explain: reads its input twice, and so from a FILE");

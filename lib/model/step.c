@@ -3,7 +3,6 @@
 #include "model/heads.h"
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 const char *const loss_names[LOSS_COUNT] = { "mlm", "seq2seq", "mrc", "mrfr", "cmcl", "match", "label" };
 
@@ -89,9 +88,10 @@ static void encode_pooled(struct model *m, struct scratch *s, const struct batch
     int64_t n = b->n_cls + b->n_img;
     int32_t *all = mem_new(int32_t, 2 * n + 1);
 
-    memcpy(all, b->cls_row, (size_t)b->n_cls * sizeof *all);
-    memcpy(all + b->n_cls, b->img_row, (size_t)b->n_img * sizeof *all);
-    for (int64_t i = 0; i < n; i++) all[n + i] = (int32_t)i;
+    for (int64_t i = 0; i < n; i++) {
+        all[i] = i < b->n_cls ? b->cls_row[i] : b->img_row[i - b->n_cls];
+        all[n + i] = (int32_t)i;
+    }
     packed_upload(p, s, b);
     struct tensor rows = scratch_upload(s, tensor_1d(all, DT_I32, 2 * n));
     free(all);

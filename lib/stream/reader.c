@@ -57,6 +57,8 @@ struct reader {
     int64_t delivered, skipped;
     struct err first_bad;
     struct value *provenance;
+    bool (*is_done)(const void *arg, const char *id); /* or NULL */
+    const void *is_done_arg;
 };
 
 /* Makes at least n bytes available at in.buf + in.at, unless the input ends before. Returns what is there, or -1. */
@@ -446,12 +448,22 @@ int reader_next(struct reader *r, struct record **out, struct err *e)
         if (got < 0) return -1;
         if (got) {
             r->delivered++;
-            return 1;
+            if (!r->is_done || !r->is_done(r->is_done_arg, record_id(*out))) return 1;
+            record_free(*out);
+            *out = NULL;
+            if (r->opts.limit && r->delivered == r->opts.limit) return 0;
+            continue;
         }
         close(r->in.fd);
         r->in.fd = -1;
         r->is_open = false;
     }
+}
+
+void reader_leave_out(struct reader *r, bool (*is_done)(const void *arg, const char *id), const void *arg)
+{
+    r->is_done = is_done;
+    r->is_done_arg = arg;
 }
 
 int reader_bad(struct reader *r, const struct record *rec, struct err *e)

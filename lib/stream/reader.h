@@ -16,6 +16,8 @@ struct reader *reader_open(const char *const *paths, int n, const struct reader_
 /* 1 and a record that the caller frees; 0 at the end; -1. Zero bytes of input are an error, a complete
  * stream of zero records is not. */
 int reader_next(struct reader *r, struct record **out, struct err *e);
+/* From now on records of these ids are passed over, as if they had been delivered: what an interrupted run did. */
+void reader_leave_out(struct reader *r, bool (*is_done)(const void *arg, const char *id), const void *arg);
 /* Counts a bad record when --skip-bad allows that and returns 0; else puts file and record in front of e, returns -1.
  */
 int reader_bad(struct reader *r, const struct record *rec, struct err *e);

@@ -274,6 +274,11 @@ bool writer_has(const struct writer *w, const char *id)
     return false;
 }
 
+int writer_flush(struct writer *w, struct err *e)
+{
+    return w->opts.plain ? 0 : close_block(w, e);
+}
+
 int writer_put_printed(struct writer *w, const char *id, const char *json, size_t n, struct err *e)
 {
     if (note_id(w, id, e)) return -1;

@@ -89,13 +89,13 @@ static void normalise(struct explaining *x)
 
 /* ---- in the record ---- */
 
-static int64_t largest(const float *share, int64_t n, const int64_t *not, int n_not)
+static int64_t largest(const float *share, int64_t n, const int64_t * not, int n_not)
 {
     int64_t best = -1;
 
     for (int64_t i = 0; i < n; i++) {
         bool is_free = true;
-        for (int k = 0; k < n_not; k++) is_free = is_free && not[k] != i;
+        for (int k = 0; k < n_not; k++) is_free = is_free && not [k] != i;
         if (is_free && (best < 0 || share[i] > share[best])) best = i;
     }
     return best;

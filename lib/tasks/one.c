@@ -31,7 +31,8 @@ static int look(struct one *x, const struct one_opts *o, struct device *dv, enum
                                 .shards = 1 };
     char *own = o->detector ? NULL : file_shared("detector"), *full = realpath(o->image, NULL);
     struct detector d;
-    int rc = full ? detector_load(&d, own ? own : o->detector, dv, compute, e) : err_errno(e, "%s: cannot open", o->image);
+    int rc =
+        full ? detector_load(&d, own ? own : o->detector, dv, compute, e) : err_errno(e, "%s: cannot open", o->image);
 
     if (!rc) {
         const char *path = full; /* whole, as it is kept in a record of no folder */

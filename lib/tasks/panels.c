@@ -35,7 +35,7 @@ static int thumbnail(struct thumbnail *t, const char *path, struct err *e)
     t->height = height < 1 ? 1 : height > HEIGHT_MAX ? HEIGHT_MAX : (int)height;
     t->scale_x = (float)t->width / (float)m.width;
     t->scale_y = (float)t->height / (float)m.height;
-    t->rgba = mem_new(uint8_t, (int64_t)t->width *t->height * 4);
+    t->rgba = mem_new(uint8_t, (int64_t)t->width * t->height * 4);
     resize_rgba(t->rgba, t->width, t->height, rgba, m.width, m.height);
     free(rgba);
     image_release(&m);

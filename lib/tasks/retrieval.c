@@ -229,7 +229,7 @@ static int flush(struct scoring *x, struct pending *p, struct writer *out, struc
     p->n = 0;
     arena_reset(&p->arena);
     free(scores);
-    return rc;
+    return rc ? rc : writer_flush(out, e); /* a long run can go on from here */
 }
 
 static int predict(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e)

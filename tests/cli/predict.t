@@ -56,6 +56,26 @@ unimo-predict -m entailment --images scenes/regions.zst -n 5 --plain dev.entailm
 jq -c 'del(.looked_at)' "$out" >explained
 t_same plain explained "and with the same predictions"
 
+# A long run that is killed goes on where it was.
+pairs="corpus/train.pairs.zst corpus/test.pairs.zst"
+all="unimo-predict -m retrieval --images corpus/test.regions.zst --images corpus/train.regions.zst --images corpus/dev.regions.zst --append -j 1 --rows 1"
+t_run $all -o whole.zst $pairs
+t_exit 0 "many texts with many images"
+for try in 1 2 3 4 5; do
+    rm -f part.zst part.zst.partial
+    $all -o part.zst $pairs 2>/dev/null &
+    for _ in $(seq 2000); do [ "$(stat -c %s part.zst.partial 2>/dev/null || echo 0)" -gt 4000 ] && break; sleep 0.002; done
+    kill -9 $! 2>/dev/null
+    wait $! 2>/dev/null
+    [ -f part.zst.partial ] && break
+done
+t_ok "killed in the middle, it leaves a part" [ -f part.zst.partial ]
+t_run $all -o part.zst $pairs
+t_exit 0 "which is gone on with"
+t_same whole.zst part.zst "to the same bytes"
+t_run unimo-predict -m retrieval --images corpus/test.regions.zst --append --plain -o x corpus/test.pairs.zst
+t_exit 2 "--append needs a stream"
+
 # What does not fit.
 usage() { # REGEX OPTIONS...
     local regex=$1

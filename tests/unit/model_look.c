@@ -28,7 +28,7 @@ int main(void)
     struct batch_text source = toy_text(&arena, &c, &r, 3), target = toy_text(&arena, &c, &r, 5);
     batch_add_generation(&b, batch_add_image(&b, &image, NULL), &source, &target);
     int64_t T = b.n_rows, seen = b.prefix[0];
-    float *share = mem_new(float, T * T);
+    float *share = mem_new(float, T *T);
     ok(!model_attention(&m, &s, &b, share, &e), "attention of %d rows, %d of them seen by all %s", (int)T, (int)seen,
        e.text);
     double worst = 0, hidden = 0;
@@ -51,8 +51,7 @@ int main(void)
     worst = 0;
     for (int64_t i = 0; i < T; i++) {
         int64_t visible = i < seen ? seen : i + 1;
-        for (int64_t j = 0; j < visible; j++)
-            worst = fmax(worst, fabs((double)share[i * T + j] - 1 / (double)visible));
+        for (int64_t j = 0; j < visible; j++) worst = fmax(worst, fabs((double)share[i * T + j] - 1 / (double)visible));
     }
     ok(worst < 1e-6, "all have the same (off by %.1g)", worst);
     free(share);
