@@ -44,6 +44,7 @@ static const char *const compound_prepositions[] = {
     "in the middle of",
     "in the center of",
     "in the centre of",
+    "from the back of",
     "in the back of",
     "in the front of",
     "in front of",
