@@ -27,11 +27,6 @@ void str_add(struct str *s, const char *text)
     str_add_bytes(s, text, strlen(text));
 }
 
-void str_add_char(struct str *s, char c)
-{
-    str_add_bytes(s, &c, 1);
-}
-
 void str_vaddf(struct str *s, const char *fmt, va_list ap)
 {
     va_list again;

@@ -14,12 +14,21 @@ struct str {
 };
 void str_add(struct str *s, const char *text);
 void str_add_bytes(struct str *s, const void *bytes, size_t n);
-void str_add_char(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void str_vaddf(struct str *s, const char *fmt, va_list ap);
 void str_clear(struct str *s); /* keeps the memory */
 void str_release(struct str *s);
 const char *str_c(const struct str *s); /* never NULL; "" when empty */
+
+static inline void str_add_char(struct str *s, char c)
+{
+    if (s->n + 1 >= s->cap) {
+        str_add_bytes(s, &c, 1);
+        return;
+    }
+    s->data[s->n++] = c;
+    s->data[s->n] = 0;
+}
 
 /* The whole of text as a number within [min, max]; false for anything else (also nan, inf, hex, "1e",
  * leading blanks, overflow). Doubles accept "1e-5". */

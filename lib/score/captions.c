@@ -1,6 +1,7 @@
 #include "score/captions.h"
 #include "core/mem.h"
 #include "score/ptb.h"
+#include "score/texts.h"
 #include "score/unicode.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -19,10 +20,11 @@ struct pairs {
 
 struct making {
     struct captions *c;
-    struct ptb *ptb; /* NULL unless texts go through it */
     enum captions_tokens how;
+    int orders;
+    int32_t *single; /* [words] the run that is this word alone, + 1 */
+    int64_t cap_single;
     struct pairs pairs;
-    struct str text;
     int32_t *words; /* of one text */
     int64_t cap_words;
     int32_t *runs; /* run that starts at each word */
@@ -45,8 +47,8 @@ static struct pair_slot *pairs_slot(const struct pairs *p, int32_t shorter, int3
 
 static void pairs_grow(struct pairs *p)
 {
-    struct pairs bigger = { .n_slots = p->n_slots ? 2 * p->n_slots : 1024,
-                            .shift = p->n_slots ? p->shift - 1 : 54,
+    struct pairs bigger = { .n_slots = p->n_slots ? 2 * p->n_slots : 1 << 14,
+                            .shift = p->n_slots ? p->shift - 1 : 50,
                             .n = p->n };
 
     bigger.slot = mem_new(struct pair_slot, bigger.n_slots);
@@ -70,6 +72,17 @@ static int32_t pairs_id(struct pairs *p, int32_t shorter, int32_t word)
     return s->id;
 }
 
+/* A word alone needs no search. */
+static int32_t single_id(struct making *x, int32_t word)
+{
+    if (word >= x->cap_single) mem_reserve(&x->single, &x->cap_single, word + 1);
+    if (!x->single[word]) {
+        assert(x->pairs.n < INT32_MAX);
+        x->single[word] = ++x->pairs.n;
+    }
+    return x->single[word] - 1;
+}
+
 /* Counts of the runs of one length; x->runs has those that are one word shorter, and gets these. */
 static void count_runs(struct making *x, struct sentence *out, int64_t n, int k)
 {
@@ -77,8 +90,8 @@ static void count_runs(struct making *x, struct sentence *out, int64_t n, int k)
 
     mem_reserve(&x->counts, &x->cap_counts, n + 1);
     for (int64_t i = 0; i + k < n; i++) {
-        int32_t id = x->runs[i] = pairs_id(&x->pairs, k ? x->runs[i] : -1, x->words[i + k]);
-        mem_reserve(&x->last, &x->cap_last, id + 1);
+        int32_t id = x->runs[i] = k ? pairs_id(&x->pairs, x->runs[i], x->words[i + k]) : single_id(x, x->words[i]);
+        if (id >= x->cap_last) mem_reserve(&x->last, &x->cap_last, id + 1);
         if (x->last[id] > base) {
             x->counts[x->last[id] - base - 1].count++;
             continue;
@@ -105,15 +118,15 @@ static int32_t word_number(struct making *x, const char *word, size_t n)
 
 static int64_t add_word(struct making *x, int64_t n, const char *word, size_t length)
 {
-    mem_reserve(&x->words, &x->cap_words, n + 1);
+    if (n >= x->cap_words) mem_reserve(&x->words, &x->cap_words, n + 1);
     x->words[n] = word_number(x, word, length);
     return n + 1;
 }
 
-/* Words, or tokens, of x->text: tokens end in a space, and newlines divide their words. Returns their number. */
-static int64_t split_tokenized(struct making *x, const char *ends)
+/* Words, or tokens, of what ptb_words() wrote: tokens end in a space, and newlines divide their words. Returns their
+ * number. */
+static int64_t split_tokenized(struct making *x, const char *p, const char *ends)
 {
-    const char *p = str_c(&x->text);
     int64_t n = 0;
 
     while (*p) {
@@ -164,54 +177,71 @@ static const int32_t *keep_words(struct making *x, int64_t n)
     return words;
 }
 
-static void make_sentence(struct making *x, struct sentence *out, const char *text, const char *next)
+static void make_sentence(struct making *x, struct sentence *out, const char *text)
 {
     *out = (struct sentence){ 0 };
-    if (!x->ptb) {
+    if (x->how != CAPTIONS_PTB) {
         if (x->how == CAPTIONS_SPLIT) out->n_tokens = split_at_blank(x, text);
         out->tokens = keep_words(x, out->n_tokens);
         out->n_words = split_at_space(x, text);
         out->words = keep_words(x, out->n_words);
     } else {
-        str_clear(&x->text);
-        ptb_words(x->ptb, text, next, &x->text);
-        bool differ = strchr(str_c(&x->text), '\n') != NULL;
-        if (differ) out->n_tokens = split_tokenized(x, " ");
+        bool differ = strchr(text, '\n') != NULL;
+        if (differ) out->n_tokens = split_tokenized(x, text, " ");
         if (differ) out->tokens = keep_words(x, out->n_tokens);
-        out->n_words = split_tokenized(x, " \n");
+        out->n_words = split_tokenized(x, text, " \n");
         out->words = keep_words(x, out->n_words);
         if (!differ) out->n_tokens = out->n_words;
         if (!differ) out->tokens = out->words;
     }
     mem_reserve(&x->words, &x->cap_words, 1);
     mem_reserve(&x->runs, &x->cap_runs, out->n_words + 1);
-    for (int k = 0; k < NGRAM_MAX; k++) count_runs(x, out, out->n_words, k);
+    for (int k = 0; k < x->orders; k++) count_runs(x, out, out->n_words, k);
 }
 
-void captions_make(struct captions *c, const struct score_item *items, int64_t n, enum captions_tokens how)
+static void open_ptb(void *room, const void *arg)
 {
-    struct making x = { .c = c, .ptb = how == CAPTIONS_PTB ? ptb_new() : NULL, .how = how };
+    (void)arg;
+    *(struct ptb **)room = ptb_new();
+}
+
+static void make_ptb(void *room, const char *text, const char *next, struct str *out)
+{
+    ptb_words(*(struct ptb **)room, text, next, out);
+}
+
+static void close_ptb(void *room)
+{
+    ptb_free(*(struct ptb **)room);
+}
+
+void captions_make(struct captions *c, const struct score_item *items, int64_t n, enum captions_tokens how, int orders,
+                   int threads)
+{
+    static const struct texts_maker tokenizer = { sizeof(struct ptb *), open_ptb, make_ptb, close_ptb };
+    struct making x = { .c = c, .how = how, .orders = orders };
+    struct texts tokenized = { 0 };
 
     *c = (struct captions){ .n = n };
     c->preds = mem_new(struct sentence, n + 1);
     c->ref_start = mem_new(int64_t, n + 1);
     for (int64_t i = 0; i < n; i++) c->ref_start[i + 1] = c->ref_start[i] + items[i].n_refs;
     c->refs = mem_new(struct sentence, c->ref_start[n] + 1);
-    for (int64_t i = 0; i < n; i++) {
-        const struct score_item *item = &items[i];
-        make_sentence(&x, &c->preds[i], item->pred, i + 1 < n ? items[i + 1].pred : NULL);
-        for (int k = 0; k < item->n_refs; k++) {
-            const char *next = k + 1 < item->n_refs ? item->refs[k + 1] : i + 1 < n ? items[i + 1].refs[0] : NULL;
-            make_sentence(&x, &c->refs[c->ref_start[i] + k], item->refs[k], next);
-        }
+    if (how == CAPTIONS_PTB) {
+        texts_make(&tokenized, items, n, threads, &tokenizer, NULL);
+        items = tokenized.items;
     }
+    for (int64_t i = 0; i < n; i++) {
+        make_sentence(&x, &c->preds[i], items[i].pred);
+        for (int k = 0; k < items[i].n_refs; k++) make_sentence(&x, &c->refs[c->ref_start[i] + k], items[i].refs[k]);
+    }
+    texts_release(&tokenized);
     c->n_ngrams = x.pairs.n;
-    if (x.ptb) ptb_free(x.ptb);
-    str_release(&x.text);
     free(x.pairs.slot);
     free(x.words);
     free(x.runs);
     free(x.last);
+    free(x.single);
     free(x.counts);
 }
 

@@ -33,7 +33,9 @@ enum captions_tokens {
     CAPTIONS_SPLIT, /* texts are tokenized: words are between white space, tokens between single spaces */
     CAPTIONS_WORDS  /* the same without tokens */
 };
-void captions_make(struct captions *c, const struct score_item *items, int64_t n, enum captions_tokens how);
+/* orders: the longest runs that are counted, 0 to NGRAM_MAX. threads 0: all processors. */
+void captions_make(struct captions *c, const struct score_item *items, int64_t n, enum captions_tokens how, int orders,
+                   int threads);
 const char *captions_word(const struct captions *c, int32_t word);
 /* References of item i and how many they are. */
 const struct sentence *captions_refs(const struct captions *c, int64_t i, int64_t *n);

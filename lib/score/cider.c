@@ -87,7 +87,7 @@ double cider_d(const struct score_item *items, int64_t n, double *each)
     double *all = each ? each : mem_new(double, n + 1), sum = 0;
     struct captions c;
 
-    captions_make(&c, items, n, CAPTIONS_PTB);
+    captions_make(&c, items, n, CAPTIONS_PTB, NGRAM_MAX, 1);
     score_all(&c, false, all);
     captions_release(&c);
     for (int64_t i = 0; i < n; i++) sum += all[i];

@@ -4,6 +4,7 @@
 #include "score/meteor_align.h"
 #include "score/meteor_text.h"
 #include "score/synonyms.h"
+#include "score/texts.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,23 +60,24 @@ struct meteor {
 };
 
 /* The caption's words as coco-caption hands them over; its wrapper takes ||| out of hypotheses. */
-static void add_text(struct meteor *m, const struct captions *c, const struct sentence *s, bool is_pred,
-                     struct str room[3], struct meteor_text *out)
+static const char *join_words(struct meteor *m, const struct captions *c, const struct sentence *s, bool is_pred,
+                              struct str *room)
+{
+    str_clear(room);
+    for (int64_t i = 0; i < s->n_words; i++) {
+        if (i) str_add_char(room, ' ');
+        for (const char *p = captions_word(c, s->words[i]); *p; p++) {
+            if (is_pred && str_starts(p, "|||")) p += 2;
+            else str_add_char(room, *p);
+        }
+    }
+    return arena_strndup(&m->arena, str_c(room), room->n);
+}
+
+static void add_text(struct meteor *m, const char *text, struct meteor_text *out)
 {
     int n = 0;
 
-    str_clear(&room[0]);
-    str_clear(&room[1]);
-    for (int64_t i = 0; i < s->n_words; i++) {
-        const char *word = captions_word(c, s->words[i]);
-        if (i) str_add_char(&room[0], ' ');
-        for (const char *p = word; *p; p++) {
-            if (is_pred && str_starts(p, "|||")) p += 2;
-            else str_add_char(&room[0], *p);
-        }
-    }
-    meteor_normalise(str_c(&room[0]), &room[1]);
-    const char *text = str_c(&room[1]);
     for (const char *p = text; *p; p++) n += *p == ' ';
     int32_t *words = arena_new(&m->arena, int32_t, n + 2);
     n = 0;
@@ -87,19 +89,38 @@ static void add_text(struct meteor *m, const struct captions *c, const struct se
     *out = (struct meteor_text){ n, words };
 }
 
-static void add_texts(struct meteor *m, const struct captions *c)
+static void normalise(void *room, const char *text, const char *next, struct str *out)
 {
-    struct str room[3] = { 0 };
+    (void)room, (void)next;
+    meteor_normalise(text, out);
+}
+
+static void add_texts(struct meteor *m, const struct captions *c, int threads)
+{
+    static const struct texts_maker normaliser = { .make = normalise };
+    struct score_item *items = mem_new(struct score_item, c->n + 1);
+    struct texts texts;
+    struct str room = { 0 };
 
     m->preds = mem_new(struct meteor_text, c->n + 1);
     m->refs = mem_new(struct meteor_text, c->ref_start[c->n] + 1);
     m->ref_start = c->ref_start;
     for (int64_t i = 0; i < c->n; i++) {
-        add_text(m, c, &c->preds[i], true, room, &m->preds[i]);
-        for (int64_t r = c->ref_start[i]; r < c->ref_start[i + 1]; r++)
-            add_text(m, c, &c->refs[r], false, room, &m->refs[r]);
+        int64_t n;
+        const struct sentence *from = captions_refs(c, i, &n);
+        const char **refs = arena_new(&m->arena, const char *, n + 1);
+        for (int64_t r = 0; r < n; r++) refs[r] = join_words(m, c, &from[r], false, &room);
+        items[i] = (struct score_item){ join_words(m, c, &c->preds[i], true, &room), refs, (int)n, false };
     }
-    for (int i = 0; i < 3; i++) str_release(&room[i]);
+    texts_make(&texts, items, c->n, threads, &normaliser, NULL);
+    for (int64_t i = 0; i < c->n; i++) {
+        add_text(m, texts.items[i].pred, &m->preds[i]);
+        for (int r = 0; r < texts.items[i].n_refs; r++)
+            add_text(m, texts.items[i].refs[r], &m->refs[c->ref_start[i] + r]);
+    }
+    texts_release(&texts);
+    str_release(&room);
+    free(items);
 }
 
 /* ---- statistics of an alignment ---- */
@@ -267,7 +288,7 @@ int meteor_count(const struct score_data *d, struct tally *out, struct err *e)
         meteor_lexicon_open(&m->lexicon, m->modules >> METEOR_SYNONYM & 1 ? wordnet : NULL,
                             m->modules >> METEOR_PARAPHRASE & 1 ? o->paraphrases : NULL, e))
         return -1;
-    add_texts(m, &d->captions);
+    add_texts(m, &d->captions, threads);
     m->aligners = mem_new(struct meteor_aligner, threads + 1);
     for (int i = 0; i < threads; i++)
         m->aligners[i] = (struct meteor_aligner){ .lexicon = &m->lexicon, .modules = m->modules };

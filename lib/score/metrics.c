@@ -21,7 +21,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXTS = 1, WORDS = 2, MATRIX = 4, BOXES = 8, TUPLES = 16, NO_REFS = 32 /* items without references are fine */ };
+enum {
+    TEXTS = 1,
+    WORDS = 2,
+    MATRIX = 4,
+    BOXES = 8,
+    TUPLES = 16,
+    NO_REFS = 32 /* items without references are fine */,
+    RUNS = 64 /* of words */
+};
 enum { PARTS = 2 }; /* a metric may have: the two directions of retrieval */
 
 static const struct metric {
@@ -36,10 +44,10 @@ static const struct metric {
     { "pearson", TEXTS, pearson_count },
     { "spearman", TEXTS, spearman_count },
     { "vqa", TEXTS, vqa_count },
-    { "bleu", TEXTS | WORDS, bleu_count },
+    { "bleu", TEXTS | WORDS | RUNS, bleu_count },
     { "rouge-l", TEXTS | WORDS, rouge_l_count },
-    { "cider", TEXTS | WORDS, cider_count },
-    { "cider-original", TEXTS | WORDS, cider_original_count },
+    { "cider", TEXTS | WORDS | RUNS, cider_count },
+    { "cider-original", TEXTS | WORDS | RUNS, cider_original_count },
     { "meteor", TEXTS | WORDS, meteor_count },
     { "spice", TUPLES, spice_count },
     { "sacrebleu", TEXTS, sacrebleu_count },
@@ -150,7 +158,8 @@ static int read_data(struct score_data *d, int needs, struct err *e)
     if (needs & WORDS) {
         bool is_split = (o->tokenize && !strcmp(o->tokenize, "split")) || (o->prepare && prepare_splits(o->prepare));
         if (!is_split) warn_of_separators(&d->texts);
-        captions_make(&d->captions, d->texts.items, d->texts.n, is_split ? CAPTIONS_SPLIT : CAPTIONS_PTB);
+        captions_make(&d->captions, d->texts.items, d->texts.n, is_split ? CAPTIONS_SPLIT : CAPTIONS_PTB,
+                      needs & RUNS ? NGRAM_MAX : 0, o->threads);
     }
     if (needs & MATRIX && (o->images ? matrix_read(&d->matrix, o->files.pred, o->images, e)
                                      : matrix_read_triples(&d->matrix, o->files.pred, o->files.refs[0], e)))

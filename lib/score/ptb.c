@@ -361,6 +361,24 @@ static int64_t load(struct ptb *p, const char *text, const char *next, int64_t *
     return n;
 }
 
+/* The length of a word of ASCII letters before a blank that is one token by any rule, else 0: most words, which need no
+ * patterns. */
+static int64_t plain_word(const uint16_t *t, int64_t n)
+{
+    static const char *const divided[] = { "cannot", "gonna", "gotta", "lemme", "gimme", "wanna" };
+    char word[8] = "";
+    int64_t k = 0;
+
+    for (; k < n && k < LEXER_REACH && t[k] < 0x80 && (t[k] | 32) >= 'a' && (t[k] | 32) <= 'z'; k++) {
+        if (k < 7) word[k] = (char)(t[k] | 32);
+    }
+    if (k == n || k == LEXER_REACH || t[k] != ' ') return 0;
+    for (size_t i = 0; i < sizeof divided / sizeof *divided && (k == 5 || k == 6); i++) {
+        if (!strcmp(word, divided[i])) return 0;
+    }
+    return k;
+}
+
 /* Calls write for each token. */
 static void each_token(struct ptb *p, const char *text, const char *next, void (*put)(struct ptb *p, struct str *out),
                        struct str *out)
@@ -370,6 +388,14 @@ static void each_token(struct ptb *p, const char *text, const char *next, void (
     for (int64_t at = 0; at < own;) {
         int rule = 0;
         const uint16_t *t = p->text + at;
+        int64_t plain = plain_word(t, own - at);
+        if (plain) {
+            str_clear(&p->token);
+            for (int64_t i = 0; i < plain; i++) str_add_char(&p->token, (char)(t[i] | 32));
+            put(p, out);
+            at += plain + 1;
+            continue;
+        }
         int64_t n = lexer_match(p->lexer, t, all - at, &rule), taken;
         if (n > own - at) n = own - at;
         if (!n) {

@@ -9,19 +9,32 @@
 
 /* ---- words ---- */
 
-struct words {
-    bool stems;
+struct stems {
+    bool are_used;
     struct map bases; /* of WordNet's exceptions: the index of a base form in `forms` */
     struct map forms;
+};
+struct words { /* a thread's */
+    const struct stems *stems;
     struct str word;
 };
+
+static void open_words(void *room, const void *arg)
+{
+    ((struct words *)room)->stems = arg;
+}
+
+static void close_words(void *room)
+{
+    str_release(&((struct words *)room)->word);
+}
 
 static void add_word(struct words *w, struct str *out)
 {
     if (!w->word.n) return;
-    if (w->stems && w->word.n > 3) {
-        const int64_t *base = map_find(&w->bases, w->word.data, w->word.n);
-        if (base) str_add(out, w->forms.at[*base].key);
+    if (w->stems->are_used && w->word.n > 3) {
+        const int64_t *base = map_find(&w->stems->bases, w->word.data, w->word.n);
+        if (base) str_add(out, w->stems->forms.at[*base].key);
         else str_add_bytes(out, w->word.data, porter_perl(w->word.data, w->word.n));
     } else {
         str_add_bytes(out, w->word.data, w->word.n);
@@ -32,9 +45,11 @@ static void add_word(struct words *w, struct str *out)
 
 /* A line is a sentence up to its first '<', if anything is before that. Bytes other than letters and digits of ASCII
  * are blanks. */
-static void normalise(void *arg, const char *text, struct str *out)
+static void normalise(void *room, const char *text, const char *next, struct str *out)
 {
-    struct words *w = arg;
+    struct words *w = room;
+
+    (void)next;
 
     while (*text) {
         size_t line = strcspn(text, "\n"), n = strcspn(text, "<\n");
@@ -49,8 +64,10 @@ static void normalise(void *arg, const char *text, struct str *out)
     }
 }
 
+static const struct texts_maker maker = { sizeof(struct words), open_words, normalise, close_words };
+
 /* WordNet's lists of irregular forms: FORM BASE... a line; of a form in two lists, the later one counts. */
-static int load_exceptions(struct words *w, const char *dir, struct err *e)
+static int load_exceptions(struct stems *w, const char *dir, struct err *e)
 {
     static const char *const names[] = { "adj.exc", "adv.exc", "noun.exc", "verb.exc" };
     int rc = 0;
@@ -234,28 +251,27 @@ static struct kept *keep_items(const struct score_data *d, int64_t *n)
     return kept;
 }
 
+static int stems_open(struct stems *s, const struct score_opts *o, struct err *e)
+{
+    *s = (struct stems){ .are_used = !o->no_stem };
+    return o->exceptions ? load_exceptions(s, o->exceptions, e) : 0;
+}
+
+static void stems_release(struct stems *s)
+{
+    map_release(&s->bases);
+    map_release(&s->forms);
+}
+
 static void explain(const struct tally *t, int64_t i, struct value *out)
 {
     const struct score_data *d = t->data;
-    const struct score_item *item = &((const struct kept *)t->more)->items[i];
-    struct words w = { .stems = !d->o->no_stem };
+    struct stems stems;
     struct err e = { 0 };
-    struct str s = { 0 };
 
-    if (d->o->exceptions) load_exceptions(&w, d->o->exceptions, &e);
-    normalise(&w, item->pred, &s);
-    value_set(out, "pred", value_str(str_c(&s)));
-    struct value *refs = value_array();
-    for (int r = 0; r < item->n_refs; r++) {
-        str_clear(&s);
-        normalise(&w, item->refs[r], &s);
-        value_push(refs, value_str(str_c(&s)));
-    }
-    value_set(out, "refs", refs);
-    str_release(&s);
-    str_release(&w.word);
-    map_release(&w.bases);
-    map_release(&w.forms);
+    stems_open(&stems, d->o, &e); /* went well before */
+    rouge_explain(&((const struct kept *)t->more)->items[i], &maker, &stems, out);
+    stems_release(&stems);
 }
 
 int rouge155_count(const struct score_data *d, struct tally *out, struct err *e)
@@ -263,16 +279,16 @@ int rouge155_count(const struct score_data *d, struct tally *out, struct err *e)
     static const char *const names[WIDTH] = { "rouge1",           "rouge2",           "rougeL",
                                               "rouge1_recall",    "rouge1_precision", "rouge2_recall",
                                               "rouge2_precision", "rougeL_recall",    "rougeL_precision" };
-    struct words w = { .stems = !d->o->no_stem };
+    struct stems stems;
     struct rouge_texts texts;
     struct rouge_room room = { 0 };
     int64_t n;
-    int rc = d->o->exceptions ? load_exceptions(&w, d->o->exceptions, e) : 0;
+    int rc = stems_open(&stems, d->o, e);
     struct kept *kept = keep_items(d, &n);
 
     tally_begin(out, "rouge", n, kept->ids, WIDTH);
     for (int k = 0; k < WIDTH; k++) tally_figure(out, names[k], 100, 2, 5);
-    str_addf(&out->signature, "rouge-1.5.5|c:95|%s|exc:%s|boot:%d|order:str", w.stems ? "m" : "no-m",
+    str_addf(&out->signature, "rouge-1.5.5|c:95|%s|exc:%s|boot:%d|order:str", stems.are_used ? "m" : "no-m",
              d->o->exceptions ? "dir" : "none", RESAMPLES);
     if (d->o->prepare) str_addf(&out->signature, "|prepare:%s", d->o->prepare);
     out->finish = finish;
@@ -282,7 +298,7 @@ int rouge155_count(const struct score_data *d, struct tally *out, struct err *e)
     out->release = kept_free;
     if (!rc && !n) rc = err_set(e, ERR_INPUT, "every reference is empty");
     if (!rc) {
-        rouge_texts_make(&texts, kept->items, n, normalise, &w);
+        rouge_texts_make(&texts, kept->items, n, d->o->threads, &maker, &stems);
         for (int64_t i = 0; i < n; i++) score_item(&texts, &room, i, out->stats + i * WIDTH);
         rouge_texts_release(&texts);
         bootstrap(out);
@@ -291,8 +307,6 @@ int rouge155_count(const struct score_data *d, struct tally *out, struct err *e)
         memcpy(out->own, own, sizeof own);
     }
     rouge_room_release(&room);
-    str_release(&w.word);
-    map_release(&w.bases);
-    map_release(&w.forms);
+    stems_release(&stems);
     return rc ? -1 : 1;
 }

@@ -5,10 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct words {
+struct words { /* a thread's */
     bool stems;
     struct str lower, word;
 };
+
+static void open_words(void *room, const void *arg)
+{
+    ((struct words *)room)->stems = *(const bool *)arg;
+}
+
+static void close_words(void *room)
+{
+    struct words *w = room;
+
+    str_release(&w->lower);
+    str_release(&w->word);
+}
 
 static void add_word(struct words *w, struct str *out)
 {
@@ -20,9 +33,11 @@ static void add_word(struct words *w, struct str *out)
 }
 
 /* Lower case by Unicode, then runs of a-z and 0-9. Empty lines are no sentences. */
-static void normalise(void *arg, const char *text, struct str *out)
+static void normalise(void *room, const char *text, const char *next, struct str *out)
 {
-    struct words *w = arg;
+    struct words *w = room;
+
+    (void)next;
 
     while (*text) {
         size_t n = strcspn(text, "\n");
@@ -38,6 +53,8 @@ static void normalise(void *arg, const char *text, struct str *out)
         text += n + (text[n] == '\n');
     }
 }
+
+static const struct texts_maker maker = { sizeof(struct words), open_words, normalise, close_words };
 
 enum { KINDS = 4, WIDTH = 3 * KINDS }; /* F, precision, recall */
 
@@ -70,22 +87,9 @@ static void score_item(const struct rouge_texts *t, struct rouge_room *room, int
 static void explain(const struct tally *t, int64_t i, struct value *out)
 {
     const struct score_data *d = t->data;
-    const struct score_item *item = &d->texts.items[i];
-    struct words w = { .stems = !d->o->no_stem };
-    struct value *refs = value_array();
-    struct str s = { 0 };
+    bool stems = !d->o->no_stem;
 
-    normalise(&w, item->pred, &s);
-    value_set(out, "pred", value_str(str_c(&s)));
-    for (int r = 0; r < item->n_refs; r++) {
-        str_clear(&s);
-        normalise(&w, item->refs[r], &s);
-        value_push(refs, value_str(str_c(&s)));
-    }
-    value_set(out, "refs", refs);
-    str_release(&s);
-    str_release(&w.lower);
-    str_release(&w.word);
+    rouge_explain(&d->texts.items[i], &maker, &stems, out);
 }
 
 int rouge_google_count(const struct score_data *d, struct tally *out, struct err *e)
@@ -94,25 +98,23 @@ int rouge_google_count(const struct score_data *d, struct tally *out, struct err
                                               "rouge2",    "rouge2_precision",    "rouge2_recall",
                                               "rougeL",    "rougeL_precision",    "rougeL_recall",
                                               "rougeLsum", "rougeLsum_precision", "rougeLsum_recall" };
-    struct words w = { .stems = !d->o->no_stem };
+    bool stems = !d->o->no_stem;
     struct rouge_texts texts;
     struct rouge_room room = { 0 };
 
     (void)e;
     tally_begin(out, "rouge-google", d->texts.n, d->texts.id, WIDTH);
     for (int k = 0; k < WIDTH; k++) tally_figure(out, names[k], 100, 2, 4);
-    str_addf(&out->signature, "rouge_score|stem:%s|mean", w.stems ? "nltk" : "none");
+    str_addf(&out->signature, "rouge_score|stem:%s|mean", stems ? "nltk" : "none");
     if (d->o->prepare) str_addf(&out->signature, "|prepare:%s", d->o->prepare);
     out->finish = tally_means;
     out->explain = explain;
     out->data = d;
-    rouge_texts_make(&texts, d->texts.items, d->texts.n, normalise, &w);
+    rouge_texts_make(&texts, d->texts.items, d->texts.n, d->o->threads, &maker, &stems);
     for (int64_t i = 0; i < d->texts.n; i++) {
         if (!d->texts.items[i].is_missing) score_item(&texts, &room, i, out->stats + i * WIDTH);
     }
     rouge_texts_release(&texts);
     rouge_room_release(&room);
-    str_release(&w.lower);
-    str_release(&w.word);
     return 1;
 }

@@ -16,44 +16,44 @@ static int64_t find_ends(const char *text, int64_t *ends)
     return n;
 }
 
-struct making {
-    struct rouge_texts *t;
-    void (*normalise)(void *arg, const char *text, struct str *out);
-    void *arg;
-    struct str text;
-};
-
-static const char *make_text(struct making *x, int64_t at, const char *text)
+static void note_ends(struct rouge_texts *t, int64_t at, const char *text)
 {
-    str_clear(&x->text);
-    x->normalise(x->arg, text, &x->text);
-    int64_t n = find_ends(str_c(&x->text), NULL), *ends = arena_new(&x->t->arena, int64_t, n + 1);
+    int64_t n = find_ends(text, NULL), *ends = arena_new(&t->arena, int64_t, n + 1);
 
-    find_ends(str_c(&x->text), ends);
-    x->t->ends[at] = ends;
-    x->t->n_sentences[at] = n;
-    return arena_strndup(&x->t->arena, str_c(&x->text), x->text.n);
+    find_ends(text, ends);
+    t->ends[at] = ends;
+    t->n_sentences[at] = n;
 }
 
-void rouge_texts_make(struct rouge_texts *t, const struct score_item *items, int64_t n,
-                      void (*normalise)(void *arg, const char *text, struct str *out), void *arg)
+void rouge_texts_make(struct rouge_texts *t, const struct score_item *items, int64_t n, int threads,
+                      const struct texts_maker *maker, const void *arg)
 {
-    struct making x = { t, normalise, arg, { 0 } };
-    struct score_item *made = mem_new(struct score_item, n + 1);
+    struct texts made;
     int64_t texts = n, at = n;
 
     *t = (struct rouge_texts){ 0 };
     for (int64_t i = 0; i < n; i++) texts += items[i].n_refs;
     t->ends = mem_new(const int64_t *, texts + 1);
     t->n_sentences = mem_new(int64_t, texts + 1);
+    texts_make(&made, items, n, threads, maker, arg);
     for (int64_t i = 0; i < n; i++) {
-        const char **refs = arena_new(&t->arena, const char *, items[i].n_refs + 1);
-        for (int k = 0; k < items[i].n_refs; k++) refs[k] = make_text(&x, at++, items[i].refs[k]);
-        made[i] = (struct score_item){ make_text(&x, i, items[i].pred), refs, items[i].n_refs, items[i].is_missing };
+        note_ends(t, i, made.items[i].pred);
+        for (int k = 0; k < made.items[i].n_refs; k++) note_ends(t, at++, made.items[i].refs[k]);
     }
-    captions_make(&t->words, made, n, CAPTIONS_WORDS);
-    str_release(&x.text);
-    free(made);
+    captions_make(&t->words, made.items, n, CAPTIONS_WORDS, 2, 1);
+    texts_release(&made);
+}
+
+void rouge_explain(const struct score_item *item, const struct texts_maker *maker, const void *arg, struct value *out)
+{
+    struct value *refs = value_array();
+    struct texts made;
+
+    texts_make(&made, item, 1, 1, maker, arg);
+    value_set(out, "pred", value_str(made.items[0].pred));
+    for (int r = 0; r < item->n_refs; r++) value_push(refs, value_str(made.items[0].refs[r]));
+    value_set(out, "refs", refs);
+    texts_release(&made);
 }
 
 void rouge_texts_release(struct rouge_texts *t)

@@ -2,6 +2,8 @@
 #define SCORE_ROUGE_TEXT_H
 #include "core/str.h"
 #include "score/captions.h"
+#include "score/texts.h"
+#include "stream/value.h"
 
 /* Texts for ROUGE: the words of sentences, with counts of their runs across the ends of sentences. */
 struct rouge_texts {
@@ -10,9 +12,11 @@ struct rouge_texts {
     int64_t *n_sentences; /* [text] */
     struct arena arena;
 };
-/* normalise appends a text's sentences, words with a blank each behind them and a newline behind each sentence. */
-void rouge_texts_make(struct rouge_texts *t, const struct score_item *items, int64_t n,
-                      void (*normalise)(void *arg, const char *text, struct str *out), void *arg);
+/* The maker appends a text's sentences, words with a blank each behind them and a newline behind each sentence. */
+void rouge_texts_make(struct rouge_texts *t, const struct score_item *items, int64_t n, int threads,
+                      const struct texts_maker *maker, const void *arg);
+/* Adds item i's normalised texts. */
+void rouge_explain(const struct score_item *item, const struct texts_maker *maker, const void *arg, struct value *out);
 void rouge_texts_release(struct rouge_texts *t);
 
 /* One text with its sentences. */

@@ -2,6 +2,7 @@
 #include "core/log.h"
 #include "score/bleu.h"
 #include "score/explain.h"
+#include "score/texts.h"
 #include "score/unicode.h"
 #include "text/unicode.h"
 #include <math.h>
@@ -86,55 +87,58 @@ static void each(const struct tally *t, int64_t i, double *out)
 
 /* ---- texts ---- */
 
-struct making {
+struct making { /* a thread's */
     const struct bleu_opts *b;
-    struct arena arena;
-    struct str lower, tokens;
+    struct str lower;
 };
 
-static const char *tokenized(struct making *x, const char *text)
+static void open_making(void *room, const void *arg)
 {
+    ((struct making *)room)->b = arg;
+}
+
+static void close_making(void *room)
+{
+    str_release(&((struct making *)room)->lower);
+}
+
+static void tokenize(void *room, const char *text, const char *next, struct str *out)
+{
+    struct making *x = room;
     const char *end = text;
     uint32_t c;
 
+    (void)next;
     for (const char *p = text; *p;) { /* where white space at the end begins */
-        int n = utf8_decode(p, strnlen(p, 4), &c);
+        int n = 1;
+        if ((unsigned char)*p < 0x80) c = (unsigned char)*p;
+        else n = utf8_decode(p, strnlen(p, 4), &c);
         if (!n || !unicode_is_space(c)) end = p + (n ? n : 1);
         p += n ? n : 1;
     }
     str_clear(&x->lower);
     if (x->b->lowercase) unicode_add_lowered(&x->lower, text, (size_t)(end - text));
     else str_add_bytes(&x->lower, text, (size_t)(end - text));
-    str_clear(&x->tokens);
-    sacrebleu_tokenize(x->b->tokenizer, str_c(&x->lower), &x->tokens);
-    return arena_strndup(&x->arena, str_c(&x->tokens), x->tokens.n);
+    sacrebleu_tokenize(x->b->tokenizer, str_c(&x->lower), out);
 }
 
-static void make_words(const struct join *j, const struct bleu_opts *b, struct captions *c)
+static void make_words(const struct score_item *items, int64_t n, const struct bleu_opts *b, int threads,
+                       struct captions *c)
 {
-    struct making x = { .b = b };
-    struct score_item *items = mem_new(struct score_item, j->n + 1);
+    static const struct texts_maker tokenizer = { sizeof(struct making), open_making, tokenize, close_making };
+    struct texts tokenized;
 
-    for (int64_t i = 0; i < j->n; i++) {
-        const struct score_item *from = &j->items[i];
-        const char **refs = arena_new(&x.arena, const char *, from->n_refs + 1);
-        for (int r = 0; r < from->n_refs; r++) refs[r] = tokenized(&x, from->refs[r]);
-        items[i] = (struct score_item){ tokenized(&x, from->pred), refs, from->n_refs, from->is_missing };
-    }
-    captions_make(c, items, j->n, CAPTIONS_WORDS);
-    arena_release(&x.arena);
-    str_release(&x.lower);
-    str_release(&x.tokens);
-    free(items);
+    texts_make(&tokenized, items, n, threads, &tokenizer, b);
+    captions_make(c, tokenized.items, n, CAPTIONS_WORDS, NGRAM_MAX, 1);
+    texts_release(&tokenized);
 }
 
 static void explain(const struct tally *t, int64_t i, struct value *out)
 {
     const struct score_data *d = t->data;
-    struct join one = { .n = 1, .items = &d->texts.items[i] };
     struct captions c;
 
-    make_words(&one, t->more, &c);
+    make_words(&d->texts.items[i], 1, t->more, 1, &c);
     captions_explain(&c, 0, out);
     captions_release(&c);
 }
@@ -206,7 +210,7 @@ int sacrebleu_count(const struct score_data *d, struct tally *out, struct err *e
     out->explain = explain;
     out->data = d;
     warn_of_tokens(&d->texts, b);
-    make_words(&d->texts, b, &c);
+    make_words(d->texts.items, d->texts.n, b, d->o->threads, &c);
     bleu_statistics(&c, out->stats);
     captions_release(&c);
     out->finish = finish;

@@ -20,7 +20,8 @@ static bool is_digit(char c)
 /* ASCII marks that always stand alone: not apostrophe, comma, hyphen, period. */
 static bool is_lone(char c)
 {
-    return c && strchr("{|}~[\\]^_`!\"#$%&()*+:;<=>?@/ ", c);
+    return (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') || c == '/' || (c >= ':' && c <= '@') ||
+           (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 }
 
 static void space_lone(const struct str *in, struct str *out)

@@ -15,7 +15,7 @@ static void counts(void)
     const struct score_item item = { "A dog, the dog!", refs, 2 };
     struct captions c;
 
-    captions_make(&c, &item, 1, CAPTIONS_PTB);
+    captions_make(&c, &item, 1, CAPTIONS_PTB, NGRAM_MAX, 1);
     is_int(c.preds[0].n_words, 4, "words without punctuation");
     is_int(c.preds[0].n_ngrams[0], 3, "three different ones");
     is_int(count_of(&c, &c.preds[0], 0, 1), 2, "the second of them twice");
@@ -38,7 +38,7 @@ static void scores(void)
     struct captions c;
     double b[NGRAM_MAX], each[2];
 
-    captions_make(&c, items, 2, CAPTIONS_PTB);
+    captions_make(&c, items, 2, CAPTIONS_PTB, NGRAM_MAX, 1);
     bleu(&c, b);
     for (int k = 0; k < NGRAM_MAX; k++) near(b[k], 1, 1e-8, "equal texts have BLEU 1");
     captions_release(&c);
@@ -50,7 +50,7 @@ static void scores(void)
     near(each[1], 10 * (0.75 + other) / 2, 1e-12, "two references count half each");
     near(cider_d(items, 1, NULL), 0, 0, "one item alone has CIDEr-D 0: every word is in every reference");
     near(cider_d(items, 0, NULL), 0, 0, "no items");
-    captions_make(&c, &nothing, 1, CAPTIONS_PTB);
+    captions_make(&c, &nothing, 1, CAPTIONS_PTB, NGRAM_MAX, 1);
     bleu(&c, b);
     near(b[0], 0, 1e-9, "an empty prediction has BLEU 0");
     captions_release(&c);
