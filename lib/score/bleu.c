@@ -1,8 +1,10 @@
 #include "score/bleu.h"
 #include "core/mem.h"
+#include "core/pool.h"
 #include "score/explain.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void finish(const struct tally *t, const double *sum, double n, double *out)
 {
@@ -28,39 +30,127 @@ static int64_t closest(const struct sentence *refs, int64_t n, int64_t length)
     return best;
 }
 
-/* most[id]: how often a reference of this item has an n-gram at most; all 0 between items. */
-static void count_item(double *row, const struct sentence *pred, const struct sentence *refs, int64_t n, int32_t *most)
+/* Runs of words of one prediction, which alone can match: a run is known by the run without its last word, and that
+ * word. */
+struct gram {
+    int32_t shorter, word, id; /* id + 1: 0 is free */
+};
+struct counting { /* a thread's room */
+    struct gram *slot;
+    int64_t n_slots, cap_slots; /* a power of two, twice the runs or more */
+    int32_t n;
+    int32_t *runs;                    /* run that ends at a word, or -1 */
+    int32_t *in_pred, *in_ref, *most; /* [n]; in_ref: of the reference at hand; most: of any */
+    int64_t cap_runs, cap_pred, cap_ref, cap_most;
+};
+
+static struct gram *find_gram(const struct counting *x, int32_t shorter, int32_t word)
 {
+    uint64_t h = ((uint64_t)(uint32_t)shorter << 32 | (uint32_t)word) * 0x9E3779B97F4A7C15u;
+
+    for (int64_t at = (int64_t)(h >> 32);; at++) {
+        struct gram *g = &x->slot[at & (x->n_slots - 1)];
+        if (!g->id || (g->shorter == shorter && g->word == word)) return g;
+    }
+}
+
+static void begin_item(struct counting *x, int64_t words)
+{
+    for (x->n_slots = 64; x->n_slots < 2 * NGRAM_MAX * words;) x->n_slots *= 2;
+    mem_reserve(&x->slot, &x->cap_slots, x->n_slots);
+    memset(x->slot, 0, (size_t)x->n_slots * sizeof *x->slot);
+    mem_reserve(&x->in_pred, &x->cap_pred, NGRAM_MAX * words + 1);
+    mem_reserve(&x->in_ref, &x->cap_ref, NGRAM_MAX * words + 1);
+    mem_reserve(&x->most, &x->cap_most, NGRAM_MAX * words + 1);
+    x->n = 0;
+}
+
+/* The runs of k + 1 words of the prediction; x->runs has those of k, and gets these. Returns the first one's number. */
+static int32_t add_runs(struct counting *x, const struct sentence *pred, int k)
+{
+    int32_t first = x->n;
+
+    for (int64_t i = 0; i + k < pred->n_words; i++) {
+        struct gram *g = find_gram(x, k ? x->runs[i] : -1, pred->words[i + k]);
+        if (!g->id) {
+            *g = (struct gram){ k ? x->runs[i] : -1, pred->words[i + k], x->n + 1 };
+            x->in_pred[x->n] = x->in_ref[x->n] = x->most[x->n] = 0;
+            x->n++;
+        }
+        x->runs[i] = g->id - 1;
+        x->in_pred[g->id - 1]++;
+    }
+    return first;
+}
+
+/* Counts the prediction's runs in a reference. */
+static void count_ref(struct counting *x, const struct sentence *ref)
+{
+    mem_reserve(&x->runs, &x->cap_runs, ref->n_words + 1);
+    memset(x->in_ref, 0, (size_t)x->n * sizeof *x->in_ref);
+    for (int k = 0; k < NGRAM_MAX; k++) {
+        for (int64_t i = 0; i + k < ref->n_words; i++) {
+            if (k && x->runs[i] < 0) continue;
+            x->runs[i] = find_gram(x, k ? x->runs[i] : -1, ref->words[i + k])->id - 1;
+            if (x->runs[i] >= 0) x->in_ref[x->runs[i]]++;
+        }
+    }
+    for (int32_t id = 0; id < x->n; id++) {
+        if (x->in_ref[id] > x->most[id]) x->most[id] = x->in_ref[id];
+    }
+}
+
+static void count_item(struct counting *x, double *row, const struct sentence *pred, const struct sentence *refs,
+                       int64_t n)
+{
+    int32_t first[NGRAM_MAX + 1];
+
+    begin_item(x, pred->n_words);
+    mem_reserve(&x->runs, &x->cap_runs, pred->n_words + 1);
+    for (int k = 0; k < NGRAM_MAX; k++) first[k] = add_runs(x, pred, k);
+    first[NGRAM_MAX] = x->n;
+    for (int64_t r = 0; r < n; r++) count_ref(x, &refs[r]);
     row[BLEU_LENGTH] = (double)pred->n_words;
     row[BLEU_REF_LENGTH] = (double)closest(refs, n, pred->n_words);
     for (int k = 0; k < NGRAM_MAX; k++) {
         row[BLEU_GUESS + k] = pred->n_words > k ? (double)(pred->n_words - k) : 0;
-        for (int64_t r = 0; r < n; r++) {
-            for (int64_t i = 0; i < refs[r].n_ngrams[k]; i++) {
-                struct ngram x = refs[r].ngrams[k][i];
-                if (x.count > most[x.id]) most[x.id] = x.count;
-            }
-        }
-        for (int64_t i = 0; i < pred->n_ngrams[k]; i++) {
-            struct ngram x = pred->ngrams[k][i];
-            row[BLEU_CORRECT + k] += x.count < most[x.id] ? x.count : most[x.id];
-        }
-        for (int64_t r = 0; r < n; r++) {
-            for (int64_t i = 0; i < refs[r].n_ngrams[k]; i++) most[refs[r].ngrams[k][i].id] = 0;
-        }
+        for (int32_t id = first[k]; id < first[k + 1]; id++)
+            row[BLEU_CORRECT + k] += x->in_pred[id] < x->most[id] ? x->in_pred[id] : x->most[id];
     }
 }
 
-void bleu_statistics(const struct captions *c, double *rows)
-{
-    int32_t *most = mem_new(int32_t, c->n_ngrams + 1);
+struct work {
+    const struct captions *c;
+    double *rows;
+    struct counting *rooms;
+};
 
-    for (int64_t i = 0; i < c->n; i++) {
-        int64_t n;
-        const struct sentence *refs = captions_refs(c, i, &n);
-        count_item(rows + i * BLEU_WIDTH, &c->preds[i], refs, n, most);
+static int count_one(int64_t i, int worker, void *arg, struct err *e)
+{
+    const struct work *w = arg;
+    int64_t n;
+    const struct sentence *refs = captions_refs(w->c, i, &n);
+
+    (void)e;
+    count_item(&w->rooms[worker], w->rows + i * BLEU_WIDTH, &w->c->preds[i], refs, n);
+    return 0;
+}
+
+void bleu_statistics(const struct captions *c, double *rows, int threads)
+{
+    if (!threads) threads = pool_cpus();
+    struct work w = { c, rows, mem_new(struct counting, threads) };
+    struct err e = { 0 };
+
+    pool_for(c->n, 64, threads, count_one, &w, &e); /* nothing in it can fail */
+    for (int k = 0; k < threads; k++) {
+        free(w.rooms[k].slot);
+        free(w.rooms[k].runs);
+        free(w.rooms[k].in_pred);
+        free(w.rooms[k].in_ref);
+        free(w.rooms[k].most);
     }
-    free(most);
+    free(w.rooms);
 }
 
 void bleu(const struct captions *c, double out[NGRAM_MAX])
@@ -68,7 +158,7 @@ void bleu(const struct captions *c, double out[NGRAM_MAX])
     struct tally t;
 
     tally_begin(&t, "bleu", c->n, NULL, BLEU_WIDTH);
-    bleu_statistics(c, t.stats);
+    bleu_statistics(c, t.stats, 1);
     t.finish = finish;
     tally_finish(&t, out);
     tally_release(&t);
@@ -102,7 +192,7 @@ int bleu_count(const struct score_data *d, struct tally *out, struct err *e)
     str_add(&out->signature, "|ref:closest|smooth:tiny");
     out->explain = explain;
     out->data = d;
-    bleu_statistics(&d->captions, out->stats);
+    bleu_statistics(&d->captions, out->stats, d->o->threads);
     out->finish = finish;
     return 1;
 }

@@ -11,7 +11,7 @@ enum {
     BLEU_CORRECT = BLEU_GUESS + NGRAM_MAX,
     BLEU_WIDTH = BLEU_CORRECT + NGRAM_MAX
 };
-void bleu_statistics(const struct captions *c, double *rows); /* [n][BLEU_WIDTH] */
+void bleu_statistics(const struct captions *c, double *rows, int threads); /* [n][BLEU_WIDTH] */
 
 /* Corpus BLEU-1..4 as coco-caption computes it: clipped counts, the closest reference length, no smoothing but its tiny
  * constants. Fractions, 0 to 1. */

@@ -44,7 +44,7 @@ static const struct metric {
     { "pearson", TEXTS, pearson_count },
     { "spearman", TEXTS, spearman_count },
     { "vqa", TEXTS, vqa_count },
-    { "bleu", TEXTS | WORDS | RUNS, bleu_count },
+    { "bleu", TEXTS | WORDS, bleu_count },
     { "rouge-l", TEXTS | WORDS, rouge_l_count },
     { "cider", TEXTS | WORDS | RUNS, cider_count },
     { "cider-original", TEXTS | WORDS | RUNS, cider_original_count },

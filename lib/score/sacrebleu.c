@@ -129,7 +129,7 @@ static void make_words(const struct score_item *items, int64_t n, const struct b
     struct texts tokenized;
 
     texts_make(&tokenized, items, n, threads, &tokenizer, b);
-    captions_make(c, tokenized.items, n, CAPTIONS_WORDS, NGRAM_MAX, 1);
+    captions_make(c, tokenized.items, n, CAPTIONS_WORDS, 0, 1);
     texts_release(&tokenized);
 }
 
@@ -211,7 +211,7 @@ int sacrebleu_count(const struct score_data *d, struct tally *out, struct err *e
     out->data = d;
     warn_of_tokens(&d->texts, b);
     make_words(d->texts.items, d->texts.n, b, d->o->threads, &c);
-    bleu_statistics(&c, out->stats);
+    bleu_statistics(&c, out->stats, d->o->threads);
     captions_release(&c);
     out->finish = finish;
     add_signature(out, &d->texts, false, &out->signature);

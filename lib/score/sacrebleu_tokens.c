@@ -98,7 +98,9 @@ static void tokenize_13a(const char *text, struct str *out)
     static const char *const entities[][2] = { { "&quot;", "\"" }, { "&amp;", "&" }, { "&lt;", "<" }, { "&gt;", ">" } };
     struct str s[2] = { 0 };
 
-    str_addf(&s[0], " %s ", text);
+    str_add_char(&s[0], ' ');
+    str_add(&s[0], text);
+    str_add_char(&s[0], ' ');
     if (strchr(text, '<')) replace_all(&s[0], "<skipped>", "");
     if (strchr(text, '\n')) replace_all(&s[0], "-\n", "");
     for (size_t i = 0; i < s[0].n; i++) {
