@@ -3,19 +3,23 @@
 #include "core/file.h"
 #include "core/opt.h"
 #include "core/pool.h"
+#include "core/signals.h"
 #include "detect/extract.h"
 #include "detect/train.h"
 #include "features/convert.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *model, *output, *device, *precision = "auto", *feature_dtype = "f16", *boxes = "proposal", *draw,
                                             *dev, *log_path, *shard, *from = "stream", *to = "stream",
-                                            *box_order = "auto", *box_unit = "auto", *size_order = "auto";
-static bool learn, plain, skip_bad, profile, check, append, grid;
-static int64_t min_boxes = 10, max_boxes = 100, threads, seed = 1, steps = 2500, batch = 8, eval_every = 500, limit;
-static double threshold = 0.2, suppression = 0.3, lr = 1e-3, weight_decay = 1e-4;
+                                            *box_order = "auto", *box_unit = "auto", *size_order = "auto", *images;
+static bool learn, plain, skip_bad, profile, check, append, grid, resume;
+static int64_t min_boxes = 10, max_boxes = 100, threads, seed = 1, steps = 2500, batch = 8, eval_every = 500,
+               save_every = 500, limit;
+static double threshold = 0.2, suppression = 0.3, lr = 1e-3, weight_decay = 1e-4, brightness = 0.125, contrast,
+              saturation, zoom;
 
 static const struct opt opts[] = {
     { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the detector (default: the small one that comes with unimo)" },
@@ -54,6 +58,13 @@ static const struct opt opts[] = {
     { OPT_DOUBLE, "lr", 0, &lr, 0, 10, "R", "largest learning rate" },
     { OPT_DOUBLE, "weight-decay", 0, &weight_decay, 0, 1, "R", "weight decay" },
     { OPT_INT, "eval-every", 0, &eval_every, 0, 1e9, "N", "steps between measurements on dev; 0: only at the end" },
+    { OPT_STRING, "images", 0, &images, 0, 0, "DIR", "the folder of the pictures (default: that of the file)" },
+    { OPT_DOUBLE, "brightness", 0, &brightness, 0, 0.9, "R", "vary the brightness of pictures by up to this part" },
+    { OPT_DOUBLE, "contrast", 0, &contrast, 0, 0.9, "R", "the contrast" },
+    { OPT_DOUBLE, "saturation", 0, &saturation, 0, 0.9, "R", "the distance of colours from gray" },
+    { OPT_DOUBLE, "zoom", 0, &zoom, 0, 0.9, "R", "and the size" },
+    { OPT_INT, "save-every", 0, &save_every, 0, 1e9, "N", "steps between checkpoints; 0: only when a signal asks" },
+    { OPT_FLAG, "resume", 0, &resume, 0, 0, NULL, "go on from the checkpoint of the output" },
     { OPT_STRING, "log", 0, &log_path, 0, 0, "FILE", "losses as JSON Lines" },
     OPT_ROW_SEED(&seed),
     { 0 },
@@ -76,31 +87,56 @@ static int save(const struct detector *d, struct err *e)
     return -1;
 }
 
+static int load_examples(struct annotations *examples, struct annotations *held_out, const char *path,
+                         struct detect_config *c, struct err *e)
+{
+    detect_config_small(c);
+    names_add(&c->classes, "background");
+    names_add(&c->attributes, "none");
+    if (annotations_load(examples, path, images, c, true, e)) return -1;
+    return dev ? annotations_load(held_out, dev, images, c, false, e) : 0;
+}
+
+/* The checkpoint is in OUTPUT.training until the detector is in OUTPUT. */
 static int train(const char *path, struct device *dv, struct err *e)
 {
     struct detector d = { 0 };
-    struct annotations examples, held_out = { 0 };
-    const struct detect_train_opts o = { steps,      batch,        200 < steps / 4 ? 200 : steps / 4,
-                                         lr,         weight_decay, (uint64_t)seed,
-                                         eval_every, log_path };
-    double ap50;
+    struct annotations examples = { 0 }, held_out = { 0 };
+    struct detect_precision p;
+    struct str state = { 0 };
+    struct err ignored = { 0 };
 
     if (!output) return opt_usage(e, "--output: is required with --learn");
-    detect_config_small(&d.config);
-    names_add(&d.config.classes, "background");
-    names_add(&d.config.attributes, "none");
-    int rc = annotations_load(&examples, path, &d.config, true, e);
-    if (!rc && dev) rc = annotations_load(&held_out, dev, &d.config, false, e);
+    str_addf(&state, "%s.training", output);
+    const struct detect_train_opts o = { .steps = steps,
+                                         .batch = batch,
+                                         .warmup = 200 < steps / 4 ? 200 : steps / 4,
+                                         .lr = lr,
+                                         .weight_decay = weight_decay,
+                                         .seed = (uint64_t)seed,
+                                         .brightness = brightness,
+                                         .contrast = contrast,
+                                         .saturation = saturation,
+                                         .zoom = zoom,
+                                         .eval_every = eval_every,
+                                         .save_every = save_every,
+                                         .state = state.data,
+                                         .resume = resume,
+                                         .log = log_path };
+    signals_trainer();
+    int rc = load_examples(&examples, &held_out, path, &d.config, e);
     if (!rc) {
         detector_build(&d, dv, compute_type(dv), true);
         params_init(&d.params, (uint64_t)seed);
-        rc = detect_train(&d, &examples, dev ? &held_out : NULL, &o, &ap50, e);
+        rc = detect_train(&d, &examples, dev ? &held_out : NULL, &o, &p, e);
         if (!rc) rc = save(&d, e);
-        if (!rc && dev) printf("AP50 %.4f on %lld images\n", ap50, (long long)held_out.n);
+        if (!rc && !access(state.data, F_OK)) dir_remove(state.data, &ignored);
+        if (!rc && dev) printf("AP50 %.4f, AP %.4f on %lld images\n", p.ap50, p.ap, (long long)held_out.n);
     }
     annotations_release(&examples);
     annotations_release(&held_out);
     detector_release(&d);
+    str_release(&state);
     return rc;
 }
 

@@ -15,7 +15,7 @@ char *picture_path(const char *stream, const char *image)
     return s.data;
 }
 
-static int lookup(struct names *names, const char *name, bool learns)
+int annotation_class(struct names *names, const char *name, bool learns)
 {
     int k = names_find(names, name);
 
@@ -43,19 +43,25 @@ static int read_box(struct box *b, const struct value *v, struct err *e)
     return 0;
 }
 
+void annotation_attributes(struct annotation *a, const struct value *object, struct detect_config *c, bool learns)
+{
+    const struct value *list = value_get(object, "attributes");
+
+    for (int64_t i = 0; i < value_count(list) && a->n_attributes < 8; i++) {
+        const char *attribute = value_text(value_at(list, i), NULL);
+        int k = attribute ? annotation_class(&c->attributes, attribute, learns) : -1;
+        if (k > 0) a->attributes[a->n_attributes++] = k;
+    }
+}
+
 static int read_object(struct annotation *a, const struct value *v, struct detect_config *c, bool learns, struct err *e)
 {
     const char *name;
 
     if (value_get_string(v, "class", &name, e) || read_box(&a->box, v, e)) return -1;
-    a->class_of = lookup(&c->classes, name, learns);
+    a->class_of = annotation_class(&c->classes, name, learns);
     if (a->class_of < 1) return err_set(e, ERR_INPUT, "class %s is unknown to the detector", err_quote(name));
-    const struct value *list = value_get(v, "attributes");
-    for (int64_t i = 0; i < value_count(list) && a->n_attributes < 8; i++) {
-        const char *attribute = value_text(value_at(list, i), NULL);
-        int k = attribute ? lookup(&c->attributes, attribute, learns) : -1;
-        if (k > 0) a->attributes[a->n_attributes++] = k;
-    }
+    annotation_attributes(a, v, c, learns);
     return 0;
 }
 
@@ -75,8 +81,11 @@ static int read_picture(struct picture *p, const char *stream, const struct reco
     return 0;
 }
 
-int annotations_load(struct annotations *a, const char *path, struct detect_config *c, bool learns_names, struct err *e)
+int annotations_load(struct annotations *a, const char *path, const char *folder, struct detect_config *c,
+                     bool learns_names, struct err *e)
 {
+    if (str_ends(path, ".json")) return annotations_load_coco(a, path, folder, c, learns_names, e);
+    char *inside = folder ? path_join(folder, "") : mem_strdup(path);
     struct reader *in = reader_open(&path, 1, NULL, e);
     struct record *r;
     int got = in ? 0 : -1;
@@ -84,7 +93,7 @@ int annotations_load(struct annotations *a, const char *path, struct detect_conf
     *a = (struct annotations){ 0 };
     while (in && (got = reader_next(in, &r, e)) > 0) {
         mem_reserve(&a->at, &a->cap, a->n + 1);
-        int rc = read_picture(&a->at[a->n++], path, r, c, learns_names, e);
+        int rc = read_picture(&a->at[a->n++], inside, r, c, learns_names, e);
         if (rc) err_in(e, "%s: record %lld", path, (long long)r->number);
         record_free(r);
         if (rc) got = -1;
@@ -92,6 +101,7 @@ int annotations_load(struct annotations *a, const char *path, struct detect_conf
     }
     if (!got && !a->n) got = err_set(e, ERR_INPUT, "%s: has no records", path);
     reader_close(in);
+    free(inside);
     if (got) annotations_release(a);
     return got;
 }

@@ -19,10 +19,16 @@ struct annotations {
     int64_t n, cap;
     struct picture *at;
 };
-/* Reads a stream; a relative `image` is relative to the stream's folder. Classes and attributes are looked up in c, or,
- * when learns_names, added to it. */
-int annotations_load(struct annotations *a, const char *path, struct detect_config *c, bool learns_names,
-                     struct err *e);
+/* Reads a stream, or, from a name that ends in .json, COCO's annotations. A picture's relative name is relative to
+ * folder, or, when that is NULL, to the folder of the file. Classes and attributes are looked up in c, or, when
+ * learns_names, added to it. */
+int annotations_load(struct annotations *a, const char *path, const char *folder, struct detect_config *c,
+                     bool learns_names, struct err *e);
+int annotations_load_coco(struct annotations *a, const char *path, const char *folder, struct detect_config *c,
+                          bool learns_names, struct err *e);
+/* The number of a class, -1 when it is unknown; an object's "attributes" that are known, at most 8. */
+int annotation_class(struct names *classes, const char *name, bool learns);
+void annotation_attributes(struct annotation *a, const struct value *object, struct detect_config *c, bool learns);
 void annotations_release(struct annotations *a);
 /* The path of a record's picture: `image`, relative to the folder of the file the record came from. A heap string. */
 char *picture_path(const char *stream, const char *image);

@@ -2,6 +2,8 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/signals.h"
+#include "detect/state.h"
 #include "image/jpeg.h"
 #include "score/detection.h"
 #include <inttypes.h>
@@ -34,20 +36,36 @@ static void mirror(struct image *m, struct picture *p)
     }
 }
 
-/* Brighter or darker by up to an eighth: colours keep their names. */
-static void brighten(struct image *m, double factor)
+/* Colours keep their names: only light, its spread around the middle and the distance from gray change. */
+static void recolour(struct image *m, double brightness, double contrast, double saturation)
 {
-    for (int64_t i = 0; i < (int64_t)m->width * m->height * 3; i++)
-        m->rgb[i] = (uint8_t)fmin(m->rgb[i] * factor + 0.5, 255);
+    bool is_plain = contrast == 1 && saturation == 1;
+
+    for (uint8_t *p = m->rgb, *end = p + (int64_t)m->width * m->height * 3; p < end; p += 3) {
+        double gray = is_plain ? 0 : 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2];
+        for (int c = 0; c < 3; c++) {
+            double v = p[c];
+            if (!is_plain) v = 128 + (gray + (v - gray) * saturation - 128) * contrast;
+            p[c] = (uint8_t)fmin(fmax(v * brightness + 0.5, 0), 255);
+        }
+    }
 }
 
-static int load_example(struct image *m, struct picture *own, const struct picture *p, struct rng *r, struct err *e)
+/* 1 and up to `part` more or less; nothing is drawn for 0. */
+static double vary(struct rng *r, double part)
+{
+    return part > 0 ? 1 - part + 2 * part * rng_uniform(r) : 1;
+}
+
+static int load_example(struct image *m, struct picture *own, const struct picture *p,
+                        const struct detect_train_opts *o, struct rng *r, struct err *e)
 {
     if (jpeg_load(m, p->path, e)) return -1;
     *own = (struct picture){ .n = p->n, .objects = mem_new(struct annotation, p->n + 1) };
     memcpy(own->objects, p->objects, (size_t)p->n * sizeof *p->objects);
     if (rng_uniform(r) < 0.5) mirror(m, own);
-    brighten(m, 0.875 + 0.25 * rng_uniform(r));
+    double brightness = vary(r, o->brightness), contrast = vary(r, o->contrast);
+    recolour(m, brightness, contrast, vary(r, o->saturation));
     return 0;
 }
 
@@ -57,31 +75,88 @@ static float learning_rate(const struct detect_train_opts *o, int64_t step)
     return (float)(o->lr * 0.5 * (1 + cos(M_PI * (double)(step - o->warmup) / (double)(o->steps - o->warmup + 1))));
 }
 
-/* Pictures of a step: drawn from a permutation of each epoch; all have the size of the first. */
-static int run_step(struct detector *d, const struct annotations *train, const struct detect_train_opts *o,
-                    int64_t step, struct detect_losses *losses, struct err *e)
-{
-    struct image *pictures = mem_new(struct image, o->batch);
-    struct picture *truth = mem_new(struct picture, o->batch);
-    struct rng r;
-    int n = 0, rc = 0;
+/* Pictures of a step. */
+struct examples {
+    int n;
+    struct image *pictures;
+    struct picture *truth;
+};
 
+static void examples_release(struct examples *x)
+{
+    for (int i = 0; i < x->n; i++) {
+        image_release(&x->pictures[i]);
+        free(x->truth[i].objects);
+    }
+    free(x->pictures);
+    free(x->truth);
+}
+
+/* Moves those of the first one's size, from place `from` on, behind each other; their number. */
+static int gather_size(struct examples *x, int from)
+{
+    int n = 1;
+
+    for (int i = from + 1; i < x->n; i++) {
+        if (x->pictures[i].width != x->pictures[from].width || x->pictures[i].height != x->pictures[from].height)
+            continue;
+        struct image m = x->pictures[i];
+        struct picture t = x->truth[i];
+        x->pictures[i] = x->pictures[from + n];
+        x->truth[i] = x->truth[from + n];
+        x->pictures[from + n] = m;
+        x->truth[from + n++] = t;
+    }
+    return n;
+}
+
+static void add_losses(struct detect_losses *sum, const struct detect_losses *l)
+{
+    sum->objectness += l->objectness;
+    sum->rpn_box += l->rpn_box;
+    sum->cls += l->cls;
+    sum->box += l->box;
+    sum->attribute += l->attribute;
+}
+
+/* Forward and backward of all, size by size; *groups: how many sizes. The input's size is changed for this step. */
+static int run_groups(struct detector *d, struct examples *x, double zoom, struct rng *r, struct detect_losses *losses,
+                      int *groups, struct err *e)
+{
+    int was[2] = { d->config.short_side, d->config.long_side }, rc = 0;
+
+    d->config.short_side = (int)lround(was[0] * zoom);
+    d->config.long_side = (int)lround(was[1] * zoom);
+    for (int from = 0, n; from < x->n && !rc; from += n, ++*groups) {
+        struct detect_losses l = { 0 };
+        n = gather_size(x, from);
+        rc = detect_step(d, x->pictures + from, x->truth + from, n, r, &l, e);
+        add_losses(losses, &l);
+    }
+    d->config.short_side = was[0];
+    d->config.long_side = was[1];
+    return rc;
+}
+
+/* One step's gradients: pictures are drawn from a permutation of each epoch. */
+static int run_step(struct detector *d, const struct annotations *train, const struct detect_train_opts *o,
+                    int64_t step, struct detect_losses *losses, int *groups, struct err *e)
+{
+    struct examples x = { 0, mem_new(struct image, o->batch), mem_new(struct picture, o->batch) };
+    struct rng r;
+    int rc = 0;
+
+    *groups = 0;
     rng_init(&r, o->seed, rng_stream(RNG_DETECT, (uint64_t)step, 0));
     for (int64_t k = 0; k < o->batch && !rc; k++) {
         int64_t at = step * o->batch + k,
                 i = rng_permute(o->seed ^ RNG_SHUFFLE, (uint64_t)(at / train->n), train->n, at % train->n);
-        rc = load_example(&pictures[n], &truth[n], &train->at[i], &r, e);
-        bool fits = !rc && pictures[n].width == pictures[0].width && pictures[n].height == pictures[0].height;
-        if (fits) n++;
-        else image_release(&pictures[n]), free(truth[n].objects), truth[n].objects = NULL;
+        rc = load_example(&x.pictures[x.n], &x.truth[x.n], &train->at[i], o, &r, e);
+        if (!rc) x.n++;
     }
-    if (!rc) rc = detect_step(d, pictures, truth, n, &r, losses, e);
-    for (int i = 0; i < n; i++) {
-        image_release(&pictures[i]);
-        free(truth[i].objects);
-    }
-    free(pictures);
-    free(truth);
+    double zoom = o->zoom > 0 ? 1 + o->zoom * (double)(rng_below(&r, 5) - 2) / 2 : 1;
+    if (!rc) rc = run_groups(d, &x, zoom, &r, losses, groups, e);
+    examples_release(&x);
     return rc;
 }
 
@@ -107,7 +182,7 @@ static void add_found(struct scored_box **found, int64_t *n, int64_t *cap, const
     free(scores);
 }
 
-int detect_evaluate(struct detector *d, const struct annotations *dev, double *ap50, struct err *e)
+int detect_evaluate(struct detector *d, const struct annotations *dev, struct detect_precision *p, struct err *e)
 {
     struct scored_box *found = NULL, *truth = NULL;
     int64_t n = 0, cap = 0, n_truth = 0, cap_truth = 0;
@@ -128,13 +203,19 @@ int detect_evaluate(struct detector *d, const struct annotations *dev, double *a
             truth[n_truth++] = (struct scored_box){ i, a->class_of, { a->box.x1, a->box.y1, a->box.x2, a->box.y2 }, 1 };
         }
     }
-    *ap50 = rc ? -1 : detection_ap(found, n, truth, n_truth, d->config.classes.n, 0.5);
+    *p = (struct detect_precision){ -1, -1 };
+    for (int k = 0; k < 10 && !rc; k++) {
+        double ap = detection_ap(found, n, truth, n_truth, d->config.classes.n, 0.5 + 0.05 * k);
+        if (!k) *p = (struct detect_precision){ ap, 0 };
+        p->ap += ap / 10;
+    }
     free(found);
     free(truth);
     return rc;
 }
 
-static int log_step(struct out *log, int64_t step, const struct detect_losses *l, double lr, double ap50, struct err *e)
+static int log_step(struct out *log, int64_t step, const struct detect_losses *l, double lr,
+                    const struct detect_precision *p, struct err *e)
 {
     struct str s = { 0 };
 
@@ -143,45 +224,108 @@ static int log_step(struct out *log, int64_t step, const struct detect_losses *l
              "{\"step\":%" PRId64
              ",\"lr\":%.6g,\"objectness\":%.5f,\"rpn_box\":%.5f,\"class\":%.5f,\"box\":%.5f,\"attribute\":%.5f",
              step, lr, l->objectness, l->rpn_box, l->cls, l->box, l->attribute);
-    if (ap50 >= 0) str_addf(&s, ",\"ap50\":%.4f", ap50);
+    if (p->ap50 >= 0) str_addf(&s, ",\"ap50\":%.4f,\"ap\":%.4f", p->ap50, p->ap);
     str_add(&s, "}\n");
     int rc = out_write(log, s.data, s.n, e);
     str_release(&s);
     return rc;
 }
 
-int detect_train(struct detector *d, const struct annotations *train, const struct annotations *dev,
-                 const struct detect_train_opts *o, double *ap50, struct err *e)
+/* The log; of an earlier run's, the lines up to the step from which this one goes on. */
+static struct out *open_log(const char *path, int64_t step, struct err *e)
 {
-    struct tensor sum = tensor_1d(NULL, DT_F32, 1);
-    struct out *log = o->log ? out_open(o->log, e) : NULL;
-    struct progress progress;
-    char note[96];
-    int rc = o->log && !log ? -1 : 0;
+    struct err ignored = { 0 };
+    size_t n = 0;
+    char *old = step ? file_load(path, (size_t)1 << 30, &n, &ignored) : NULL;
+    struct out *log = out_open(path, e);
+    int rc = log ? 0 : -1;
 
-    *ap50 = -1;
-    op_allocate(d->device, &sum.data, 4);
-    progress_begin(&progress, "steps", o->steps);
-    for (int64_t step = 0; step < o->steps && !rc; step++) {
-        struct detect_losses l = { 0 };
-        float lr = learning_rate(o, step);
-        if ((rc = run_step(d, train, o, step, &l, e))) break;
-        double total = l.objectness + l.rpn_box + l.cls + l.box + l.attribute, now = -1;
-        if (!isfinite(total)) {
-            rc = err_set(e, ERR_INPUT, "step %" PRId64 ": the loss is not finite", step + 1);
-            break;
-        }
-        params_step(&d->params, (struct adamw){ lr, 0.9f, 0.999f, 1e-8f, step + 1, 5, 1 }, (float)o->weight_decay, sum);
-        bool is_time = step + 1 == o->steps || (o->eval_every && (step + 1) % o->eval_every == 0);
-        if (dev && is_time) rc = detect_evaluate(d, dev, &now, e);
-        if (now >= 0) *ap50 = now;
-        if (!rc && ((step + 1) % 10 == 0 || is_time)) rc = log_step(log, step + 1, &l, lr, now, e);
-        snprintf(note, sizeof note, "loss %.3f  AP50 %.3f", total, *ap50);
-        progress_step(&progress, step + 1, note);
+    for (char *line = old; line && *line && !rc;) {
+        char *end = strchr(line, '\n');
+        struct value *v = end ? value_parse(line, end - line, &ignored) : NULL;
+        if (v && value_integer(value_get(v, "step")) <= step) rc = out_write(log, line, (size_t)(end + 1 - line), e);
+        value_free(v);
+        line = end ? end + 1 : NULL;
     }
-    progress_end(&progress);
-    if (sum.data) op_release(d->device, sum.data);
+    free(old);
     if (log && rc) out_abort(log);
-    else if (log) rc = out_commit(log, e);
+    return rc ? NULL : log;
+}
+
+/* A training under way. */
+struct training {
+    struct detector *d;
+    const struct annotations *train, *dev;
+    const struct detect_train_opts *o;
+    struct detect_precision *precision; /* the last */
+    struct out *log;
+    struct tensor sum; /* room for the gradient's norm */
+    struct progress progress;
+};
+
+static int one_step(struct training *t, int64_t step, struct err *e)
+{
+    const struct detect_train_opts *o = t->o;
+    struct detect_losses l = { 0 };
+    struct detect_precision now = { -1, -1 };
+    float lr = learning_rate(o, step);
+    char note[96];
+    int groups;
+
+    if (run_step(t->d, t->train, o, step, &l, &groups, e)) return -1;
+    double total = (l.objectness + l.rpn_box + l.cls + l.box + l.attribute) / groups;
+    if (!isfinite(total)) return err_set(e, ERR_INPUT, "step %" PRId64 ": the loss is not finite", step + 1);
+    l = (struct detect_losses){ l.objectness / groups, l.rpn_box / groups, l.cls / groups, l.box / groups,
+                                l.attribute / groups };
+    params_step(&t->d->params, (struct adamw){ lr, 0.9f, 0.999f, 1e-8f, step + 1, 5, 1 / (float)groups },
+                (float)o->weight_decay, t->sum);
+    bool is_time = step + 1 == o->steps || (o->eval_every && (step + 1) % o->eval_every == 0);
+    if (t->dev && is_time) {
+        if (detect_evaluate(t->d, t->dev, &now, e)) return -1;
+        *t->precision = now;
+    }
+    if (((step + 1) % 10 == 0 || is_time) && log_step(t->log, step + 1, &l, lr, &now, e)) return -1;
+    snprintf(note, sizeof note, "loss %.3f  AP50 %.3f", total, t->precision->ap50);
+    progress_step(&t->progress, step + 1, note);
+    return 0;
+}
+
+static int run_steps(struct training *t, int64_t step, struct err *e)
+{
+    const struct detect_train_opts *o = t->o;
+
+    for (; step < o->steps; step++) {
+        if (one_step(t, step, e)) return -1;
+        bool is_last = step + 1 == o->steps, is_time = o->save_every && (step + 1) % o->save_every == 0;
+        if (!is_last && (is_time || signals_stop()) && state_save(t->d, o, t->train->n, step + 1, e)) return -1;
+        if (!is_last && signals_stop())
+            return err_set(e, ERR_SAVED,
+                           "stopped after step %" PRId64 " of %" PRId64 "; saved, run again with --resume", step + 1,
+                           o->steps);
+    }
+    return 0;
+}
+
+int detect_train(struct detector *d, const struct annotations *train, const struct annotations *dev,
+                 const struct detect_train_opts *o, struct detect_precision *p, struct err *e)
+{
+    struct training t = { d, train, dev, o, p, .sum = tensor_1d(NULL, DT_F32, 1) };
+    int64_t step = 0;
+    int rc = o->resume ? state_load(d, o, train->n, &step, e) : 0;
+
+    *p = (struct detect_precision){ -1, -1 };
+    if (!rc && o->log && !(t.log = open_log(o->log, step, e))) rc = -1;
+    if (!rc) {
+        op_allocate(d->device, &t.sum.data, 4);
+        progress_begin(&t.progress, "steps", o->steps);
+        rc = run_steps(&t, step, e);
+        progress_end(&t.progress);
+        if (t.sum.data) op_release(d->device, t.sum.data);
+    }
+    /* what was logged before a stop is kept as the checkpoint is */
+    bool is_kept = !rc || e->code == ERR_SAVED;
+    struct err why = { 0 };
+    if (t.log && !is_kept) out_abort(t.log);
+    else if (t.log && out_commit(t.log, rc ? &why : e)) rc = -1;
     return rc;
 }

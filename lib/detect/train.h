@@ -11,8 +11,17 @@ struct detect_train_opts {
     int64_t steps, batch, warmup;
     double lr, weight_decay;
     uint64_t seed;
-    int64_t eval_every; /* steps between AP50 on dev; 0: only at the end */
+    /* Pictures are mirrored half of the time; brightness, contrast and saturation vary by up to these parts, and the
+     * input's size, in five steps, by up to this one. */
+    double brightness, contrast, saturation, zoom;
+    int64_t eval_every; /* steps between AP on dev; 0: only at the end */
+    int64_t save_every; /* steps between checkpoints; 0: only when a signal asks */
+    const char *state;  /* the checkpoint's directory */
+    bool resume;        /* go on from there, if it is there */
     const char *log;    /* JSON Lines, or NULL */
+};
+struct detect_precision {
+    double ap50, ap; /* at an IoU of 0.5, and the mean over 0.5, 0.55, ... 0.95; -1: not measured */
 };
 struct detect_losses {
     double objectness, rpn_box, cls, box, attribute;
@@ -20,9 +29,10 @@ struct detect_losses {
 /* Forward and backward of n pictures of one size; adds to gradients. objects are in the pictures' pixels. */
 int detect_step(struct detector *d, const struct image *pictures, const struct picture *truth, int n, struct rng *r,
                 struct detect_losses *losses, struct err *e);
-/* AP at IoU 0.5 (detection_ap) of the refined boxes after per-class suppression. */
-int detect_evaluate(struct detector *d, const struct annotations *dev, double *ap50, struct err *e);
-/* The whole training; dev may be NULL. The last AP50 is in *ap50 (or -1). */
+/* Of the refined boxes after per-class suppression (detection_ap). */
+int detect_evaluate(struct detector *d, const struct annotations *dev, struct detect_precision *p, struct err *e);
+/* The whole training; dev may be NULL. The last precision is in *p. A signal saves a checkpoint and ends it with
+ * ERR_SAVED; resumed, it ends with the bytes of one that was not interrupted. */
 int detect_train(struct detector *d, const struct annotations *train, const struct annotations *dev,
-                 const struct detect_train_opts *o, double *ap50, struct err *e);
+                 const struct detect_train_opts *o, struct detect_precision *p, struct err *e);
 #endif

@@ -8,7 +8,7 @@ unimo-view scenes/train.jsonl.zst | head -4 >scenes/few.jsonl # whose classes ar
 learn="unimo-regionfeat --learn --steps 3 --batch 2 --seed 7 -j1"
 t_run $learn --dev scenes/few.jsonl --log log.jsonl -o detector scenes/train.jsonl.zst
 t_exit 0 "a detector is learnt"
-t_out '^AP50 [01]\.[0-9]+ on 4 images$'
+t_out '^AP50 [01]\.[0-9]+, AP [01]\.[0-9]+ on 4 images$'
 [ -d detector ] || t_done
 t_ok "its log has the losses and the precision" jq -se 'last | .step == 3 and .ap50 >= 0 and .objectness > 0 and .class > 0' log.jsonl
 t_ok "its parameters are a safetensors file" unimo-view --check --finite detector/model.safetensors

@@ -1,0 +1,92 @@
+#!/bin/bash
+# unimo-regionfeat --learn: COCO's annotations, pictures of several sizes, augmentation, checkpoints, going on after a stop.
+. "$(dirname "$0")/../lib/lib.sh"
+command -v jq >/dev/null || t_skip_all "jq is not installed"
+unimo-scenes --seed 6 --train 8 --dev 3 --test 0 --images 0 --texts 0 -j1 -o scenes || t_skip_all "unimo-scenes fails"
+unimo-view scenes/train.jsonl.zst >train.jsonl
+learn="unimo-regionfeat --learn --batch 2 --seed 3 -j1 --precision f32"
+
+# the same boxes as COCO has them
+jq -s '([.[].objects[].class] | reduce .[] as $c ([]; if index([$c]) then . else . + [$c] end)) as $classes
+ | {images: [range(length) as $i | {id: (100 + $i), file_name: .[$i].image, width: 256, height: 192}],
+    categories: [range($classes | length) as $k | {id: (7 + 2 * $k), name: $classes[$k]}],
+    annotations: [range(length) as $i | .[$i].objects[] | .class as $c | .box as $b | {id: 1, image_id: (100 + $i), category_id: (7 + 2 * ($classes | index($c))),
+      bbox: [$b[0], $b[1], $b[2] - $b[0], $b[3] - $b[1]], iscrowd: 0, attributes: .attributes}]}' train.jsonl >coco.json
+t_run $learn --steps 3 -o stream scenes/train.jsonl.zst
+t_exit 0 "from a stream"
+t_run $learn --steps 3 --images scenes -o coco coco.json
+t_exit 0 "from COCO's annotations"
+t_same coco/config.json stream/config.json "the same classes"
+t_same coco/model.safetensors stream/model.safetensors "and the same detector"
+jq -c '.annotations += [{image_id: 100, category_id: 7, bbox: [0, 0, 50, 50], iscrowd: 1}, {image_id: 101, category_id: 9, bbox: [5, 5, 0, 9]}]' coco.json >crowd.json
+t_run $learn --steps 3 --images scenes -o crowd crowd.json
+t_same crowd/model.safetensors stream/model.safetensors "crowds and empty boxes are left out"
+bad() { # WHAT FILTER REGEX
+    jq -c "$2" coco.json >bad.json
+    t_run $learn --steps 1 --images scenes -o bad bad.json
+    t_fails "$1"
+    t_err "$3"
+}
+bad "an image that is not there" '.annotations[3].image_id = 5' 'bad.json: annotation 4: no image of id 5'
+bad "a category that is not there" '.annotations[3].category_id = 5' 'annotation 4: no category of id 5'
+bad "an image twice" '.images[1].id = 100' 'image 2: the id 100 again'
+bad "a box of three numbers" '.annotations[0].bbox = [1,2,3]' 'annotation 1: "bbox" is not four numbers'
+bad "no images" '.images = []' 'no image'
+bad "no categories" 'del(.categories)' 'categories'
+t_run $learn --steps 1 -o bad coco.json
+t_fails "pictures that are elsewhere"
+t_ok "nothing is made" [ ! -e bad ]
+
+# pictures of several sizes; augmentation
+cp "$top"/testdata/jpeg/*.jpg scenes/
+jq -c '.images[0].file_name = "gray.jpg" | .images[3].file_name = "baseline.jpg"' coco.json >mixed.json
+t_run $learn --steps 4 --images scenes --log mixed.log --contrast 0.2 --saturation 0.3 --zoom 0.25 -o mixed mixed.json
+t_exit 0 "pictures of several sizes are learnt from, in other colours and sizes"
+t_run $learn --steps 4 --images scenes --contrast 0.2 --saturation 0.3 --zoom 0.25 -o mixed2 mixed.json
+t_same mixed/model.safetensors mixed2/model.safetensors "the same way each time"
+t_ok "the detector keeps its own size" jq -e '.input.short_side == 192 and .input.long_side == 256' mixed/config.json
+t_run $learn --steps 4 --images scenes --contrast 0.2 --saturation 0.3 -o other mixed.json
+t_ok "without a change of size it is another" sh -c '! cmp -s mixed/model.safetensors other/model.safetensors'
+
+# stopped and gone on with
+unimo-view scenes/train.jsonl.zst | head -3 >scenes/few.jsonl
+run="$learn --steps 12 --dev scenes/few.jsonl --eval-every 4"
+t_run $run --save-every 5 --log whole.log -o whole scenes/train.jsonl.zst
+t_exit 0 "a training with checkpoints"
+t_out '^AP50 [01]\.[0-9]+, AP [01]\.[0-9]+ on 3 images$'
+t_ok "leaves none behind" [ ! -e whole.training ]
+t_ok "its log has both precisions" jq -se '[.[] | select(.ap50 >= 0 and .ap >= 0 and .ap <= .ap50) | .step] == [4, 8, 12]' whole.log
+for signal in KILL TERM; do
+    name=cut-$signal
+    $run --save-every 3 --log $name.log -o $name scenes/train.jsonl.zst >/dev/null 2>$name.err &
+    pid=$!
+    for _ in $(seq 300); do [ -e $name.training ] && break; sleep 0.1; done
+    kill -$signal $pid 2>/dev/null
+    wait $pid
+    rc=$?
+    if [ $signal = TERM ] && [ ! -e $name ]; then
+        t_exit 75 "a signal saves and stops"
+        t_ok "and says so" grep -q 'stopped after step [0-9]* of 12; saved, run again with --resume' $name.err
+    fi
+    t_ok "$signal: no detector yet, or all of it" sh -c '[ ! -e "$1" ] || [ -e "$1/model.safetensors" ]' sh $name
+    [ -e $name ] || t_run $run --save-every 3 --resume --log $name.log -o $name scenes/train.jsonl.zst
+    t_same $name/model.safetensors whole/model.safetensors "$signal: gone on with, it ends with the bytes of one that was not stopped"
+done
+t_ok "and with its log" cmp cut-TERM.log whole.log
+mkdir -p x.training && cp whole/config.json x.training/
+$run --save-every 2 -o x scenes/train.jsonl.zst >/dev/null 2>&1 &
+pid=$!
+for _ in $(seq 300); do [ -e x.training/trainer.json ] && break; sleep 0.1; done
+kill -KILL $pid 2>/dev/null
+wait $pid 2>/dev/null
+if [ -e x.training/trainer.json ]; then
+    t_run $run --lr 1e-4 --resume -o x scenes/train.jsonl.zst
+    t_fails "other options cannot go on with it"
+    t_err 'x.training/trainer.json: the saved run had another "lr"'
+    head -c 1000 x.training/optimizer.safetensors >cut && mv cut x.training/optimizer.safetensors
+    t_run $run --resume -o x scenes/train.jsonl.zst
+    t_fails "a checkpoint that was cut short"
+fi
+t_run $run --resume -o fresh scenes/train.jsonl.zst
+t_exit 0 "--resume without a checkpoint begins"
+t_done
