@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const char *only, *model, *task_name, *output, *device, *precision = "auto", *shard, *explain_folder, *picture,
-                                                               *detector, *text, *text_pair;
+                                                               *detector, *text, *text_pair, *among;
 static struct opt_list image_files, choices, turns;
 static bool plain, skip_bad, profile, append;
 static const char *block_trigrams;
@@ -29,6 +29,8 @@ static const struct opt opts[] = {
     { OPT_INT, "n-best", 0, &n_best, 0, 1000000, "N", "so many texts of the beam, or names of images, best first" },
     { OPT_INT, "candidates", 0, &candidates, 0, 1e9, "N",
       "retrieval: only the N best images by the vectors of texts and images alone go through the joint pass; 0: all" },
+    { OPT_STRING, "among", 0, &among, 0, 0, "FILE",
+      "retrieval: only the images that another run named for the text (--n-best) go through the joint pass" },
     { OPT_STRING, "explain", 0, &explain_folder, 0, 0, "DIR",
       "draw what each word looked at, a JPEG for each record, and say it in the record" },
     { OPT_INT, "rows", 0, &rows, 0, 1 << 24, "N",
@@ -146,6 +148,7 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
     if (text_pair && !text) return opt_usage(e, "--text-pair: goes with --text");
     if (is_one() && argc) return opt_usage(e, "%s: one record is on the command line already", err_quote(argv[0]));
+    if (among && candidates) return opt_usage(e, "--among: does not go with --candidates");
     if (picture && image_files.n) return opt_usage(e, "--image: does not go with --images");
     if (min_boxes > max_boxes) return opt_usage(e, "--min-boxes: is larger than --max-boxes");
     if (append && (!output || !strcmp(output, "-") || plain || explain_folder))
@@ -201,6 +204,7 @@ static int run(int argc, char **argv, struct err *e)
         .vocabulary = model,
         .only = only,
         .candidates = candidates,
+        .among = among,
         .beam = beam,
         .n_best = n_best,
         .min_length = min_length,

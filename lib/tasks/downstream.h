@@ -23,6 +23,8 @@ struct downstream_opts {
     double hard;                         /* retrieval: share of them that the mined neighbours give */
     const char *hard_file;               /* where those are, or NULL */
     int64_t candidates;                  /* retrieval: images that the joint pass scores for each text; 0: all */
+    const char *among;                   /* retrieval: a stream that names for each text the images that the joint pass
+                                          * scores, or NULL */
     int64_t min_answers;                 /* vqa: how often an answer must be the right one to become a label */
     int64_t eval_limit;                  /* held-out examples that are used; 0: all */
     int64_t rows;                        /* of a packed batch */

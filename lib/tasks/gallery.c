@@ -179,7 +179,6 @@ int gallery_rerank(const struct gallery *g, struct model *m, struct scratch *s, 
                    const struct batch_text *texts, int64_t n, int64_t rows, int64_t candidates, float *scores,
                    struct err *e)
 {
-    static const float below = -1e4f; /* no joint score is as low */
     int64_t k = candidates < g->n ? candidates : g->n;
     int64_t *best = mem_new(int64_t, k + 1);
     uint8_t *wanted = mem_new(uint8_t, n * g->n + 1);
@@ -188,7 +187,7 @@ int gallery_rerank(const struct gallery *g, struct model *m, struct scratch *s, 
         gallery_best(scores + i * g->n, g->n, k, best);
         for (int64_t q = 0; q < k; q++) wanted[i * g->n + best[q]] = 1;
     }
-    for (int64_t i = 0; i < n * g->n; i++) scores[i] += below;
+    for (int64_t i = 0; i < n * g->n; i++) scores[i] += GALLERY_BELOW;
     int rc = gallery_joint(g, m, s, b, texts, n, rows, wanted, scores, e);
     free(wanted);
     free(best);

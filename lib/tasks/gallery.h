@@ -27,6 +27,7 @@ void gallery_products(const struct gallery *g, const float *texts, int64_t n, in
 int gallery_joint(const struct gallery *g, struct model *m, struct scratch *s, struct batch *b,
                   const struct batch_text *texts, int64_t n, int64_t rows, const uint8_t *wanted, float *out,
                   struct err *e);
+#define GALLERY_BELOW (-1e4f) /* no joint score is as low */
 /* In two stages: of each row of scores, from vectors, the `candidates` best are replaced by joint scores, the others
  * moved below all that a joint pass gives, in their order. */
 int gallery_rerank(const struct gallery *g, struct model *m, struct scratch *s, struct batch *b,

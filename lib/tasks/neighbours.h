@@ -4,7 +4,7 @@
 #include "core/rng.h"
 #include "stream/store.h"
 
-/* Hard negatives of retrieval: for each text the images that a model took for its own, as unimo-predict --top writes
+/* Hard negatives of retrieval: for each text the images that a model took for its own, as unimo-predict --n-best writes
  * them: records {"id" of the text, "image", "images": [ids, best first]}. Thread-safe once open. */
 struct neighbours;
 struct neighbours *neighbours_open(const char *path, struct store *train, struct err *e);

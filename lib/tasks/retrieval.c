@@ -115,12 +115,19 @@ struct scoring {
     struct batch batch;
     struct gallery gallery;
     float *vectors; /* [TEXTS, hidden] */
+    struct store *among;
+    uint8_t *wanted; /* [TEXTS, images] with among */
 };
 
 static int scoring_open(struct scoring *x, struct err *e)
 {
     batch_init(&x->batch, x->d->config);
     if (gallery_open(&x->gallery, x->d, e)) return -1;
+    if (x->d->o.among) {
+        x->wanted = mem_new(uint8_t, TEXTS * x->gallery.n + 1);
+        x->among = store_open(&x->d->o.among, 1, 0, e);
+        return x->among ? store_index(x->among, e) : -1;
+    }
     if (!x->d->o.candidates) return 0;
     x->vectors = mem_new(float, TEXTS * x->d->config->hidden);
     return gallery_embed(&x->gallery, x->m, x->s, &x->batch, x->d->o.rows, e);
@@ -131,6 +138,8 @@ static void scoring_release(struct scoring *x)
     batch_release(&x->batch);
     gallery_release(&x->gallery);
     free(x->vectors);
+    free(x->wanted);
+    if (x->among) store_close(x->among);
 }
 
 /* Scores of at most TEXTS texts with all images: out[n][images]. */
@@ -216,11 +225,43 @@ static int write_scores(const struct scoring *x, const struct record *from, cons
     return rc;
 }
 
+/* The images that are named for a text. */
+static int mark_wanted(struct scoring *x, const char *id, uint8_t *wanted, struct err *e)
+{
+    struct record *r;
+    struct value *images;
+    int rc = 0;
+
+    if (store_get_id(x->among, id, &r, e)) return err_in(e, "%s", x->d->o.among);
+    if (value_get_array(r->fields, "images", &images, e)) rc = -1;
+    for (int64_t i = 0; !rc && i < value_count(images); i++) {
+        const char *name = value_text(value_at(images, i), NULL);
+        const int64_t *at = name ? map_find(&x->gallery.index, name, strlen(name)) : NULL;
+        if (at) wanted[*at] = 1;
+        else rc = err_set(e, ERR_INPUT, "image %s is not among the images", err_quote(name ? name : "?"));
+    }
+    record_free(r);
+    return rc ? err_in(e, "%s: record %s", x->d->o.among, err_quote(id)) : 0;
+}
+
+/* Joint scores of the named images only; the others share the last place. */
+static int score_named(struct scoring *x, const struct pending *p, float *scores, struct err *e)
+{
+    int64_t n = x->gallery.n;
+
+    memset(x->wanted, 0, (size_t)(p->n * n));
+    for (int64_t i = 0; i < p->n; i++) {
+        if (mark_wanted(x, record_id(p->record[i]), x->wanted + i * n, e)) return -1;
+    }
+    for (int64_t i = 0; i < p->n * n; i++) scores[i] = GALLERY_BELOW;
+    return gallery_joint(&x->gallery, x->m, x->s, &x->batch, p->text, p->n, x->d->o.rows, x->wanted, scores, e);
+}
+
 static int flush(struct scoring *x, struct pending *p, struct writer *out, struct err *e)
 {
     int64_t n = x->gallery.n;
     float *scores = mem_new(float, p->n *n + 1);
-    int rc = p->n ? score_texts(x, p->text, p->n, scores, e) : 0;
+    int rc = !p->n ? 0 : x->among ? score_named(x, p, scores, e) : score_texts(x, p->text, p->n, scores, e);
 
     for (int64_t i = 0; i < p->n; i++) {
         if (!rc) rc = write_scores(x, p->record[i], scores + i * n, out, e);

@@ -90,6 +90,15 @@ $joint --candidates 6 corpus/test.pairs.zst >staged
 t_ok "as many candidates as images: the same ranking and scores" cmp all staged
 t_run $joint --candidates 2 -o two corpus/test.pairs.zst
 t_ok "two candidates: their joint scores, the others below" sh -c 'jq -se "all((.scores[:2] | all(. > -1000)) and (.scores[2:] | all(. < -1000)))" two'
+$joint corpus/test.pairs.zst >proposed.jsonl
+$joint --among proposed.jsonl corpus/test.pairs.zst >among
+t_ok "among all images: the same ranking and scores" cmp all among
+jq -c '.images |= .[3:5]' proposed.jsonl >some.jsonl
+t_run $joint --among some.jsonl corpus/test.pairs.zst
+t_ok "among two: those first, by their joint scores" jq -se --slurpfile all all '[., $all] | transpose | all(.[0].images[:2] == .[1].images[3:5] and .[0].scores[:2] == .[1].scores[3:5] and .[0].scores[2] == -10000)' "$out"
+head -3 proposed.jsonl >few.jsonl
+t_run $joint --among few.jsonl corpus/test.pairs.zst
+t_fails "a text for which nothing was proposed"
 t_run unimo-predict -m retrieval --images corpus/train.regions.zst --n-best 5 -o mined.zst corpus/train.pairs.zst
 t_run $finetune -t retrieval --train corpus/train.pairs.zst $images --negatives 2 --hard mined.zst --hard-share 1 -o hard
 t_exit 0 "hard negatives"
