@@ -326,7 +326,7 @@ int join_note(const struct join *j, const char *name)
 
 void join_release(struct join *j)
 {
-    for (int k = 0; k < j->n_notes; k++) map_release(&j->notes[k].words);
+    for (int k = 0; k < JOIN_NOTES; k++) map_release(&j->notes[k].words);
     map_release(&j->ids);
     arena_release(&j->arena);
     *j = (struct join){ 0 };
