@@ -40,7 +40,8 @@ static const struct opt opts[] = {
     { OPT_LIST, "by", 0, &by, 0, 0, "FIELD", "also break figures down by a field of the references" },
     { OPT_STRING, "images", 0, &images, 0, 0, "FILE", "retrieval: the images that were scored, in the same order" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "confidence" },
-    { OPT_STRING, "ci", 0, &ci, 0, 0, "bootstrap[:N[:SEED]]", "confidence intervals from N resamples (1000, 12345)" },
+    { OPT_STRING, "ci", 0, &ci, 0, 0, "bootstrap|google[:N[:SEED]]",
+      "confidence intervals from N resamples (1000, 12345)" },
     { OPT_STRING, "compare", 0, &compare, 0, 0, "FILE", "another system's predictions: test the difference" },
     { OPT_STRING, "test", 0, &test, 0, 0, "bs|ar[:N[:SEED]]",
       "paired bootstrap (1000 trials) or approximate randomisation (10000)" },
@@ -173,16 +174,18 @@ static int read_trials(const char *option, const char *text, const char *name, i
     if (colon) *colon = 0;
     bool good = (!*copy || str_to_int(copy, 1, 10000000, &n)) && (!colon || str_to_int(colon + 1, 0, INT64_MAX, &seed));
     free(copy);
-    *out = (struct trials){ n, (uint64_t)seed };
+    *out = (struct trials){ n, (uint64_t)seed, false };
     return good ? 0 : opt_usage(e, "--%s: %s: expected %s[:N[:SEED]]", option, err_quote(text), name);
 }
 
 static int read_confidence(struct score_request *q, struct err *e)
 {
-    bool is_bootstrap = true, is_bs, is_ar;
+    bool is_ci = true, is_bs, is_ar;
 
-    if (ci && read_trials("ci", ci, "bootstrap", 1000, &q->ci, &is_bootstrap, e)) return -1;
-    if (!is_bootstrap) return opt_usage(e, "--ci: %s: expected bootstrap[:N[:SEED]]", err_quote(ci));
+    if (ci && read_trials("ci", ci, "bootstrap", 1000, &q->ci, &is_ci, e)) return -1;
+    if (!is_ci && read_trials("ci", ci, "google", 1000, &q->ci, &is_ci, e)) return -1;
+    if (!is_ci) return opt_usage(e, "--ci: %s: expected bootstrap or google[:N[:SEED]]", err_quote(ci));
+    q->ci.is_legacy = ci && *ci == 'g';
     if (read_trials("test", test, "bs", 1000, &q->test, &is_bs, e)) return -1;
     if (!is_bs && read_trials("test", test, "ar", 10000, &q->test, &is_ar, e)) return -1;
     if (!is_bs && !is_ar) return opt_usage(e, "--test: %s: expected bs or ar[:N[:SEED]]", err_quote(test));

@@ -199,26 +199,33 @@ static void make_sentence(struct making *x, struct sentence *out, const char *te
     for (int k = 0; k < x->orders; k++) count_runs(x, out, out->n_words, k);
 }
 
+struct tokenizing { /* a thread's */
+    struct ptb *ptb;
+    int64_t *dropped;
+};
+
 static void open_ptb(void *room, const void *arg)
 {
-    (void)arg;
-    *(struct ptb **)room = ptb_new();
+    *(struct tokenizing *)room = (struct tokenizing){ ptb_new(), (int64_t *)(uintptr_t)arg };
 }
 
 static void make_ptb(void *room, const char *text, const char *next, struct str *out)
 {
-    ptb_words(*(struct ptb **)room, text, next, out);
+    ptb_words(((struct tokenizing *)room)->ptb, text, next, out);
 }
 
 static void close_ptb(void *room)
 {
-    ptb_free(*(struct ptb **)room);
+    struct tokenizing *x = room;
+
+    *x->dropped += ptb_dropped(x->ptb);
+    ptb_free(x->ptb);
 }
 
 void captions_make(struct captions *c, const struct score_item *items, int64_t n, enum captions_tokens how, int orders,
                    int threads)
 {
-    static const struct texts_maker tokenizer = { sizeof(struct ptb *), open_ptb, make_ptb, close_ptb };
+    static const struct texts_maker tokenizer = { sizeof(struct tokenizing), open_ptb, make_ptb, close_ptb };
     struct making x = { .c = c, .how = how, .orders = orders };
     struct texts tokenized = { 0 };
 
@@ -228,7 +235,7 @@ void captions_make(struct captions *c, const struct score_item *items, int64_t n
     for (int64_t i = 0; i < n; i++) c->ref_start[i + 1] = c->ref_start[i] + items[i].n_refs;
     c->refs = mem_new(struct sentence, c->ref_start[n] + 1);
     if (how == CAPTIONS_PTB) {
-        texts_make(&tokenized, items, n, threads, &tokenizer, NULL);
+        texts_make(&tokenized, items, n, threads, &tokenizer, &c->n_dropped);
         items = tokenized.items;
     }
     for (int64_t i = 0; i < n; i++) {

@@ -23,6 +23,7 @@ struct captions {
     struct sentence *preds; /* [n] */
     struct sentence *refs;  /* [ref_start[n]]; those of item i from ref_start[i] to ref_start[i + 1] */
     int64_t *ref_start;     /* [n + 1] */
+    int64_t n_dropped;      /* UTF-16 units that the tokenizer knows nothing of */
     int64_t n_ngrams;       /* how many different runs there are */
     struct map vocabulary;  /* words in order of appearance */
     struct arena arena;     /* words and counts */

@@ -242,6 +242,7 @@ static void set_counts(struct value *v, const struct scored *s)
     value_set(counts, "missing", value_int(j->missing));
     value_set(counts, "unknown", value_int(j->unknown));
     value_set(counts, "empty", value_int(j->empty));
+    if (s->d.captions.n) value_set(counts, "untokenizable", value_int(s->d.captions.n_dropped));
     value_set(v, "counts", counts);
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)j->digest);
     value_set(v, "references", value_str(digest));

@@ -206,6 +206,7 @@ static const struct {
                  { "\u00A4", "$" },   { "\u20A0", "$" },     { "\u20AC", "$" } };
 
 struct ptb {
+    int64_t dropped;
     struct lexer *lexer;
     uint16_t *text;
     int64_t cap;
@@ -220,6 +221,11 @@ struct ptb *ptb_new(void)
     for (int i = 0; i < N_RULES; i++) patterns[i] = rules[i].pattern;
     p->lexer = lexer_new(patterns, N_RULES, names);
     return p;
+}
+
+int64_t ptb_dropped(const struct ptb *p)
+{
+    return p->dropped;
 }
 
 void ptb_free(struct ptb *p)
@@ -400,6 +406,7 @@ static void each_token(struct ptb *p, const char *text, const char *next, void (
         if (n > own - at) n = own - at;
         if (!n) {
             at++;
+            p->dropped++;
             continue;
         }
         enum action action = rules[rule].action;

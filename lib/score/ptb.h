@@ -12,6 +12,8 @@
 struct ptb;
 struct ptb *ptb_new(void);
 void ptb_free(struct ptb *p);
+/* UTF-16 units of texts so far that no rule takes (emoji, say): they are dropped. */
+int64_t ptb_dropped(const struct ptb *p);
 
 /* Appends the tokens of text, separated by single spaces. A token may hold a no-break space (U+00A0) where the text had
  * a blank. */

@@ -39,6 +39,8 @@ static struct value *intervals(const struct tally *t, const struct report_opts *
     if (t->own) {
         for (int k = 0; k < t->n_figures; k++)
             in[k] = (struct interval){ t->own[3 * k], t->own[3 * k + 1], t->own[3 * k + 2] };
+    } else if (o->ci.is_legacy) {
+        resample_legacy(t, o->ci, in);
     } else {
         resample_interval(t, o->ci, in);
     }
@@ -104,7 +106,8 @@ static void set_signature(struct value *v, const struct tally *t, const struct t
 
     str_add_bytes(&s, text, at);
     if (o->ci.n && !t->own && !b)
-        str_addf(&s, "|bs:%lld|seed:%llu", (long long)o->ci.n, (unsigned long long)o->ci.seed);
+        str_addf(&s, "|bs:%lld|seed:%llu%s", (long long)o->ci.n, (unsigned long long)o->ci.seed,
+                 o->ci.is_legacy ? "|mt19937" : "");
     if (b)
         str_addf(&s, "|%s:%lld|seed:%llu", o->swaps && t->stats ? "ar" : "bs", (long long)o->test.n,
                  (unsigned long long)o->test.seed);

@@ -158,6 +158,88 @@ void resample_interval(const struct tally *t, struct trials trials, struct inter
     free(times);
 }
 
+/* ---- numpy.random before default_rng ---- */
+
+enum { STATE = 624, LAG = 397 };
+struct twister { /* MT19937 (Matsumoto and Nishimura 1998) */
+    uint32_t at[STATE];
+    int next;
+};
+
+static void twister_seed(struct twister *g, uint32_t seed)
+{
+    for (int i = 0; i < STATE; i++) {
+        g->at[i] = seed;
+        seed = 1812433253u * (seed ^ seed >> 30) + (uint32_t)i + 1;
+    }
+    g->next = STATE;
+}
+
+static uint32_t twister_u32(struct twister *g)
+{
+    if (g->next == STATE) {
+        for (int i = 0; i < STATE; i++) {
+            uint32_t x = (g->at[i] & 0x80000000u) | (g->at[(i + 1) % STATE] & 0x7fffffffu);
+            g->at[i] = g->at[(i + LAG) % STATE] ^ x >> 1 ^ (x & 1 ? 0x9908b0dfu : 0);
+        }
+        g->next = 0;
+    }
+    uint32_t y = g->at[g->next++];
+    y ^= y >> 11;
+    y ^= y << 7 & 0x9d2c5680u;
+    y ^= y << 15 & 0xefc60000u;
+    return y ^ y >> 18;
+}
+
+/* Below n: draws of as many bits as it takes, until one fits. */
+static uint32_t twister_below(struct twister *g, uint32_t n)
+{
+    uint32_t mask = n - 1, x;
+
+    if (n == 1) return 0;
+    for (int bits = 1; bits < 32; bits *= 2) mask |= mask >> bits;
+    while ((x = twister_u32(g) & mask) >= n) {
+    }
+    return x;
+}
+
+static double percentile(const double *ascending_values, int64_t n, double share)
+{
+    double at = share * (double)(n - 1);
+    int64_t below = (int64_t)at, above = below + 1 < n ? below + 1 : below;
+
+    return ascending_values[below] + (ascending_values[above] - ascending_values[below]) * (at - (double)below);
+}
+
+void resample_legacy(const struct tally *t, struct trials trials, struct interval *out)
+{
+    int f = t->n_figures, group = t->group ? t->group : f;
+    double *all = mem_new(double, trials.n *f), *one = mem_new(double, trials.n), *sum = mem_new(double, t->width + 1);
+    int32_t *times = mem_new(int32_t, t->n + 1);
+    struct twister g;
+
+    twister_seed(&g, (uint32_t)trials.seed);
+    for (int first = 0; first < f; first += group) {
+        for (int64_t i = 0; i < trials.n; i++) {
+            memset(times, 0, (size_t)t->n * sizeof *times);
+            for (int64_t k = 0; k < t->n; k++) times[twister_below(&g, (uint32_t)t->n)]++;
+            figures_of(t, times, sum, all + i * f);
+        }
+        for (int k = first; k < first + group && k < f; k++) {
+            column(all, trials.n, f, k, one);
+            qsort(one, (size_t)trials.n, sizeof *one, ascending);
+            out[k] = (struct interval){ percentile(one, trials.n, 0.5), percentile(one, trials.n, 0.025),
+                                        percentile(one, trials.n, 0.975) };
+        }
+    }
+    free(all);
+    free(one);
+    free(sum);
+    free(times);
+}
+
+/* ---- tests ---- */
+
 /* The share of differences that are beyond the one seen; all [trials][figures]. */
 static void count_beyond(const double *all, struct trials trials, int f, const double *seen, bool centre, double *p)
 {

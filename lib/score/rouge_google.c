@@ -107,6 +107,7 @@ int rouge_google_count(const struct score_data *d, struct tally *out, struct err
     for (int k = 0; k < WIDTH; k++) tally_figure(out, names[k], 100, 2, 4);
     str_addf(&out->signature, "rouge_score|stem:%s|mean", stems ? "nltk" : "none");
     if (d->o->prepare) str_addf(&out->signature, "|prepare:%s", d->o->prepare);
+    out->group = 3;
     out->finish = tally_means;
     out->explain = explain;
     out->data = d;

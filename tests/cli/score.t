@@ -69,6 +69,9 @@ printf '{"id":"i","pred":"a dog"}\n{"id":"j","pred":"two cats"}\n' >caps
 printf '{"id":"i#0","image":"i","text":"A dog."}\n{"id":"j#0","image":"j","text":"Two cats"}\n{"id":"i#1","image":"i","text":"The dog!"}\n' >pairs
 t_run unimo-score -m bleu,cider,rouge-l,meteor caps pairs
 t_ok "pairs are grouped by image, metrics in the order asked for" holds "$out" 'map(.metric) == ["bleu","cider","rouge-l","meteor"] and .[0].bleu1 > 99.99 and all(.n == 2)'
+printf '{"id":"i","pred":"a dog \\ud83d\\ude00"}\n{"id":"j","pred":"two cats"}\n' >emoji
+t_run unimo-score -m bleu emoji pairs
+t_ok "characters that the tokenizer drops are counted" holds "$out" '.[0].counts.untokenizable == 2 and .[0].bleu1 > 99.99'
 t_run sh -c 'unimo-score -m bleu,cider - pairs <caps'
 t_exit 0 "two metrics of captions from standard input"
 t_run sh -c 'zstd -q -c pred | unimo-score -m accuracy - ref'

@@ -369,8 +369,8 @@ static void sacrebleu(void)
                            *other = value_at(value_get(want, "results"), 1);
         r->q.compare = DIR "sacrebleu/pred2.jsonl";
         r->q.swaps = swaps;
-        r->q.test = (struct trials){ swaps ? 2000 : 1000, 12345 };
-        r->q.ci = (struct trials){ swaps ? 0 : 1000, 12345 };
+        r->q.test = (struct trials){ swaps ? 2000 : 1000, 12345, false };
+        r->q.ci = (struct trials){ swaps ? 0 : 1000, 12345, false };
         run_score(r);
         const struct value *got = at(metric(r, 0), "compare", NULL);
         same("score", value_get(got, "score"), value_get(other, "score"));
@@ -413,7 +413,7 @@ static void perl(const char *key, const char *exceptions, bool no_stem)
     struct run *r = run_open("rouge", "rouge/pred.jsonl", "rouge/ref.jsonl");
     char name[32], id[32];
 
-    r->q.ci = (struct trials){ 1000, 12345 };
+    r->q.ci = (struct trials){ 1000, 12345, false };
     r->q.opts.exceptions = exceptions;
     r->q.opts.no_stem = no_stem;
     run_score(r);
@@ -440,7 +440,16 @@ static void google(void)
         const struct value *want = at(e, "google", plain ? "nostem" : "stem", NULL);
         struct run *r = run_open("rouge-google", "rouge/pred.jsonl", "rouge/ref.jsonl");
         r->q.opts.no_stem = plain;
+        r->q.ci = (struct trials){ 1000, 1234, true };
         run_score(r);
+        for (struct value_iter it = { 0 }; value_next(value_get(want, "bootstrap_seed1234"), &it);) {
+            static const char *const bounds[][2] = { { "mean", "mid" }, { "low", "low" }, { "high", "high" } };
+            for (int i = 0; i < 9; i++) { /* precision, recall, F */
+                snprintf(name, sizeof name, "%s%s", it.key, parts[(int[]){ 2, 1, 0 }[i % 3]][0]);
+                same(name, at(metric(r, 0), "ci", name, bounds[i / 3][0], NULL),
+                     value_at(value_get(it.value, bounds[i / 3][1]), i % 3));
+            }
+        }
         for (struct value_iter it = { 0 }; value_next(value_get(want, "mean"), &it);) {
             for (int i = 0; i < 3; i++) {
                 snprintf(name, sizeof name, "%s%s", it.key, parts[i][0]);
@@ -455,7 +464,7 @@ static void google(void)
         run_close(r);
     }
     value_free(e);
-    group("google's rouge_score", 580);
+    group("google's rouge_score", 650);
 }
 
 static void summaries(const char *task)
@@ -469,7 +478,7 @@ static void summaries(const char *task)
     snprintf(ref, sizeof ref, "%s/ref.jsonl", task);
     for (int k = 0; k < 2; k++) {
         struct run *r = run_open("rouge", pred, ref);
-        r->q.ci = (struct trials){ 1000, 12345 };
+        r->q.ci = (struct trials){ 1000, 12345, false };
         r->q.opts.prepare = task;
         r->q.opts.exceptions = exceptions[k][1];
         run_score(r);
