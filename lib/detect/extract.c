@@ -1,14 +1,14 @@
-/* Pictures are decoded by a thread ahead of the network; records are written in the order of the inputs. */
+/* Pictures are decoded by threads ahead of the network; records are written in the order of the inputs. */
 #include "detect/extract.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/pool.h"
 #include "detect/annotations.h"
 #include "detect/grid.h"
 #include "image/draw.h"
 #include "image/jpeg.h"
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,47 +117,34 @@ struct run {
     struct progress progress;
     int64_t done, skipped;
     struct err first_bad;
-    /* the picture decoded ahead */
-    pthread_t thread;
-    bool is_ahead;
-    struct image ahead;
-    struct err ahead_error;
-    const struct item *ahead_item;
+    int64_t next; /* item to decode */
+    struct batch batch;
 };
 
-static void *decode(void *arg)
+/* A picture on its way from its file to the network. */
+struct job {
+    const struct item *item;
+    struct image picture;
+    struct err bad;
+};
+
+static int next_job(void *arg, void **job, struct err *e)
 {
     struct run *run = arg;
 
-    jpeg_load(&run->ahead, run->ahead_item->path, &run->ahead_error);
-    return NULL;
+    if (run->next == run->all.n) return 0;
+    struct job *j = mem_new(struct job, 1);
+    j->item = &run->all.at[run->next++];
+    *job = j;
+    return 1;
 }
 
-static void start_ahead(struct run *run, int64_t i)
+static int decode_job(void *arg, void *job, int worker, struct err *e)
 {
-    run->is_ahead = false;
-    if (i >= run->all.n) return;
-    run->ahead_item = &run->all.at[i];
-    err_clear(&run->ahead_error);
-    run->ahead = (struct image){ 0 };
-    run->is_ahead = !pthread_create(&run->thread, NULL, decode, run);
-}
+    struct job *j = job;
 
-/* Picture i, decoded ahead or now; the next is started. */
-static int take_picture(struct run *run, int64_t i, struct image *m, struct err *e)
-{
-    int rc;
-
-    if (run->is_ahead) {
-        pthread_join(run->thread, NULL);
-        *m = run->ahead;
-        *e = run->ahead_error;
-        rc = e->code ? -1 : 0;
-    } else {
-        rc = jpeg_load(m, run->all.at[i].path, e);
-    }
-    start_ahead(run, i + 1);
-    return rc;
+    jpeg_load(&j->picture, j->item->path, &j->bad);
+    return 0;
 }
 
 static struct value *name_list(const struct names *names, const int *at, int64_t n)
@@ -314,30 +301,38 @@ static int bad_picture(struct run *run, struct err *e)
     return 0;
 }
 
-static int run_all(struct run *run, struct err *e)
+/* In the order of the inputs: the network runs when the batch is full, or the next picture is of another size. */
+static int done_job(void *arg, void *job, bool failed, struct err *e)
 {
-    struct batch b = { 0 };
+    struct run *run = arg;
+    struct job *j = job;
+    struct batch *b = &run->batch;
     int rc = 0;
 
-    start_ahead(run, 0);
-    for (int64_t i = 0; i < run->all.n && !rc; i++) {
-        struct image m;
-        if (take_picture(run, i, &m, e)) {
-            rc = bad_picture(run, e);
-            continue;
-        }
-        bool fits = !b.n || (m.width == b.pictures[0].width && m.height == b.pictures[0].height);
-        if (!fits) rc = run_batch(run, &b, e);
-        b.items[b.n] = &run->all.at[i];
-        b.pictures[b.n++] = m;
-        if (b.n == BATCH && !rc) rc = run_batch(run, &b, e);
+    if (!failed && j->bad.code) {
+        *e = j->bad;
+        rc = bad_picture(run, e);
+    } else if (!failed) {
+        bool fits = !b->n || (j->picture.width == b->pictures[0].width && j->picture.height == b->pictures[0].height);
+        if (!fits) rc = run_batch(run, b, e);
+        b->items[b->n] = j->item;
+        b->pictures[b->n++] = j->picture;
+        j->picture = (struct image){ 0 };
+        if (b->n == BATCH && !rc) rc = run_batch(run, b, e);
     }
-    if (!rc) rc = run_batch(run, &b, e);
-    for (int i = 0; i < b.n; i++) image_release(&b.pictures[i]);
-    if (run->is_ahead) {
-        pthread_join(run->thread, NULL);
-        image_release(&run->ahead);
-    }
+    image_release(&j->picture);
+    free(j);
+    return rc;
+}
+
+static int run_all(struct run *run, struct err *e)
+{
+    int threads = run->d->device->threads;
+    const struct pipeline p = { next_job, decode_job, done_job, run, threads, threads + 2 };
+    int rc = pipeline_run(&p, e);
+
+    if (!rc) rc = run_batch(run, &run->batch, e);
+    for (int i = 0; i < run->batch.n; i++) image_release(&run->batch.pictures[i]);
     return rc;
 }
 
