@@ -105,21 +105,37 @@ INLINE void store_part(void *x, bool half, int64_t stride, int64_t column, int64
     }
 }
 
+/* The lower halves of two vectors, element by element, and the upper ones. clang has no __builtin_shuffle, gcc before
+ * 12 no __builtin_shufflevector. */
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (i16){ __VA_ARGS__ })
+#endif
+INLINE v16 zip_low(v16 a, v16 b)
+{
+    return SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+INLINE v16 zip_high(v16 a, v16 b)
+{
+    return SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
 /* Sixteen rows of sixteen into columns: four rounds of zipping the upper half of the rows with the lower. */
 INLINE void transpose_block(float *to, int64_t ld_to, const float *from, int64_t ld_from, int64_t rows)
 {
-    const i16 low = { 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23 }, high = low + 8;
     v16 a[LANES], b[LANES];
 
     for (int i = 0; i < LANES; i++) a[i] = i < rows ? load(from + i * ld_from) : (v16){ 0 };
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < LANES / 2; i++) {
-            b[2 * i] = __builtin_shuffle(a[i], a[i + LANES / 2], low);
-            b[2 * i + 1] = __builtin_shuffle(a[i], a[i + LANES / 2], high);
+            b[2 * i] = zip_low(a[i], a[i + LANES / 2]);
+            b[2 * i + 1] = zip_high(a[i], a[i + LANES / 2]);
         }
         for (int i = 0; i < LANES / 2; i++) {
-            a[2 * i] = __builtin_shuffle(b[i], b[i + LANES / 2], low);
-            a[2 * i + 1] = __builtin_shuffle(b[i], b[i + LANES / 2], high);
+            a[2 * i] = zip_low(b[i], b[i + LANES / 2]);
+            a[2 * i + 1] = zip_high(b[i], b[i + LANES / 2]);
         }
     }
     for (int i = 0; i < LANES; i++) store(to + i * ld_to, a[i]);
