@@ -4,21 +4,15 @@
 #include "core/file.h"
 #include "core/str.h"
 #include "rewrite/inflect.h"
+#include "text/sorted.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { SENSES_MAX = 24, ANCESTORS_MAX = 512, POINTERS_MAX = 400, WORDS_MAX = 32, SIBLINGS_MAX = 200 };
 
-struct text {
-    const char *data;
-    int64_t n;
-};
 struct wordnet {
-    struct text index[WN_POS], data[WN_POS], exceptions;
+    struct sorted index[WN_POS], data[WN_POS], exceptions;
 };
 struct synset {
     int file;
@@ -35,25 +29,6 @@ struct synset {
     } pointers[POINTERS_MAX];
 };
 
-static int map_file(struct text *t, const char *dir, const char *name, struct err *e)
-{
-    char *path = path_join(dir, name);
-    int fd = file_open(path, e), rc = -1;
-    struct stat st;
-
-    if (fd >= 0 && !fstat(fd, &st) && st.st_size > 0) {
-        void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data != MAP_FAILED) {
-            *t = (struct text){ data, (int64_t)st.st_size };
-            rc = 0;
-        }
-    }
-    if (rc && fd >= 0) err_set(e, ERR_INPUT, "%s: cannot be mapped (a file of WordNet's data base was expected)", path);
-    if (fd >= 0) close(fd);
-    free(path);
-    return rc;
-}
-
 struct wordnet *wordnet_open(const char *dir, struct err *e)
 {
     static const char *const names[WN_POS] = { "noun", "verb", "adj" };
@@ -63,11 +38,11 @@ struct wordnet *wordnet_open(const char *dir, struct err *e)
 
     for (int p = 0; p < WN_POS && !rc; p++) {
         snprintf(name, sizeof name, "index.%s", names[p]);
-        rc = map_file(&w->index[p], dir, name, e);
+        rc = sorted_open(&w->index[p], dir, name, e);
         snprintf(name, sizeof name, "data.%s", names[p]);
-        if (!rc) rc = map_file(&w->data[p], dir, name, e);
+        if (!rc) rc = sorted_open(&w->data[p], dir, name, e);
     }
-    if (!rc) rc = map_file(&w->exceptions, dir, "noun.exc", e);
+    if (!rc) rc = sorted_open(&w->exceptions, dir, "noun.exc", e);
     if (!rc) return w;
     wordnet_close(w);
     return NULL;
@@ -77,35 +52,24 @@ void wordnet_close(struct wordnet *w)
 {
     if (!w) return;
     for (int p = 0; p < WN_POS; p++) {
-        if (w->index[p].data) munmap((void *)(uintptr_t)w->index[p].data, (size_t)w->index[p].n);
-        if (w->data[p].data) munmap((void *)(uintptr_t)w->data[p].data, (size_t)w->data[p].n);
+        sorted_close(&w->index[p]);
+        sorted_close(&w->data[p]);
     }
-    if (w->exceptions.data) munmap((void *)(uintptr_t)w->exceptions.data, (size_t)w->exceptions.n);
+    sorted_close(&w->exceptions);
     free(w);
 }
 
 /* ---- lines and fields ---- */
 
-static const char *line_end(const struct text *t, const char *p)
-{
-    const char *end = memchr(p, '\n', (size_t)(t->data + t->n - p));
-
-    return end ? end : t->data + t->n;
-}
-
-/* The next field of a line, or n = 0 at its end. */
 struct field {
     const char *at;
-    int n;
+    size_t n;
 };
 static struct field next_field(const char **p, const char *end)
 {
-    struct field f = { NULL, 0 };
+    struct field f;
 
-    while (*p < end && **p == ' ') ++*p;
-    f.at = *p;
-    while (*p < end && **p != ' ') ++*p;
-    f.n = (int)(*p - f.at);
+    f.at = sorted_field(p, end, &f.n);
     return f;
 }
 
@@ -114,7 +78,7 @@ static int64_t field_number(struct field f, int base)
     int64_t v = 0;
 
     if (!f.n || f.n > 8) return -1;
-    for (int i = 0; i < f.n; i++) {
+    for (size_t i = 0; i < f.n; i++) {
         char c = f.at[i];
         int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
         if (digit >= base) return -1;
@@ -123,31 +87,15 @@ static int64_t field_number(struct field f, int base)
     return v;
 }
 
-/* The line whose first field is the key (blanks as underscores), or NULL. */
-static const char *find_line(const struct text *t, const char *word, const char **end)
+/* The line of a word, whose blanks are underscores in the file, or NULL. */
+static const char *find_line(const struct sorted *t, const char *word, const char **end)
 {
     char key[80];
     size_t n = strlen(word);
-    int64_t low = 0, high = t->n;
 
-    if (!n || n > 76) return NULL;
+    if (n >= sizeof key) return NULL;
     for (size_t i = 0; i < n; i++) key[i] = word[i] == ' ' ? '_' : word[i];
-    key[n] = ' ';
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2, start = middle;
-        while (start > low && t->data[start - 1] != '\n') start--;
-        const char *line = t->data + start, *stop = line_end(t, line);
-        size_t m = (size_t)(stop - line);
-        int order = memcmp(line, key, m < n + 1 ? m : n + 1);
-        if (!order && m < n + 1) order = -1;
-        if (!order) {
-            *end = stop;
-            return line;
-        }
-        if (order < 0) low = stop - t->data + 1;
-        else high = start;
-    }
-    return NULL;
+    return sorted_line(t, key, n, end);
 }
 
 /* The synsets of a word, at most SENSES_MAX, in WordNet's order; *uses: how many of them were seen in texts. */
@@ -175,11 +123,12 @@ static int senses(const struct wordnet *w, enum wordnet_pos pos, const char *wor
 
 static bool read_synset(const struct wordnet *w, enum wordnet_pos pos, uint32_t offset, struct synset *s)
 {
-    const struct text *t = &w->data[pos];
+    const struct sorted *t = &w->data[pos];
 
     s->n_words = s->n_pointers = 0;
     if ((int64_t)offset >= t->n || (offset && t->data[offset - 1] != '\n')) return false;
-    const char *p = t->data + offset, *end = line_end(t, p);
+    const char *p = t->data + offset, *end = memchr(p, '\n', (size_t)(t->n - (int64_t)offset));
+    if (!end) end = t->data + t->n;
     if (field_number(next_field(&p, end), 10) != (int64_t)offset) return false;
     s->file = (int)field_number(next_field(&p, end), 10);
     struct field type = next_field(&p, end);

@@ -126,24 +126,15 @@ static int read_coco(struct reading *r, const struct value *v, struct err *e)
     return read_list(r, value_get(v, "annotations"), e);
 }
 
-static int read_records(struct reading *r, const char *path, struct err *e)
+static int read_record(void *arg, const struct record *rec, struct err *e)
 {
-    struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = true }, e);
-    struct record *rec;
-    int got = in ? 1 : -1;
-
-    while (got > 0 && (got = reader_next(in, &rec, e)) > 0) {
-        if (add_box(r, rec->fields, "image", "category", e))
-            got = err_in(e, "%s: record %lld", rec->file, (long long)rec->number);
-        record_free(rec);
-    }
-    reader_close(in);
-    return got;
+    return add_box(arg, rec->fields, "image", "category", e);
 }
 
 static int read_file(struct reading *r, const char *path, struct err *e)
 {
-    if (strcmp(forms_guess(path), "document")) return read_records(r, path, e);
+    if (strcmp(forms_guess(path), "document"))
+        return reader_each(path, &(struct reader_opts){ .skip_tensors = true }, read_record, r, e);
     struct value *v = value_load(path, e);
     int rc = -1;
 

@@ -139,8 +139,9 @@ static int add_list(struct reading *x, struct refs *refs, const struct value *li
     return 0;
 }
 
-static int read_ref(struct reading *x, const struct record *r, struct err *e)
+static int read_ref(void *arg, const struct record *r, struct err *e)
 {
+    struct reading *x = arg;
     const struct value *list = value_get(r->fields, "refs"),
                        *label = value_get(r->fields, x->f->field ? x->f->field : "label");
     bool groups = !list && !label && value_get(r->fields, "image") && value_get(r->fields, "text");
@@ -201,8 +202,9 @@ static int set_pred(struct reading *x, const char *id, size_t n_id, const char *
     return 0;
 }
 
-static int read_pred(struct reading *x, const struct record *r, struct err *e)
+static int read_pred(void *arg, const struct record *r, struct err *e)
 {
+    struct reading *x = arg;
     const char *id, *text;
     size_t n_id, n;
 
@@ -219,28 +221,14 @@ static int put_pred(void *arg, const char *id, const char *const *texts, int n, 
 
 /* ---- files ---- */
 
-static int read_records(struct reading *x, const char *path,
-                        int (*each)(struct reading *, const struct record *, struct err *), struct err *e)
-{
-    struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = true }, e);
-    struct record *r;
-    int got = in ? 1 : -1;
-
-    while (got > 0 && (got = reader_next(in, &r, e)) > 0) {
-        if (each(x, r, e)) got = err_in(e, "%s: record %lld", r->file, (long long)r->number);
-        record_free(r);
-    }
-    reader_close(in);
-    return got;
-}
-
 static int read_file(struct reading *x, const char *path, bool is_pred, struct err *e)
 {
     const char *form = x->f->form && strcmp(x->f->form, "auto") ? x->f->form : forms_guess(path);
     const struct forms_sink sink = { x, is_pred ? put_pred : put_refs, is_pred ? NULL : put_note };
 
     x->file++;
-    if (!strcmp(form, "records")) return read_records(x, path, is_pred ? read_pred : read_ref, e);
+    if (!strcmp(form, "records"))
+        return reader_each(path, &(struct reader_opts){ .skip_tensors = true }, is_pred ? read_pred : read_ref, x, e);
     x->may_repeat = !is_pred && !strcmp(form, "document"); /* COCO has a caption an entry */
     return forms_read(path, form, is_pred, &sink, e);
 }

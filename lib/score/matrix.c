@@ -14,23 +14,9 @@ struct reading {
     bool *seen; /* of triples */
 };
 
-static int read_all(struct reading *x, const char *path, bool tensors,
-                    int (*each)(struct reading *, const struct record *, struct err *), struct err *e)
+static int add_image(void *arg, const struct record *r, struct err *e)
 {
-    struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = !tensors }, e);
-    struct record *r;
-    int got = in ? 1 : -1;
-
-    while (got > 0 && (got = reader_next(in, &r, e)) > 0) {
-        if (each(x, r, e)) got = err_in(e, "%s: record %lld", r->file, (long long)r->number);
-        record_free(r);
-    }
-    reader_close(in);
-    return got;
-}
-
-static int add_image(struct reading *x, const struct record *r, struct err *e)
-{
+    struct reading *x = arg;
     bool is_new;
     int64_t *at = map_put(&x->m->images, record_id(r), strlen(record_id(r)), &is_new);
 
@@ -48,8 +34,9 @@ static int too_many(struct err *e)
     return err_set(e, ERR_INPUT, "more than %d pairs", PAIRS_MAX);
 }
 
-static int add_text(struct reading *x, const struct record *r, struct err *e)
+static int add_text(void *arg, const struct record *r, struct err *e)
 {
+    struct reading *x = arg;
     struct matrix *m = x->m;
     const struct record_tensor *t;
     const char *image;
@@ -88,8 +75,8 @@ int matrix_read(struct matrix *m, const char *pred, const char *images, struct e
     struct reading x = { .m = m };
 
     *m = (struct matrix){ 0 };
-    int rc = read_all(&x, images, false, add_image, e);
-    if (!rc) rc = read_all(&x, pred, true, add_text, e);
+    int rc = reader_each(images, &(struct reader_opts){ .skip_tensors = true }, add_image, &x, e);
+    if (!rc) rc = reader_each(pred, &(struct reader_opts){ .skip_tensors = false }, add_text, &x, e);
     return finish(&x, rc, e);
 }
 
@@ -117,8 +104,9 @@ static int64_t number_of(struct map *names, const struct str *name, bool add, bo
     return *at;
 }
 
-static int add_truth(struct reading *x, const struct record *r, struct err *e)
+static int add_truth(void *arg, const struct record *r, struct err *e)
 {
+    struct reading *x = arg;
     struct str name = { 0 };
     bool is_new_text = false, is_new;
     int rc = read_name(r, "text", &name, e);
@@ -134,8 +122,9 @@ static int add_truth(struct reading *x, const struct record *r, struct err *e)
     return rc;
 }
 
-static int add_triple(struct reading *x, const struct record *r, struct err *e)
+static int add_triple(void *arg, const struct record *r, struct err *e)
 {
+    struct reading *x = arg;
     struct str name = { 0 };
     int64_t text = -1, image = -1;
     double score;
@@ -162,7 +151,7 @@ int matrix_read_triples(struct matrix *m, const char *pred, const char *truth, s
     struct reading x = { .m = m };
 
     *m = (struct matrix){ 0 };
-    int rc = read_all(&x, truth, false, add_truth, e);
+    int rc = reader_each(truth, &(struct reader_opts){ .skip_tensors = true }, add_truth, &x, e);
     int64_t n = m->texts.n * m->images.n;
     m->n_texts = m->texts.n;
     if (!rc && n > PAIRS_MAX) rc = too_many(e);
@@ -170,7 +159,7 @@ int matrix_read_triples(struct matrix *m, const char *pred, const char *truth, s
         m->scores = mem_try((size_t)n + 1, sizeof *m->scores);
         x.seen = mem_try((size_t)n + 1, sizeof *x.seen);
         if (!m->scores || !x.seen) rc = err_set(e, ERR_IO, "out of memory");
-        if (!rc) rc = read_all(&x, pred, false, add_triple, e);
+        if (!rc) rc = reader_each(pred, &(struct reader_opts){ .skip_tensors = true }, add_triple, &x, e);
     }
     for (int64_t i = 0; i < n && !rc; i++) {
         if (!x.seen[i])

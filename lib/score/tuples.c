@@ -82,8 +82,9 @@ static int64_t find(struct reading *r, const char *id)
     return i;
 }
 
-static int add_record(struct reading *r, const struct record *rec, struct err *e)
+static int add_record(void *arg, const struct record *rec, struct err *e)
 {
+    struct reading *r = arg;
     const struct value *f = rec->fields;
     const char *id = record_id(rec);
 
@@ -107,16 +108,7 @@ static int add_record(struct reading *r, const struct record *rec, struct err *e
 
 static int read_file(struct reading *r, const char *path, struct err *e)
 {
-    struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = true }, e);
-    struct record *rec;
-    int got = in ? 1 : -1;
-
-    while (got > 0 && (got = reader_next(in, &rec, e)) > 0) {
-        if (add_record(r, rec, e)) got = err_in(e, "%s: record %lld", rec->file, (long long)rec->number);
-        record_free(rec);
-    }
-    reader_close(in);
-    return got;
+    return reader_each(path, &(struct reader_opts){ .skip_tensors = true }, add_record, r, e);
 }
 
 int tuples_read(struct tuples *t, const char *pred, const char *ref, struct err *e)

@@ -555,3 +555,18 @@ int source_differs(const struct reader *r, const struct out *o, struct err *e)
     }
     return 0;
 }
+
+int reader_each(const char *path, const struct reader_opts *opts,
+                int (*each)(void *arg, const struct record *r, struct err *e), void *arg, struct err *e)
+{
+    struct reader *in = reader_open(&path, 1, opts, e);
+    struct record *r;
+    int got = in ? 1 : -1;
+
+    while (got > 0 && (got = reader_next(in, &r, e)) > 0) {
+        if (each(arg, r, e)) got = err_in(e, "%s: record %lld", r->file, (long long)r->number);
+        record_free(r);
+    }
+    reader_close(in);
+    return got;
+}

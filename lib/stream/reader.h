@@ -25,5 +25,9 @@ int reader_bad(struct reader *r, const struct record *rec, struct err *e);
 const struct value *reader_provenance(const struct reader *r);
 int64_t reader_count(const struct reader *r);   /* records delivered */
 int64_t reader_skipped(const struct reader *r); /* and skipped */
-void reader_close(struct reader *r);            /* NULL is fine. Prints the one line of P10 when records were skipped */
+/* Calls each() with every record of a file; what it returns other than 0 ends the reading. Errors name file and
+ * record. */
+int reader_each(const char *path, const struct reader_opts *opts,
+                int (*each)(void *arg, const struct record *r, struct err *e), void *arg, struct err *e);
+void reader_close(struct reader *r); /* NULL is fine. Prints the one line of P10 when records were skipped */
 #endif
