@@ -209,9 +209,9 @@ static void open_ptb(void *room, const void *arg)
     *(struct tokenizing *)room = (struct tokenizing){ ptb_new(), (int64_t *)(uintptr_t)arg };
 }
 
-static void make_ptb(void *room, const char *text, const char *next, struct str *out)
+static void make_ptb(void *room, const char *const *text, struct str *out)
 {
-    ptb_words(((struct tokenizing *)room)->ptb, text, next, out);
+    ptb_words(((struct tokenizing *)room)->ptb, text, out);
 }
 
 static void close_ptb(void *room)

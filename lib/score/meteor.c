@@ -89,10 +89,10 @@ static void add_text(struct meteor *m, const char *text, struct meteor_text *out
     *out = (struct meteor_text){ n, words };
 }
 
-static void normalise(void *room, const char *text, const char *next, struct str *out)
+static void normalise(void *room, const char *const *text, struct str *out)
 {
-    (void)room, (void)next;
-    meteor_normalise(text, out);
+    (void)room;
+    meteor_normalise(*text, out);
 }
 
 static void add_texts(struct meteor *m, const struct captions *c, int threads)
@@ -285,10 +285,11 @@ int meteor_count(const struct score_data *d, struct tally *out, struct err *e)
     m->stats = out->stats;
     if (!strcmp(wordnet, "none")) wordnet = NULL;
     if (read_modules(o->meteor_modules, wordnet, o->paraphrases, &m->modules, e) ||
-        meteor_lexicon_open(&m->lexicon, m->modules >> METEOR_SYNONYM & 1 ? wordnet : NULL,
-                            m->modules >> METEOR_PARAPHRASE & 1 ? o->paraphrases : NULL, e))
+        meteor_lexicon_open(&m->lexicon, m->modules >> METEOR_SYNONYM & 1 ? wordnet : NULL, e))
         return -1;
     add_texts(m, &d->captions, threads);
+    if (m->modules >> METEOR_PARAPHRASE & 1 && meteor_lexicon_add_paraphrases(&m->lexicon, o->paraphrases, e))
+        return -1;
     m->aligners = mem_new(struct meteor_aligner, threads + 1);
     for (int i = 0; i < threads; i++)
         m->aligners[i] = (struct meteor_aligner){ .lexicon = &m->lexicon, .modules = m->modules };

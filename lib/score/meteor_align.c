@@ -69,13 +69,13 @@ static void sort_matches(struct meteor_aligner *a, int ref_n)
 static void find_matches(struct meteor_aligner *a, struct meteor_text hyp, struct meteor_text ref)
 {
     bool same = hyp.n == ref.n && !memcmp(hyp.words, ref.words, (size_t)hyp.n * sizeof *hyp.words);
+    unsigned modules = same ? a->modules & -a->modules : a->modules; /* of equal texts the first alone looks for any */
 
     a->n_matches = 0;
     for (int module = METEOR_EXACT; module <= METEOR_SYNONYM; module++) {
-        if (a->modules >> module & 1) match_words(a, (enum meteor_module)module, hyp, ref);
-        if (same) break;
+        if (modules >> module & 1) match_words(a, (enum meteor_module)module, hyp, ref);
     }
-    if (a->modules >> METEOR_PARAPHRASE & 1 && a->lexicon->longest && !same) {
+    if (modules >> METEOR_PARAPHRASE & 1 && a->lexicon->longest) {
         match_phrases(a, ref, hyp, true);
         match_phrases(a, hyp, ref, false);
     }

@@ -59,39 +59,43 @@ int32_t meteor_word(struct meteor_lexicon *l, const char *word, size_t n)
 
 /* ---- the table of paraphrases ---- */
 
-static struct meteor_phrase read_phrase(struct meteor_lexicon *l, const char *text, struct str *key)
+enum { PHRASE_MAX = 64 };
+
+/* The phrase's words, or none where one is unknown; its words joined by spaces in key. */
+static int read_phrase(const struct meteor_lexicon *l, const char *text, int32_t words[PHRASE_MAX], struct str *key)
 {
-    int32_t words[64];
-    struct meteor_phrase p = { 0 };
+    int found = 0;
 
     str_clear(key);
-    for (const char *at = text + strspn(text, " \t\r"); *at && p.n < 64; at += strspn(at, " \t\r")) {
+    for (const char *at = text + strspn(text, " \t\r"); *at; at += strspn(at, " \t\r")) {
         size_t n = strcspn(at, " \t\r");
-        if (p.n) str_add_char(key, ' ');
+        const int64_t *number = map_find(&l->numbers, at, n);
+        if (!number || found == PHRASE_MAX) return 0;
+        if (found) str_add_char(key, ' ');
         str_add_bytes(key, at, n);
-        words[p.n++] = meteor_word(l, at, n);
+        words[found++] = (int32_t)*number;
         at += n;
     }
-    int32_t *kept = arena_new(&l->arena, int32_t, p.n + 1);
-    memcpy(kept, words, (size_t)p.n * sizeof *kept);
-    p.words = kept;
-    return p;
+    return found;
 }
 
 static void add_paraphrase(struct meteor_lexicon *l, const char *phrase, const char *other, struct str *key)
 {
-    struct meteor_phrase b = read_phrase(l, other, key), a = read_phrase(l, phrase, key);
+    int32_t words[PHRASE_MAX], others[PHRASE_MAX];
+    int n = read_phrase(l, other, others, key), n_phrase = n ? read_phrase(l, phrase, words, key) : 0;
     bool is_new;
 
-    if (!a.n || !b.n) return;
+    if (!n_phrase) return;
     int64_t *at = map_put(&l->paraphrased, str_c(key), key->n, &is_new);
     if (is_new) *at = l->paraphrased.n - 1;
     int64_t i = *at;
     mem_reserve(&l->others, &l->cap_others, i + 1);
     struct meteor_others *o = &l->others[i];
     mem_reserve(&o->at, &o->cap, o->n + 1);
-    o->at[o->n++] = b;
-    if (a.n > l->longest) l->longest = a.n;
+    int32_t *kept = arena_new(&l->arena, int32_t, n);
+    memcpy(kept, others, (size_t)n * sizeof *kept);
+    o->at[o->n++] = (struct meteor_phrase){ n, kept };
+    if (n_phrase > l->longest) l->longest = n_phrase;
 }
 
 /* 1 with a line, 0 at the end, -1. */
@@ -111,7 +115,7 @@ static int next_line(gzFile f, struct str *line)
     return gzeof(f) ? line->n > 0 : -1;
 }
 
-static int load_paraphrases(struct meteor_lexicon *l, const char *path, struct err *e)
+int meteor_lexicon_add_paraphrases(struct meteor_lexicon *l, const char *path, struct err *e)
 {
     gzFile f = gzopen(path, "rb");
     struct str line[3] = { 0 }, key = { 0 };
@@ -134,12 +138,11 @@ static int load_paraphrases(struct meteor_lexicon *l, const char *path, struct e
     return got;
 }
 
-int meteor_lexicon_open(struct meteor_lexicon *l, const char *wordnet, const char *paraphrases, struct err *e)
+int meteor_lexicon_open(struct meteor_lexicon *l, const char *wordnet, struct err *e)
 {
     *l = (struct meteor_lexicon){ .stemmer = sb_stemmer_new("english", "UTF_8") };
     if (!l->stemmer) return err_set(e, ERR_IO, "libstemmer has no English stemmer");
-    if (wordnet && !(l->synonyms = synonyms_open(wordnet, e))) return -1;
-    return paraphrases ? load_paraphrases(l, paraphrases, e) : 0;
+    return !wordnet || (l->synonyms = synonyms_open(wordnet, e)) ? 0 : -1;
 }
 
 void meteor_lexicon_release(struct meteor_lexicon *l)

@@ -33,9 +33,11 @@ struct meteor_lexicon {
     struct sb_stemmer *stemmer;
     struct arena arena;
 };
-/* wordnet: a directory, or NULL for no synonyms. paraphrases: METEOR's table (plain or gzip): a probability, a phrase
- * and its paraphrase, a line each; or NULL. */
-int meteor_lexicon_open(struct meteor_lexicon *l, const char *wordnet, const char *paraphrases, struct err *e);
+/* wordnet: a directory, or NULL for no synonyms. */
+int meteor_lexicon_open(struct meteor_lexicon *l, const char *wordnet, struct err *e);
 void meteor_lexicon_release(struct meteor_lexicon *l);
 int32_t meteor_word(struct meteor_lexicon *l, const char *word, size_t n);
+/* METEOR's table (plain or gzip): a probability, a phrase and its paraphrase, a line each. Of its millions, those are
+ * kept whose words are all in the lexicon by now; no other can match. */
+int meteor_lexicon_add_paraphrases(struct meteor_lexicon *l, const char *path, struct err *e);
 #endif

@@ -134,16 +134,22 @@ static int check_refs(const struct join *j, struct err *e)
     return 0;
 }
 
+static bool has_separator(const char *text)
+{
+    return strpbrk(text, "\r\v\f") || strstr(text, "\xC2\x85") || strstr(text, "\u2028") || strstr(text, "\u2029");
+}
+
 static void warn_of_separators(const struct join *j)
 {
     int64_t found = 0;
 
-    for (int64_t i = 0; i < j->n; i++)
-        found += strpbrk(j->items[i].pred, "\r\v\f") || strstr(j->items[i].pred, "\xe2\x80\xa8") != NULL;
+    for (int64_t i = 0; i < j->n; i++) {
+        found += has_separator(j->items[i].pred);
+        for (int r = 0; r < j->items[i].n_refs; r++) found += has_separator(j->items[i].refs[r]);
+    }
     if (found)
-        log_line(
-            "warning: %lld predictions hold a line separator, which is a blank here and shifts lines in coco-caption",
-            (long long)found);
+        log_line("warning: %lld texts hold a line separator, which is a blank here and shifts lines in coco-caption",
+                 (long long)found);
 }
 
 static int read_data(struct score_data *d, int needs, struct err *e)

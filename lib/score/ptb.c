@@ -116,7 +116,7 @@ static const struct rule {
         "cont'd.?|nor'easter|c'mon|e'er|s'mores|ev'ry|li'l|nat'l|o{Q}o",
         NULL } },
     { AS_IS, { "y{q}", "\\l" } },
-    { AS_IS, { "https?://[^ \t\n\f\r\"<>|()]+[^ \t\n\f\r\"<>|.!?(){},\\-]", NULL } },
+    { AS_IS, { "https?://[^ \t\n\f\r\"<>|(){}]+[^ \t\n\f\r\"<>|.!?(){},\\-]", NULL } },
     { AS_IS,
       { "www.([^ \t\n\f\r\"<>|.!?(){},]+.)+[a-zA-Z]{2,4}{path}|([^ "
         "\t\n\f\r\"`'<>|.!?(){},-_$]+.)+(com|net|org|edu){path}",
@@ -139,21 +139,19 @@ static const struct rule {
     { AS_IS, { "[A-Z]*$|#", NULL } },
     { TABLE, { "[\\xA2-\\xA5\\x80\u20A0\u20AC\u060B\u0E3F\u20A4\uFFE0\uFFE1\uFFE5\uFFE6]", NULL } },
     { INITIAL, { "([A-Za-z]|{acronym}).", "{space}+({opener}|{tag}){space}" } },
-    { AS_IS, { "(ca|figs?|prop|nos?|art|bldg|pp|op).", "{blank}?{d}" } },
+    { AS_IS, { "(ca|figs?|prop|nos?|art|bldg|pp|op).", "{space}?{d}" } },
     { AS_IS, { "(pt[ey]|co).", "{blank}(ltd|lim)" } },
     { SENTENCE, { "{final}", "{space}({space}|\\u|{tag})" } },
     { AS_IS, { "{final}", "{any}{any}" } },
     { SENTENCE, { "{final}", NULL } },
     { AS_IS, { "{inner}.", NULL } },
-    { AS_IS, { "{inner}", "{blank}" } },
+    { AS_IS, { "{inner}", "{space}" } },
     { AS_IS, { "{acronym}.", "{space}" } },
     { AS_IS, { "{q}[0-9][0-9]", "{space}" } },
-    { AS_IS, { "[\\l\\d]+(.[\\l\\d]+)*.({extension})", "{space}|[.?!,]" } },
+    { AS_IS, { "({l}|{d})+(.({l}|{d})+)*.({extension})", "{space}|[.?!,]" } },
     { SOFT, { "{word}.", "{comma}" } },
     { PHONE,
-      { "(\\([0-9]{3}\\)[ \\xA0]?|[0-9]{3}[- \\xA0])?[0-9]{3}[- \\xA0][0-9]{4}|"
-        "(\\+\\+?)?([0-9]{2,4}[- \\xA0])?(\\([0-9]{2,4}\\)[ \\xA0]?|[0-9]{2,4}[- \\xA0])?[0-9]{3,4}[- "
-        "\\xA0]?[0-9]{3,5}|"
+      { "(\\([0-9]{2,3}\\)[ \\xA0]?|(\\+\\+?)?([0-9]{2,4}[- \\xA0])?[0-9]{2,4}[- \\xA0])[0-9]{3,4}[- \\xA0]?[0-9]{3,5}|"
         "((\\+\\+?)?[0-9]{2,4}.)?[0-9]{2,4}.[0-9]{3,4}.[0-9]{3,5}",
         NULL } },
     { LEFT, { "\"|&quot;", "[A-Za-z0-9$]" } },
@@ -208,8 +206,8 @@ static const struct {
 struct ptb {
     int64_t dropped;
     struct lexer *lexer;
-    uint16_t *text;
-    int64_t cap;
+    uint16_t *text, *changed; /* a text; a token */
+    int64_t cap, cap_changed;
     struct str tokens, token;
 };
 
@@ -233,6 +231,7 @@ void ptb_free(struct ptb *p)
     if (!p) return;
     lexer_free(p->lexer);
     free(p->text);
+    free(p->changed);
     str_release(&p->tokens);
     str_release(&p->token);
     free(p);
@@ -291,27 +290,35 @@ static void write_quotes(struct str *out, const uint16_t *t, int64_t n, bool lef
     }
 }
 
-static void write_changed(struct str *out, const uint16_t *t, int64_t n, enum action action)
+static int64_t add_units(uint16_t *out, int64_t n, const char *ascii)
+{
+    while (*ascii) out[n++] = (uint16_t)*ascii++;
+    return n;
+}
+
+static void write_changed(struct ptb *p, const uint16_t *t, int64_t n, enum action action)
 {
     static const char amp[] = "&amp;";
-    size_t before = out->n;
+    int64_t kept = 0;
 
+    mem_reserve(&p->changed, &p->cap_changed, 5 * n + 1); /* a bracket becomes five */
     for (int64_t i = 0; i < n; i++) {
         int k = 0;
         while (action == AMPERSAND && k < 5 && i + k < n && (t[i + k] | 32) == (amp[k] | 32)) k++;
-        if (k == 5) str_add_char(out, '&'), i += 4;
+        if (k == 5) p->changed[kept++] = '&', i += 4;
         else if (action == SOFT && t[i] == 0xAD) continue;
-        else if ((action == JOIN || action == PHONE) && t[i] == ' ') str_add(out, "\u00A0");
+        else if ((action == JOIN || action == PHONE) && t[i] == ' ') p->changed[kept++] = 0xA0;
         else if ((action == BRACKETS || action == PHONE) && (t[i] == '(' || t[i] == ')'))
-            str_add(out, t[i] == '(' ? "-lrb-" : "-rrb-");
-        else unicode_add_lower(out, t + i, 1);
+            kept = add_units(p->changed, kept, t[i] == '(' ? "-lrb-" : "-rrb-");
+        else p->changed[kept++] = t[i];
     }
-    if (out->n == before) str_add_char(out, '-'); /* a soft hyphen alone */
+    if (kept) unicode_add_lower(&p->token, p->changed, kept);
+    else str_add_char(&p->token, '-'); /* a soft hyphen alone */
 }
 
-static void write_token(struct str *out, const uint16_t *t, int64_t n, enum action action)
+static void write_token(struct ptb *p, const uint16_t *t, int64_t n, enum action action)
 {
-    size_t before = out->n;
+    struct str *out = &p->token;
 
     switch (action) {
     case DASH:
@@ -325,44 +332,46 @@ static void write_token(struct str *out, const uint16_t *t, int64_t n, enum acti
     case LEFT:
     case RIGHT:
         return write_quotes(out, t, n, action == LEFT);
+    case SOFT:
     case AMPERSAND:
     case JOIN:
     case PHONE:
     case BRACKETS:
-        return write_changed(out, t, n, action);
-    case SOFT:
-        for (int64_t i = 0; i < n; i++) {
-            if (t[i] == 0xAD) return write_changed(out, t, n, action);
-        }
-        break;
+        return write_changed(p, t, n, action);
     default:
-        break;
+        unicode_add_lower(out, t, n);
     }
-    unicode_add_lower(out, t, n);
     for (size_t i = 0; i < sizeof replaced / sizeof *replaced && action == TABLE; i++) {
-        if (strcmp(out->data + before, replaced[i].from)) continue;
-        out->n = before;
+        if (strcmp(str_c(out), replaced[i].from)) continue;
+        str_clear(out);
         return str_add(out, replaced[i].to);
     }
 }
 
 /* ---- reading texts ---- */
 
-enum { AHEAD_MAX = 256 /* bytes of the text that follows which rules get to see */ };
+enum { AHEAD_MAX = 256 /* units of the texts that follow which rules get to see */ };
 
-/* The units of text and, when something follows, a line end and its beginning; returns their number, *own gets that of
- * text. */
-static int64_t load(struct ptb *p, const char *text, const char *next, int64_t *own)
+static bool is_line_end(uint16_t c)
 {
-    int64_t n = (int64_t)strlen(text), more = next ? (int64_t)strnlen(next, AHEAD_MAX) : 0;
+    return (c >= '\n' && c <= '\r') || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
 
-    mem_reserve(&p->text, &p->cap, n + more + 1);
-    n = *own = unicode_to_utf16(p->text, text, n);
-    if (next) p->text[n++] = '\n';
-    n += unicode_to_utf16(p->text + n, next, more);
-    for (int64_t i = 0; i < n; i++) {
-        uint16_t c = p->text[i];
-        if (i != *own && ((c >= '\n' && c <= '\r') || c == 0x85 || c == 0x2028 || c == 0x2029)) p->text[i] = ' ';
+/* The first text as units, its line ends as blanks, and the beginning of what follows, a line end before each text.
+ * Returns their number, *own gets that of the first. */
+static int64_t load(struct ptb *p, const char *const *texts, int64_t *own)
+{
+    int64_t n = 0;
+
+    for (int64_t k = 0; texts[k] && (!k || n < *own + AHEAD_MAX); k++) {
+        int64_t bytes = (int64_t)(k ? strnlen(texts[k], AHEAD_MAX) : strlen(texts[k])), at = n;
+        mem_reserve(&p->text, &p->cap, n + bytes + 1);
+        n += unicode_to_utf16(p->text + n, texts[k], bytes);
+        for (; at < n; at++) {
+            if (is_line_end(p->text[at])) p->text[at] = ' ';
+        }
+        if (!k) *own = n;
+        if (texts[k + 1]) p->text[n++] = '\n';
     }
     return n;
 }
@@ -386,10 +395,10 @@ static int64_t plain_word(const uint16_t *t, int64_t n)
 }
 
 /* Calls write for each token. */
-static void each_token(struct ptb *p, const char *text, const char *next, void (*put)(struct ptb *p, struct str *out),
+static void each_token(struct ptb *p, const char *const *texts, void (*put)(struct ptb *p, struct str *out),
                        struct str *out)
 {
-    int64_t own, all = load(p, text, next, &own);
+    int64_t own, all = load(p, texts, &own);
 
     for (int64_t at = 0; at < own;) {
         int rule = 0;
@@ -399,7 +408,9 @@ static void each_token(struct ptb *p, const char *text, const char *next, void (
             str_clear(&p->token);
             for (int64_t i = 0; i < plain; i++) str_add_char(&p->token, (char)(t[i] | 32));
             put(p, out);
-            at += plain + 1;
+            bool is_run =
+                at + plain + 1 < own && (t[plain + 1] <= ' ' || t[plain + 1] >= 0x80); /* of blanks, perhaps */
+            at += plain + !is_run;
             continue;
         }
         int64_t n = lexer_match(p->lexer, t, all - at, &rule), taken;
@@ -418,7 +429,7 @@ static void each_token(struct ptb *p, const char *text, const char *next, void (
         at += taken;
         if (action == SKIP) continue;
         str_clear(&p->token);
-        write_token(&p->token, t, n, action);
+        write_token(p, t, n, action);
         if (p->token.n) put(p, out);
     }
 }
@@ -429,10 +440,10 @@ static void put_token(struct ptb *p, struct str *out)
     str_add_bytes(out, p->token.data, p->token.n);
 }
 
-void ptb_tokenize(struct ptb *p, const char *text, const char *next, struct str *out)
+void ptb_tokenize(struct ptb *p, const char *const *texts, struct str *out)
 {
     str_clear(&p->tokens);
-    each_token(p, text, next, put_token, &p->tokens);
+    each_token(p, texts, put_token, &p->tokens);
     str_add_bytes(out, str_c(&p->tokens), p->tokens.n);
 }
 
@@ -465,7 +476,7 @@ static void put_word(struct ptb *p, struct str *out)
     if (out->n > before) str_add_char(out, ' ');
 }
 
-void ptb_words(struct ptb *p, const char *text, const char *next, struct str *out)
+void ptb_words(struct ptb *p, const char *const *texts, struct str *out)
 {
-    each_token(p, text, next, put_word, out);
+    each_token(p, texts, put_word, out);
 }

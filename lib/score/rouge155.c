@@ -45,13 +45,11 @@ static void add_word(struct words *w, struct str *out)
 
 /* A line is a sentence up to its first '<', if anything is before that. Bytes other than letters and digits of ASCII
  * are blanks. */
-static void normalise(void *room, const char *text, const char *next, struct str *out)
+static void normalise(void *room, const char *const *texts, struct str *out)
 {
     struct words *w = room;
 
-    (void)next;
-
-    while (*text) {
+    for (const char *text = *texts; *text;) {
         size_t line = strcspn(text, "\n"), n = strcspn(text, "<\n");
         for (size_t i = 0; i < n; i++) {
             char c = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] | 32) : text[i];

@@ -33,13 +33,11 @@ static void add_word(struct words *w, struct str *out)
 }
 
 /* Lower case by Unicode, then runs of a-z and 0-9. Empty lines are no sentences. */
-static void normalise(void *room, const char *text, const char *next, struct str *out)
+static void normalise(void *room, const char *const *texts, struct str *out)
 {
     struct words *w = room;
 
-    (void)next;
-
-    while (*text) {
+    for (const char *text = *texts; *text;) {
         size_t n = strcspn(text, "\n");
         str_clear(&w->lower);
         unicode_add_lowered(&w->lower, text, n);

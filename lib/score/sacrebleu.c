@@ -102,13 +102,12 @@ static void close_making(void *room)
     str_release(&((struct making *)room)->lower);
 }
 
-static void tokenize(void *room, const char *text, const char *next, struct str *out)
+static void tokenize(void *room, const char *const *texts, struct str *out)
 {
     struct making *x = room;
-    const char *end = text;
+    const char *text = *texts, *end = text;
     uint32_t c;
 
-    (void)next;
     for (const char *p = text; *p;) { /* where white space at the end begins */
         int n = 1;
         if ((unsigned char)*p < 0x80) c = (unsigned char)*p;

@@ -8,9 +8,9 @@
 struct texts_maker {
     size_t room; /* bytes that a thread has to itself, zeroed */
     void (*open)(void *room, const void *arg);
-    /* Appends what becomes of a text; next: the text that follows it among the predictions or the references, or NULL.
-     */
-    void (*make)(void *room, const char *text, const char *next, struct str *out);
+    /* Appends what becomes of the first text; those that follow it among the predictions or the references are behind
+     * it, and then NULL. */
+    void (*make)(void *room, const char *const *text, struct str *out);
     void (*close)(void *room);
 };
 struct texts {

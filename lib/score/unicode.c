@@ -1,5 +1,6 @@
 #include "score/unicode.h"
 #include "score/unicode_ranges.h"
+#include "text/unicode.h"
 
 #define ROWS(table) ((int)(sizeof table / sizeof *table))
 
@@ -37,31 +38,26 @@ bool unicode_is_space(uint32_t c)
            (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-static uint32_t lower(uint32_t c)
-{
-    if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;
-    for (int low = 0, high = ROWS(lower_runs); low < high;) {
-        int mid = (low + high) / 2;
-        const uint16_t *run = lower_runs[mid];
-        if (c > run[1]) low = mid + 1;
-        else if (c < run[0]) high = mid;
-        else return (c - run[0]) % run[2] ? c : (c + run[3]) & 0xFFFF;
-    }
-    return c;
-}
-
 /* A letter that has cases, as far as the final sigma needs it. */
 static bool is_cased(uint16_t c)
 {
     return unicode_is_letter(c) && (c < 0x250 || (c >= 0x370 && c < 0x590) || (c >= 0x1E00 && c < 0x2000));
 }
 
+/* What a word may hold besides letters that have cases. */
+static bool is_within_word(uint16_t c)
+{
+    if (c >= 0x80) return c < 0x2000 || c >= 0xA000 || c == 0x2019; /* ideographs are words of their own */
+    return (c >= '0' && c <= '9') || c == '\'' || c == '.';
+}
+
+/* Java's rule: the word has a letter with cases before the sigma and none behind it. */
 static bool is_final(const uint16_t *text, int64_t n, int64_t i)
 {
     int64_t before = i - 1, after = i + 1;
 
-    while (before >= 0 && (text[before] == '\'' || text[before] == '.' || text[before] == 0xAD)) before--;
-    while (after < n && (text[after] == '\'' || text[after] == '.' || text[after] == 0xAD)) after++;
+    while (before >= 0 && !is_cased(text[before]) && is_within_word(text[before])) before--;
+    while (after < n && !is_cased(text[after]) && is_within_word(text[after])) after++;
     return before >= 0 && is_cased(text[before]) && !(after < n && is_cased(text[after]));
 }
 
@@ -71,7 +67,7 @@ void unicode_add_lower(struct str *out, const uint16_t *text, int64_t n)
         char coded[4];
         uint32_t c = text[i];
         if (c < 0x80) {
-            str_add_char(out, (char)lower(c));
+            str_add_char(out, (char)(c >= 'A' && c <= 'Z' ? c | 32 : c));
             continue;
         }
         if (c == 0x130) {
@@ -82,7 +78,7 @@ void unicode_add_lower(struct str *out, const uint16_t *text, int64_t n)
             bool is_pair = c < 0xDC00 && i + 1 < n && text[i + 1] >= 0xDC00 && text[i + 1] <= 0xDFFF;
             c = is_pair ? 0x10000 + ((c - 0xD800) << 10) + (text[++i] - 0xDC00u) : '?';
         } else {
-            c = c == 0x3A3 ? (is_final(text, n, i) ? 0x3C2 : 0x3C3) : lower(c);
+            c = c == 0x3A3 && is_final(text, n, i) ? 0x3C2 : unicode_lower(c);
         }
         str_add_bytes(out, coded, (size_t)utf8_encode(c, coded));
     }

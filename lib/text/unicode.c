@@ -132,6 +132,11 @@ static bool meets_cased(const char *s, size_t n, size_t i, int step)
     return false;
 }
 
+uint32_t unicode_lower(uint32_t code)
+{
+    return (uint32_t)utf8proc_tolower((utf8proc_int32_t)code);
+}
+
 void unicode_add_lowered(struct str *out, const char *s, size_t n)
 {
     for (size_t i = 0; i < n;) {
@@ -149,7 +154,7 @@ void unicode_add_lowered(struct str *out, const char *s, size_t n)
             str_add(out, "i\u0307");
         } else {
             bool is_final = c == 0x3a3 && meets_cased(s, n, i, -1) && !meets_cased(s, n, i + (size_t)len, 1);
-            c = is_final ? 0x3c2 : (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
+            c = is_final ? 0x3c2 : unicode_lower(c);
             str_add_bytes(out, coded, (size_t)utf8_encode(c, coded));
         }
         i += (size_t)len;

@@ -20,6 +20,9 @@ bool unicode_is_symbol(uint32_t code);
 bool unicode_is_number(uint32_t code);
 bool unicode_is_decimal(uint32_t code);
 
+/* The lower case of one character, where that is one character. */
+uint32_t unicode_lower(uint32_t code);
+
 /* Appends the text in lower case as Python's str.lower() does it: by the full mappings, with a capital sigma at the end
  * of a word as final sigma. What is not UTF-8 stays. */
 void unicode_add_lowered(struct str *out, const char *s, size_t n);

@@ -12,13 +12,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = mem_strndup((const char *)data, size);
     size_t n = strlen(text);
     char *next = n < size ? mem_strndup((const char *)data + n + 1, size - n - 1) : NULL;
+    const char *texts[] = { text, next, NULL }, *alone[] = { text, NULL };
     struct str s = { 0 }, again = { 0 };
 
     if (!p) p = ptb_new();
-    ptb_words(p, text, next, &s);
-    ptb_tokenize(p, text, NULL, &again);
+    ptb_words(p, texts, &s);
+    ptb_tokenize(p, alone, &again);
     str_clear(&again);
-    ptb_words(p, text, next, &again);
+    ptb_words(p, texts, &again);
     if (!utf8_valid(str_c(&s), s.n) || s.n != again.n || (s.n && memcmp(s.data, again.data, s.n))) abort();
     str_release(&s);
     str_release(&again);

@@ -1,5 +1,6 @@
 /* Any bytes as predictions and references of any metric: the scorer gives figures or one error, and knows no yesterday.
- * The first byte chooses the metric, the second the form; the rest is cut at the first byte 0 into both files. */
+ * The first bytes choose the metric, the form and what else is asked for; the rest is cut at the first byte 0 into both
+ * files, of which the second also serves as METEOR's table and as the list of images. */
 #include "core/mem.h"
 #include "score/metrics.h"
 #include <stdio.h>
@@ -66,6 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     q.opts.prepare = prepare[data[2] % 6];
     q.opts.threads = 1;
     q.opts.wordnet = data[2] & 8 ? "none" : NULL;
+    if (data[2] & 16) q.opts.paraphrases = q.opts.images = ref;
+    if (data[2] & 32) q.ci = q.test = (struct trials){ 10, 1, (data[2] & 64) != 0 };
+    if (data[2] & 64) q.compare = pred;
+    if (data[2] & 128) q.explain = "1";
     score(&q, &a);
     score(&q, &b);
     if (a.n != b.n || memcmp(str_c(&a), str_c(&b), a.n)) abort();

@@ -22,13 +22,13 @@ static void check_lines(const struct lines *l, bool in_stream, const char *what)
     int tokens_good = 0, words_good = 0;
 
     for (int i = 0; i < l->n; i++) {
-        const char *text = field(l->at[i], "text"),
-                   *next = in_stream && i + 1 < l->n ? field(l->at[i + 1], "text") : NULL;
+        const char *texts[4] = { 0 }, *text = texts[0] = field(l->at[i], "text");
+        for (int k = 1; k < 3 && in_stream && i + k < l->n; k++) texts[k] = field(l->at[i + k], "text");
         const char *want = in_stream ? field(l->at[i], "ptb_in_stream") : NULL;
         struct str tokens = { 0 }, words = { 0 }, kept = { 0 };
         if (!want) want = field(l->at[i], "ptb");
-        ptb_tokenize(ptb, text, next, &tokens);
-        ptb_words(ptb, text, next, &words);
+        ptb_tokenize(ptb, texts, &tokens);
+        ptb_words(ptb, texts, &words);
         str_addf(&kept, "%s%s", field(l->at[i], "kept"), *field(l->at[i], "kept") ? " " : "");
         for (size_t k = 0; k + 1 < kept.n; k++) { /* words are split at no-break spaces too */
             if (!memcmp(kept.data + k, "\u00A0", 2))
@@ -64,7 +64,7 @@ static void is_tokens(const char *text, const char *want)
 {
     struct str s = { 0 };
 
-    ptb_tokenize(ptb, text, NULL, &s);
+    ptb_tokenize(ptb, (const char *[]){ text, NULL }, &s);
     is_str(str_c(&s), want, want);
     str_release(&s);
 }
@@ -89,9 +89,30 @@ static void rules(void)
         { "x_y _x_ -x", "x_y _ x _ - x" },
         { "\xC2\x91x\xC2\x92 \xC2\x93x\xC2\x94", "` x ' `` x ''" },
         { "a.b@c.org}", "a.b@c.org -rcb-" },
+        { "http://a.b/{x}", "http://a.b/ -lcb- x -rcb-" },
+        { "a\u00ADb.x ", "a\u00ADb.x" },
+        { "+3555-1234 (55) 555-1234 (5555)", "+3555 -1234 -lrb-55-rrb-\u00A0555-1234 -lrb- 5555 -rrb-" },
+        { "<a b=\"\u0391\u03A3 \xF0\x9F\x98\x80\">", "<a\u00A0b=\"\u03B1\u03C2\u00A0\xF0\x9F\x98\x80\">" },
+        { "x \u00A0y.com", "x y.com" },
+        { "\u0577\u00AD\u0D3D\u03A3\u07D9", "\u0577\u0D3D\u03C2\u07D9" },
     };
 
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) is_tokens(seen[i][0], seen[i][1]);
+}
+
+/* What follows may be several texts away. */
+static void ahead(void)
+{
+    static const char *const texts[][4] = { { "x o.", "The", "y" }, { "x o.", "The" },     { "x o.", "", "The y" },
+                                            { "ca.", "3" },         { "Canada-U.S", "x" }, { "Canada-U.S" } },
+                             *const want[] = { "x o .", "x o.", "x o .", "ca.", "canada-u.s", "canada-u . s" };
+
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        struct str s = { 0 };
+        ptb_tokenize(ptb, texts[i], &s);
+        is_str(str_c(&s), want[i], texts[i][1] ? texts[i][1] : "nothing ahead");
+        str_release(&s);
+    }
 }
 
 static void long_texts(void)
@@ -103,7 +124,7 @@ static void long_texts(void)
     for (size_t k = 0; k < sizeof repeated / sizeof *repeated; k++) {
         struct str s = { 0 };
         for (size_t i = 0, n = strlen(repeated[k]); i < N; i++) text[i] = repeated[k][i % n];
-        ptb_tokenize(ptb, text, NULL, &s);
+        ptb_tokenize(ptb, (const char *[]){ text, NULL }, &s);
         ok(s.n > N / 4, "a text of 300,000 bytes of %s", repeated[k]);
         str_release(&s);
     }
@@ -122,7 +143,7 @@ static void any_bytes(void)
             text[k] = rng_below(&r, 2) ? "'.,-/@&<n1a\"("[rng_below(&r, 13)] : (char)rng_below(&r, 256);
             next[k] = (char)rng_below(&r, 256);
         }
-        ptb_words(ptb, text, next, &s);
+        ptb_words(ptb, (const char *[]){ text, next, NULL }, &s);
         lines += utf8_valid(str_c(&s), s.n) && (!s.n || s.data[s.n - 1] == ' ') && !strstr(str_c(&s), "  ");
         str_release(&s);
     }
@@ -135,6 +156,7 @@ int main(void)
     goldens("tests/golden/score/ptb/tokens.jsonl", 580, true);
     goldens("tests/golden/score/caption/tokens.jsonl", 273, false);
     rules();
+    ahead();
     long_texts();
     any_bytes();
     ptb_free(ptb);
