@@ -37,19 +37,18 @@ int comm_ranks(const struct comm *c)
 
 /* ---- opening ---- */
 
-static bool above_one(const char *name)
+/* As Open MPI's mpirun, MPICH's and srun tell their children. */
+int comm_expected(void)
 {
-    const char *text = getenv(name);
+    const char *const names[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
+                                  getenv("SLURM_STEP_ID") ? "SLURM_STEP_NUM_TASKS" : "PMI_SIZE" };
     int64_t n;
 
-    return text && str_to_int(text, 2, 1 << 24, &n);
-}
-
-/* As Open MPI's mpirun, MPICH's and srun tell their children. */
-static bool is_one_of_several(void)
-{
-    return above_one("OMPI_COMM_WORLD_SIZE") || above_one("PMI_SIZE") ||
-           (getenv("SLURM_STEP_ID") && above_one("SLURM_STEP_NUM_TASKS"));
+    for (int i = 0; i < 3; i++) {
+        const char *text = getenv(names[i]);
+        if (text && str_to_int(text, 2, 1 << 24, &n)) return (int)n;
+    }
+    return 1;
 }
 
 /* Sums whatever was begun, one after the other. */
@@ -91,7 +90,7 @@ static int open_plugin(struct comm *c, struct err *e)
 int comm_open(struct comm **out, struct err *e)
 {
     *out = NULL;
-    if (!is_one_of_several()) return 0;
+    if (comm_expected() == 1) return 0;
     struct comm *c = mem_new(struct comm, 1);
     if (open_plugin(c, e)) {
         free(c);

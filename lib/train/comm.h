@@ -24,6 +24,7 @@ struct comm_ops { /* what the shared object exports as `unimo_mpi` */
 
 /* *c is NULL for a process on its own, and that is a valid comm: rank 0 of 1. */
 int comm_open(struct comm **c, struct err *e);
+int comm_expected(void); /* how many processes this one was started with, before they talk; 1: none */
 int comm_rank(const struct comm *c);
 int comm_ranks(const struct comm *c);
 void comm_sum_int(struct comm *c, int64_t *x, int64_t n);

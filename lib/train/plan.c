@@ -83,7 +83,7 @@ int train_steps(struct model *m, const struct task *t, const struct train_opts *
     if (trial(m, t, o, &p, e)) return -1;
     for (int i = 0; i < t->n_collections; i++) {
         examples += t->at[i].share > 0 ? (double)t->at[i].n : 0;
-        drawn += p.drawn[i] * (double)o->accumulate;
+        drawn += p.drawn[i] * (double)o->accumulate * comm_expected();
     }
     *steps = (int64_t)ceil(epochs * examples / drawn);
     if (*steps < 1) *steps = 1;

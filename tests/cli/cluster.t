@@ -30,6 +30,13 @@ t_exit 0 "ranks that share the optimizer's state"
 t_same 2/model.safetensors sharded/model.safetensors "end with the same bytes"
 t_same 2/checkpoints/step-000000012/optimizer.safetensors sharded/checkpoints/step-000000012/optimizer.safetensors "and save all of it"
 
+# Epochs are of all ranks together.
+finetune="unimo-finetune -m 1 -t embed --train corpus/train.pairs.zst --images corpus/train.regions.zst --rows 256 --negatives 3 --epochs 2 --log-every 1 -j 1"
+$finetune --log one.log -o one 2>/dev/null
+t_run $mpirun -n 2 $finetune --log two.log -o two
+t_ok "two ranks pass over the examples in half the steps" jq -en --slurpfile a one.log --slurpfile b two.log \
+    '($a | last.step) as $n | ($b | last.step) as $m | $n > 3 and ($n - 2 * $m | fabs) <= 1'
+
 # Stopping by a signal to mpirun, and going on, also with other ranks.
 $mpirun -n 2 $pretrain --steps 150 --accumulate 2 --save-every 5 -o stopped >stop.out 2>&1 &
 for _ in $(seq 500); do [ -d stopped/checkpoints/step-000000005 ] && break; sleep 0.01; done

@@ -1,0 +1,167 @@
+# Data that people labelled, at a scale that two processors manage in half an hour: one small model is pre-trained from scratch on scenes and
+# clip-art with their texts, on sentences, on descriptions of packages and on landscapes; fine-tuned for six tasks; and compared with bags of
+# words and with chance. An interrupted run goes on where it was.
+# Yours to set: BIN, D (the folder), T (threads), SEED.
+BIN  ?= $(CURDIR)/build/release/bin
+D    ?= real
+T    ?= 0
+SEED ?= 1
+export PATH := $(BIN):$(PATH)
+.DELETE_ON_ERROR:
+.PRECIOUS: %/model.safetensors # an interrupted training resumes, and keeps its best model
+.NOTPARALLEL:
+.SECONDARY:
+
+sets  := scenes clip-art
+tasks := retrieval captioning vqa entailment
+every := $(foreach t,$(tasks),$(sets:%=$t.%)) classify.reviews generate.synopses
+$D/table.txt: $(foreach x,$(every),$D/scores/$x.model.json $D/scores/$x.words.json $D/scores/$x.chance.json) scripts/real-table
+	scripts/real-table $D/scores $(every) >$@
+	@cat $@
+
+# 1. Data: for each set and split its pairs, questions and statements, as NAME.SPLIT.jsonl.
+data := $D/data
+$(data)/test.titles.jsonl:
+	scripts/real-data $(data)
+$(data)/scenes/test.jsonl.zst:
+	unimo-scenes --train 1500 --dev 60 --test 150 --images 200 --texts 1 -j $T -o $(data)/scenes
+regionfeat = unimo-regionfeat --min-boxes 4 --max-boxes 10 -j $T -o $@
+$(data)/scenes.%.regions.zst: | $(data)/scenes/test.jsonl.zst
+	$(regionfeat) $(data)/scenes/$*.jsonl.zst
+$(data)/clip-art.%.regions.zst: | $(data)/test.titles.jsonl
+	jq -c '{id: .image, image: "clip-art/\(.image).jpg"}' $(data)/$*.titles.jsonl >$(data)/clip-art.$*.list.jsonl
+	$(regionfeat) $(data)/clip-art.$*.list.jsonl
+$(data)/landscapes.regions.zst: | $(data)/test.titles.jsonl
+	$(regionfeat) $(data)/landscapes
+train_images := $(foreach s,$(sets),$(data)/$s.train.regions.zst $(data)/$s.dev.regions.zst)
+other_images := $(data)/scenes.images.regions.zst $(data)/landscapes.regions.zst
+test_images  := $(sets:%=$(data)/%.test.regions.zst)
+$(data)/%.pairs.scenes.jsonl: | $(data)/scenes/test.jsonl.zst
+	unimo-view $(data)/scenes/$*.pairs.jsonl.zst >$@
+# The ten people of a scene are of one mind.
+$(data)/%.questions.scenes.jsonl: | $(data)/scenes/test.jsonl.zst
+	unimo-view $(data)/scenes/$*.questions.jsonl.zst | jq -c '.answers = [range(10) as $$_ | .label]' >$@
+$(data)/%.statements.scenes.jsonl: | $(data)/scenes/test.jsonl.zst
+	unimo-view $(data)/scenes/$*.entailment.jsonl.zst >$@
+$(data)/%.pairs.clip-art.jsonl: | $(data)/test.titles.jsonl
+	cp $(data)/$*.titles.jsonl $@
+$(data)/%.questions.clip-art.jsonl: | $(data)/test.titles.jsonl
+	cp $(data)/$*.kinds.jsonl $@
+$(data)/%.statements.clip-art.jsonl: | $(data)/test.titles.jsonl
+	cp $(data)/$*.fits.jsonl $@
+$(data)/%.texts.reviews.jsonl: | $(data)/test.titles.jsonl
+	cp $(data)/$*.reviews.jsonl $@
+$(data)/%.texts.synopses.jsonl: | $(data)/test.titles.jsonl
+	cp $(data)/$*.synopses.jsonl $@
+texts := $(data)/sentences.jsonl
+$(texts): $(data)/train.texts.reviews.jsonl $(data)/train.texts.synopses.jsonl
+	cat $(data)/texts.jsonl $^ | jq -c '{id, text: .text[:2000]}' >$@
+
+# 2. Rewriting, a vocabulary, tokens.
+pairs := $(sets:%=$(data)/train.pairs.%.jsonl)
+$(data)/rewriter/lexicon.json: $(pairs) $(texts) $(other_images)
+	unimo-rewrite --learn $(other_images:%=--images %) --texts $(texts) -j $T -o $(@D) $(pairs)
+$(data)/train.rewritten.jsonl.zst: $(data)/rewriter/lexicon.json
+	unimo-rewrite -m $(<D) --seed $(SEED) -j $T -o $@ $(pairs)
+$(data)/vocabulary/vocab.json: $(pairs) $(texts) $(sets:%=$(data)/train.questions.%.jsonl)
+	unimo-tokenize --learn --vocab-size 8000 -F text -o $(@D) $^
+tokenize = unimo-tokenize -m $(data)/vocabulary -j $T -o $@ $<
+$(data)/train.rewritten.zst: $(data)/train.rewritten.jsonl.zst $(data)/vocabulary/vocab.json
+	$(tokenize)
+$(data)/%.zst: $(data)/%.jsonl $(data)/vocabulary/vocab.json
+	$(tokenize)
+
+# 3. Pre-training from scratch.
+$D/model/model.safetensors: $(data)/train.rewritten.zst $(data)/sentences.zst $(train_images) $(other_images)
+	unimo-pretrain --config scripts/real.json --vocab $(data)/vocabulary --dropout 0 --pairs $< --texts $(data)/sentences.zst \
+	    $(foreach x,$(train_images) $(other_images),--features $x) $(other_images:%=--images %) --mix 4:1:8 \
+	    --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --mrc 0.3 --mrfr 0.02 \
+	    --lr 1e-3 --rows 2400 --steps 2400 --seed $(SEED) -j $T --log $D/pretrain.log --save-every 200 --keep 1 --resume -o $(@D)
+
+# 4. Fine-tuning: one model for a task of both sets.
+records-retrieval := pairs
+records-captioning := pairs
+records-vqa := questions
+records-entailment := statements
+files = $(foreach s,$(sets),$(data)/$1.$(records-$2).$s.zst)
+finetune = unimo-finetune -t $1 -m $D/model --seed $(SEED) -j $T --save-every 200 --keep 1 --resume --log $D/$1.log -o $(@D) \
+	   $(foreach x,$(train_images),--images $x) $(foreach x,$(call files,train,$1),--train $x) $(foreach x,$(call files,dev,$1),--dev $x)
+$D/retrieval/model.safetensors: $(call files,train,retrieval) $(call files,dev,retrieval) $D/model/model.safetensors
+	$(call finetune,retrieval) --eval-every 0 --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6
+$D/captioning/model.safetensors: $(call files,train,captioning) $(call files,dev,captioning) $D/model/model.safetensors
+	$(call finetune,captioning) --dropout 0.1 --rows 2048 --steps 800 --lr 1e-3 --min-length 1 --max-length 24 --eval-every 200 --eval-limit 300
+$D/vqa/model.safetensors: $(call files,train,vqa) $(call files,dev,vqa) $D/model/model.safetensors
+	$(call finetune,vqa) --dropout 0.1 --rows 1024 --steps 1500 --lr 5e-4 --eval-every 150
+$D/entailment/model.safetensors: $(call files,train,entailment) $(call files,dev,entailment) $D/model/model.safetensors
+	$(call finetune,entailment) --dropout 0.1 --rows 1024 --steps 1500 --lr 5e-4 --eval-every 150
+finetune_texts = unimo-finetune -t $1 -m $D/model --seed $(SEED) -j $T --save-every 200 --keep 1 --resume --log $D/$1.log -o $(@D) \
+	   --train $(data)/train.texts.$2.zst --dev $(data)/dev.texts.$2.zst
+$D/classify/model.safetensors: $(data)/train.texts.reviews.zst $(data)/dev.texts.reviews.zst $D/model/model.safetensors
+	$(call finetune_texts,classify,reviews) --dropout 0.1 --rows 1024 --epochs 5 --lr 3e-4
+$D/generate/model.safetensors: $(data)/train.texts.synopses.zst $(data)/dev.texts.synopses.zst $D/model/model.safetensors
+	$(call finetune_texts,generate,synopses) --dropout 0 --rows 4096 --epochs 1.5 --lr 1e-3 --max-source 72 --max-target 24 --min-length 2 --max-length 24 \
+	    --eval-every 500 --eval-limit 200
+
+# 5. Predictions: the model's, those of bags of words, and those that need no input.
+to_predict = unimo-predict -m $(<D) -j $T -o $@
+define set_rules
+$D/predictions/retrieval.$1.model.zst: $D/retrieval/model.safetensors $(data)/test.pairs.$1.zst $(data)/$1.test.regions.zst
+	@mkdir -p $$(@D)
+	$$(to_predict) --images $(data)/$1.test.regions.zst $(data)/test.pairs.$1.zst
+$D/predictions/captioning.$1.model.zst: $D/captioning/model.safetensors $(data)/$1.test.regions.zst
+	@mkdir -p $$(@D)
+	$$(to_predict) $(data)/$1.test.regions.zst
+$D/predictions/vqa.$1.model.zst: $D/vqa/model.safetensors $(data)/test.questions.$1.zst $(data)/$1.test.regions.zst
+	@mkdir -p $$(@D)
+	$$(to_predict) --images $(data)/$1.test.regions.zst $(data)/test.questions.$1.zst
+$D/predictions/entailment.$1.model.zst: $D/entailment/model.safetensors $(data)/test.statements.$1.zst $(data)/$1.test.regions.zst
+	@mkdir -p $$(@D)
+	$$(to_predict) --images $(data)/$1.test.regions.zst $(data)/test.statements.$1.zst
+$D/predictions/retrieval.$1.words.zst: $(data)/test.pairs.$1.jsonl $(data)/$1.test.regions.zst
+	@mkdir -p $$(@D)
+	scripts/bag-of-words rank $$^ | unimo-view --pack -o $$@
+$D/predictions/captioning.$1.words.zst: $(data)/train.pairs.$1.jsonl $(data)/$1.train.regions.zst $(data)/$1.test.regions.zst
+	@mkdir -p $$(@D)
+	scripts/bag-of-words copy text $$< $(data)/$1.test.regions.zst $(data)/$1.train.regions.zst $(data)/$1.test.regions.zst >$$@
+$D/predictions/captioning.$1.chance.zst: $(data)/train.pairs.$1.jsonl $(data)/$1.test.regions.zst
+	@mkdir -p $$(@D)
+	scripts/bag-of-words chance text $$^ >$$@
+endef
+$(foreach s,$(sets),$(eval $(call set_rules,$s)))
+define label_rules
+$D/predictions/$1.$2.words.zst: $(data)/train.$3.$2.jsonl $(data)/test.$3.$2.jsonl $4
+	@mkdir -p $$(@D)
+	scripts/bag-of-words $5 $$^ >$$@
+$D/predictions/$1.$2.chance.zst: $(data)/train.$3.$2.jsonl $(data)/test.$3.$2.jsonl
+	@mkdir -p $$(@D)
+	scripts/bag-of-words chance $6 $$^ >$$@
+endef
+$(foreach s,$(sets),$(eval $(call label_rules,vqa,$s,questions,$(data)/$s.train.regions.zst $(data)/$s.test.regions.zst,classify,label)))
+$(foreach s,$(sets),$(eval $(call label_rules,entailment,$s,statements,$(data)/$s.train.regions.zst $(data)/$s.test.regions.zst,classify,label)))
+$(eval $(call label_rules,classify,reviews,texts,,classify,label))
+$(eval $(call label_rules,generate,synopses,texts,,copy target,target))
+$D/predictions/%.reviews.model.zst: $D/classify/model.safetensors $(data)/test.texts.reviews.zst
+	@mkdir -p $(@D)
+	$(to_predict) $(data)/test.texts.reviews.zst
+$D/predictions/%.synopses.model.zst: $D/generate/model.safetensors $(data)/test.texts.synopses.zst
+	@mkdir -p $(@D)
+	$(to_predict) $(data)/test.texts.synopses.zst
+
+# 6. Scores.
+score = @mkdir -p $(@D) && unimo-score --format json -m
+$D/scores/retrieval.%.chance.json: | $(data)/scenes.test.regions.zst $(data)/clip-art.test.regions.zst
+	@mkdir -p $(@D)
+	unimo-view $(data)/$*.test.regions.zst | jq -s '{metric: "retrieval", r1: (100 / length)}' >$@
+$D/scores/retrieval.%.json: $D/predictions/retrieval.%.zst
+	$(score) retrieval --images $(data)/$(basename $*).test.regions.zst $< >$@
+# Drawings have one title each, scenes five captions.
+$D/scores/captioning.%.json: $D/predictions/captioning.%.zst
+	$(score) cider $< $(data)/test.pairs.$(basename $*).jsonl >$@
+$D/scores/vqa.%.json: $D/predictions/vqa.%.zst
+	$(score) accuracy $< $(data)/test.questions.$(basename $*).jsonl >$@
+$D/scores/entailment.%.json: $D/predictions/entailment.%.zst
+	$(score) accuracy $< $(data)/test.statements.$(basename $*).jsonl >$@
+$D/scores/classify.%.json: $D/predictions/classify.%.zst
+	$(score) accuracy $< $(data)/test.texts.reviews.jsonl >$@
+$D/scores/generate.%.json: $D/predictions/generate.%.zst
+	$(score) rouge --field target $< $(data)/test.texts.synopses.jsonl >$@
