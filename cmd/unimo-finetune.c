@@ -18,7 +18,7 @@ static int64_t steps, rows = 4096, accumulate = 1, save_every = 1000, keep = 1, 
 static int64_t negatives = 10, beam = -1, min_length = -1, max_length = -1, max_source = -1, max_target = -1,
                min_answers = 9, candidates, freeze, patience;
 static double epochs = -1, lr = -1, warmup = -1, beta2 = -1, weight_decay = -1, clip = 1, dropout = 0.1,
-              length_penalty = -1, smoothing = -1, margin = -1;
+              length_penalty = -1, smoothing = -1, margin = -1, tag_score = -1;
 static bool adversarial;
 static int64_t adv_steps = -1;
 static double adv_lr = -1, adv_norm = -1, adv_kl = 1;
@@ -61,6 +61,7 @@ static const struct opt opts[] = {
     { OPT_DOUBLE, "smoothing", 0, &smoothing, -1, 1, "P", "label smoothing" },
     { OPT_INT, "max-source", 0, &max_source, -1, 65533, "N", "tokens of the source, specials included" },
     { OPT_INT, "max-target", 0, &max_target, -1, 65533, "N", "tokens of the target, specials included" },
+    { OPT_DOUBLE, "tag-score", 0, &tag_score, -1, 1, "P", "captioning: names of regions from this score on are tags" },
     { OPT_INT, "beam", 0, &beam, -1, 64, "N", "width of the beam on held-out examples" },
     { OPT_INT, "min-length", 0, &min_length, -1, 1000, "N", "tokens at least" },
     { OPT_INT, "max-length", 0, &max_length, -1, 1000, "N", "tokens at most" },
@@ -242,6 +243,7 @@ static int run(int argc, char **argv, struct err *e)
         .max_source = max_source,
         .max_target = max_target,
         .length_penalty = length_penalty,
+        .tag_score = tag_score,
         .block_trigrams = -1,
     };
     struct downstream d;

@@ -212,6 +212,7 @@ static int run(int argc, char **argv, struct err *e)
         .max_source = max_source,
         .max_target = -1,
         .length_penalty = length_penalty,
+        .tag_score = -1,
         .block_trigrams = block_trigrams ? !strcmp(block_trigrams, "yes") : -1,
         .samples = samples,
         .sample = { .top_k = (int)top_k, .top_p = top_p, .temperature = temperature },

@@ -29,6 +29,7 @@ struct tensor scratch_zeros(struct scratch *s, struct tensor like);  /* same sha
 struct tensor scratch_upload(struct scratch *s, struct tensor host); /* copy of a host tensor on the device */
 int64_t scratch_mark(const struct scratch *s);                       /* and back to it, for temporaries inside a step */
 void scratch_back_to(struct scratch *s, int64_t mark);
+void scratch_reserve(struct scratch *s, int64_t bytes); /* so much from here on will be in one piece */
 void scratch_reset(struct scratch *s);
 void scratch_release(struct scratch *s);
 #endif

@@ -412,12 +412,14 @@ void op_log_softmax(struct device *d, struct tensor y, struct tensor x)
         RUN(log_softmax, y, x);
 }
 
-void op_top_log_probs(struct device *d, struct tensor value, struct tensor column, struct tensor x)
+void op_top_columns(struct device *d, struct tensor value, struct tensor column, struct tensor lse, struct tensor x,
+                    int64_t from)
 {
     bool good = x.rank == 2 && value.rank == 2 && is_float(x) && is_vector(value, value.n) &&
-                is_index(column, value.n) && value.shape[0] == x.shape[0] && value.shape[1] <= x.shape[1];
-    if (fits(d, good, SHOW(value, column, x), "top_log_probs: value, column, x do not fit:") && value.n)
-        RUN(top_log_probs, value, column, x);
+                is_index(column, value.n) && is_vector(lse, x.shape[0]) && value.shape[0] == x.shape[0] &&
+                (from || value.shape[1] <= x.shape[1]);
+    if (fits(d, good, SHOW(value, column, lse, x), "top_columns: value, column, lse, x do not fit:") && value.n)
+        RUN(top_columns, value, column, lse, x, from);
 }
 
 void op_sum(struct device *d, struct tensor total, struct tensor x)

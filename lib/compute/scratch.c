@@ -99,6 +99,13 @@ struct tensor scratch_upload(struct scratch *s, struct tensor host)
     return host;
 }
 
+void scratch_reserve(struct scratch *s, int64_t bytes)
+{
+    const struct scratch_chunk *c = s->chunk;
+
+    if (!c || s->used - c->from + bytes > c->bytes) add_chunk(s, bytes > SCRATCH_CHUNK ? bytes : SCRATCH_CHUNK);
+}
+
 int64_t scratch_mark(const struct scratch *s)
 {
     return s->used;

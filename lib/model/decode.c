@@ -20,7 +20,10 @@ const struct decode_opts decode_defaults = { .beam = 5,
                                              .length_penalty = 0.6f,
                                              .sample = { .top_p = 1, .temperature = 1 } };
 
-enum { REPEATED = 65000 }; /* what a repeated trigram costs, in log probability */
+enum {
+    REPEATED = 65000, /* what a repeated trigram costs, in log probability */
+    PART = 1024,      /* words whose logits are computed at a time, at least */
+};
 
 struct hypothesis {
     int32_t *tokens, *slots; /* [max_length + 1]: [CLS] and what follows; the cache row of each */
@@ -36,16 +39,17 @@ struct search {
     const struct decode_opts *o;
     int max_length, k;              /* k: proposals of a hypothesis */
     int64_t n_prefix, slots_used;   /* cache rows */
+    int64_t spare;                  /* and one that no hypothesis has */
     struct tensor *key, *value;     /* [layers] of [cache rows, H] */
-    struct tensor writer;           /* role and turn of what is written: zeros [n_sequences * beam], in a dialog */
+    struct tensor writer;           /* role and turn of what is written: zeros for all rows, in a dialog */
     struct tensor bias, bias_early; /* output bias without, and until min_length also without [SEP] */
     struct hypothesis *pool, *next; /* [n_sequences, beam] */
     int *n_pool;                    /* [n_sequences] */
     int64_t n_live;
-    int64_t *live;           /* [n_live] indices into pool */
-    float *proposed_value;   /* [n_live, k] */
-    int32_t *proposed_token; /* -1: no proposal */
-    float *log_prob;         /* [n_sequences * beam, V], where proposals are made by the host; else NULL */
+    int64_t *live;               /* [n_live] indices into pool */
+    float *proposed_value, *lse; /* [n_live, k], [n_live] */
+    int32_t *proposed_token;     /* -1: no proposal */
+    float *log_prob;             /* [n_sequences * beam, V], where proposals are made by the host; else NULL */
 };
 
 /* ---- the device's part ---- */
@@ -130,6 +134,28 @@ static int keep_step(float *value, int32_t *token, int n, int k, float p, int32_
     return n;
 }
 
+/* The likeliest steps. The vocabulary comes in parts whose logits stay in a processor's cache. */
+static void propose_likeliest(struct search *x, struct tensor u, struct tensor bias)
+{
+    struct device *d = x->m->device;
+    int64_t B = x->n_live, k = x->k, V = x->m->config.vocab, parts = V / PART > 1 ? V / PART : 1;
+    struct tensor value = scratch_2d(x->s, DT_F32, B, k), token = scratch_2d(x->s, DT_I32, B, k),
+                  lse = scratch_1d(x->s, DT_F32, B);
+    int64_t mark = scratch_mark(x->s);
+
+    for (int64_t p = 0; p < parts; p++) {
+        int64_t from = V * p / parts;
+        struct tensor logits = scratch_2d(x->s, DT_F32, u.shape[0], V * (p + 1) / parts - from);
+        head_lm_logits(x->m, logits, u, from, bias);
+        op_top_columns(d, value, token, lse, tensor_rows(logits, 0, B), from);
+        scratch_back_to(x->s, mark);
+    }
+    op_download(d, x->proposed_value, value.data, tensor_bytes(value));
+    op_download(d, x->proposed_token, token.data, tensor_bytes(token));
+    op_download(d, x->lse, lse.data, tensor_bytes(lse));
+    for (int64_t i = 0; i < B * k; i++) x->proposed_value[i] -= x->lse[i / k];
+}
+
 /* The likeliest steps that lead to an answer. */
 static void propose_answers(struct search *x, int64_t live)
 {
@@ -158,28 +184,29 @@ static void propose_sample(struct search *x, int64_t live)
     x->proposed_value[live] = log_prob[x->proposed_token[live]];
 }
 
+/* Log probabilities of all words, for proposals that the host makes. */
+static void fetch_log_probs(struct search *x, struct tensor u, struct tensor bias)
+{
+    struct device *d = x->m->device;
+    int64_t V = x->m->config.vocab;
+    struct tensor logits = scratch_2d(x->s, DT_F32, u.shape[0], V), log_prob = scratch_2d(x->s, DT_F32, x->n_live, V);
+
+    head_lm_logits(x->m, logits, u, 0, bias);
+    op_log_softmax(d, log_prob, tensor_rows(logits, 0, x->n_live));
+    op_download(d, x->log_prob, log_prob.data, tensor_bytes(log_prob));
+}
+
 static void propose(struct search *x, struct tensor h, int length)
 {
-    struct model *m = x->m;
-    int64_t B = h.shape[0], V = m->config.vocab;
-    struct tensor logits = scratch_2d(x->s, DT_F32, B, V);
-    bool is_early = length < x->o->min_length && !x->o->only;
+    struct tensor u = head_lm_transform(x->m, x->s, h),
+                  bias = length < x->o->min_length && !x->o->only ? x->bias_early : x->bias;
 
-    head_lm_logits(m, x->s, logits, h, is_early ? x->bias_early : x->bias);
-    if (x->log_prob) {
-        struct tensor log_prob = scratch_2d(x->s, DT_F32, B, V);
-        op_log_softmax(m->device, log_prob, logits);
-        op_download(m->device, x->log_prob, log_prob.data, tensor_bytes(log_prob));
-        for (int64_t i = 0; i < B && !m->device->why[0]; i++) {
-            if (x->o->only) propose_answers(x, i);
-            else propose_sample(x, i);
-        }
-        return;
+    if (!x->log_prob) propose_likeliest(x, u, bias);
+    else fetch_log_probs(x, u, bias);
+    for (int64_t i = 0; x->log_prob && i < x->n_live && !x->m->device->why[0]; i++) {
+        if (x->o->only) propose_answers(x, i);
+        else propose_sample(x, i);
     }
-    struct tensor value = scratch_2d(x->s, DT_F32, B, x->k), token = scratch_2d(x->s, DT_I32, B, x->k);
-    op_top_log_probs(m->device, value, token, logits);
-    op_download(m->device, x->proposed_value, value.data, tensor_bytes(value));
-    op_download(m->device, x->proposed_token, token.data, tensor_bytes(token));
 }
 
 /* ---- the host's part ---- */
@@ -189,13 +216,26 @@ static int64_t prefix_rows(const struct search *x, int64_t sequence)
     return x->b->start[sequence + 1] - x->b->start[sequence];
 }
 
+/* Products of a round number of rows are one product each; rows that make it round are seen by nobody. */
+static int64_t rounded(int64_t n)
+{
+    int64_t r = 1;
+
+    while (r < n && r < 16) r *= 2;
+    return r < n ? (n + 15) / 16 * 16 : r;
+}
+
 static struct step_input step_input(struct search *x)
 {
-    int64_t B = x->n_live, L = x->b->longest + x->pool[x->live[0]].n;
+    int64_t B = rounded(x->n_live), L = x->b->longest + x->pool[x->live[0]].n;
     int32_t *all = mem_new(int32_t, B * (4 + L));
     int32_t *id = all, *position = all + B, *slot = all + 2 * B, *lengths = all + 3 * B, *slots = all + 4 * B;
 
-    for (int64_t i = 0; i < B; i++) {
+    for (int64_t i = x->n_live; i < B; i++) {
+        slot[i] = slots[i * L] = (int32_t)x->spare;
+        lengths[i] = 1;
+    }
+    for (int64_t i = 0; i < x->n_live; i++) {
         struct hypothesis *h = &x->pool[x->live[i]];
         int64_t sequence = x->live[i] / x->o->beam, n = prefix_rows(x, sequence);
         id[i] = h->tokens[h->n - 1];
@@ -349,7 +389,8 @@ static void begin(struct search *x)
     x->k = x->o->is_sampled ? 1 : x->o->beam < x->m->config.vocab ? x->o->beam : x->m->config.vocab;
     if (x->o->is_sampled || x->o->only) x->log_prob = mem_new(float, n *beam * x->m->config.vocab);
     x->n_prefix = x->slots_used = x->b->n_rows;
-    capacity = x->n_prefix + n * beam * (x->max_length + 1);
+    x->spare = x->n_prefix + n * beam * (x->max_length + 1);
+    capacity = x->spare + 1;
     x->key = mem_new(struct tensor, layers);
     x->value = mem_new(struct tensor, layers);
     for (int l = 0; l < layers; l++) {
@@ -362,6 +403,7 @@ static void begin(struct search *x)
     x->live = mem_new(int64_t, n * beam);
     x->proposed_value = mem_new(float, n *beam * x->k);
     x->proposed_token = mem_new(int32_t, n * beam * x->k);
+    x->lse = mem_new(float, n *beam);
     for (int64_t i = 0; i < n; i++) {
         x->n_pool[i] = x->o->is_sampled ? x->o->beam : 1;
         for (int64_t k = i * beam; k < i * beam + x->n_pool[i]; k++) {
@@ -371,12 +413,22 @@ static void begin(struct search *x)
         }
     }
     if (x->m->config.has_dialog) {
-        x->writer = scratch_1d(x->s, DT_I32, n * beam);
-        int32_t *zeros = mem_new(int32_t, n * beam);
+        x->writer = scratch_1d(x->s, DT_I32, rounded(n * beam));
+        int32_t *zeros = mem_new(int32_t, rounded(n * beam));
         op_upload(x->m->device, x->writer.data, zeros, tensor_bytes(x->writer));
         free(zeros);
     }
     make_biases(x);
+}
+
+/* What a step takes, roughly: rows of a layer, tables of what they see, logits. */
+static int64_t step_bytes(const struct search *x)
+{
+    const struct model_config *c = &x->m->config;
+    int64_t rows = rounded(x->b->n_sequences * x->o->beam), words = x->log_prob ? 2 * c->vocab : 2 * PART;
+
+    return rows * (4 * words + 4 * (12 * c->hidden + 2 * c->inner) + 4 * (x->b->longest + x->max_length + 16)) +
+           (1 << 20);
 }
 
 static void end(struct search *x)
@@ -388,6 +440,7 @@ static void end(struct search *x)
     free(x->n_pool);
     free(x->live);
     free(x->log_prob);
+    free(x->lse);
     free(x->proposed_value);
     free(x->proposed_token);
     free(x->key);
@@ -418,6 +471,7 @@ int model_decode(struct model *m, struct scratch *s, const struct batch *b, cons
     if (!b->n_sequences) return 0;
     scratch_reset(s);
     begin(&x);
+    scratch_reserve(s, step_bytes(&x)); /* the steps all take the same memory */
     int64_t mark = scratch_mark(s);
     encode_inputs(&x);
     scratch_back_to(s, mark);

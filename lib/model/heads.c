@@ -40,12 +40,21 @@ static void lm_output(const struct model *m, struct tensor logits, struct tensor
     op_linear_forward(m->device, logits, u, params_weight(&m->params, m->word), bias, LINEAR_PARAM);
 }
 
-void head_lm_logits(const struct model *m, struct scratch *s, struct tensor logits, struct tensor x, struct tensor bias)
+struct tensor head_lm_transform(const struct model *m, struct scratch *s, struct tensor x)
 {
     struct lm_saved saved = { .x = x };
 
     lm_transform(m, s, &saved);
-    lm_output(m, logits, saved.u, bias.data ? bias : params_f32(&m->params, m->lm_bias));
+    return saved.u;
+}
+
+void head_lm_logits(const struct model *m, struct tensor logits, struct tensor u, int64_t from, struct tensor bias)
+{
+    int64_t n = logits.shape[1];
+
+    if (!bias.data) bias = params_f32(&m->params, m->lm_bias);
+    op_linear_forward(m->device, logits, u, tensor_rows(params_weight(&m->params, m->word), from, n),
+                      tensor_rows(bias, from, n), LINEAR_PARAM);
 }
 
 /* dlogits [n,V] to the gradient of the rows: du in place of saved->x's copy. */

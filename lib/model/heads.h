@@ -68,9 +68,10 @@ void head_labels_loss(const struct head_run *r, const struct head_logits *h, str
                       float scale);
 void head_labels_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits);
 
-/* Logits F32 [n,V] of rows x [n,H], without gradients; bias replaces the output bias when given (else none). */
-void head_lm_logits(const struct model *m, struct scratch *s, struct tensor logits, struct tensor x,
-                    struct tensor bias);
+/* Without gradients: rows x[n,H] as the word table sees them; their logits, F32, for as many words as logits has
+ * columns, the first of them `from`. bias [V] replaces the output bias when given (else none). */
+struct tensor head_lm_transform(const struct model *m, struct scratch *s, struct tensor x);
+void head_lm_logits(const struct model *m, struct tensor logits, struct tensor u, int64_t from, struct tensor bias);
 /* Pooled vectors F32 [n_cls, H] and [n_img, H]. */
 void head_pool(const struct head_run *r, struct tensor *texts, struct tensor *images);
 /* scores F32 [n_scores, 1] and log probabilities F32 [n_examples, n_labels], where the batch has such; else none. */

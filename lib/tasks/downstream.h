@@ -30,7 +30,7 @@ struct downstream_opts {
     int64_t rows;                        /* of a packed batch */
     /* -1: as the model says, or the paper for the task */
     int64_t beam, n_best, min_length, max_length, max_source, max_target;
-    double length_penalty;
+    double length_penalty, tag_score;
     int block_trigrams;        /* 0, 1 or -1 */
     int64_t samples;           /* draws instead of a search, so many texts; 0: search */
     struct sample_opts sample; /* how they are drawn */
@@ -43,6 +43,7 @@ struct downstream_defaults { /* of training, from the paper where it says them; 
     double smoothing, length_penalty;
     int max_source, max_target, min_length, max_length, beam;
     bool block_trigrams;
+    double tag_score; /* of captions: how sure the detector was of what becomes a tag */
     /* of adversarial training: steps 0: none */
     int adv_steps;
     double adv_lr, adv_max_norm;

@@ -65,10 +65,19 @@ static int see_source(struct downstream *d, struct arena *a, const struct value 
     return 0;
 }
 
+/* Was the detector sure enough of region i? Where it said no "scores", all are. */
+static bool is_sure(const struct value *fields, int64_t i, double least)
+{
+    const struct value *score = value_at(value_get(fields, "scores"), i);
+
+    return !value_is_number(score) || value_number(score) >= least;
+}
+
 /* An image's tags: "tags", one text, or the names of its regions' "classes". */
 static int see_tags(struct downstream *d, struct arena *a, const struct value *fields, struct seen *s, struct err *e)
 {
     struct batch_text *names, all = { 0 };
+    double least = writing_tag_score(d);
     int64_t n;
 
     if (value_get(fields, "tags_tokens")) {
@@ -77,6 +86,7 @@ static int see_tags(struct downstream *d, struct arena *a, const struct value *f
         if (input_strings(a, d->config, fields, "classes", &names, &n, e)) return -1;
         int32_t *tokens = arena_new(a, int32_t, MAX_TAGS);
         for (int64_t i = 0; i < n; i++) {
+            if (!is_sure(fields, i, least)) continue;
             for (int64_t k = 0; k < names[i].n && all.n < MAX_TAGS; k++) tokens[all.n++] = names[i].tokens[k];
         }
         all.tokens = tokens;
@@ -300,6 +310,7 @@ const struct downstream_kind generation_tasks[] = {
                       .adv_steps = 4,
                       .adv_lr = 0.03,
                       .adv_max_norm = 0,
+                      .tag_score = 0.35,
                       PAPER },
                     { .lr = 7e-6,
                       .epochs = 10,
@@ -311,6 +322,7 @@ const struct downstream_kind generation_tasks[] = {
                       .adv_steps = 4,
                       .adv_lr = 0.05,
                       .adv_max_norm = 0.4,
+                      .tag_score = 0.2,
                       PAPER } },
       WRITES },
     { .name = "cnndm",

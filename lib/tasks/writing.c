@@ -44,6 +44,16 @@ int64_t writing_max_target(const struct downstream *d)
     return max_target(d, d->config);
 }
 
+static double tag_score(const struct downstream *d, const struct model_config *c)
+{
+    return setting(d, c, d->o.tag_score, "tag_score", downstream_defaults(d->kind, c)->tag_score);
+}
+
+double writing_tag_score(const struct downstream *d)
+{
+    return tag_score(d, d->config);
+}
+
 static struct decode_opts opts_for(const struct downstream *d, const struct model_config *c)
 {
     const struct downstream_defaults *p = downstream_defaults(d->kind, c);
@@ -86,6 +96,7 @@ struct value *writing_settings(const struct downstream *d, const struct model_co
     value_set(v, "max_length", value_int(o.max_length));
     value_set(v, "length_penalty", value_real((double)o.length_penalty));
     value_set(v, "block_trigrams", value_int(o.unlike != NULL));
+    if (d->kind->is_caption) value_set(v, "tag_score", value_real(tag_score(d, c)));
     return v;
 }
 

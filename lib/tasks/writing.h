@@ -17,6 +17,8 @@ int writing_read_only(struct downstream *d, struct err *e);
 /* Largest numbers of tokens of source and target, specials included. */
 int64_t writing_max_source(const struct downstream *d);
 int64_t writing_max_target(const struct downstream *d);
+/* Regions whose names are seen with an image have at least this score. */
+double writing_tag_score(const struct downstream *d);
 /* What predictions need to know, for config.json's task_options. */
 struct value *writing_settings(const struct downstream *d, const struct model_config *c);
 #endif

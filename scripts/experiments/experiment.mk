@@ -83,6 +83,7 @@ asked  = $D/$(set_of).$(or $(ask),zst)
 .SECONDEXPANSION:
 $D/predictions/%.zst: $D/best.$$(subst .,,$$(suffix $$*)) $$(asked) $$(gallery)
 	@mkdir -p $(@D)
+	rm -f $@
 	unimo-predict -m $$(cat $<) -j $T $(or $(gallery:%=--images %),$(image_options)) --append -o $@ $(asked)
 $D/scores/%.json: $D/predictions/%.zst $D/$$(set_of).jsonl $$(gallery)
 	@mkdir -p $(@D)

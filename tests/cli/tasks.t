@@ -77,6 +77,16 @@ unimo-view corpus/train.pairs.zst | jq -c '.tags = "ball box tree" | del(.tokens
 tokenize tags.zst tags.jsonl
 t_run $finetune -t captioning --train tags.zst $images -o tags
 t_exit 0 "captions of images with tags"
+for s in train dev; do unimo-tokenize -m corpus/vocabulary -F classes -o named.$s.zst corpus/$s.regions.zst; done
+captioning() { # MODEL OPTION...
+    unimo-finetune -m model -t captioning --train corpus/train.pairs.zst --rows 256 --lr 1e-3 --steps 4 -j 2 -o "$@" 2>/dev/null
+}
+captioning untagged $images
+captioning named --images named.train.zst --images named.dev.zst --tag-score 0.1
+captioning unsure --images named.train.zst --images named.dev.zst --tag-score 1
+t_ok "names of regions are tags" sh -c '[ -s named/model.safetensors ] && ! cmp -s untagged/model.safetensors named/model.safetensors'
+t_same untagged/model.safetensors unsure/model.safetensors "where the detector was sure of them"
+t_ok "how sure travels with the model" [ "$(jq .task_options.tag_score named/config.json)" = 0.1 ]
 
 # Vectors, two stages, hard negatives.
 t_run $finetune -t embed --train corpus/train.pairs.zst --dev corpus/dev.pairs.zst $images --negatives 3 -o embed

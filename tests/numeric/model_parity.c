@@ -224,7 +224,7 @@ static void compare_roberta(struct model *m, const struct safetensors *expect)
     ok(gap < 1e-5, "RoBERTa's hidden states (off by %.2g)", gap);
     struct tensor x = scratch_upload(&s, tensor_2d(got, DT_F32, hidden->shape[0], hidden->shape[1]));
     struct tensor y = scratch_2d(&s, DT_F32, logits->shape[0], logits->shape[1]);
-    head_lm_logits(m, &s, y, x, (struct tensor){ 0 });
+    head_lm_logits(m, y, head_lm_transform(m, &s, x), 0, (struct tensor){ 0 });
     op_download(m->device, scores, y.data, tensor_bytes(y));
     gap = largest_gap(scores, logits);
     ok(gap < 1e-5, "RoBERTa's logits (off by %.2g)", gap);

@@ -203,9 +203,10 @@ static void log_softmax(struct device *d, struct tensor *t)
 {
     op_log_softmax(d, t[0], t[1]);
 }
-static void top_log_probs(struct device *d, struct tensor *t)
+static void top_columns(struct device *d, struct tensor *t)
 {
-    op_top_log_probs(d, t[0], t[1], t[2]);
+    op_top_columns(d, t[0], t[1], t[2], t[3], 0);
+    op_top_columns(d, t[0], t[1], t[2], t[4], t[3].shape[1]);
 }
 static void squares(struct device *d, struct tensor *t)
 {
@@ -308,7 +309,7 @@ static const struct op ops[] = {
     { "cross_entropy", { "o f T", "o a TV", "i a TV", "i n T<V" }, entropy, 4 },
     { "cross_entropy (loss)", { "o f T", "i a TV", "i n T<V" }, entropy_loss, 0 },
     { "log_softmax", { "o f TV", "i a TV" }, log_softmax, 0 },
-    { "top_log_probs", { "o f TR", "o n TR", "i a TV" }, top_log_probs, 0 },
+    { "top_columns", { "o f TR", "o n TR", "o f T", "i a TV", "i a TV" }, top_columns, 0 },
     { "sum_of_squares", { "o f 1", "i f TH" }, squares, 0 },
     { "adamw", { "+ f TH", "+ f TH", "+ f TH", "+ f TH", "o a TH" }, adamw, 2 },
     { "conv_forward", { "o a BYXO", "i a BYXC", "i a OC33", "i f O" }, conv, 0 },

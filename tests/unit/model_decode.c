@@ -26,7 +26,7 @@ static void next_log_probs(int input, const int32_t *tokens, int n, bool early, 
     if (model_hidden(&m, &s, &b, hidden, &e)) printf("# %s\n", e.text);
     struct tensor x = scratch_upload(&s, tensor_2d(hidden + (b.n_rows - 2) * c->hidden, DT_F32, 1, c->hidden));
     struct tensor y = scratch_2d(&s, DT_F32, 1, c->vocab);
-    head_lm_logits(&m, &s, y, x, (struct tensor){ 0 });
+    head_lm_logits(&m, y, head_lm_transform(&m, &s, x), 0, (struct tensor){ 0 });
     op_download(m.device, logits, y.data, tensor_bytes(y));
     double sum = 0;
     for (int v = 0; v < c->vocab; v++) {

@@ -200,14 +200,15 @@ int cpu_log_softmax(struct device *d, struct tensor y, struct tensor x)
     return 0;
 }
 
-int cpu_top_log_probs(struct device *d, struct tensor value, struct tensor column, struct tensor x)
+int cpu_top_columns(struct device *d, struct tensor value, struct tensor column, struct tensor lse, struct tensor x,
+                    int64_t from)
 {
     int64_t k = value.shape[1], v = x.shape[1];
 
     for (int64_t t = 0; t < x.shape[0]; t++) {
         float *best = f32(value) + t * k;
         int32_t *at = i32(column) + t * k;
-        for (int64_t i = 0, n = 0; i < v; i++) {
+        for (int64_t i = 0, n = from ? k : 0; i < v; i++) {
             float s = get(x, t * v + i);
             if (n == k && s <= best[k - 1]) continue;
             int64_t to = n < k ? n++ : k - 1;
@@ -216,10 +217,10 @@ int cpu_top_log_probs(struct device *d, struct tensor value, struct tensor colum
                 at[to] = at[to - 1];
             }
             best[to] = s;
-            at[to] = (int32_t)i;
+            at[to] = (int32_t)(from + i);
         }
-        double lse = log_sum_exp(x, t * v, v);
-        for (int64_t i = 0; i < k; i++) best[i] = (float)((double)best[i] - lse);
+        double all = log_sum_exp(x, t * v, v), before = (double)f32(lse)[t], most = from ? fmax(all, before) : all;
+        f32(lse)[t] = (float)(from ? most + log(exp(all - most) + exp(before - most)) : all);
     }
     return 0;
 }

@@ -97,34 +97,44 @@ static int64_t keep(float *best, int32_t *at, int64_t n, int64_t k, float v, int
     return n;
 }
 
+struct top { /* what is known of a row */
+    float *best, *lse;
+    int32_t *at;
+    int64_t k, from; /* from: columns seen before */
+};
+
 /* Few pieces of a row hold one of the k largest: the others are passed over by their largest element. */
-static void top_row(float *best, int32_t *at, int64_t k, const void *x, bool half, int64_t from, int64_t v)
+static void top_row(const struct top *r, const void *x, bool half, int64_t begin, int64_t v)
 {
     enum { PIECE = 8 * LANES };
-    int64_t n = 0;
-    float sum, lse = row_lse(x, half, from, v, &sum);
+    int64_t n = r->from ? r->k : 0;
+    float sum, lse = row_lse(x, half, begin, v, &sum);
 
     for (int64_t i = 0; i < v; i += PIECE) {
         int64_t end = i + PIECE < v ? i + PIECE : v;
-        if (n == k && end == i + PIECE) {
-            v16 top = load_any(x, half, from + i);
-            for (int64_t j = i + LANES; j < end; j += LANES) top = vmax(top, load_any(x, half, from + j));
-            if (!(lane_max(top) > best[k - 1])) continue;
+        if (n == r->k && end == i + PIECE) {
+            v16 top = load_any(x, half, begin + i);
+            for (int64_t j = i + LANES; j < end; j += LANES) top = vmax(top, load_any(x, half, begin + j));
+            if (!(lane_max(top) > r->best[r->k - 1])) continue;
         }
         for (int64_t j = i; j < end; j++) {
-            float one = half ? bf16_to_f32(((const uint16_t *)x)[from + j]) : ((const float *)x)[from + j];
-            n = keep(best, at, n, k, one, j);
+            float one = half ? bf16_to_f32(((const uint16_t *)x)[begin + j]) : ((const float *)x)[begin + j];
+            n = keep(r->best, r->at, n, r->k, one, r->from + j);
         }
     }
-    for (int64_t i = 0; i < k; i++) best[i] -= lse;
+    float most = r->from && *r->lse > lse ? *r->lse : lse;
+    *r->lse = r->from ? most + logf(expf(lse - most) + expf(*r->lse - most)) : lse;
 }
 
-int FAST_ROW(top_log_probs)(struct device *d, struct tensor value, struct tensor column, struct tensor x)
+int FAST_ROW(top_columns)(struct device *d, struct tensor value, struct tensor column, struct tensor lse,
+                          struct tensor x, int64_t from)
 {
     int64_t k = value.shape[1], v = x.shape[1];
 
 #pragma omp parallel for num_threads(d->threads) if (x.n > FAST_PARALLEL / 4)
-    for (int64_t t = 0; t < x.shape[0]; t++)
-        top_row((float *)value.data + t * k, (int32_t *)column.data + t * k, k, x.data, x.dtype == DT_BF16, t * v, v);
+    for (int64_t t = 0; t < x.shape[0]; t++) {
+        struct top r = { (float *)value.data + t * k, (float *)lse.data + t, (int32_t *)column.data + t * k, k, from };
+        top_row(&r, x.data, x.dtype == DT_BF16, t * v, v);
+    }
     return 0;
 }
