@@ -415,7 +415,7 @@ const struct downstream_kind labels_tasks[] = {
       CLASSIFIES },
     { .name = "stsb",
       .summary = "how alike two sentences are, from 0 to 5 (STS-B)",
-      .metric = { { "pearson", "score" } },
+      .metric = { { "spearman", "p_and_sp" } },
       .labels = LABEL_NUMBER,
       .defaults = { { GLUE }, { GLUE } },
       .configure = configure_number,

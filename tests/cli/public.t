@@ -41,6 +41,20 @@ gzip -k squad.json
 t_run "$import/squad-qg" --titles titles.txt squad.json.gz
 t_same "$out" squad-qg.jsonl "gzip files are read too"
 
+# Large files need no memory: some 20 MB in 64.
+python3 -c '
+import json
+x = json.load(open("dataset_coco.json"))
+x["images"] = [dict(y, filename=f"{k}-{n}.jpg") for n in range(4000) for k, y in enumerate(x["images"])]
+json.dump(x, open("large.json", "w"))
+x = json.load(open("squad.json"))
+x["data"] = [dict(y, title=str(n)) for n in range(5000) for y in x["data"]]
+json.dump(x, open("large-squad.json", "w"))'
+t_ok "a large file" [ "$(stat -c %s large-squad.json)" -gt 15000000 ]
+t_ok "of images is read piece by piece" sh -c 'ulimit -v 65536 && "$1" large.json train | tail -n 1 | grep -q "7-3999"' sh "$import/karpathy"
+t_ok "of articles, too" sh -c 'ulimit -v 65536 && "$1" large-squad.json | wc -l | grep -qx 120000' sh "$import/squad-qg"
+rm large*.json
+
 # The authors' own lines.
 imported unimo-flickr 12 '.[0] == {id: "0", image: "100000", tokens: [4, 5, 6, 7, 8]}' "$import/unimo-lines" flickr-captions unimo-flickr.txt
 imported unimo-ve 12 '.[1].label == "1"' "$import/unimo-lines" snli-ve unimo-ve.txt
