@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static bool learn, skip_bad, plain;
-static const char *output, *model, *images, *texts, *same_image = "yes", *wordnet = WORDNET_DIR, *shard;
+static const char *output, *model, *images, *texts, *same_image = "yes", *wordnet = WORDNET_DIR, *shard, *kinds;
 static struct opt_list translators;
 static int64_t positives = 3, negatives = 20, related = 100, time_limit = 5, seed = 1, threads, limit;
 static double sentence_share = 0.5, translator_time = 300;
@@ -24,6 +24,8 @@ static const struct opt opts[] = {
     { OPT_INT, "negatives", 0, &negatives, 0, 1000, "N", "negatives for each pair" },
     { OPT_DOUBLE, "sentence-share", 0, &sentence_share, 0, 1, "R",
       "share of the negatives that are captions of other images" },
+    { OPT_STRING, "kinds", 0, &kinds, 0, 0, "LIST",
+      "kinds of edit in the others, with weights: object,attribute-swap=3" },
     { OPT_INT, "related", 0, &related, 0, 1000, "N", "related texts and related images for each record" },
     { OPT_LIST, "translator", 0, &translators, 0, 0, "CMD",
       "shell command from lines to other wordings (may be repeated)" },
@@ -78,6 +80,7 @@ static int run(int argc, char **argv, struct err *e)
                                .threads = threads ? (int)threads : pool_cpus() };
     struct reader_opts how = { .skip_bad = skip_bad, .limit = limit };
 
+    if (substitute_weights(kinds, o.weight, e)) return err_in(e, "--kinds");
     if (opt_shard(shard, &how.shard, &how.shards, e)) return -1;
     if (learn && !output) return opt_usage(e, "--learn: needs -o DIR");
     if (learn && model) return opt_usage(e, "--learn: does not go with -m");

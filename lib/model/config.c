@@ -89,6 +89,7 @@ static const struct real_key {
     { "hidden_dropout_prob", AT(dropout), 0, 0.99, false },
     { "attention_probs_dropout_prob", AT(attention_dropout), 0, 0.99, false },
     { "initializer_range", AT(init_std), 0, 10, false },
+    { "location_initializer_range", AT(location_std), 0, 100, true },
     { "match_temperature", AT(tau), 1e-3, 1e3, true },
     { "label_dropout", AT(label_dropout), -1, 0.99, true },
 };

@@ -10,6 +10,7 @@ struct model_config {
     int layers, hidden, heads, inner; /* inner: width of the feed-forward layer */
     int vocab, positions;             /* positions: rows of the table; texts use rows 2 .. positions - 1 */
     float norm_eps, dropout, attention_dropout, init_std;
+    float location_std; /* init_std of the boxes' projection; 0: the same */
     int cls_id, pad_id, sep_id, unk_id, mask_id;
     int features;          /* width of a region's feature vector */
     int classes;           /* detector classes of the MRC head, 0 = background included */

@@ -1,5 +1,6 @@
 #include "rewrite/facts.h"
 #include "rewrite/kinds.h"
+#include "rewrite/nouns.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,21 +39,6 @@ void facts_add(struct facts *f, const char *lines, struct arena *a)
     }
 }
 
-static const struct meaning *meaning_of(struct names *x, const char *name)
-{
-    bool is_new;
-    int64_t *i = map_put(&x->known, name, strlen(name), &is_new);
-
-    if (is_new) {
-        *i = x->known.n - 1;
-        mem_reserve(&x->meanings, &x->cap, x->known.n);
-        wordnet_meaning(x->wordnet, &x->meanings[*i], WN_NOUN, name, &x->arena);
-        if (!x->meanings[*i].n_own && strrchr(name, ' '))
-            wordnet_meaning(x->wordnet, &x->meanings[*i], WN_NOUN, strrchr(name, ' ') + 1, &x->arena);
-    }
-    return &x->meanings[*i];
-}
-
 static const char *head_of(const char *name)
 {
     const char *blank = strrchr(name, ' ');
@@ -60,26 +46,53 @@ static const char *head_of(const char *name)
     return blank ? blank + 1 : name;
 }
 
+static const struct known_name *known_name(struct names *x, const char *name)
+{
+    bool is_new;
+    int64_t *i = map_put(&x->known, name, strlen(name), &is_new);
+
+    if (is_new) {
+        *i = x->known.n - 1;
+        mem_reserve(&x->names, &x->cap, x->known.n);
+        struct known_name *k = &x->names[*i];
+        wordnet_meaning(x->wordnet, &k->meaning, WN_NOUN, name, 0, &x->arena);
+        if (!k->meaning.n_own && strrchr(name, ' '))
+            wordnet_meaning(x->wordnet, &k->meaning, WN_NOUN, strrchr(name, ' ') + 1, 0, &x->arena);
+        int file = wordnet_file(x->wordnet, name);
+        if (file < 0) file = wordnet_file(x->wordnet, head_of(name));
+        k->traits = person_traits(name);
+        k->is_trade = !k->traits && file == LEX_PERSON;
+    }
+    return &x->names[*i];
+}
+
+/* A trade says nothing about sex and age; of two trades a person has one, as far as a picture shows. */
+static bool persons_may_be_one(const struct known_name *a, const struct known_name *b)
+{
+    return (a->traits || b->traits) && (a->traits || a->is_trade) && (b->traits || b->is_trade) &&
+           persons_may_agree(a->traits, b->traits);
+}
+
 bool names_related(struct names *x, const char *a, const char *b)
 {
     enum { REMEMBERED_MAX = 100000 };
 
     if (!strcmp(a, b) || !strcmp(head_of(a), b) || !strcmp(a, head_of(b))) return true;
-    if (nouns_are_kin(a, b)) return true;
+    if (nouns_are_kin(a, b) || places_may_agree(a, b)) return true;
     if (x->lexicon && lexicon_is_alias(x->lexicon, a, b)) return true;
     if (!x->wordnet) return false;
     if (x->known.n > REMEMBERED_MAX) {
         map_clear(&x->known);
         arena_reset(&x->arena);
     }
-    const struct meaning p = *meaning_of(x, a); /* a copy: the table may move */
-    return meaning_related(&p, meaning_of(x, b));
+    const struct known_name p = *known_name(x, a), *q = known_name(x, b); /* a copy: the table may move */
+    return persons_may_be_one(&p, q) || meaning_related(&p.meaning, &q->meaning);
 }
 
 void names_release(struct names *x)
 {
     map_release(&x->known);
-    free(x->meanings);
+    free(x->names);
     arena_release(&x->arena);
     *x = (struct names){ 0 };
 }

@@ -18,12 +18,17 @@ void facts_print(const struct scene_graph *g, struct str *out);
 void facts_add(struct facts *f, const char *lines, struct arena *a); /* repeated ones are kept once */
 
 /* Compares names: equal, synonyms, one more general than the other, the same thing by its head ("stop sign", "sign"),
- * or other words for the same thing as far as the lexicon learnt that. Remembers what it looked up; one per thread. */
+ * persons or places that may be one ("woman", "driver"; "beach", "sea"), or other words for the same thing as far as
+ * the lexicon learnt that. Remembers what it looked up; one per thread. */
 struct names {
     const struct wordnet *wordnet; /* may be NULL */
     const struct lexicon *lexicon; /* may be NULL */
     struct map known;
-    struct meaning *meanings;
+    struct known_name {
+        struct meaning meaning;
+        int traits; /* of a person (nouns.h) */
+        bool is_trade;
+    } * names;
     int64_t cap;
     struct arena arena;
 };

@@ -2,7 +2,7 @@
  * through "and" (SJ). Where a link is missing the nearest phrase stands in. */
 #include "core/str.h"
 #include "rewrite/graph_work.h"
-#include "rewrite/kinds.h"
+#include "rewrite/nouns.h"
 #include <string.h>
 
 /* ---- who is meant by a word: bits of the sentence's objects ---- */

@@ -1,6 +1,5 @@
 /* A scene graph as a record has it, and two graphs compared. */
 #include "core/str.h"
-#include "rewrite/kinds.h"
 #include "rewrite/scene_graph.h"
 #include <string.h>
 
@@ -67,65 +66,4 @@ struct value *scene_graph_phrases(const struct scene_graph *g)
         done = end;
     }
     return phrases;
-}
-
-static bool same_attributes(const struct scene_graph *a, int x, const struct scene_graph *b, int y)
-{
-    for (int i = 0; i < a->n_attributes; i++) {
-        bool found = false;
-        if (a->attributes[i].object != x) continue;
-        for (int k = 0; k < b->n_attributes && !found; k++)
-            found = b->attributes[k].object == y &&
-                    attributes_contrast(a->attributes[i].name, b->attributes[k].name) == CONTRAST_SAME;
-        if (!found) return false;
-    }
-    return true;
-}
-
-/* Whether b says the opposite of a relation of a, of objects with the same names. */
-static bool is_opposed(const struct scene_graph *a, const struct scene_graph *b)
-{
-    for (int i = 0; i < a->n_relations; i++) {
-        const struct graph_relation *x = &a->relations[i];
-        for (int k = 0; k < b->n_relations; k++) {
-            const struct graph_relation *y = &b->relations[k];
-            const char *opposite;
-            if (strcmp(a->objects[x->subject].name, b->objects[y->subject].name) ||
-                strcmp(a->objects[x->object].name, b->objects[y->object].name))
-                continue;
-            for (int n = 0; (opposite = relation_opposite(x->name, n)); n++) {
-                if (!strcmp(opposite, y->name)) return true;
-            }
-        }
-    }
-    return false;
-}
-
-bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b, const struct wordnet *wordnet,
-                        struct arena *arena)
-{
-    bool *taken = arena_new(arena, bool, b->n_objects + 1);
-
-    if (a->n_objects != b->n_objects || !a->n_objects || is_opposed(a, b)) return false;
-    for (int i = 0; i < a->n_objects; i++) {
-        struct meaning x = { 0 };
-        int found = -1;
-        if (wordnet) wordnet_meaning(wordnet, &x, WN_NOUN, a->objects[i].name, arena);
-        for (int k = 0; k < b->n_objects && found < 0; k++) {
-            if (taken[k] || a->objects[i].is_plural != b->objects[k].is_plural ||
-                a->objects[i].count != b->objects[k].count)
-                continue;
-            if (!same_attributes(a, i, b, k) || !same_attributes(b, k, a, i)) continue;
-            if (!strcmp(a->objects[i].name, b->objects[k].name)) {
-                found = k;
-            } else if (wordnet) {
-                struct meaning y;
-                wordnet_meaning(wordnet, &y, WN_NOUN, b->objects[k].name, arena);
-                if (meaning_related(&x, &y)) found = k;
-            }
-        }
-        if (found < 0) return false;
-        taken[found] = true;
-    }
-    return true;
 }

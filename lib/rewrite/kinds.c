@@ -43,10 +43,10 @@ static const char *const unclear[][2] = {
     { "pink", "red" },     { "pink", "purple" },    { "red", "orange" },      { "beige", "white" },
     { "beige", "brown" },  { "turquoise", "blue" }, { "turquoise", "green" }, { "gray", "white" },
     { "gray", "black" },   { "yellow", "beige" },   { "wooden", "paper" },    { "blue", "purple" },
-    { "brown", "orange" }, { "red", "brown" },
+    { "brown", "orange" }, { "red", "brown" },      { "young", "new" },
 };
 
-static bool holds_word(const char *list, const char *word)
+bool word_is_listed(const char *list, const char *word)
 {
     size_t n = strlen(word);
 
@@ -62,7 +62,7 @@ static bool holds_word(const char *list, const char *word)
 static int class_in(const struct attribute_kind *k, const char *word)
 {
     for (int c = 0; c < k->n; c++) {
-        if (holds_word(k->classes[c], word)) return c;
+        if (word_is_listed(k->classes[c], word)) return c;
     }
     return -1;
 }
@@ -85,8 +85,8 @@ enum contrast attributes_contrast(const char *a, const char *b)
         if (x == y) return CONTRAST_SAME;
         for (size_t k = 0; k < sizeof unclear / sizeof *unclear; k++) {
             const char *p = kinds[i].classes[x], *q = kinds[i].classes[y];
-            if ((holds_word(p, unclear[k][0]) && holds_word(q, unclear[k][1])) ||
-                (holds_word(p, unclear[k][1]) && holds_word(q, unclear[k][0])))
+            if ((word_is_listed(p, unclear[k][0]) && word_is_listed(q, unclear[k][1])) ||
+                (word_is_listed(p, unclear[k][1]) && word_is_listed(q, unclear[k][0])))
                 return CONTRAST_UNCLEAR;
         }
         return CONTRAST_CONTRARY;
@@ -156,57 +156,37 @@ bool relation_is_directed(const char *relation)
     return false;
 }
 
-bool noun_is_place(const char *noun)
+bool verbs_may_agree(const char *a, const char *b)
 {
-    static const char places[] = "beach city town village desert mountain mountains hill field meadow snow sea ocean "
-                                 "lake river valley volcano shore coast park street road forest wood "
-                                 "woods jungle kitchen bathroom bedroom room office garden yard farm airport station "
-                                 "stadium zoo sky skyline landscape ground dune peak harbor harbour "
-                                 "sidewalk highway countryside water court slope grass sand island canyon pasture";
-    const char *blank = strrchr(noun, ' ');
-
-    return holds_word(places, blank ? blank + 1 : noun);
-}
-
-bool nouns_are_kin(const char *a, const char *b)
-{
-    static const char *const kin[][2] = {
-        { "kitten", "cat" },
-        { "puppy", "dog" },
-        { "lamb", "sheep" },
-        { "piglet", "pig" },
-        { "calf", "cow" },
-        { "calf", "elephant" },
-        { "foal", "horse" },
-        { "pony", "horse" },
-        { "duckling", "duck" },
-        { "chick", "chicken" },
-        { "bunny", "rabbit" },
-        { "cub", "bear" },
-        { "cub", "lion" },
-        { "kid", "goat" },
-        { "kid", "child" },
-        { "bull", "cow" },
-        { "rooster", "chicken" },
-        { "hen", "chicken" },
-        { "boy", "man" },
-        { "girl", "woman" },
-        { "lady", "woman" },
-        { "guy", "man" },
-        { "boy", "kid" },
-        { "girl", "kid" },
-        { "baby", "child" },
-        { "toddler", "child" },
-        { "bike", "bicycle" },
-        { "bike", "motorcycle" },
-        { "sofa", "couch" },
-        { "tv", "television" },
-        { "fridge", "refrigerator" },
+    static const char *const classes[] = {
+        "have hold carry take bring grab get use keep contain bear own lift feature include show display sell",
+        "wear have don sport",
+        "pour fill serve put add",
+        "feed serve give offer hand",
+        "eat chew bite have enjoy taste munch nibble",
+        "drink sip have enjoy",
+        "watch see look face view observe examine study",
+        "ride drive board take use race steer mount",
+        "cut slice chop carve trim divide",
+        "push pull move drag tow lead",
+        "throw toss pitch hurl pass serve hit release juggle carry",
+        "hit strike swing kick play serve",
+        "play hold use enjoy",
+        "catch grab get reach chase fetch",
+        "make cook prepare bake fry boil grill build do",
+        "make build construct assemble",
+        "cross pass enter leave climb traverse",
+        "touch pet stroke hold feel hug rub",
+        "cover fill surround line top",
+        "walk lead train",
+        "read study hold view show display",
+        "help lead guide assist push serve teach show",
+        "clean wash brush rinse scrub wipe",
+        "pull carry tow draw haul",
     };
 
-    for (size_t i = 0; i < sizeof kin / sizeof *kin; i++) {
-        if ((!strcmp(a, kin[i][0]) && !strcmp(b, kin[i][1])) || (!strcmp(a, kin[i][1]) && !strcmp(b, kin[i][0])))
-            return true;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        if (word_is_listed(classes[i], a) && word_is_listed(classes[i], b)) return true;
     }
     return false;
 }

@@ -25,8 +25,8 @@ const struct attribute_kind *attribute_kind_of(const char *word, int *class);
 const char *relation_opposite(const char *relation, int i);
 /* Whether a R b and b R a exclude each other. */
 bool relation_is_directed(const char *relation);
-/* Names of one animal, young and grown: "kitten", "cat". */
-bool nouns_are_kin(const char *a, const char *b);
-/* Nouns that say where a picture was taken: "beach", "street". */
-bool noun_is_place(const char *noun);
+/* Whether what is done by one verb may as well be told by the other ("hold", "carry"): base forms. */
+bool verbs_may_agree(const char *a, const char *b);
+/* Whether the word is one of a list with blanks between. */
+bool word_is_listed(const char *list, const char *word);
 #endif

@@ -1,7 +1,7 @@
 #include "rewrite/lexicon.h"
 #include "core/file.h"
 #include "core/str.h"
-#include "rewrite/kinds.h"
+#include "rewrite/nouns.h"
 #include "stream/limits.h"
 #include "stream/value.h"
 #include <math.h>
@@ -36,7 +36,7 @@ bool relation_is_place(const struct scene_graph *g, int i)
     const struct graph_object *o = &g->objects[r->object];
 
     if (r->is_verb || r->to > o->phrase_from || !noun_is_place(o->name) || !strcmp(r->name, "of") ||
-        (i && g->relations[i - 1].from == r->from))
+        !strcmp(r->name, "with") || (i && g->relations[i - 1].from == r->from))
         return false;
     return o->to >= g->words.n || (strcmp(g->words.at[o->to].lower, "of") && strcmp(g->words.at[o->to].lower, "and"));
 }
@@ -174,28 +174,62 @@ static int file_of_entry(const struct wordnet *wordnet, const char *key)
     return file < 0 && blank ? wordnet_file(wordnet, blank + 1) : file;
 }
 
+struct entry {
+    const char *text;
+    int64_t count;
+    int file; /* -1: unknown */
+};
+
+static int by_file(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+
+    return x->file != y->file ? (x->file > y->file) - (x->file < y->file) : strcmp(x->text, y->text);
+}
+
+static void arrange(struct drawing *d, struct entry *all)
+{
+    int64_t at = 0, total = 0;
+
+    qsort(all, (size_t)d->n, sizeof *all, by_file);
+    d->text = mem_new(const char *, d->n + 1);
+    d->sum = mem_new(int64_t, d->n + 1);
+    for (int64_t i = 0; i < d->n; i++) {
+        d->text[i] = all[i].text;
+        d->sum[i] = total;
+        total += 1 + (int64_t)(16 * sqrt((double)all[i].count));
+    }
+    d->sum[d->n] = total;
+    for (int f = 0; f <= LEX_FILES; f++) {
+        while (at < d->n && all[at].file < f) at++;
+        d->first[f] = at;
+    }
+}
+
 static int load_kind(struct lexicon *l, int k, const struct value *entries, const struct wordnet *wordnet,
                      struct err *e)
 {
     struct drawing *d = &l->drawings[k];
-    int64_t total = 0;
+    int64_t n = value_count(entries);
+    bool has_files = wordnet && (k == LEX_OBJECTS || k == LEX_PHRASES);
 
-    d->n = value_count(entries);
-    d->text = mem_new(const char *, d->n + 1);
-    d->sum = mem_new(int64_t, d->n + 1);
-    d->file = mem_new(int, d->n + 1);
-    for (int64_t i = 0; i < d->n; i++) {
+    for (int64_t i = 0; i < n; i++) {
         struct value *v;
         const char *key = value_key(entries, i, &v);
         if (!value_is_int(v) || value_integer(v) < 1)
             return err_set(e, ERR_INPUT, "%s: %s: a count was expected", names[k], err_quote(key));
         *map_put(&l->kinds[k], key, strlen(key), NULL) = value_integer(v);
         if (value_integer(v) > d->top) d->top = value_integer(v);
-        total += 1 + (int64_t)(16 * sqrt((double)value_integer(v)));
-        d->sum[i] = total;
-        d->file[i] = wordnet && (k == LEX_OBJECTS || k == LEX_PHRASES) ? file_of_entry(wordnet, key) : -1;
     }
-    for (int64_t i = 0; i < d->n; i++) d->text[i] = l->kinds[k].at[i].key;
+    d->n = l->kinds[k].n; /* a key that comes twice is one */
+    struct entry *all = mem_new(struct entry, d->n + 1);
+    for (int64_t i = 0; i < d->n; i++) {
+        const struct map_entry *x = &l->kinds[k].at[i];
+        int file = has_files ? file_of_entry(wordnet, x->key) : -1;
+        all[i] = (struct entry){ x->key, x->value, file < LEX_FILES ? file : -1 };
+    }
+    arrange(d, all);
+    free(all);
     return 0;
 }
 
@@ -221,7 +255,6 @@ void lexicon_release(struct lexicon *l)
         map_release(&l->kinds[k]);
         free(l->drawings[k].text);
         free(l->drawings[k].sum);
-        free(l->drawings[k].file);
     }
     *l = (struct lexicon){ 0 };
 }
@@ -260,18 +293,17 @@ bool lexicon_is_alias(const struct lexicon *l, const char *a, const char *b)
     return map_find(&l->kinds[LEX_ALIASES], key, n + m + 1) != NULL;
 }
 
-const char *lexicon_draw(const struct lexicon *l, enum lexicon_kind kind, struct rng *r, int *file)
+const char *lexicon_draw(const struct lexicon *l, enum lexicon_kind kind, int file, struct rng *r)
 {
     const struct drawing *d = &l->drawings[kind];
-    int64_t low = 0, high = d->n - 1, x;
+    int64_t low = file < 0 ? 0 : d->first[file], end = file < 0 ? d->n : d->first[file + 1], high = end - 1;
 
-    if (!d->n) return NULL;
-    x = rng_below(r, d->sum[d->n - 1]);
-    while (low < high) { /* the first whose sum is above x */
-        int64_t middle = low + (high - low) / 2;
-        if (d->sum[middle] > x) high = middle;
-        else low = middle + 1;
+    if (low >= end) return NULL;
+    int64_t x = d->sum[low] + rng_below(r, d->sum[end] - d->sum[low]);
+    while (low < high) { /* the last whose sum is at most x */
+        int64_t middle = high - (high - low) / 2;
+        if (d->sum[middle] <= x) low = middle;
+        else high = middle - 1;
     }
-    if (file) *file = d->file[low];
     return d->text[low];
 }

@@ -18,13 +18,14 @@ enum lexicon_kind {
     LEX_ALIASES,    /* pairs of names that captions of one image use for one thing: "coach\tbus", in byte order */
     LEX_KINDS
 };
+enum { LEX_FILES = 64 }; /* more than WordNet has lexicographers' files */
 struct lexicon {
     struct map kinds[LEX_KINDS];
-    struct drawing { /* made by lexicon_load(): entries in byte order with running sums of their counts */
-        int64_t n;
+    struct drawing { /* made by lexicon_load(): entries by file and in byte order, with running sums of their counts */
+        int64_t n, top; /* top: the largest count */
         const char **text;
-        int64_t *sum, top; /* top: the largest count */
-        int *file;         /* of objects: WordNet's file, or -1 */
+        int64_t *sum;                 /* [n + 1] of the entries before each */
+        int64_t first[LEX_FILES + 1]; /* of each of WordNet's files; entries without one come first */
     } drawings[LEX_KINDS];
 };
 /* Whether relation i says where all of it is: "in the desert". */
@@ -41,6 +42,7 @@ void lexicon_release(struct lexicon *l);
 double lexicon_commonness(const struct lexicon *l, enum lexicon_kind kind, const char *text);
 int64_t lexicon_count(const struct lexicon *l, enum lexicon_kind kind, const char *text);
 bool lexicon_is_alias(const struct lexicon *l, const char *a, const char *b);
-/* An entry by its frequency (its square root: rare ones get a chance), or NULL when the kind is empty. */
-const char *lexicon_draw(const struct lexicon *l, enum lexicon_kind kind, struct rng *r, int *file);
+/* An entry by its frequency (its square root: rare ones get a chance) among those of a file (objects and phrases only),
+ * or, of file -1, among all; NULL when there is none. */
+const char *lexicon_draw(const struct lexicon *l, enum lexicon_kind kind, int file, struct rng *r);
 #endif

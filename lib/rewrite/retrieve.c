@@ -132,13 +132,14 @@ static bool is_negative(const struct tfidf *captions, int32_t document, int32_t 
 }
 
 int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group,
-                       const struct facts *facts, struct names *names, struct negative *out, int want, struct arena *a)
+                       const struct facts *facts, struct names *names, struct negative *out, int n, int want,
+                       struct arena *a)
 {
     const char **terms, *text;
-    int n_terms = text_terms(&g->words, TERMS_BY_WORDING, &terms, a), n = 0, done = 0;
+    int n_terms = text_terms(&g->words, TERMS_BY_WORDING, &terms, a), left = want - n, done = 0;
 
     /* few of the nearest fail, as a rule; then more are looked at */
-    for (int k = 3 * want + 20; n < want && k <= 48 * want + 320; k *= 4) {
+    for (int k = 3 * left + 20; n < want && k <= 48 * left + 320; k *= 4) {
         struct tfidf_hit *hits = arena_new(a, struct tfidf_hit, k + 1);
         int found = tfidf_best(s, captions, terms, n_terms, hits, k);
         for (; done < found && n < want; done++) {

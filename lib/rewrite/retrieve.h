@@ -22,7 +22,9 @@ struct value *related_ids(struct tfidf_search *s, const struct tfidf *x, const c
 int image_query(const struct tfidf *images, const char *id, const struct facts *facts, const char ***out,
                 struct arena *a);
 
-/* Captions of other images that are close in wording and cannot be true of this one; returns their number. */
+/* Captions of other images that are close in wording and cannot be true of this one, behind the n negatives that out
+ * has, until there are `want`; returns how many there are. */
 int sentence_negatives(struct tfidf_search *s, const struct tfidf *captions, const struct scene_graph *g, int32_t group,
-                       const struct facts *facts, struct names *names, struct negative *out, int want, struct arena *a);
+                       const struct facts *facts, struct names *names, struct negative *out, int n, int want,
+                       struct arena *a);
 #endif

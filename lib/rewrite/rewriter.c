@@ -95,6 +95,11 @@ int rewriter_batch(const struct rewriter *w)
     return w->o.n_translators ? TRANSLATED_BATCH : BATCH;
 }
 
+static struct value *rounded(double score)
+{
+    return value_real((double)(int64_t)(score * 10000 + 0.5) / 10000);
+}
+
 /* ---- positives ---- */
 
 struct positive {
@@ -109,18 +114,18 @@ static int by_score(const void *a, const void *b)
     return x->score != y->score ? (x->score < y->score ? 1 : -1) : strcmp(x->text, y->text);
 }
 
-/* The share of words of `text` that the graph's text does not have: of good translations, the freer one teaches more.
+/* The share of words that the first text does not have: of good translations, the freer one teaches more.
  */
-static double novelty(const struct scene_graph *g, const struct scene_graph *other)
+static double novelty(const struct words *w, const struct words *other)
 {
     int fresh = 0;
 
-    for (int i = 0; i < other->words.n; i++) {
+    for (int i = 0; i < other->n; i++) {
         bool found = false;
-        for (int k = 0; k < g->words.n && !found; k++) found = !strcmp(g->words.at[k].lower, other->words.at[i].lower);
+        for (int k = 0; k < w->n && !found; k++) found = !strcmp(w->at[k].lower, other->at[i].lower);
         fresh += !found;
     }
-    return other->words.n ? (double)fresh / other->words.n : 0;
+    return other->n ? (double)fresh / other->n : 0;
 }
 
 static bool is_among(const struct positive *p, int n, const char *text)
@@ -139,6 +144,7 @@ static struct value *positives_of(struct rewriter *w, struct worker *k, const st
     const int32_t *documents = NULL;
     int64_t n_documents = w->o.same_image && group >= 0 ? tfidf_group_documents(w->captions, group, &documents) : 0;
     struct positive *p = arena_new(&k->arena, struct positive, w->o.n_translators + n_documents + 1);
+    struct words words;
     int n = 0;
 
     for (int t = 0; t < w->o.n_translators && translated; t++) {
@@ -147,13 +153,15 @@ static struct value *positives_of(struct rewriter *w, struct worker *k, const st
         if (!translation_is_usable(g->text, text) || is_among(p, n, text)) continue;
         scene_graph_make(&other, text, k->parser, w->wordnet, &k->arena);
         if (!scene_graph_agrees(g, &other, w->wordnet, &k->arena)) continue;
-        p[n++] = (struct positive){ text, w->o.translators[t], novelty(g, &other) };
+        p[n++] = (struct positive){ text, w->o.translators[t], novelty(&g->words, &other.words) };
     }
     if (n) qsort(p, (size_t)n, sizeof *p, by_score);
     int start = n;
     for (int64_t i = 0; i < n_documents; i++) {
         const char *text = tfidf_text(w->captions, documents[i], &k->arena);
-        if (strcmp(text, g->text) && !is_among(p, n, text)) p[n++] = (struct positive){ text, "same-image", 0 };
+        if (!strcmp(text, g->text) || is_among(p, n, text)) continue;
+        words_split(&words, text, &k->arena);
+        p[n++] = (struct positive){ text, "same-image", novelty(&g->words, &words) };
     }
     for (int i = n - 1; i > start; i--) {
         int64_t j = start + rng_below(r, i - start + 1);
@@ -165,6 +173,7 @@ static struct value *positives_of(struct rewriter *w, struct worker *k, const st
         struct value *v = value_object();
         value_set(v, "text", value_str(p[i].text));
         value_set(v, "source", value_str(p[i].source));
+        value_set(v, "score", rounded(p[i].score));
         value_push(list, v);
     }
     return list;
@@ -190,7 +199,7 @@ static struct value *negative_value(const struct scene_graph *g, const struct ne
         value_set(edit, "span", span);
         value_set(v, "edit", edit);
     }
-    value_set(v, "score", value_real((double)(int64_t)(x->score * 10000 + 0.5) / 10000));
+    value_set(v, "score", rounded(x->score));
     return v;
 }
 
@@ -216,19 +225,17 @@ static struct value *negatives_of(struct rewriter *w, struct worker *k, const st
 {
     struct value *list = value_array();
     int want = w->o.negatives, sentences_wanted = (int)(want * w->o.sentence_share + 0.5);
-    struct negative *sentences = arena_new(&k->arena, struct negative, want + 1),
-                    *edits = arena_new(&k->arena, struct negative, want + 1);
-
-    struct substitution s = { g, facts, &w->lexicon, w->wordnet, &k->names, &k->arena };
-    int n_edits = w->o.sentence_share < 1 ? substitute(&s, edits, want, r) : 0;
+    struct negative *all = arena_new(&k->arena, struct negative, want + 1); /* edits, then sentences */
+    struct substitution s = { g, facts, &w->lexicon, w->wordnet, &k->names, &k->arena, { 0 } };
+    memcpy(s.weight, w->o.weight, sizeof s.weight);
+    int n_edits = w->o.sentence_share < 1 ? substitute(&s, all, want, r) : 0;
     if (n_edits > want - sentences_wanted) n_edits = want - sentences_wanted;
     /* what one level cannot give, the other may */
-    int n_sentences = w->o.sentence_share > 0 && want > n_edits
-                          ? sentence_negatives(&k->search, w->captions, g, group, facts, &k->names, sentences,
-                                               want - n_edits, &k->arena)
-                          : 0;
-    for (int i = 0; i < n_sentences; i++) value_push(list, negative_value(g, &sentences[i]));
-    for (int i = 0; i < n_edits; i++) value_push(list, negative_value(g, &edits[i]));
+    int n = w->o.sentence_share > 0
+                ? sentence_negatives(&k->search, w->captions, g, group, facts, &k->names, all, n_edits, want, &k->arena)
+                : n_edits;
+    for (int i = n_edits; i < n; i++) value_push(list, negative_value(g, &all[i]));
+    for (int i = 0; i < n_edits; i++) value_push(list, negative_value(g, &all[i]));
     return list;
 }
 

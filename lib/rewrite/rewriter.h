@@ -1,5 +1,6 @@
 #ifndef REWRITE_REWRITER_H
 #define REWRITE_REWRITER_H
+#include "rewrite/substitute.h"
 #include "stream/filter.h"
 
 /* A directory made by rewriter_learn(): lexicon.json, captions.safetensors, and, where given, texts.safetensors and
@@ -12,6 +13,7 @@ struct rewriter_opts {
     double translator_seconds; /* for one batch */
     int positives, negatives, related;
     double sentence_share; /* of the negatives */
+    double weight[KINDS];  /* of the kinds of edit among the others */
     bool same_image;       /* other captions of the image serve as positives */
     int time_limit;        /* seconds for parsing a sentence */
     uint64_t seed;

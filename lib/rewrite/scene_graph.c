@@ -103,7 +103,9 @@ static int picture_words(const struct graph_work *k, int i)
 {
     int j = i;
 
-    while (j < k->to && (k->w->at[j].class == WORD_DETERMINER || k->w->at[j].class == WORD_ADJECTIVE)) j++;
+    while (j < k->to && (k->w->at[j].class == WORD_DETERMINER || k->w->at[j].class == WORD_ADJECTIVE ||
+                         (j > i && !strcmp(k->w->at[j].lower, "and")))) /* "black and white" */
+        j++;
     if (j + 2 < k->to && !strcmp(k->w->at[j].lower, "close") && !strcmp(k->w->at[j + 1].lower, "up")) j++;
     if (j + 1 >= k->to || strcmp(k->w->at[j + 1].lower, "of")) return 0;
     return word_is_one_of(k->w->at[j].lower,

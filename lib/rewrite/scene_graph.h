@@ -48,8 +48,8 @@ extern const char *const parse_kind_names[]; /* "pattern", "full", "repaired" */
 struct value *scene_graph_value(const struct scene_graph *g);
 struct value *scene_graph_phrases(const struct scene_graph *g);
 
-/* Whether two graphs name the same things: every object of one has a partner of the same or a related name in the
- * other, with the same attributes and count. */
+/* Whether b can be another wording of a: it names the same things by the same or related names, with the same
+ * attributes and counts, who does what to whom is the same, and what a says by a preposition is still said. */
 bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b, const struct wordnet *wordnet,
                         struct arena *arena);
 #endif

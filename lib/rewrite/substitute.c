@@ -2,8 +2,10 @@
  * replacement must exclude what it replaces: another object that nothing in the picture is called, a contrary
  * attribute, an opposite relation. */
 #include "rewrite/substitute.h"
+#include "rewrite/fit.h"
 #include "rewrite/inflect.h"
 #include "rewrite/kinds.h"
+#include "rewrite/nouns.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +15,6 @@ enum {
     TRIES = 24,
     CANDIDATES_MAX = 100, /* of a kind */
     PARTS_MAX = 64        /* objects, attributes, relations that are looked at: captions have a dozen */
-};
-enum kind {
-    KIND_OBJECT,
-    KIND_ATTRIBUTE,
-    KIND_RELATION,
-    KIND_COUNT,
-    KIND_PHRASE,
-    KIND_PLACE,
-    KIND_ATTRIBUTE_SWAP,
-    KIND_OBJECT_SWAP,
-    KINDS
 };
 
 const char *const level_names[] = { "sentence", "phrase", "word" };
@@ -39,6 +30,7 @@ static const struct {
     [KIND_PLACE] = { "place", LEVEL_PHRASE },
     [KIND_ATTRIBUTE_SWAP] = { "attribute swap", LEVEL_PHRASE },
     [KIND_OBJECT_SWAP] = { "object swap", LEVEL_PHRASE },
+    [KIND_SEVERAL] = { "several", LEVEL_PHRASE },
 };
 
 struct change { /* words [from, to) become `with` */
@@ -51,9 +43,45 @@ struct work {
     struct rng *r;
     struct list {
         int n;
-        struct negative at[CANDIDATES_MAX];
+        struct candidate {
+            struct negative negative;
+            struct change change; /* of a word; of more the first */
+        } at[CANDIDATES_MAX];
     } * lists; /* [KINDS] */
 };
+
+/* The kind of this name, blanks written as '-' or as they are; or KINDS. */
+static int kind_named(const char *name, size_t n)
+{
+    for (int k = 0; k < KINDS; k++) {
+        size_t i = 0;
+        while (i < n && (kinds[k].name[i] == name[i] || (kinds[k].name[i] == ' ' && name[i] == '-'))) i++;
+        if (i == n && !kinds[k].name[n]) return k;
+    }
+    return KINDS;
+}
+
+int substitute_weights(const char *list, double weight[KINDS], struct err *e)
+{
+    struct str part = { 0 };
+    int rc = 0;
+
+    for (int k = 0; k < KINDS; k++) weight[k] = list ? 0 : k != KIND_SEVERAL;
+    for (const char *p = list; p && *p && !rc;) {
+        size_t n = strcspn(p, ",");
+        str_clear(&part);
+        str_add_bytes(&part, p, n);
+        size_t name = strcspn(str_c(&part), "=");
+        int k = kind_named(part.data, name);
+        if (k == KINDS) rc = err_set(e, ERR_USAGE, "%s is no kind of edit", err_quote(part.data));
+        else weight[k] = 1;
+        if (!rc && part.data[name] && !str_to_double(part.data + name + 1, 0, 1e6, &weight[k]))
+            rc = err_set(e, ERR_USAGE, "%s (expected a weight from 0 to 1000000)", err_quote(part.data));
+        p += n + (p[n] == ',');
+    }
+    str_release(&part);
+    return rc;
+}
 
 static int at_most(int n)
 {
@@ -117,8 +145,8 @@ static const char *inner_text(const struct scene_graph *g, int from, int to, str
     return text;
 }
 
-static void add(struct work *w, enum kind kind, const struct change *changes, int n, const char *from, const char *to,
-                double score)
+static void add(struct work *w, enum edit_kind kind, const struct change *changes, int n, const char *from,
+                const char *to, double score)
 {
     struct list *l = &w->lists[kind];
 
@@ -127,12 +155,28 @@ static void add(struct work *w, enum kind kind, const struct change *changes, in
     if (!strcmp(text, w->g->text)) return;
     for (int k = 0; k < KINDS; k++) {
         for (int i = 0; i < w->lists[k].n; i++) {
-            if (!strcmp(w->lists[k].at[i].text, text)) return;
+            if (!strcmp(w->lists[k].at[i].negative.text, text)) return;
         }
     }
-    l->at[l->n++] = (struct negative){ text, kinds[kind].level, kinds[kind].name,  from,
-                                       to,   changes[0].from,   changes[n - 1].to, score,
-                                       NULL };
+    struct candidate *x = &l->at[l->n++];
+    x->negative = (struct negative){ text, kinds[kind].level, kinds[kind].name,  from,
+                                     to,   changes[0].from,   changes[n - 1].to, score,
+                                     NULL };
+    x->change = changes[0];
+}
+
+static const char *text_of(const struct work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static const char *text_of(const struct work *w, const char *fmt, ...)
+{
+    struct str s = { 0 };
+    va_list ap;
+
+    va_start(ap, fmt);
+    str_vaddf(&s, fmt, ap);
+    va_end(ap);
+    const char *text = arena_strdup(w->s->arena, str_c(&s));
+    str_release(&s);
+    return text;
 }
 
 static double commonness(const struct work *w, enum lexicon_kind kind, const char *text)
@@ -141,27 +185,6 @@ static double commonness(const struct work *w, enum lexicon_kind kind, const cha
 }
 
 /* ---- objects ---- */
-
-static int file_of(const struct work *w, const char *name)
-{
-    const char *blank = strrchr(name, ' ');
-    int file = w->s->wordnet ? wordnet_file(w->s->wordnet, name) : -1;
-
-    return file < 0 && blank && w->s->wordnet ? wordnet_file(w->s->wordnet, blank + 1) : file;
-}
-
-/* Whether `name` can stand where o stands: counted where that is, bare where that is, and nothing of the picture. */
-static bool fits(const struct work *w, const struct graph_object *o, const char *name, bool from_lexicon)
-{
-    int64_t all = lexicon_count(w->s->lexicon, LEX_OBJECTS, name), bare = lexicon_count(w->s->lexicon, LEX_BARE, name);
-    bool counted = o->is_plural ||
-                   (o->article >= 0 && strchr("ao1", w->g->words.at[o->article].lower[0])); /* a, an, one, another */
-
-    if (noun_is_plural_only(name) || noun_is_place(name) != noun_is_place(o->name)) return false;
-    if (from_lexicon && counted && all == bare) return false;
-    if (!o->has_article && !o->is_plural && !bare) return false;
-    return !facts_have(w->s->facts, w->s->names, name);
-}
 
 static const char *number_form(const struct work *w, const struct graph_object *o, const char *name)
 {
@@ -177,15 +200,16 @@ static const char *other_object(struct work *w, const struct graph_object *o, in
                 ? wordnet_siblings(w->s->wordnet, o->name, &siblings, w->s->arena)
                 : 0;
 
-    for (int i = 0; i < TRIES; i++) {
-        int its_file = -1;
-        const char *name =
-            n && i < 4 ? siblings[rng_below(w->r, n)] : lexicon_draw(w->s->lexicon, LEX_OBJECTS, w->r, &its_file);
-        if (!name) return NULL;
-        if (!(n && i < 4) && file >= 0 && its_file != file && i < TRIES * 3 / 4)
-            continue; /* first among things of its sort */
-        if (its_file < 0 && w->s->wordnet && !(n && i < 4)) continue;
-        if (fits(w, o, name, !(n && i < 4))) return name;
+    for (int i = 0; i < 4 && n; i++) {
+        const char *name = siblings[rng_below(w->r, n)];
+        if (object_fits(w->s, o, name, false)) return name;
+    }
+    for (int i = 0; i < 2 * TRIES; i++) { /* anybody may be a person: then an animal */
+        int sort = file == LEX_PERSON && i >= TRIES ? LEX_ANIMAL : file;
+        const char *name = lexicon_draw(w->s->lexicon, LEX_OBJECTS, sort, w->r);
+        if (!name) continue;
+        if (file < 0 && w->s->wordnet && sort_of(w->s, name) < 0) continue;
+        if (object_fits(w->s, o, name, true)) return name;
     }
     return NULL;
 }
@@ -213,9 +237,9 @@ static void replace_objects(struct work *w)
 {
     for (int i = 0; i < at_most(w->g->n_objects); i++) {
         const struct graph_object *o = &w->g->objects[i];
-        int file = file_of(w, o->name);
+        int file = sort_of(w->s, o->name);
         const char *from = inner_text(w->g, o->from, o->to, w->s->arena);
-        for (int k = 0; k < DRAWS; k++) {
+        for (int k = 0; k < DRAWS && !noun_is_abstract(o->name); k++) {
             const char *name = other_object(w, o, file);
             if (!name) break;
             if (noun_is_place(o->name) && !is_usual_place(w, o, name)) continue;
@@ -232,15 +256,13 @@ static void replace_phrases(struct work *w)
     for (int i = 0; i < at_most(w->g->n_objects); i++) {
         const struct graph_object *o = &w->g->objects[i];
         const char *from = inner_text(w->g, o->phrase_from, o->to, w->s->arena);
-        int file = file_of(w, o->name);
-        if (noun_is_place(o->name)) continue;
+        int file = sort_of(w->s, o->name);
+        if (noun_is_place(o->name) || noun_is_abstract(o->name)) continue;
         for (int k = 0; k < 2 * TRIES; k++) {
-            int its_file = -1;
-            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, w->r, &its_file),
+            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, file, w->r),
                        *tab = drawn ? strchr(drawn, '\t') : NULL;
             if (!tab) break;
-            if (file >= 0 && its_file != file) continue;
-            if (!fits(w, o, tab + 1, true)) continue;
+            if (!object_fits(w->s, o, tab + 1, true)) continue;
             struct str s = { 0 };
             str_add_bytes(&s, drawn, (size_t)(tab - drawn));
             str_addf(&s, " %s", number_form(w, o, tab + 1));
@@ -261,7 +283,7 @@ static void replace_places(struct work *w)
         if (!relation_is_place(w->g, i)) continue;
         const char *from = inner_text(w->g, r->from, o->to, w->s->arena);
         for (int k = 0; k < TRIES; k++) {
-            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PLACES, w->r, NULL),
+            const char *drawn = lexicon_draw(w->s->lexicon, LEX_PLACES, -1, w->r),
                        *tab = drawn ? strchr(drawn, '\t') : NULL;
             if (!tab) break;
             if (facts_have(w->s->facts, w->s->names, tab + 1)) continue;
@@ -305,13 +327,13 @@ static const char *word_of_class(struct work *w, const char *class)
     return best;
 }
 
-/* Only what lives is young, only what does not is new. */
-static bool suits(const char *attribute, int file)
+/* "much smaller" is no "much large". */
+static bool is_comparative(const struct work *w, const char *name)
 {
-    bool lives = file == LEX_PERSON || file == LEX_ANIMAL;
+    size_t n = strlen(name);
 
-    return lives ? strcmp(attribute, "new") && strcmp(attribute, "modern") && strcmp(attribute, "ancient")
-                 : strcmp(attribute, "young") && strcmp(attribute, "elderly");
+    return n > 4 && !strcmp(name + n - 2, "er") &&
+           wordnet_knows(w->s->wordnet, WN_ADJECTIVE, arena_strndup(w->s->arena, name, n - 2));
 }
 
 static void replace_attributes(struct work *w)
@@ -322,11 +344,11 @@ static void replace_attributes(struct work *w)
                    **opposites;
         int class, before = w->lists[KIND_ATTRIBUTE].n;
         if (noun_is_place(name)) continue; /* "a small city": who can tell */
-        int file = file_of(w, name);
+        int file = sort_of(w->s, name);
         const struct attribute_kind *kind = attribute_kind_of(x->name, &class);
         for (int c = 0; kind && c < kind->n; c++) {
             const char *with = c == class ? NULL : word_of_class(w, kind->classes[c]);
-            if (!with || !suits(with, file) || attributes_contrast(x->name, with) != CONTRAST_CONTRARY ||
+            if (!with || !attribute_suits(with, file) || attributes_contrast(x->name, with) != CONTRAST_CONTRARY ||
                 may_have(w, name, with))
                 continue;
             add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, with }, 1, from, with,
@@ -335,15 +357,17 @@ static void replace_attributes(struct work *w)
         if (kind && w->lists[KIND_ATTRIBUTE].n == before) { /* a corpus without a contrary one */
             for (int c = 0; c < kind->n; c++) {
                 const char *with = arena_strndup(w->s->arena, kind->classes[c], strcspn(kind->classes[c], " "));
-                if (c == class || !suits(with, file) || attributes_contrast(x->name, with) != CONTRAST_CONTRARY ||
-                    may_have(w, name, with))
+                if (c == class || !attribute_suits(with, file) ||
+                    attributes_contrast(x->name, with) != CONTRAST_CONTRARY || may_have(w, name, with))
                     continue;
                 add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, with }, 1, from, with, 0);
             }
         }
-        int n = !kind && w->s->wordnet ? wordnet_antonyms(w->s->wordnet, x->name, &opposites, w->s->arena) : 0;
+        int n = !kind && w->s->wordnet && !is_comparative(w, x->name)
+                    ? wordnet_antonyms(w->s->wordnet, x->name, &opposites, w->s->arena)
+                    : 0;
         for (int k = 0; k < n; k++) {
-            if (may_have(w, name, opposites[k])) continue;
+            if (may_have(w, name, opposites[k]) || !attribute_suits(opposites[k], file)) continue;
             add(w, KIND_ATTRIBUTE, &(struct change){ x->from, x->to, opposites[k] }, 1, from, opposites[k],
                 commonness(w, LEX_ATTRIBUTES, opposites[k]));
         }
@@ -367,13 +391,8 @@ static void swap_attributes(struct work *w)
                 continue;
             if (may_have(w, a->name, y->name) || may_have(w, b->name, x->name)) continue;
             struct change c[2] = { { x->from, x->to, y->name }, { y->from, y->to, x->name } };
-            struct str from = { 0 }, to = { 0 };
-            str_addf(&from, "%s %s, %s %s", x->name, a->name, y->name, b->name);
-            str_addf(&to, "%s %s, %s %s", y->name, a->name, x->name, b->name);
-            add(w, KIND_ATTRIBUTE_SWAP, c, 2, arena_strdup(w->s->arena, str_c(&from)),
-                arena_strdup(w->s->arena, str_c(&to)), 1);
-            str_release(&from);
-            str_release(&to);
+            add(w, KIND_ATTRIBUTE_SWAP, c, 2, text_of(w, "%s %s, %s %s", x->name, a->name, y->name, b->name),
+                text_of(w, "%s %s, %s %s", y->name, a->name, x->name, b->name), 1);
         }
     }
 }
@@ -403,17 +422,21 @@ static const char *verb_ending(const char *verb)
 static void replace_verb(struct work *w, const struct graph_relation *x, const char *from)
 {
     const char *now = w->g->words.at[x->from].lower;
+    const struct graph_object *o = &w->g->objects[x->object];
     struct meaning a, b;
+    int next = o->article >= 0 ? o->article : o->phrase_from;
 
     if (!w->s->wordnet || !*verb_ending(now) || w->g->words.at[x->from].class != WORD_VERB) return;
-    wordnet_meaning(w->s->wordnet, &a, WN_VERB, x->name, w->s->arena);
+    bool is_agent = x->to < w->g->words.n && !strcmp(w->g->words.at[x->to].lower, "by");
+    if (next != x->to && !is_agent) return; /* "learning how to ride a bicycle" is no "wearing how" */
+    wordnet_meaning(w->s->wordnet, &a, WN_VERB, x->name, 0, w->s->arena);
     for (int k = 0, found = 0; k < TRIES && found < 3; k++) {
-        const char *with = lexicon_draw(w->s->lexicon, LEX_VERBS, w->r, NULL);
+        const char *with = lexicon_draw(w->s->lexicon, LEX_VERBS, -1, w->r);
         if (!with) return;
         if (strcmp(verb_ending(with), verb_ending(now)) || !strcmp(with, now)) continue;
         const char *base = wordnet_verb_lemma(w->s->wordnet, with, w->s->arena);
-        wordnet_meaning(w->s->wordnet, &b, WN_VERB, base, w->s->arena);
-        if (!b.n_own || !a.n_own || meaning_related(&a, &b)) continue;
+        wordnet_meaning(w->s->wordnet, &b, WN_VERB, base, 0, w->s->arena);
+        if (!b.n_own || !a.n_own || meaning_related(&a, &b) || verbs_may_agree(x->name, base)) continue;
         add(w, KIND_RELATION, &(struct change){ x->from, x->to, with }, 1, from, with, commonness(w, LEX_VERBS, with));
         found++;
     }
@@ -442,6 +465,13 @@ static void replace_relations(struct work *w)
     }
 }
 
+/* Whether the article of an object goes where it goes: "a", "an" or "the" just before it. */
+static bool moves_article(const struct work *w, const struct graph_object *o)
+{
+    return o->article >= 0 && o->article + 1 == o->phrase_from &&
+           word_is_listed("a an the", w->g->words.at[o->article].lower);
+}
+
 /* "a dog to the left of a cat" -> "a cat to the left of a dog". */
 static void swap_objects(struct work *w)
 {
@@ -452,16 +482,13 @@ static void swap_objects(struct work *w)
             noun_is_place(b->name))
             continue;
         if (a->has_article != b->has_article || a->to > b->phrase_from) continue;
-        const char *one = inner_text(w->g, a->phrase_from, a->to, w->s->arena),
-                   *two = inner_text(w->g, b->phrase_from, b->to, w->s->arena);
-        struct change c[2] = { { a->phrase_from, a->to, two }, { b->phrase_from, b->to, one } };
-        struct str from = { 0 }, to = { 0 };
-        str_addf(&from, "%s %s %s", one, x->name, two);
-        str_addf(&to, "%s %s %s", two, x->name, one);
-        add(w, KIND_OBJECT_SWAP, c, 2, arena_strdup(w->s->arena, str_c(&from)), arena_strdup(w->s->arena, str_c(&to)),
-            1);
-        str_release(&from);
-        str_release(&to);
+        bool whole = moves_article(w, a) && moves_article(w, b); /* "under her arm": "her" stays */
+        int a_from = whole ? a->article : a->phrase_from, b_from = whole ? b->article : b->phrase_from;
+        const char *one = inner_text(w->g, a_from, a->to, w->s->arena),
+                   *two = inner_text(w->g, b_from, b->to, w->s->arena);
+        struct change c[2] = { { a_from, a->to, two }, { b_from, b->to, one } };
+        add(w, KIND_OBJECT_SWAP, c, 2, text_of(w, "%s %s %s", one, x->name, two),
+            text_of(w, "%s %s %s", two, x->name, one), 1);
     }
 }
 
@@ -482,35 +509,68 @@ static void replace_counts(struct work *w)
     }
 }
 
+/* ---- more than one ---- */
+
+/* Two words replaced at once. Each makes the caption false, and so do both. */
+static void replace_several(struct work *w)
+{
+    static const enum edit_kind of_words[] = { KIND_OBJECT, KIND_ATTRIBUTE, KIND_RELATION, KIND_COUNT };
+    const struct candidate *all[4 * CANDIDATES_MAX];
+    int n = 0;
+
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < w->lists[of_words[k]].n; i++) all[n++] = &w->lists[of_words[k]].at[i];
+    }
+    for (int t = 0; t < TRIES && n > 1; t++) {
+        const struct candidate *x = all[rng_below(w->r, n)], *y = all[rng_below(w->r, n)];
+        if (x->change.from > y->change.from) {
+            const struct candidate *swap = x;
+            x = y;
+            y = swap;
+        }
+        if (x->change.to > y->change.from) continue;
+        struct change both[2] = { x->change, y->change };
+        add(w, KIND_SEVERAL, both, 2, text_of(w, "%s, %s", x->negative.from, y->negative.from),
+            text_of(w, "%s, %s", x->negative.to, y->negative.to), fmin(x->negative.score, y->negative.score));
+    }
+}
+
+static void collect(struct work *w, const double weight[KINDS])
+{
+    replace_objects(w);
+    replace_attributes(w);
+    replace_relations(w);
+    replace_counts(w);
+    replace_phrases(w);
+    replace_places(w);
+    swap_attributes(w);
+    swap_objects(w);
+    if (weight[KIND_SEVERAL] > 0) replace_several(w);
+    for (int k = 0; k < KINDS; k++) {
+        struct list *l = &w->lists[k];
+        for (int i = l->n - 1; i > 0; i--) {
+            int64_t j = rng_below(w->r, i + 1);
+            struct candidate swap = l->at[i];
+            l->at[i] = l->at[j];
+            l->at[j] = swap;
+        }
+    }
+}
+
 int substitute(const struct substitution *s, struct negative *out, int want, struct rng *r)
 {
     struct work w = { .s = s, .g = s->graph, .r = r, .lists = mem_new(struct list, KINDS) };
     int n = 0, taken[KINDS] = { 0 };
 
-    replace_objects(&w);
-    replace_attributes(&w);
-    replace_relations(&w);
-    replace_counts(&w);
-    replace_phrases(&w);
-    replace_places(&w);
-    swap_attributes(&w);
-    swap_objects(&w);
-    for (int k = 0; k < KINDS; k++) {
-        struct list *l = &w.lists[k];
-        for (int i = l->n - 1; i > 0; i--) {
-            int64_t j = rng_below(r, i + 1);
-            struct negative swap = l->at[i];
-            l->at[i] = l->at[j];
-            l->at[j] = swap;
+    collect(&w, s->weight);
+    while (n < want) { /* the kind that is furthest behind its share is next */
+        int next = -1;
+        for (int k = 0; k < KINDS; k++) {
+            if (s->weight[k] <= 0 || taken[k] == w.lists[k].n) continue;
+            if (next < 0 || (taken[k] + 1) / s->weight[k] < (taken[next] + 1) / s->weight[next]) next = k;
         }
-    }
-    for (bool any = true; any && n < want;) { /* kinds take turns */
-        any = false;
-        for (int k = 0; k < KINDS && n < want; k++) {
-            if (taken[k] == w.lists[k].n) continue;
-            out[n++] = w.lists[k].at[taken[k]++];
-            any = true;
-        }
+        if (next < 0) break;
+        out[n++] = w.lists[next].at[taken[next]++].negative;
     }
     free(w.lists);
     return n;

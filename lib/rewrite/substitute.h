@@ -1,5 +1,6 @@
 #ifndef REWRITE_SUBSTITUTE_H
 #define REWRITE_SUBSTITUTE_H
+#include "core/err.h"
 #include "core/rng.h"
 #include "rewrite/facts.h"
 
@@ -7,11 +8,23 @@
  * a/an and a sentence's capital. */
 enum level { LEVEL_SENTENCE, LEVEL_PHRASE, LEVEL_WORD };
 extern const char *const level_names[];
+enum edit_kind {
+    KIND_OBJECT,
+    KIND_ATTRIBUTE,
+    KIND_RELATION,
+    KIND_COUNT,
+    KIND_PHRASE,
+    KIND_PLACE,
+    KIND_ATTRIBUTE_SWAP,
+    KIND_OBJECT_SWAP,
+    KIND_SEVERAL, /* two words at once */
+    KINDS
+};
 struct negative {
     const char *text;
     enum level level;
     const char *kind;       /* of edit: "object", "attribute", "relation", "count", "object phrase", "place", "attribute
-                               swap", "object swap" */
+                               swap", "object swap", "several" */
     const char *from, *to;  /* what became what */
     int span_from, span_to; /* words of the caption; of a swap the whole that it touches */
     double score;           /* how common the replacement is in the lexicon, 0 to 1; of sentences the cosine */
@@ -24,7 +37,12 @@ struct substitution {
     const struct wordnet *wordnet; /* may be NULL */
     struct names *names;
     struct arena *arena;
+    double weight[KINDS];
 };
-/* At most `want` different negatives, the kinds of edit mixed evenly; returns their number. */
+/* Weights from "object,attribute=2,object-swap=4": kinds that are not named get 0. NULL: all of them alike but
+ * "several". */
+int substitute_weights(const char *list, double weight[KINDS], struct err *e);
+/* At most `want` different negatives, the kinds of edit by their weights as far as each has some; returns their number.
+ */
 int substitute(const struct substitution *s, struct negative *out, int want, struct rng *r);
 #endif

@@ -146,6 +146,18 @@ static int run_once(const char *command, const struct str *input, struct str *ou
     return rc;
 }
 
+static const char *single_blanks(const char *s, size_t n, struct arena *a)
+{
+    char *out = arena_strndup(a, s, n);
+    size_t m = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (out[i] != ' ' || (m && out[m - 1] != ' ')) out[m++] = out[i];
+    }
+    out[m] = 0;
+    return out;
+}
+
 /* Cuts the output into lines; -1 when there are not n of them or one is not UTF-8. */
 static int cut_lines(const struct str *output, const char **out, int n, struct arena *a, struct err *e)
 {
@@ -161,7 +173,7 @@ static int cut_lines(const struct str *output, const char **out, int n, struct a
         if (!utf8_valid(output->data + at, length)) return err_set(e, ERR_IO, "line %zu is not UTF-8", i + 1);
         while (keep && (unsigned char)output->data[at + keep - 1] <= ' ') keep--;
         while (skip < keep && (unsigned char)output->data[at + skip] <= ' ') skip++;
-        out[i] = memchr(output->data + at, 0, length) ? "" : arena_strndup(a, output->data + at + skip, keep - skip);
+        out[i] = memchr(output->data + at, 0, length) ? "" : single_blanks(output->data + at + skip, keep - skip, a);
         at += length + 1;
     }
     return 0;
@@ -190,6 +202,29 @@ int translate_lines(const char *command, const char *const *lines, int n, const 
     return rc;
 }
 
+/* "ground/ground", "a \\ b": characters that translators leave where they could not decide. */
+static bool has_new_mark(const char *original, const char *translation)
+{
+    for (const char *p = "/\\|<>[]{}^~_="; *p; p++) {
+        if (strchr(translation, *p) && !strchr(original, *p)) return true;
+    }
+    return false;
+}
+
+/* "There Is a dog": a capital inside that the original does not have. */
+static bool has_new_capital(const struct words *x, const char *original, const struct words *y, const char *translation)
+{
+    for (int k = 1; k < y->n; k++) {
+        bool known = false;
+        char first = translation[y->at[k].from];
+        if (first < 'A' || first > 'Z' || y->at[k - 1].class == WORD_PUNCTUATION) continue;
+        for (int i = 0; i < x->n && !known; i++)
+            known = original[x->at[i].from] == first && !strcmp(x->at[i].lower, y->at[k].lower);
+        if (!known) return true;
+    }
+    return false;
+}
+
 bool translation_is_usable(const char *original, const char *translation)
 {
     struct arena a = { 0 };
@@ -207,7 +242,8 @@ bool translation_is_usable(const char *original, const char *translation)
         }
         same = !strcmp(x.at[i].lower, y.at[k].lower);
     }
-    bool usable = !same && y.n && !strpbrk(translation, "*@#");
+    bool usable = !same && y.n && !strpbrk(translation, "*@#") && !has_new_mark(original, translation) &&
+                  !has_new_capital(&x, original, &y, translation);
     arena_release(&a);
     return usable;
 }

@@ -9,7 +9,7 @@
 int translate_lines(const char *command, const char *const *lines, int n, const char **out, double seconds,
                     struct arena *a, struct err *e);
 
-/* Whether a translation can stand as another wording: not empty, free of the marks (* @ #) of unknown words, and not
- * the same words. */
+/* Whether a translation can stand as another wording: not empty, free of the marks (* @ #) of unknown words and of
+ * characters and capitals inside that the original does not have, and not the same words. */
 bool translation_is_usable(const char *original, const char *translation);
 #endif

@@ -193,13 +193,23 @@ const char *wordnet_verb_lemma(const struct wordnet *w, const char *form, struct
     return verb_lemma(form, a, w ? is_verb : NULL, (void *)(uintptr_t)w);
 }
 
+/* One that has siblings of its own sort. */
+static bool is_thing(int file)
+{
+    return file == LEX_ANIMAL || file == LEX_ARTIFACT || file == LEX_BODY || file == LEX_FOOD || file == LEX_OBJECT ||
+           file == LEX_PERSON || file == LEX_PLANT;
+}
+
 static bool is_visible(int file)
 {
-    static const int files[] = { LEX_ANIMAL, LEX_ARTIFACT, LEX_BODY,      LEX_FOOD,    LEX_OBJECT,
-                                 LEX_PERSON, LEX_PLANT,    LEX_SUBSTANCE, LEX_LOCATION };
+    return is_thing(file) || file == LEX_SUBSTANCE || file == LEX_LOCATION;
+}
 
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        if (files[i] == file) return true;
+/* One of its kind, such as a person whose name is also a word ("Day"). */
+static bool is_instance(const struct synset *s)
+{
+    for (int i = 0; i < s->n_pointers; i++) {
+        if (!strcmp(s->pointers[i].symbol, "@i")) return true;
     }
     return false;
 }
@@ -213,7 +223,7 @@ static bool likely_sense(const struct wordnet *w, const char *noun, uint32_t *of
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < n; i++) {
             if (!read_synset(w, WN_NOUN, offsets[i], s)) continue;
-            if (!pass && !is_visible(s->file)) continue;
+            if (!pass && (!is_visible(s->file) || is_instance(s))) continue;
             *offset = offsets[i];
             return true;
         }
@@ -223,9 +233,18 @@ static bool likely_sense(const struct wordnet *w, const char *noun, uint32_t *of
 
 int wordnet_file(const struct wordnet *w, const char *noun)
 {
+    /* the most general words have a file of their own, and other senses elsewhere ("person": a body) */
+    static const struct {
+        const char *noun;
+        int file;
+    } general[] = { { "person", LEX_PERSON }, { "people", LEX_PERSON }, { "animal", LEX_ANIMAL },
+                    { "plant", LEX_PLANT },   { "food", LEX_FOOD },     { "object", LEX_ARTIFACT } };
     struct synset s;
     uint32_t offset;
 
+    for (size_t i = 0; i < sizeof general / sizeof *general; i++) {
+        if (!strcmp(general[i].noun, noun)) return general[i].file;
+    }
     return likely_sense(w, noun, &offset, &s) ? s.file : -1;
 }
 
@@ -244,7 +263,7 @@ static bool holds(const uint32_t *set, int n, uint32_t x)
     return false;
 }
 
-void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word,
+void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word, int most,
                      struct arena *a)
 {
     uint32_t own[SENSES_MAX], all[ANCESTORS_MAX];
@@ -253,6 +272,7 @@ void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_po
 
     /* only senses in use: by a rare one a bus is a car (an old one), and almost everything a person */
     if (n_own > (uses > 1 ? uses : 1)) n_own = uses > 1 ? uses : 1;
+    if (most && n_own > most) n_own = most;
     n = n_own;
 
     memcpy(all, own, sizeof *own * (size_t)n_own);
@@ -284,9 +304,14 @@ static bool meet(const uint32_t *a, int n_a, const uint32_t *b, int n_b)
     return false;
 }
 
+bool meaning_covers(const struct meaning *general, const struct meaning *special)
+{
+    return meet(general->own, general->n_own, special->all, special->n_all);
+}
+
 bool meaning_related(const struct meaning *a, const struct meaning *b)
 {
-    return meet(a->own, a->n_own, b->all, b->n_all) || meet(a->all, a->n_all, b->own, b->n_own);
+    return meaning_covers(a, b) || meaning_covers(b, a);
 }
 
 /* The synset's words that are one word in lower case. */
@@ -312,6 +337,14 @@ static int plain_words(const struct wordnet *w, enum wordnet_pos pos, const stru
     return n;
 }
 
+/* "washing": what is done, or much of something, but no thing that could have an article. */
+static bool is_doing(const struct wordnet *w, const char *noun, struct arena *a)
+{
+    size_t n = strlen(noun);
+
+    return n > 5 && !strcmp(noun + n - 3, "ing") && wordnet_uses(w, WN_VERB, wordnet_verb_lemma(w, noun, a)) > 0;
+}
+
 int wordnet_siblings(const struct wordnet *w, const char *noun, const char ***out, struct arena *a)
 {
     struct synset *s = mem_new(struct synset, 3);
@@ -319,7 +352,7 @@ int wordnet_siblings(const struct wordnet *w, const char *noun, const char ***ou
     int n = 0;
 
     *out = arena_new(a, const char *, SIBLINGS_MAX);
-    if (likely_sense(w, noun, &offset, &s[0])) {
+    if (likely_sense(w, noun, &offset, &s[0]) && is_thing(s[0].file)) { /* a crowd's sibling is a throng */
         for (int i = 0; i < s[0].n_pointers; i++) {
             if (strcmp(s[0].pointers[i].symbol, "@") || !read_synset(w, WN_NOUN, s[0].pointers[i].offset, &s[1]))
                 continue;
@@ -333,7 +366,8 @@ int wordnet_siblings(const struct wordnet *w, const char *noun, const char ***ou
                 for (int j = before; j < n;) { /* only words that mostly mean this */
                     bool is_noun = wordnet_uses(w, WN_NOUN, (*out)[j]) >=
                                    wordnet_uses(w, WN_ADJECTIVE, (*out)[j]); /* "local" is no bus */
-                    if (is_noun && likely_sense(w, (*out)[j], &likely, &s[2]) && likely == other) j++;
+                    bool is_one = !is_doing(w, (*out)[j], a) && !noun_is_plural((*out)[j]);
+                    if (is_noun && is_one && likely_sense(w, (*out)[j], &likely, &s[2]) && likely == other) j++;
                     else (*out)[j] = (*out)[--n];
                 }
             }

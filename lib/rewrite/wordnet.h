@@ -43,9 +43,11 @@ struct meaning {
     int n_own, n_all;
     uint32_t *own, *all; /* in the arena */
 };
-void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word,
-                     struct arena *a);
-/* Same synset, or one is more general than the other. */
+void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word, int most,
+                     struct arena *a); /* most: of its first senses; 0: of all in use */
+/* Same synset, or the first is more general than the second. */
+bool meaning_covers(const struct meaning *general, const struct meaning *special);
+/* Or the other way round. */
 bool meaning_related(const struct meaning *a, const struct meaning *b);
 
 /* Words for other kinds of the same thing ("dog" -> "wolf", "fox"), single words in use only, in the arena; returns

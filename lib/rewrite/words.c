@@ -20,7 +20,8 @@ static const struct {
                         "against inside outside onto into toward towards through of from to for atop upon up down off "
                         "past beyond within alongside amid like about "
                         "aboard throughout via opposite next " },
-    { WORD_ADVERB, " very not also together close away there here while too so just nearby outdoors indoors else " },
+    { WORD_ADVERB,
+      " very not also together close away there here while too so just nearby outdoors indoors else how when " },
     { WORD_POSSESSIVE, " 's ' " },
 };
 

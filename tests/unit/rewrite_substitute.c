@@ -11,6 +11,7 @@ static struct lexicon lexicon;
 static struct arena a;
 static struct negative got[WANT];
 static int n_got;
+static const char *kinds; /* NULL: the usual ones */
 
 static const char *const corpus[] = {
     "A big red car and a small blue bus on the street.",
@@ -61,7 +62,10 @@ static void negate(const char *text, const char *more, uint64_t seed)
     str_add(&own, more);
     facts_add(&facts, str_c(&own), &a);
     rng_init(&r, seed, 0);
-    n_got = substitute(&(struct substitution){ &g, &facts, &lexicon, wordnet, &names, &a }, got, WANT, &r);
+    struct substitution s = { &g, &facts, &lexicon, wordnet, &names, &a, { 0 } };
+    struct err e = { 0 };
+    if (substitute_weights(kinds, s.weight, &e)) ok(false, "%s", e.text);
+    n_got = substitute(&s, got, WANT, &r);
     names_release(&names);
     str_release(&own);
 }

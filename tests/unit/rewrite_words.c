@@ -1,6 +1,7 @@
 /* Words with their places, prepositions of several words, and inflection. */
 #include "rewrite/inflect.h"
 #include "rewrite/kinds.h"
+#include "rewrite/nouns.h"
 #include "rewrite/words.h"
 #include "tap.h"
 
