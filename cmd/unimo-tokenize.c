@@ -77,10 +77,13 @@ static int count_lines(struct bpe_learner *l, struct lines *in, struct err *e)
 
 static int run_learn(const struct fields *f, struct reader *in, struct lines *text, struct err *e)
 {
-    struct bpe_learner *l = bpe_learner_new();
+    struct bpe_learner *l = bpe_learner_new(BPE_LEARN_PIECES);
     int64_t got;
     int rc = lines ? count_lines(l, text, e) : count_records(l, f, in, e);
 
+    if (!rc && bpe_learner_forgotten(l))
+        log_line("%s: %lld rare pieces were forgotten: more than %d different ones", output,
+                 (long long)bpe_learner_forgotten(l), BPE_LEARN_PIECES);
     if (!rc) rc = bpe_learn(l, output, vocab_size, min_count, &got, e);
     if (!rc && got < vocab_size)
         log_line("%s: %lld tokens: no other pair occurs %lld times", output, (long long)got, (long long)min_count);

@@ -38,17 +38,12 @@ bool unicode_is_space(uint32_t c)
            (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-/* A letter that has cases, as far as the final sigma needs it. */
-static bool is_cased(uint16_t c)
-{
-    return unicode_is_letter(c) && (c < 0x250 || (c >= 0x370 && c < 0x590) || (c >= 0x1E00 && c < 0x2000));
-}
-
-/* What a word may hold besides letters that have cases. */
+/* What Java's words may hold besides letters that have cases; ideographs and kana are words of their own. */
 static bool is_within_word(uint16_t c)
 {
-    if (c >= 0x80) return c < 0x2000 || c >= 0xA000 || c == 0x2019; /* ideographs are words of their own */
-    return (c >= '0' && c <= '9') || c == '\'' || c == '.';
+    if (c == '\'' || c == '.' || c == '"' || c == '-' || (c >= 0x2010 && c <= 0x2015)) return true;
+    if ((c >= 0x3040 && c <= 0x30FF) || (c >= 0x4E00 && c <= 0x9FA5)) return false;
+    return !unicode_is_space(c) && !unicode_is_punctuation(c) && !unicode_is_symbol(c);
 }
 
 /* Java's rule: the word has a letter with cases before the sigma and none behind it. */
@@ -56,9 +51,9 @@ static bool is_final(const uint16_t *text, int64_t n, int64_t i)
 {
     int64_t before = i - 1, after = i + 1;
 
-    while (before >= 0 && !is_cased(text[before]) && is_within_word(text[before])) before--;
-    while (after < n && !is_cased(text[after]) && is_within_word(text[after])) after++;
-    return before >= 0 && is_cased(text[before]) && !(after < n && is_cased(text[after]));
+    while (before >= 0 && !unicode_is_cased(text[before]) && is_within_word(text[before])) before--;
+    while (after < n && !unicode_is_cased(text[after]) && is_within_word(text[after])) after++;
+    return before >= 0 && unicode_is_cased(text[before]) && !(after < n && unicode_is_cased(text[after]));
 }
 
 void unicode_add_lower(struct str *out, const uint16_t *text, int64_t n)

@@ -16,11 +16,17 @@
 
 struct bpe_learner {
     struct map words; /* piece -> how often */
+    int64_t pieces, bytes, forgotten;
 };
 
-struct bpe_learner *bpe_learner_new(void)
+enum { PIECE_BYTES = 16 };
+
+struct bpe_learner *bpe_learner_new(int64_t pieces)
 {
-    return mem_new(struct bpe_learner, 1);
+    struct bpe_learner *l = mem_new(struct bpe_learner, 1);
+
+    l->pieces = pieces;
+    return l;
 }
 
 void bpe_learner_free(struct bpe_learner *l)
@@ -30,13 +36,53 @@ void bpe_learner_free(struct bpe_learner *l)
     free(l);
 }
 
+int64_t bpe_learner_forgotten(const struct bpe_learner *l)
+{
+    return l->forgotten;
+}
+
+/* How many pieces were seen so often, and their bytes. */
+static int64_t count_frequent(const struct map *words, int64_t least, int64_t *bytes)
+{
+    int64_t n = 0;
+
+    *bytes = 0;
+    for (int64_t i = 0; i < words->n; i++) {
+        if (words->at[i].value < least) continue;
+        *bytes += (int64_t)words->at[i].n;
+        n++;
+    }
+    return n;
+}
+
+/* Leaves at most half as many as there may be. */
+static void forget_rare(struct bpe_learner *l)
+{
+    struct map kept = { 0 };
+    int64_t least = 2;
+
+    while (count_frequent(&l->words, least, &l->bytes) > l->pieces / 2 || l->bytes > PIECE_BYTES * l->pieces / 2)
+        least += 1 + least / 2;
+    for (int64_t i = 0; i < l->words.n; i++) {
+        const struct map_entry *word = &l->words.at[i];
+        if (word->value >= least) *map_put(&kept, word->key, word->n, NULL) = word->value;
+    }
+    l->forgotten += l->words.n - kept.n;
+    map_release(&l->words);
+    l->words = kept;
+}
+
 void bpe_learner_add(struct bpe_learner *l, const char *text, size_t n)
 {
     enum piece_kind kind;
 
     for (size_t i = 0, length; i < n; i += length) {
+        bool is_new;
         length = pretokenize(text + i, n - i, &kind);
-        if (length <= BPE_LEARN_PIECE_MAX) ++*map_put(&l->words, text + i, length, NULL);
+        if (length > BPE_LEARN_PIECE_MAX) continue;
+        ++*map_put(&l->words, text + i, length, &is_new);
+        l->bytes += is_new ? (int64_t)length : 0;
+        if (is_new && (l->words.n > l->pieces || l->bytes > PIECE_BYTES * l->pieces)) forget_rare(l);
     }
 }
 

@@ -107,7 +107,7 @@ static bool is_case_ignorable(uint32_t c)
     }
 }
 
-static bool is_cased(uint32_t c)
+bool unicode_is_cased(uint32_t c)
 {
     return is_between(c, UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LT) || (c >= 0x2160 && c < 0x2180) ||
            (c >= 0x24b6 && c < 0x24ea);
@@ -126,7 +126,7 @@ static bool meets_cased(const char *s, size_t n, size_t i, int step)
         }
         int len = utf8_decode(s + at, n - at, &c);
         if (!len) return false;
-        if (!is_case_ignorable(c)) return is_cased(c);
+        if (!is_case_ignorable(c)) return unicode_is_cased(c);
         i = step < 0 ? at : at + (size_t)len;
     }
     return false;

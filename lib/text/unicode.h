@@ -19,6 +19,8 @@ bool unicode_is_punctuation(uint32_t code);
 bool unicode_is_symbol(uint32_t code);
 bool unicode_is_number(uint32_t code);
 bool unicode_is_decimal(uint32_t code);
+/* Letters and signs that are capital or small. */
+bool unicode_is_cased(uint32_t code);
 
 /* The lower case of one character, where that is one character. */
 uint32_t unicode_lower(uint32_t code);

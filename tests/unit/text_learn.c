@@ -65,11 +65,36 @@ static void merge(const char *left, const char *right)
     }
 }
 
+/* What is seen now and then outlives any number of pieces that are seen once. */
+static void bounded(void)
+{
+    char dir[] = "/tmp/unimo-learn.XXXXXX", text[64];
+    struct bpe_learner *l = bpe_learner_new(100);
+    struct err e = { 0 };
+    int64_t got;
+
+    for (int i = 0; i < 20000; i++) {
+        snprintf(text, sizeof text, " frequent x%dy", i);
+        bpe_learner_add(l, text, strlen(text));
+    }
+    ok(bpe_learner_forgotten(l) > 19000 && bpe_learner_forgotten(l) < 20000, "rare pieces are forgotten: %lld",
+       (long long)bpe_learner_forgotten(l));
+    if (!mkdtemp(dir)) return;
+    char *path = path_join(dir, "vocab");
+    is_int(bpe_learn(l, path, BPE_SIZE_MIN + 9, 20000, &got, &e), 0, "frequent ones are learnt");
+    struct bpe *b = bpe_load(path, &e);
+    ok(b && bpe_id(b, "\u0120frequent") > 0, "to their last merge %s", e.text);
+    bpe_close(b);
+    bpe_learner_free(l);
+    free(path);
+    dir_remove(dir, &e);
+}
+
 int main(void)
 {
     static char known[12 + 60][40] = { "a", "d", "e", "h", "i", "l", "n", "o", "r", "s", "t", "u" };
     char dir[] = "/tmp/unimo-learn.XXXXXX";
-    struct bpe_learner *l = bpe_learner_new();
+    struct bpe_learner *l = bpe_learner_new(BPE_LEARN_PIECES);
     struct str want = { 0 };
     struct err e = { 0 };
     int left = 0, right = 0, n = 12;
@@ -97,7 +122,7 @@ int main(void)
        "ids are where they belong %s", e.text);
     bpe_close(b);
     bpe_learner_free(l);
-    l = bpe_learner_new();
+    l = bpe_learner_new(BPE_LEARN_PIECES);
     is_int(bpe_learn(l, path, 5000, 2, &got, &e), 0, "of nothing, too, a vocabulary is made");
     is_int(got, BPE_SIZE_MIN, "of bytes only, in place of the old one");
     bpe_learner_free(l);
@@ -106,5 +131,6 @@ int main(void)
     free(path);
     str_release(&want);
     dir_remove(dir, &e);
+    bounded();
     return done();
 }
