@@ -1,6 +1,7 @@
 #include "score/prepare.h"
 #include "core/str.h"
 #include "score/pytext.h"
+#include "score/unicode.h"
 #include "text/unicode.h"
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,22 @@ static bool is_mark(char c)
     return c && strchr(PUNCTUATION, c);
 }
 
+/* As Python's isdigit(): also superscripts and digits in circles and the like. */
+static bool is_digit(uint32_t c)
+{
+    static const uint32_t digits[][2] = {
+        { 0xB2, 0xB3 },     { 0xB9, 0xB9 },       { 0x1369, 0x1371 },   { 0x19DA, 0x19DA },   { 0x2070, 0x2070 },
+        { 0x2074, 0x2079 }, { 0x2080, 0x2089 },   { 0x2460, 0x2468 },   { 0x2474, 0x247C },   { 0x2488, 0x2490 },
+        { 0x24EA, 0x24EA }, { 0x24F5, 0x24FD },   { 0x24FF, 0x24FF },   { 0x2776, 0x277E },   { 0x2780, 0x2788 },
+        { 0x278A, 0x2792 }, { 0x10A40, 0x10A43 }, { 0x10E60, 0x10E68 }, { 0x11052, 0x1105A }, { 0x1F100, 0x1F10A },
+    };
+
+    for (size_t i = 0; i < sizeof digits / sizeof *digits; i++) {
+        if (c >= digits[i][0] && c <= digits[i][1]) return true;
+    }
+    return unicode_is_decimal(c);
+}
+
 /* Digits of any script, with commas where they may be; not empty. */
 static bool is_number(const char *word, bool commas)
 {
@@ -78,7 +95,7 @@ static bool is_number(const char *word, bool commas)
     if (!*word) return false;
     for (const char *p = word; *p;) {
         int n = utf8_decode(p, strnlen(p, 4), &c);
-        if (!n || !(unicode_is_decimal(c) || (commas && c == ','))) return false;
+        if (!n || !(is_digit(c) || (commas && c == ','))) return false;
         p += n;
     }
     return true;
@@ -86,7 +103,10 @@ static bool is_number(const char *word, bool commas)
 
 static bool is_capital(const char *word)
 {
-    return *word >= 'A' && *word <= 'Z' && !word[1];
+    uint32_t c;
+    int n = utf8_decode(word, strnlen(word, 4), &c);
+
+    return n && !word[n] && unicode_is_capital(c);
 }
 
 static bool is(const struct tokens *t, int64_t i, const char *word)

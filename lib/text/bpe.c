@@ -430,40 +430,75 @@ static bool is_wordy(enum piece_kind k)
     return k == PIECE_LETTERS || k == PIECE_NUMBER || k == PIECE_CONTRACTION;
 }
 
+/* Pieces are found some at a time, so that what the cache knows of them is on its way before it is needed. */
+enum { AHEAD = 16 };
+struct piece {
+    const char *text;
+    size_t n;
+    enum piece_kind kind;
+    struct cached *slots; /* NULL: too long to be kept */
+    struct cached key;
+};
+
+/* The pieces at the beginning of a text; returns their number. */
+static int find_pieces(const struct bpe_cache *c, struct piece found[AHEAD], const char *text, size_t n)
+{
+    int pieces = 0;
+
+    for (size_t i = 0; i < n && pieces < AHEAD; pieces++) {
+        struct piece *p = &found[pieces];
+        p->text = text + i;
+        p->n = pretokenize(text + i, n - i, &p->kind);
+        p->slots = cached_key(&p->key, p->text, p->n, n - i) ? cached_pair(c, &p->key) : NULL;
+        if (p->slots) __builtin_prefetch(p->slots);
+        i += p->n;
+    }
+    return pieces;
+}
+
+/* Appends the piece's ids, of which the first has unit 0 unless it goes on with the word before. */
+static void add_piece(const struct bpe *b, struct encoding *out, const struct piece *p, bool goes_on)
+{
+    int64_t room = out->n + (int64_t)p->n + CACHED_IDS;
+    int got;
+
+    if (room > out->ids_cap) mem_reserve(&out->ids, &out->ids_cap, room);
+    if (room > out->units_cap) mem_reserve(&out->units, &out->units_cap, room);
+    int32_t *ids = out->ids + out->n;
+    uint8_t *units = out->units + out->n;
+    if (p->slots && cached_find(p->slots, &p->key)) {
+        got = p->slots->n_ids;
+        memcpy(ids, p->slots->ids, 2 * sizeof *ids); /* most have no more, and a size that is known needs no call */
+        if (got > 2) memcpy(ids + 2, p->slots->ids + 2, (CACHED_IDS - 2) * sizeof *ids);
+    } else {
+        got = encode_piece(b, out->cache, p->text, p->n, ids);
+        if (p->slots) cached_put(p->slots, &p->key, ids, got);
+    }
+    memset(units, 1, CACHED_IDS);
+    if (got > CACHED_IDS) memset(units, 1, (size_t)got);
+    units[0] = goes_on;
+    out->n += got;
+}
+
 void bpe_encode(const struct bpe *b, struct encoding *out, const char *text, size_t n)
 {
-    enum piece_kind kind, previous = PIECE_SPACE;
+    enum piece_kind previous = PIECE_SPACE;
+    struct piece found[AHEAD];
 
     assert(n < INT32_MAX);
     if (!out->cache) out->cache = bpe_cache_new(b);
-    struct bpe_cache *c = out->cache;
-    assert(c->of == b);
+    assert(out->cache->of == b);
     out->n = 0;
-    for (size_t i = 0, length; i < n; i += length) {
-        length = pretokenize(text + i, n - i, &kind);
-        mem_reserve(&out->ids, &out->ids_cap, out->n + (int64_t)length);
-        mem_reserve(&out->units, &out->units_cap, out->n + (int64_t)length);
-        int32_t *ids = out->ids + out->n;
-        struct cached key, *slot = cached_key(&key, text + i, length, n - i) ? cached_slot(c, &key) : NULL;
-        int got;
-        if (slot && cached_same(slot, &key)) {
-            got = slot->n_ids;
-            memcpy(ids, slot->ids, (size_t)got * sizeof *ids);
-        } else {
-            got = encode_piece(b, c, text + i, length, ids);
-            if (slot && got <= CACHED_IDS) {
-                memcpy(slot, &key, offsetof(struct cached, n_ids));
-                slot->n_ids = (uint8_t)got;
-                memcpy(slot->ids, ids, (size_t)got * sizeof *ids);
-            }
+    for (size_t i = 0; i < n;) {
+        int pieces = find_pieces(out->cache, found, text + i, n - i);
+        for (int k = 0; k < pieces; k++) {
+            const struct piece *p = &found[k];
+            add_piece(b, out, p, is_wordy(p->kind) && is_wordy(previous) && *p->text != ' ');
+            previous = p->kind;
+            i += p->n;
         }
-        bool goes_on = is_wordy(kind) && is_wordy(previous) && text[i] != ' ';
-        memset(out->units + out->n, 1, (size_t)got);
-        if (!goes_on) out->units[out->n] = 0;
-        out->n += got;
-        previous = kind;
     }
-    bpe_cache_trim(c);
+    bpe_cache_trim(out->cache);
 }
 
 void encoding_release(struct encoding *c)

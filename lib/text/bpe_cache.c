@@ -9,7 +9,7 @@ struct bpe_cache *bpe_cache_new(const void *of)
     struct bpe_cache *c = mem_new(struct bpe_cache, 1);
 
     c->of = of;
-    c->slots = mem_new(struct cached, 1 << CACHE_BITS);
+    c->slots = arena_new(&c->arena, struct cached, 1 << CACHE_BITS);
     return c;
 }
 
@@ -32,6 +32,6 @@ void bpe_cache_free(struct bpe_cache *c)
 {
     if (!c) return;
     free_space(c);
-    free(c->slots);
+    arena_release(&c->arena);
     free(c);
 }

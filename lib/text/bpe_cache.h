@@ -1,12 +1,14 @@
 #ifndef TEXT_BPE_CACHE_H
 #define TEXT_BPE_CACHE_H
+#include "core/mem.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-/* A thread's memory of short pieces of text and their tokens: a table of fixed size in which a new piece takes the
- * place of the one that was there. Also the space that merging a long piece needs. Private to bpe.c. */
+/* A thread's memory of short pieces of text and their tokens: a table of fixed size, in pairs of slots, the piece that
+ * was met last in front; a new one takes the place of the other. Also the space that merging a long piece needs.
+ * Private to bpe.c. */
 enum { CACHED_BYTES = 16, CACHED_IDS = 11, CACHE_BITS = 17 };
 struct cached {             /* 64 bytes: one line of the processor's cache */
     uint64_t key[2];        /* the piece, padded with zeros */
@@ -17,8 +19,9 @@ struct candidate {
     int32_t rank, at;
 };
 struct bpe_cache {
-    const void *of;       /* the vocabulary it belongs to */
-    struct cached *slots; /* [1 << CACHE_BITS] */
+    const void *of; /* the vocabulary it belongs to */
+    struct arena arena;
+    struct cached *slots; /* [1 << CACHE_BITS], in the arena, which aligns them */
     struct candidate *heap;
     int32_t *next, *previous;
     int64_t n_heap, heap_cap, next_cap, previous_cap;
@@ -49,17 +52,37 @@ static inline bool cached_key(struct cached *key, const char *piece, size_t n, s
     return true;
 }
 
-/* Where the key is or would be. */
-static inline struct cached *cached_slot(const struct bpe_cache *c, const struct cached *key)
+/* The pair of slots where the key is or would be. */
+static inline struct cached *cached_pair(const struct bpe_cache *c, const struct cached *key)
 {
     uint64_t h = (key->key[0] + key->n_bytes) * 0x9E3779B185EBCA87u;
 
     h = (h ^ h >> 29 ^ key->key[1]) * 0xC2B2AE3D27D4EB4Fu;
-    return &c->slots[h >> (64 - CACHE_BITS)];
+    return &c->slots[h >> (65 - CACHE_BITS) << 1];
 }
 
 static inline bool cached_same(const struct cached *a, const struct cached *b)
 {
     return a->key[0] == b->key[0] && a->key[1] == b->key[1] && a->n_bytes == b->n_bytes;
+}
+
+/* Whether the key is there; if so, in front. */
+static inline bool cached_find(struct cached pair[2], const struct cached *key)
+{
+    if (cached_same(&pair[0], key)) return true;
+    if (!cached_same(&pair[1], key)) return false;
+    struct cached front = pair[0];
+    pair[0] = pair[1];
+    pair[1] = front;
+    return true;
+}
+
+static inline void cached_put(struct cached pair[2], const struct cached *key, const int32_t *ids, int n)
+{
+    if (n > CACHED_IDS) return;
+    pair[1] = pair[0];
+    memcpy(pair, key, offsetof(struct cached, n_ids));
+    pair[0].n_ids = (uint8_t)n;
+    memcpy(pair[0].ids, ids, (size_t)n * sizeof *ids);
 }
 #endif

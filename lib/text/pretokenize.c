@@ -62,7 +62,7 @@ static size_t contraction(const char *s, size_t n)
     }
 }
 
-size_t pretokenize(const char *text, size_t n, enum piece_kind *kind)
+size_t pretokenize_any(const char *text, size_t n, enum piece_kind *kind)
 {
     static const enum piece_kind kinds[] = { PIECE_OTHER, PIECE_LETTERS, PIECE_NUMBER, PIECE_SPACE };
     size_t length, last = 0, at = 0;
