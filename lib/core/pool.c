@@ -1,6 +1,5 @@
 #include "core/pool.h"
 #include "core/mem.h"
-#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -294,4 +293,110 @@ void queue_free(struct queue *q)
     pthread_cond_destroy(&q->changed);
     pthread_mutex_destroy(&q->lock);
     free(q);
+}
+
+struct follower {
+    struct queue *items;
+    pthread_t thread;
+    int (*work)(void *arg, void *item, bool failed, struct err *e);
+    void *arg;
+    pthread_mutex_t lock;
+    bool has_failed;
+    struct err failure;
+};
+
+static bool follower_failed(struct follower *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool has_failed = f->has_failed;
+    pthread_mutex_unlock(&f->lock);
+    return has_failed;
+}
+
+static void *follow(void *arg)
+{
+    struct follower *f = arg;
+    void *item;
+
+    while (!queue_pop(f->items, &item)) {
+        struct err e = { 0 };
+        bool has_failed = follower_failed(f);
+        int rc = f->work(f->arg, item, has_failed, &e);
+        if (!rc || has_failed) continue;
+        pthread_mutex_lock(&f->lock);
+        f->has_failed = true;
+        f->failure = e;
+        pthread_mutex_unlock(&f->lock);
+    }
+    return NULL;
+}
+
+struct follower *follower_start(int depth, int (*work)(void *arg, void *item, bool failed, struct err *e), void *arg,
+                                struct err *e)
+{
+    struct follower *f = mem_new(struct follower, 1);
+
+    *f = (struct follower){ .items = queue_new(depth), .work = work, .arg = arg };
+    pthread_mutex_init(&f->lock, NULL);
+    if (!pthread_create(&f->thread, NULL, follow, f)) return f;
+    err_set(e, ERR_IO, "cannot start a thread");
+    pthread_mutex_destroy(&f->lock);
+    queue_free(f->items);
+    free(f);
+    return NULL;
+}
+
+int follower_give(struct follower *f, void *item)
+{
+    queue_push(f->items, item);
+    return follower_failed(f) ? -1 : 0;
+}
+
+int follower_end(struct follower *f, bool failed, struct err *e)
+{
+    if (!f) return failed ? -1 : 0;
+    if (failed) {
+        pthread_mutex_lock(&f->lock);
+        bool is_first = !f->has_failed;
+        f->has_failed = true;
+        if (is_first) f->failure = *e;
+        pthread_mutex_unlock(&f->lock);
+    }
+    queue_close(f->items);
+    pthread_join(f->thread, NULL);
+    int rc = f->has_failed ? -1 : 0;
+    if (rc) *e = f->failure;
+    pthread_mutex_destroy(&f->lock);
+    queue_free(f->items);
+    free(f);
+    return rc;
+}
+
+void budget_init(struct budget *b, int64_t most)
+{
+    *b = (struct budget){ .most = most };
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_cond_init(&b->changed, NULL);
+}
+
+void budget_take(struct budget *b, int64_t n)
+{
+    pthread_mutex_lock(&b->lock);
+    while (b->held && b->held + n > b->most) pthread_cond_wait(&b->changed, &b->lock);
+    b->held += n;
+    pthread_mutex_unlock(&b->lock);
+}
+
+void budget_give(struct budget *b, int64_t n)
+{
+    pthread_mutex_lock(&b->lock);
+    b->held -= n;
+    pthread_cond_broadcast(&b->changed);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void budget_release(struct budget *b)
+{
+    pthread_cond_destroy(&b->changed);
+    pthread_mutex_destroy(&b->lock);
 }

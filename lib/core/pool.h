@@ -1,6 +1,7 @@
 #ifndef CORE_POOL_H
 #define CORE_POOL_H
 #include "core/err.h"
+#include <pthread.h>
 #include <stdint.h>
 
 /* Number of processors this process may use (affinity mask, cgroup quota), at least 1. */
@@ -24,6 +25,26 @@ struct pipeline {
     int depth;
 };
 int pipeline_run(const struct pipeline *p, struct err *e);
+
+/* One thread that takes items in the order in which they are given, behind the thread that gives them; at most `depth`
+ * wait. After an error, work gets the rest with failed = true, so that it can free them. */
+struct follower;
+struct follower *follower_start(int depth, int (*work)(void *arg, void *item, bool failed, struct err *e), void *arg,
+                                struct err *e);
+int follower_give(struct follower *f, void *item); /* -1 after an error, which follower_end() tells; always takes it */
+int follower_end(struct follower *f, bool failed, struct err *e); /* waits for the last; NULL is fine */
+
+/* How much several threads may hold of something at once. Who wants more than there is waits, but not for ever: one
+ * alone may have any amount. */
+struct budget {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int64_t most, held;
+};
+void budget_init(struct budget *b, int64_t most);
+void budget_take(struct budget *b, int64_t n);
+void budget_give(struct budget *b, int64_t n);
+void budget_release(struct budget *b);
 
 /* A bounded queue of pointers between threads, for read-ahead. */
 struct queue;

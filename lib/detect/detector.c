@@ -2,7 +2,6 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "detect/infer.h"
-#include "image/resize.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,37 +107,14 @@ void detector_release(struct detector *d)
     *d = (struct detector){ 0 };
 }
 
-void detector_input_size(const struct detect_config *c, int width, int height, int *w, int *h, float scale[2])
+struct tensor detector_input(struct detector *d, const struct view *views, int n)
 {
-    int small = width < height ? width : height, large = width < height ? height : width;
-    float both = fminf((float)c->short_side / (float)small, (float)c->long_side / (float)large);
+    int w = views[0].input_width, h = views[0].input_height;
+    int64_t each = 3LL * h * w;
+    struct tensor x = scratch_4d(&d->scratch, DT_F32, n, h, w, 3);
 
-    *w = (int)fmaxf(roundf((float)width * both), INPUT_SIDE_MIN);
-    *h = (int)fmaxf(roundf((float)height * both), INPUT_SIDE_MIN);
-    scale[0] = fmaxf(both, INPUT_SIDE_MIN / (float)width);
-    scale[1] = fmaxf(both, INPUT_SIDE_MIN / (float)height);
-}
-
-struct tensor detector_input(struct detector *d, const struct image *pictures, int n)
-{
-    const struct detect_config *c = &d->config;
-    int w, h;
-    float scale[2];
-
-    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, scale);
-    struct tensor host = tensor_4d(NULL, DT_F32, n, h, w, 3);
-    float *pixels = mem_new(float, host.n), *p = pixels;
-    for (int i = 0; i < n; i++, p += (int64_t)h * w * 3) {
-        float step_x = c->is_exact_scale ? 1 / scale[0] : 0, step_y = c->is_exact_scale ? 1 / scale[1] : 0;
-        resize_bilinear(p, w, h, &pictures[i], step_x, step_y);
-        for (int64_t k = 0; k < (int64_t)h * w; k++) {
-            float rgb[3] = { p[3 * k], p[3 * k + 1], p[3 * k + 2] };
-            for (int x = 0; x < 3; x++) p[3 * k + x] = (rgb[c->is_bgr ? 2 - x : x] - c->mean[x]) * c->scale[x];
-        }
-    }
-    host.data = pixels;
-    struct tensor x = scratch_upload(&d->scratch, host);
-    free(pixels);
+    for (int i = 0; i < n; i++)
+        op_upload(d->device, (float *)x.data + i * each, views[i].pixels, each * (int64_t)sizeof(float));
     if (d->params.compute == DT_F32) return x;
     struct tensor half = scratch_4d(&d->scratch, DT_BF16, n, h, w, 3);
     op_convert(d->device, half, x);
@@ -332,8 +308,8 @@ static void take_rows(const struct detector *d, struct detections *x, const stru
 }
 
 /* Proposals of each picture into out, and the regions of all as rois[rows][5]: picture, corners in input pixels. */
-static int64_t first_stage(struct detector *d, struct detections *out, const struct image *pictures, int n,
-                           struct tensor features, struct proposal_opts o, float **rois)
+static int64_t first_stage(struct detector *d, struct detections *out, const struct view *views, int n,
+                           struct tensor features, float **rois)
 {
     struct rpn_output rpn = detector_rpn(d, features);
     float *scores = fetch(d, rpn.objectness), *deltas = fetch(d, rpn.deltas);
@@ -342,9 +318,14 @@ static int64_t first_stage(struct detector *d, struct detections *out, const str
 
     anchors_make(at, &d->config, (int)features.shape[1], (int)features.shape[2]);
     for (int i = 0; i < n; i++) {
-        out[i] = (struct detections){ .width = pictures[i].width,
-                                      .height = pictures[i].height,
-                                      .proposals = mem_new(struct box, o.most) };
+        const struct view *v = &views[i];
+        const struct proposal_opts o = { (float)v->input_width,
+                                         (float)v->input_height,
+                                         { v->scale[0], v->scale[1] },
+                                         d->config.pre_nms,
+                                         d->config.post_nms };
+        out[i] =
+            (struct detections){ .width = v->width, .height = v->height, .proposals = mem_new(struct box, o.most) };
         out[i].n =
             detector_proposals(d, out[i].proposals, scores + i * anchors, deltas + 4 * i * anchors, at, anchors, &o);
         mem_reserve(rois, &cap, 5 * (rows + out[i].n));
@@ -359,22 +340,16 @@ static int64_t first_stage(struct detector *d, struct detections *out, const str
     return rows;
 }
 
-int detector_run(struct detector *d, struct detections *out, const struct image *pictures, int n, struct err *e)
+int detector_run(struct detector *d, struct detections *out, const struct view *views, int n, struct err *e)
 {
-    const struct detect_config *c = &d->config;
-    struct proposal_opts o = { .pre = c->pre_nms, .most = c->post_nms };
     struct second_stage s;
     float *rois = NULL;
-    int w, h;
 
     scratch_reset(&d->scratch);
-    detector_input_size(c, pictures[0].width, pictures[0].height, &w, &h, o.scale);
-    o.width = (float)w;
-    o.height = (float)h;
-    struct tensor features = infer_features(&d->net, detector_input(d, pictures, n));
-    int64_t rows = first_stage(d, out, pictures, n, features, o, &rois), row = 0;
+    struct tensor features = infer_features(&d->net, detector_input(d, views, n));
+    int64_t rows = first_stage(d, out, views, n, features, &rois), row = 0;
     run_second_stage(d, &s, run_head(d, features, rois, rows), rows);
-    for (int i = 0; i < n; row += out[i++].n) take_rows(d, &out[i], &s, row, o.scale);
+    for (int i = 0; i < n; row += out[i++].n) take_rows(d, &out[i], &s, row, views[i].scale);
     second_stage_release(&s);
     free(rois);
     int rc = device_check(d->device, e);

@@ -2,7 +2,7 @@
 #define DETECT_DETECTOR_H
 #include "detect/boxes.h"
 #include "detect/net.h"
-#include "image/image.h"
+#include "detect/view.h"
 
 /* A Faster R-CNN (Ren et al. 2015) with an attribute head: configuration, parameters, layers and working memory on a
  * device. */
@@ -34,16 +34,12 @@ struct detections {
     int width, height;
 };
 int detector_feature_size(const struct detector *d);
-/* Size to which a picture is resized, and input pixels per picture pixel along x and y: the same, unless a side of a
- * very long picture would fall below INPUT_SIDE_MIN. */
-enum { INPUT_SIDE_MIN = 32 };
-void detector_input_size(const struct detect_config *c, int width, int height, int *w, int *h, float scale[2]);
 /* Runs n pictures that have the same input size. out[n] are filled; release each. */
-int detector_run(struct detector *d, struct detections *out, const struct image *pictures, int n, struct err *e);
+int detector_run(struct detector *d, struct detections *out, const struct view *views, int n, struct err *e);
 void detections_release(struct detections *x);
 
 /* Steps that prediction and training share. */
-struct tensor detector_input(struct detector *d, const struct image *pictures, int n); /* [n,H,W,3] on the device */
+struct tensor detector_input(struct detector *d, const struct view *views, int n); /* [n,H,W,3] on the device */
 struct rpn_output {
     struct tensor hidden, objectness, deltas; /* [B,Y,X,C], F32 [B,Y,X,A], F32 [B,Y,X,4A] */
 };

@@ -1,130 +1,42 @@
-/* Pictures are decoded by threads ahead of the network; records are written in the order of the inputs. */
+/* Three stages at once, in the order of the inputs: threads decode and resize pictures ahead of the network; the
+ * network runs on those whose inputs have one size; one thread behind it chooses regions, draws and writes. */
 #include "detect/extract.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pool.h"
-#include "detect/annotations.h"
 #include "detect/grid.h"
+#include "detect/pictures.h"
 #include "image/draw.h"
 #include "image/jpeg.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { BATCH = 8 };
-
-/* One picture to look at. */
-struct item {
-    char *id, *path, *name; /* name: for the field "image" */
-};
-struct items {
-    int64_t n, cap;
-    struct item *at;
-};
-
-static void add_item(struct items *all, const char *id, size_t id_n, const char *path, const char *name)
-{
-    mem_reserve(&all->at, &all->cap, all->n + 1);
-    all->at[all->n++] = (struct item){ mem_strndup(id, id_n), mem_strdup(path), mem_strdup(name) };
-}
-
-static void add_file(struct items *all, const char *path)
-{
-    const char *base = path_base(path), *dot = strrchr(base, '.');
-
-    add_item(all, base, dot && dot != base ? (size_t)(dot - base) : strlen(base), path, path);
-}
-
-static int add_folder(struct items *all, const char *path, struct err *e)
-{
-    static const char *const endings[] = { ".jpg", ".jpeg", NULL };
-    char **names;
-    int64_t n = dir_list(path, endings, &names, e);
-
-    if (n < 0) return -1;
-    for (int64_t i = 0; i < n; i++) {
-        char *file = path_join(path, names[i]);
-        add_file(all, file);
-        free(file);
-        free(names[i]);
-    }
-    free(names);
-    return n ? 0 : err_set(e, ERR_INPUT, "%s: has no JPEGs (names ending in .jpg or .jpeg)", path);
-}
-
-static int add_stream(struct items *all, const char *path, bool skip_bad, struct err *e)
-{
-    struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = true, .skip_bad = skip_bad }, e);
-    struct record *r;
-    int got = in ? 0 : -1;
-
-    while (in && (got = reader_next(in, &r, e)) > 0) {
-        const char *image, *id;
-        int rc = record_string(r, "image", &image, e) || record_string(r, "id", &id, e) ? -1 : 0;
-        if (!rc) {
-            char *file = picture_path(path, image);
-            add_item(all, id, strlen(id), file, image);
-            free(file);
-        } else {
-            rc = reader_bad(in, r, e);
-        }
-        record_free(r);
-        if (rc) got = -1;
-        if (rc) break;
-    }
-    reader_close(in);
-    return got;
-}
-
-static int add_path(struct items *all, const char *path, bool skip_bad, struct err *e)
-{
-    struct stat st;
-
-    if (!strcmp(path, "-")) return add_stream(all, path, skip_bad, e);
-    if (stat(path, &st)) return err_errno(e, "%s: cannot open", path);
-    if (S_ISDIR(st.st_mode)) return add_folder(all, path, e);
-    if (str_ends(path, ".jsonl") || str_ends(path, ".zst") || str_ends(path, ".json"))
-        return add_stream(all, path, skip_bad, e);
-    add_file(all, path);
-    return 0;
-}
-
-static void items_release(struct items *all)
-{
-    for (int64_t i = 0; i < all->n; i++) {
-        free(all->at[i].id);
-        free(all->at[i].path);
-        free(all->at[i].name);
-    }
-    free(all->at);
-}
-
-/* Up to BATCH decoded pictures of one input size. */
-struct batch {
-    int n;
-    struct image pictures[BATCH];
-    const struct item *items[BATCH];
-};
+#define DECODED_MOST (1LL << 30) /* bytes: one picture of the largest kind, or hundreds from a camera */
 
 struct run {
     struct detector *d;
     const struct extract_opts *o;
     struct writer *out;
     struct items all;
+    struct budget memory; /* of decoded pictures */
+    struct follower *behind;
     struct progress progress;
     int64_t done, skipped;
     struct err first_bad;
     int64_t next; /* item to decode */
-    struct batch batch;
+    int n;        /* views of one input size that wait for the network */
+    struct view views[BATCH];
+    const struct item *items[BATCH];
 };
 
 /* A picture on its way from its file to the network. */
 struct job {
     const struct item *item;
-    struct image picture;
+    struct view view;
     struct err bad;
 };
 
@@ -141,9 +53,10 @@ static int next_job(void *arg, void **job, struct err *e)
 
 static int decode_job(void *arg, void *job, int worker, struct err *e)
 {
+    struct run *run = arg;
     struct job *j = job;
 
-    jpeg_load(&j->picture, j->item->path, &j->bad);
+    view_load(&j->view, &run->d->config, j->item->path, run->o->shrinks, &run->memory, &j->bad);
     return 0;
 }
 
@@ -187,8 +100,8 @@ static void set_best(struct record *r, const char *ids, const char *scores, cons
     free(p);
 }
 
-static struct record *make_record(const struct run *run, const struct item *item, const struct detections *x,
-                                  const struct selection *s)
+static struct record *regions_record(const struct run *run, const struct item *item, const struct detections *x,
+                                     const struct selection *s)
 {
     const struct detect_config *c = &run->d->config;
     const struct box *boxes = run->o->select.refined ? x->refined : x->proposals;
@@ -210,7 +123,7 @@ static struct record *make_record(const struct run *run, const struct item *item
     return r;
 }
 
-static int put_grid(struct run *run, const struct item *item, const struct grid *g, struct err *e)
+static struct record *grid_record(const struct run *run, const struct item *item, const struct grid *g)
 {
     const struct detect_config *c = &run->d->config;
     int64_t cells = (int64_t)g->rows * g->columns, width = c->stages[c->n_stages - 1].channels;
@@ -225,70 +138,99 @@ static int put_grid(struct run *run, const struct item *item, const struct grid 
     record_set_tensor(r, "boxes", DT_F32, 2, (int64_t[]){ cells, 4 }, g->boxes);
     dtype_from_f32(features, run->o->dtype, g->features, cells * width);
     record_set_tensor(r, "features", run->o->dtype, 2, (int64_t[]){ cells, width }, features);
-    int rc = writer_put(run->out, r, e);
     free(features);
-    record_free(r);
-    return rc;
+    return r;
 }
 
-static int draw_picture(const struct run *run, const struct item *item, struct image *m, const struct detections *x,
-                        const struct selection *s, struct err *e)
+/* The picture is decoded again: keeping all of a batch would take much memory for what is rarely asked for. */
+static int draw_regions(struct run *run, const struct item *item, const struct detections *x, const struct selection *s,
+                        struct err *e)
 {
     const struct detect_config *c = &run->d->config;
     const struct box *boxes = run->o->select.refined ? x->refined : x->proposals;
     struct str path = { 0 }, label = { 0 };
+    struct image m;
 
+    if (jpeg_load(&m, item->path, e)) return -1;
     for (int64_t i = s->n - 1; i >= 0; i--) { /* the surest last, on top */
         struct box b = boxes[s->at[i]];
         if (s->confidence[i] < run->o->select.threshold) continue;
         str_clear(&label);
         if (s->attribute_of[i]) str_addf(&label, "%s ", c->attributes.at[s->attribute_of[i]]);
         str_addf(&label, "%s %.2f", c->classes.at[s->class_of[i]], (double)s->confidence[i]);
-        draw_box(m, b.x1, b.y1, b.x2, b.y2, 2, draw_colour(s->class_of[i]));
-        draw_label(m, (int)b.x1, (int)b.y1 - 11, label.data, 0xffffff, draw_colour(s->class_of[i]));
+        draw_box(&m, b.x1, b.y1, b.x2, b.y2, 2, draw_colour(s->class_of[i]));
+        draw_label(&m, (int)b.x1, (int)b.y1 - 11, label.data, 0xffffff, draw_colour(s->class_of[i]));
     }
     str_addf(&path, "%s/%s.jpg", run->o->draw, item->id);
     for (char *p = path.data + strlen(run->o->draw) + 1; *p; p++) {
         if (*p == '/') *p = '_'; /* an id is no path */
     }
-    int rc = jpeg_save(m, path.data, 90, e);
+    int rc = jpeg_save(&m, path.data, 90, e);
     str_release(&path);
     str_release(&label);
+    image_release(&m);
     return rc;
 }
 
-static int put_regions(struct run *run, struct batch *b, int i, const struct detections *x, struct err *e)
-{
-    struct selection s;
+/* What the network said about a picture, on its way to the output. */
+struct answer {
+    const struct item *item;
+    struct detections regions;
+    struct grid grid;
+};
 
-    select_regions(&s, x, &run->d->config, &run->o->select);
-    struct record *r = make_record(run, b->items[i], x, &s);
+static int put_answer(struct run *run, const struct answer *a, struct err *e)
+{
+    struct selection s = { 0 };
+    bool is_grid = run->o->grid;
+
+    if (!is_grid) select_regions(&s, &a->regions, &run->d->config, &run->o->select);
+    struct record *r = is_grid ? grid_record(run, a->item, &a->grid) : regions_record(run, a->item, &a->regions, &s);
     int rc = writer_put(run->out, r, e);
-    if (!rc && run->o->draw) rc = draw_picture(run, b->items[i], &b->pictures[i], x, &s, e);
+    if (!rc && run->o->draw) rc = draw_regions(run, a->item, &a->regions, &s, e);
     record_free(r);
     selection_release(&s);
     return rc;
 }
 
-static int run_batch(struct run *run, struct batch *b, struct err *e)
+static int write_answer(void *arg, void *item, bool failed, struct err *e)
 {
-    struct detections x[BATCH];
-    struct grid grids[BATCH];
-    bool is_grid = run->o->grid;
-    int rc = !b->n     ? 0
-             : is_grid ? detector_grid(run->d, grids, b->pictures, b->n, run->o->select.max, e)
-                       : detector_run(run->d, x, b->pictures, b->n, e);
+    struct answer *a = item;
+    int rc = failed ? 0 : put_answer(arg, a, e);
+
+    detections_release(&a->regions);
+    grid_release(&a->grid);
+    free(a);
+    return rc;
+}
+
+static int look(struct run *run, struct answer **answers, struct err *e)
+{
+    struct detections x[BATCH] = { 0 };
+    struct grid g[BATCH] = { 0 };
+    int rc = run->o->grid ? detector_grid(run->d, g, run->views, run->n, run->o->select.max, e)
+                          : detector_run(run->d, x, run->views, run->n, e);
+
+    for (int i = 0; i < run->n && !rc; i++) {
+        answers[i] = mem_new(struct answer, 1);
+        *answers[i] = (struct answer){ run->items[i], x[i], g[i] };
+    }
+    return rc;
+}
+
+static int run_batch(struct run *run, struct err *e)
+{
+    struct answer *answers[BATCH];
+    int rc = run->n ? look(run, answers, e) : 0;
     bool has_run = !rc;
 
-    for (int i = 0; i < b->n; i++) {
-        if (!rc) rc = is_grid ? put_grid(run, b->items[i], &grids[i], e) : put_regions(run, b, i, &x[i], e);
-        if (has_run && is_grid) grid_release(&grids[i]);
-        if (has_run && !is_grid) detections_release(&x[i]);
-        image_release(&b->pictures[i]);
+    for (int i = 0; i < run->n; i++) {
+        if (has_run && follower_give(run->behind, answers[i])) rc = -1;
+        view_release(&run->views[i]);
     }
-    run->done += b->n;
+    run->done += run->n;
     progress_step(&run->progress, run->done, NULL);
-    b->n = 0;
+    run->n = 0;
     return rc;
 }
 
@@ -301,26 +243,27 @@ static int bad_picture(struct run *run, struct err *e)
     return 0;
 }
 
-/* In the order of the inputs: the network runs when the batch is full, or the next picture is of another size. */
+/* In the order of the inputs: the network runs when the batch is full, or the next input is of another size. */
 static int done_job(void *arg, void *job, bool failed, struct err *e)
 {
     struct run *run = arg;
     struct job *j = job;
-    struct batch *b = &run->batch;
+    struct view *v = &j->view;
     int rc = 0;
 
     if (!failed && j->bad.code) {
         *e = j->bad;
         rc = bad_picture(run, e);
     } else if (!failed) {
-        bool fits = !b->n || (j->picture.width == b->pictures[0].width && j->picture.height == b->pictures[0].height);
-        if (!fits) rc = run_batch(run, b, e);
-        b->items[b->n] = j->item;
-        b->pictures[b->n++] = j->picture;
-        j->picture = (struct image){ 0 };
-        if (b->n == BATCH && !rc) rc = run_batch(run, b, e);
+        bool fits =
+            !run->n || (v->input_width == run->views[0].input_width && v->input_height == run->views[0].input_height);
+        if (!fits) rc = run_batch(run, e);
+        run->items[run->n] = j->item;
+        run->views[run->n++] = *v;
+        *v = (struct view){ 0 };
+        if (run->n == BATCH && !rc) rc = run_batch(run, e);
     }
-    image_release(&j->picture);
+    view_release(v);
     free(j);
     return rc;
 }
@@ -329,37 +272,28 @@ static int run_all(struct run *run, struct err *e)
 {
     int threads = run->d->device->threads;
     const struct pipeline p = { next_job, decode_job, done_job, run, threads, threads + 2 };
-    int rc = pipeline_run(&p, e);
 
-    if (!rc) rc = run_batch(run, &run->batch, e);
-    for (int i = 0; i < run->batch.n; i++) image_release(&run->batch.pictures[i]);
+    if (!(run->behind = follower_start(BATCH, write_answer, run, e))) return -1;
+    budget_init(&run->memory, DECODED_MOST);
+    int rc = pipeline_run(&p, e);
+    if (!rc) rc = run_batch(run, e);
+    for (int i = 0; i < run->n; i++) view_release(&run->views[i]);
+    rc = follower_end(run->behind, rc != 0, e);
+    budget_release(&run->memory);
     return rc;
 }
 
-/* Keeps this shard's pictures, and the first `limit` of them. */
-static void take_shard(struct items *all, const struct extract_opts *o)
+static bool is_of_shard(void *arg, int64_t i, const struct item *x)
 {
-    struct items kept = { 0 };
+    const struct extract_opts *o = ((struct run *)arg)->o;
 
-    for (int64_t i = 0; i < all->n; i++) {
-        bool is_ours = i % o->shards == o->shard && (!o->limit || kept.n < o->limit);
-        if (is_ours) add_item(&kept, all->at[i].id, strlen(all->at[i].id), all->at[i].path, all->at[i].name);
-    }
-    items_release(all);
-    *all = kept;
+    return i % o->shards == o->shard && (!o->limit || i / o->shards < o->limit);
 }
 
 /* What an earlier run has written needs no second look. */
-static void drop_done(struct run *run)
+static bool is_new(void *arg, int64_t i, const struct item *x)
 {
-    struct items all = run->all;
-
-    run->all = (struct items){ 0 };
-    for (int64_t i = 0; i < all.n; i++) {
-        const struct item *x = &all.at[i];
-        if (!writer_has(run->out, x->id)) add_item(&run->all, x->id, strlen(x->id), x->path, x->name);
-    }
-    items_release(&all);
+    return !writer_has(((struct run *)arg)->out, x->id);
 }
 
 int extract_regions_to(struct detector *d, const char *const *paths, int n, const struct extract_opts *o,
@@ -368,10 +302,10 @@ int extract_regions_to(struct detector *d, const char *const *paths, int n, cons
     struct run run = { .d = d, .o = o, .out = out };
     int rc = 0;
 
-    for (int i = 0; i < n && !rc; i++) rc = add_path(&run.all, paths[i], o->skip_bad, e);
-    if (!rc) take_shard(&run.all, o);
+    for (int i = 0; i < n && !rc; i++) rc = items_add(&run.all, paths[i], o->skip_bad, e);
+    items_filter(&run.all, is_of_shard, &run);
     if (!rc && o->draw) rc = dir_make(o->draw, e);
-    if (!rc && o->append) drop_done(&run);
+    if (!rc && o->append) items_filter(&run.all, is_new, &run);
     if (!rc) {
         progress_begin(&run.progress, "images", run.all.n);
         rc = run_all(&run, e);

@@ -9,12 +9,12 @@ struct extract_opts {
     enum dtype dtype; /* of features and class_probs */
     const char *draw, *output;
     bool plain, skip_bad;
-    bool append; /* leave out what the output, or what was begun of it, has already */
-    bool grid;   /* cells of the backbone's map, at most select.max, instead of regions */
+    bool append;  /* leave out what the output, or what was begun of it, has already */
+    bool shrinks; /* decode pictures at a part of their size that is still no smaller than the input */
+    bool grid;    /* cells of the backbone's map, at most select.max, instead of regions */
     int64_t shard, shards, limit;
 };
-/* paths: JPEG files, folders of them (sorted by name), or streams of image records. The id of a picture from a file is
- * its name without the ending. */
+/* paths: as items_add() takes them. */
 int extract_regions(struct detector *d, const char *const *paths, int n, const struct extract_opts *o, struct err *e);
 /* The same into a writer that is open already. */
 int extract_regions_to(struct detector *d, const char *const *paths, int n, const struct extract_opts *o,

@@ -35,14 +35,12 @@ static void fill(struct grid *g, const float *map, int rows, int columns, int ch
     }
 }
 
-int detector_grid(struct detector *d, struct grid *out, const struct image *pictures, int n, int most, struct err *e)
+int detector_grid(struct detector *d, struct grid *out, const struct view *views, int n, int most, struct err *e)
 {
-    int w, h, k = 1, stride = detect_stride(&d->config);
-    float scale[2];
+    int k = 1, stride = detect_stride(&d->config);
 
     scratch_reset(&d->scratch);
-    detector_input_size(&d->config, pictures[0].width, pictures[0].height, &w, &h, scale);
-    struct tensor map = infer_features(&d->net, detector_input(d, pictures, n)), wide = map;
+    struct tensor map = infer_features(&d->net, detector_input(d, views, n)), wide = map;
     int rows = (int)map.shape[1], columns = (int)map.shape[2], channels = (int)map.shape[3];
     wide = scratch_4d(&d->scratch, DT_F32, n, rows, columns, channels);
     op_convert(d->device, wide, map);
@@ -51,9 +49,9 @@ int detector_grid(struct detector *d, struct grid *out, const struct image *pict
     int rc = device_check(d->device, e);
     while (joined(rows, k) * joined(columns, k) > most) k++;
     for (int i = 0; i < n && !rc; i++) {
-        out[i] = (struct grid){ .width = pictures[i].width, .height = pictures[i].height };
+        out[i] = (struct grid){ .width = views[i].width, .height = views[i].height };
         fill(&out[i], host + i * (wide.n / n), rows, columns, channels, k,
-             (float[]){ (float)stride / scale[0], (float)stride / scale[1] });
+             (float[]){ (float)stride / views[i].scale[0], (float)stride / views[i].scale[1] });
     }
     free(host);
     return rc;

@@ -10,8 +10,8 @@ struct grid {
     struct box *boxes; /* [rows * columns], in the picture's pixels, row by row */
     float *features;   /* [rows * columns][channels of the last stage] */
 };
-/* n pictures of the same input size. Neighbouring cells are averaged k x k, with the least k that leaves at most `most`
- * of them. out[n] are filled; release each. */
-int detector_grid(struct detector *d, struct grid *out, const struct image *pictures, int n, int most, struct err *e);
+/* n pictures whose inputs have one size. Neighbouring cells are averaged k x k, with the least k that leaves at most
+ * `most` of them. out[n] are filled; release each. */
+int detector_grid(struct detector *d, struct grid *out, const struct view *views, int n, int most, struct err *e);
 void grid_release(struct grid *g);
 #endif

@@ -264,17 +264,18 @@ static struct picture *scaled_truth(const struct picture *truth, int n, const fl
 int detect_step(struct detector *d, const struct image *pictures, const struct picture *truth, int n, struct rng *r,
                 struct detect_losses *losses, struct err *e)
 {
-    int w, h;
     struct batch b = { .n = n };
+    struct view *views = mem_new(struct view, n);
     struct pending out[5] = { 0 };
     struct regions g;
 
     scratch_reset(&d->scratch);
-    detector_input_size(&d->config, pictures[0].width, pictures[0].height, &w, &h, b.scale);
-    b.width = (float)w;
-    b.height = (float)h;
+    for (int i = 0; i < n; i++) view_make(&views[i], &d->config, &pictures[i], pictures[i].width, pictures[i].height);
+    memcpy(b.scale, views[0].scale, sizeof b.scale);
+    b.width = (float)views[0].input_width;
+    b.height = (float)views[0].input_height;
     b.truth = scaled_truth(truth, n, b.scale);
-    struct tensor features = net_features(&d->net, detector_input(d, pictures, n));
+    struct tensor features = net_features(&d->net, detector_input(d, views, n));
     struct rpn_output rpn = detector_rpn(d, features);
     int64_t anchors = rpn.objectness.n / n;
     struct box *at = mem_new(struct box, anchors);
@@ -295,7 +296,11 @@ int detect_step(struct detector *d, const struct image *pictures, const struct p
     losses->cls = sums[2] / (g.n ? g.n : 1);
     losses->box = sums[3];
     losses->attribute = sums[4] / (out[4].rows ? out[4].rows : 1);
-    for (int i = 0; i < n; i++) free(b.truth[i].objects);
+    for (int i = 0; i < n; i++) {
+        free(b.truth[i].objects);
+        view_release(&views[i]);
+    }
+    free(views);
     free(b.truth);
     free(at);
     free(scores);

@@ -189,11 +189,11 @@ int detect_evaluate(struct detector *d, const struct annotations *dev, struct de
     int rc = 0;
 
     for (int64_t i = 0; i < dev->n && !rc; i++) {
-        struct image m;
+        struct view v;
         struct detections x;
-        if ((rc = jpeg_load(&m, dev->at[i].path, e))) break;
-        rc = detector_run(d, &x, &m, 1, e);
-        image_release(&m);
+        if ((rc = view_load(&v, &d->config, dev->at[i].path, false, NULL, e))) break;
+        rc = detector_run(d, &x, &v, 1, e);
+        view_release(&v);
         if (rc) break;
         add_found(&found, &n, &cap, &x, &d->config, i);
         detections_release(&x);

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <turbojpeg.h>
 
-#define JPEG_FILE_MAX ((size_t)512 << 20)
-
 static unsigned be16(const uint8_t *p, bool is_little)
 {
     return is_little ? (unsigned)(p[0] | p[1] << 8) : (unsigned)(p[0] << 8 | p[1]);
@@ -60,6 +58,18 @@ static bool is_plausible(const uint8_t *p, size_t n, int64_t pixels)
     return pixels / (16 * 16 * 8) <= (int64_t)n; /* the first component may be halved by subsampling both ways */
 }
 
+/* Pixels in all scans: a progressive picture is gone over once for each, and a scan that changes nothing takes a few
+ * bytes. The format's own pictures have about ten. */
+#define SCANNED_MOST (1LL << 32) /* sixteen times the largest picture: some seconds */
+static bool is_long(const uint8_t *p, size_t n, int64_t pixels)
+{
+    int64_t scans = 0;
+
+    for (const uint8_t *end = p + n - 1; p < end && (p = memchr(p, 0xff, (size_t)(end - p))); p++)
+        scans += p[1] == 0xda;
+    return scans > 1 && scans * pixels > SCANNED_MOST;
+}
+
 /* Turns a picture as orientation 2..8 asks. */
 static int orient(struct image *m, int orientation, struct err *e)
 {
@@ -97,22 +107,53 @@ static int decode_cmyk(tjhandle h, struct image *m, const uint8_t *data, size_t 
     return rc ? err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h)) : 0;
 }
 
-int jpeg_decode(struct image *m, const uint8_t *data, size_t n, struct err *e)
+/* A decoder that has read the headers, and what they say; the sizes are as stored. NULL for what can be no picture. */
+static tjhandle open_header(const uint8_t *data, size_t n, int *width, int *height, int *space, struct err *e)
+{
+    int subsampling, rc = -1;
+
+    if (n < 4 || data[0] != 0xff || data[1] != 0xd8) {
+        err_set(e, ERR_INPUT, "not a JPEG");
+        return NULL;
+    }
+    tjhandle h = tjInitDecompress();
+    if (!h) err_set(e, ERR_IO, "cannot start the JPEG decoder");
+    else if (tjDecompressHeader3(h, data, (unsigned long)n, width, height, &subsampling, space))
+        err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h));
+    else if (!is_plausible(data, n, (int64_t)*width * *height))
+        err_set(e, ERR_INPUT, "corrupt JPEG: %d x %d pixels in %zu bytes", *width, *height, n);
+    else if (is_long(data, n, (int64_t)*width * *height))
+        err_set(e, ERR_INPUT, "%d x %d pixels in too many scans", *width, *height);
+    else rc = image_check(*width, *height, e);
+    if (!rc) return h;
+    if (h) tjDestroy(h);
+    return NULL;
+}
+
+int jpeg_size(const uint8_t *data, size_t n, int *width, int *height, struct err *e)
+{
+    int w, h, space;
+    tjhandle handle = open_header(data, n, &w, &h, &space, e);
+
+    if (!handle) return -1;
+    tjDestroy(handle);
+    bool is_sideways = exif_orientation(data, n) >= 5;
+    *width = is_sideways ? h : w;
+    *height = is_sideways ? w : h;
+    return 0;
+}
+
+int jpeg_decode_part(struct image *m, const uint8_t *data, size_t n, int part, struct err *e)
 {
     const int flags = TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS | TJFLAG_ACCURATEDCT;
-    int width, height, subsampling, space, rc = -1;
+    int width, height, space, rc = -1;
+    tjhandle h = open_header(data, n, &width, &height, &space, e);
 
     *m = (struct image){ 0 };
-    if (n < 4 || data[0] != 0xff || data[1] != 0xd8) return err_set(e, ERR_INPUT, "not a JPEG");
-    tjhandle h = tjInitDecompress();
-    if (!h) return err_set(e, ERR_IO, "cannot start the JPEG decoder");
-    if (tjDecompressHeader3(h, data, (unsigned long)n, &width, &height, &subsampling, &space)) {
-        err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h));
-    } else if (!is_plausible(data, n, (int64_t)width * height)) {
-        err_set(e, ERR_INPUT, "corrupt JPEG: %d x %d pixels in %zu bytes", width, height, n);
-    } else if (!image_init(m, width, height, e)) {
+    if (!h) return -1;
+    if (!image_init(m, (width + part - 1) / part, (height + part - 1) / part, e)) {
         if (space == TJCS_CMYK || space == TJCS_YCCK) rc = decode_cmyk(h, m, data, n, flags, e);
-        else if (!tjDecompress2(h, data, (unsigned long)n, m->rgb, width, 0, height, TJPF_RGB, flags)) rc = 0;
+        else if (!tjDecompress2(h, data, (unsigned long)n, m->rgb, m->width, 0, m->height, TJPF_RGB, flags)) rc = 0;
         else err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h));
     }
     tjDestroy(h);
@@ -120,6 +161,11 @@ int jpeg_decode(struct image *m, const uint8_t *data, size_t n, struct err *e)
     if (orientation > 1) rc = orient(m, orientation, e);
     if (rc) image_release(m);
     return rc;
+}
+
+int jpeg_decode(struct image *m, const uint8_t *data, size_t n, struct err *e)
+{
+    return jpeg_decode_part(m, data, n, 1, e);
 }
 
 int jpeg_load(struct image *m, const char *path, struct err *e)

@@ -7,6 +7,12 @@
  * asked for. */
 int jpeg_decode(struct image *m, const uint8_t *data, size_t n, struct err *e);
 int jpeg_load(struct image *m, const char *path, struct err *e);
+#define JPEG_FILE_MAX ((size_t)512 << 20)
+/* The size of the picture that jpeg_decode() gives, from the headers alone; refuses what it would refuse for them. */
+int jpeg_size(const uint8_t *data, size_t n, int *width, int *height, struct err *e);
+/* The picture at 1/part of its size (1, 2, 4 or 8; sides are rounded up): the decoder leaves out what is finer, which
+ * takes less time and memory and smooths as it should. */
+int jpeg_decode_part(struct image *m, const uint8_t *data, size_t n, int part, struct err *e);
 /* Encodes at quality 1..100 (4:2:0) into a fresh heap buffer. Same pixels, same bytes. */
 int jpeg_encode(const struct image *m, int quality, uint8_t **data, size_t *n, struct err *e);
 int jpeg_save(const struct image *m, const char *path, int quality, struct err *e);

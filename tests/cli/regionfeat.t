@@ -110,6 +110,17 @@ t_err 'other options'
 t_run $feat --append scenes/train
 t_exit 2 "--append needs a file"
 
+# pictures that are large for the detector, at a part of their size: the same sizes, about the same regions
+cp -r "${UNIMO_BUILD:-$top/build/release}/share/unimo/detector" half && sed -i 's/"short_side": 192/"short_side": 96/; s/"long_side": 256/"long_side": 128/' half/config.json
+for how in "" --shrink; do
+    t_run unimo-regionfeat -m half -j1 $how --threshold 0.5 --min-boxes 0 -o large$how.zst scenes/dev
+    unimo-view large$how.zst | jq -c '[.width, .height]' >size$how
+    unimo-view large$how.zst | jq -r '.id as $i | .classes | unique | .[] | "\($i) \(.)"' | sort >seen$how
+done
+t_same size size--shrink "--shrink: sizes are those of the whole pictures"
+t_ok "and nearly the same is seen" sh -c '[ $(wc -l <seen) -gt 5 ] && [ $(comm -12 seen seen--shrink | wc -l) -ge $(($(wc -l <seen) - 2)) ]'
+t_ok "but not to the last bit" sh -c '! cmp -s large.zst large--shrink.zst'
+
 # the backbone's map instead of regions
 t_run $feat --grid --max-boxes 60 --feature-dtype f32 -o grid.zst scenes/dev
 t_exit 0 "a grid"

@@ -46,7 +46,7 @@ static void look(struct detect_config c)
     if (!device) device = device_open("ref", 1, &e);
     detector_build(&d, device, DT_F32, false);
     toy_values(&d, 1);
-    if (detector_run(&d, &x, &m, 1, &e)) abort();
+    if (toy_run(&d, &x, &m, 1, &e)) abort();
     for (int64_t i = 0; i < x.n; i++) {
         struct box b = x.proposals[i];
         if (!(b.x1 >= 0 && b.y1 >= 0 && b.x2 <= 30 && b.y2 <= 20)) abort();

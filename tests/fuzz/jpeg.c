@@ -1,4 +1,5 @@
-/* From a JPEG to the detector's input: decoding, turning, resizing; drawing on it and encoding it again. */
+/* From a JPEG to the detector's input: decoding whole or at a part of its size, turning, resizing; drawing on it and
+ * encoding it again. */
 #include "image/jpeg.h"
 #include "image/draw.h"
 #include "image/resize.h"
@@ -14,11 +15,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct image m, back;
     uint8_t *encoded;
     size_t encoded_n;
+    int width, height, part = n ? 1 << data[n - 1] % 4 : 1;
 
-    if (jpeg_decode(&m, data, n, &e)) {
+    if (jpeg_decode_part(&m, data, n, part, &e)) {
         if (!e.text[0] || m.rgb) abort();
         return 0;
     }
+    if (jpeg_size(data, n, &width, &height, &e)) abort();
+    if (m.width != (width + part - 1) / part || m.height != (height + part - 1) / part) abort();
     resize_bilinear(input, 40, 32, &m, 0, 0);
     for (int i = 0; i < 40 * 32 * 3; i++) {
         if (!(input[i] >= 0 && input[i] <= 255)) abort();

@@ -149,4 +149,27 @@ static inline struct image toy_picture(int width, int height, uint64_t seed)
     }
     return m;
 }
+
+/* detector_run() of whole pictures. */
+static inline int toy_run(struct detector *d, struct detections *out, const struct image *m, int n, struct err *e)
+{
+    struct view *v = mem_new(struct view, n);
+
+    for (int i = 0; i < n; i++) view_make(&v[i], &d->config, &m[i], m[i].width, m[i].height);
+    int rc = detector_run(d, out, v, n, e);
+    for (int i = 0; i < n; i++) view_release(&v[i]);
+    free(v);
+    return rc;
+}
+
+/* detector_input() of a whole picture. */
+static inline struct tensor toy_input(struct detector *d, const struct image *m)
+{
+    struct view v;
+
+    view_make(&v, &d->config, m, m->width, m->height);
+    struct tensor x = detector_input(d, &v, 1);
+    view_release(&v);
+    return x;
+}
 #endif

@@ -58,10 +58,10 @@ static int write_case(struct detector *d, const struct image *m, struct err *e)
     int64_t pixels = (int64_t)m->width * m->height * 3;
     int32_t *rgb = mem_new(int32_t, pixels);
 
-    if (detector_run(d, &x, m, 1, e)) return -1;
+    if (toy_run(d, &x, m, 1, e)) return -1;
     for (int64_t i = 0; i < pixels; i++) rgb[i] = m->rgb[i];
     scratch_reset(&d->scratch);
-    struct tensor map = infer_features(&d->net, detector_input(d, m, 1)), wide = map;
+    struct tensor map = infer_features(&d->net, toy_input(d, m)), wide = map;
     wide = scratch_4d(&d->scratch, DT_F32, 1, map.shape[1], map.shape[2], map.shape[3]);
     op_convert(d->device, wide, map);
     float *host = mem_new(float, wide.n);

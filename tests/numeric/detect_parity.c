@@ -49,12 +49,12 @@ static int write_case(struct detector *d, const struct image *m, struct err *e)
     put("rgb", DT_I32, rgb, 3, (int64_t[]){ m->height, m->width, 3 });
     free(rgb);
     scratch_reset(&d->scratch);
-    struct tensor features = net_features(&d->net, detector_input(d, m, 1));
+    struct tensor features = net_features(&d->net, toy_input(d, m));
     struct rpn_output rpn = detector_rpn(d, features);
     put_tensor("map", d->device, features);
     put_tensor("objectness", d->device, rpn.objectness);
     put_tensor("deltas", d->device, rpn.deltas);
-    if (detector_run(d, &x, m, 1, e)) return -1;
+    if (toy_run(d, &x, m, 1, e)) return -1;
     put("proposals", DT_F32, x.proposals, 2, (int64_t[]){ x.n, 4 });
     put("refined", DT_F32, x.refined, 2, (int64_t[]){ x.n, 4 });
     put("features", DT_F32, x.features, 2, (int64_t[]){ x.n, detector_feature_size(d) });

@@ -69,6 +69,81 @@ static void pipelines(int threads)
     ok(f.seen == 20 && !strcmp(e.text, "no more"), "after the jobs it had made");
 }
 
+struct trail {
+    int64_t n, sum, failed, fails_at;
+    bool out_of_order;
+};
+
+static int trail_work(void *arg, void *item, bool failed, struct err *e)
+{
+    struct trail *t = arg;
+    int64_t i = *(int64_t *)item;
+
+    free(item);
+    t->out_of_order |= i != t->n;
+    t->failed += failed;
+    t->sum += failed ? 0 : i;
+    return t->n++ == t->fails_at ? err_set(e, ERR_INPUT, "item %d", (int)i) : 0;
+}
+
+/* Gives 0, 1, ... 99, as long as they are taken; how many were given. */
+static int64_t give_all(struct follower *f)
+{
+    int64_t n = 0;
+    int refused = 0;
+
+    for (; n < 100 && !refused; n++) {
+        int64_t *item = mem_new(int64_t, 1);
+        *item = n;
+        refused = follower_give(f, item);
+    }
+    return n;
+}
+
+static void followers(void)
+{
+    struct err e = { 0 };
+    struct trail t = { .fails_at = -1 };
+    struct follower *f = follower_start(3, trail_work, &t, &e);
+
+    is_int(give_all(f), 100, "a follower takes all");
+    ok(!follower_end(f, false, &e) && t.n == 100 && t.sum == 4950 && !t.out_of_order, "in order, to the last");
+    t = (struct trail){ .fails_at = 7 };
+    f = follower_start(3, trail_work, &t, &e);
+    int64_t given = give_all(f);
+    is_int(follower_end(f, false, &e), -1, "its error");
+    is_str(e.text, "item 7", "is told at the end");
+    ok(given < 20 && t.n == given && t.failed == given - 8 && t.sum == 28, "what follows is only freed (%d of %d)",
+       (int)t.failed, (int)given);
+    err_clear(&e);
+    t = (struct trail){ .fails_at = -1 };
+    f = follower_start(3, trail_work, &t, &e);
+    give_all(f);
+    err_set(&e, ERR_INPUT, "of the giver");
+    ok(follower_end(f, true, &e) == -1 && !strcmp(e.text, "of the giver") && t.n == 100, "the giver's error ends it");
+    err_clear(&e);
+    ok(!follower_end(NULL, false, &e) && follower_end(NULL, true, &e) == -1, "none that was started");
+}
+
+struct spending {
+    struct budget budget;
+    int64_t spent, over;
+};
+
+static int spend(int64_t i, int worker, void *arg, struct err *e)
+{
+    struct spending *s = arg;
+    int64_t n = i == 50 ? 1000 : 1 + i % 40;
+
+    budget_take(&s->budget, n);
+    int64_t held = __atomic_add_fetch(&s->spent, n, __ATOMIC_SEQ_CST);
+    if (i != 50 && held > 64) __atomic_add_fetch(&s->over, 1, __ATOMIC_SEQ_CST);
+    usleep(100);
+    __atomic_sub_fetch(&s->spent, n, __ATOMIC_SEQ_CST);
+    budget_give(&s->budget, n);
+    return 0;
+}
+
 int main(void)
 {
     int64_t sums[1000] = { 0 };
@@ -82,5 +157,11 @@ int main(void)
     is_str(e.text, "item 40", "the one of the lowest index");
     pipelines(1);
     pipelines(4);
+    followers();
+    struct spending s = { 0 };
+    budget_init(&s.budget, 64);
+    is_int(pool_for(100, 1, 8, spend, &s, &e), 0, "a budget lets all through, also what is larger than it");
+    ok(!s.over && !s.budget.held, "and never more than it at once");
+    budget_release(&s.budget);
     return done();
 }

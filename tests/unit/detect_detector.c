@@ -18,7 +18,7 @@ static void sizes(void)
         struct detect_config c = { .short_side = k[0], .long_side = k[1] };
         float scale[2];
         int w, h;
-        detector_input_size(&c, k[2], k[3], &w, &h, scale);
+        view_size(&c, k[2], k[3], &w, &h, scale);
         if (w == k[4] && h == k[5] && fabsf(scale[0] * (float)k[2] - (float)w) <= 0.5f &&
             fabsf(scale[1] * (float)k[3] - (float)h) <= 0.5f)
             continue;
@@ -41,8 +41,8 @@ static void batches(struct detector *d)
     struct err e = { 0 };
     int bad = 0, distinct = 0;
 
-    for (int i = 0; i < 3; i++) bad += detector_run(d, &alone[i], &m[i], 1, &e);
-    bad += detector_run(d, together, m, 3, &e);
+    for (int i = 0; i < 3; i++) bad += toy_run(d, &alone[i], &m[i], 1, &e);
+    bad += toy_run(d, together, m, 3, &e);
     is_int(bad, 0, "three pictures, alone and in a batch");
     for (int i = 0; i < 3; i++) bad += !same(&alone[i], &together[i], d);
     distinct = !same(&alone[0], &alone[1], d) && !same(&alone[1], &alone[2], d);
@@ -64,7 +64,7 @@ static void odd_shapes(struct detector *d)
         struct detections x;
         struct err e = { 0 };
         int outside = 0;
-        if (!ok(!detector_run(d, &x, &m, 1, &e), "%d x %d %s", m.width, m.height, e.text)) continue;
+        if (!ok(!toy_run(d, &x, &m, 1, &e), "%d x %d %s", m.width, m.height, e.text)) continue;
         for (int64_t k = 0; k < x.n; k++) {
             for (int refined = 0; refined < 2; refined++) {
                 struct box b = refined ? x.refined[k] : x.proposals[k];

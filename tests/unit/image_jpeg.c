@@ -67,6 +67,25 @@ static void orientations(const uint8_t *data, size_t n)
     free(with);
 }
 
+/* Decoded at 1/2, 1/4, 1/8: the colours are where they were, and the size is what jpeg_size() says, divided. */
+static void parts(const uint8_t *data, size_t n)
+{
+    for (int part = 1; part <= 8; part *= 2) {
+        struct err e = { 0 };
+        struct image m;
+        int width, height;
+        if (!ok(!jpeg_size(data, n, &width, &height, &e) && !jpeg_decode_part(&m, data, n, part, &e), "1/%d %s", part,
+                e.text))
+            continue;
+        ok(m.width == (width + part - 1) / part && m.height == (height + part - 1) / part, "is %d x %d", m.width,
+           m.height);
+        char got[5] = { at(&m, 0, 0), at(&m, m.width - 1, 0), at(&m, 0, m.height - 1),
+                        at(&m, m.width - 1, m.height - 1) };
+        is_str(got, "rgbw", "with the same corners");
+        image_release(&m);
+    }
+}
+
 int main(void)
 {
     struct err e = { 0 };
@@ -77,6 +96,7 @@ int main(void)
     is_int(jpeg_encode(&m, 95, &data, &n, &e), 0, "encode");
     corners(data, n, "rgbw", 48);
     orientations(data, n);
+    parts(data, n);
     int refused = 0, accepted = 0;
     for (size_t cut = 0; cut < n; cut += 7) {
         err_clear(&e);
