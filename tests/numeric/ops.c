@@ -269,6 +269,18 @@ static void roi_pool(struct device *d, struct tensor *t)
     make_rois(rois);
     op_roi_pool_forward(d, t[0], t[1], t[2], rois, 0.5f);
 }
+static void roi_align(struct device *d, struct tensor *t)
+{
+    struct tensor rois = temp("R5", F);
+    make_rois(rois);
+    op_roi_align_forward(d, t[0], t[1], rois, 0.5f, 0);
+}
+static void roi_align_two(struct device *d, struct tensor *t)
+{
+    struct tensor rois = temp("R5", F);
+    make_rois(rois);
+    op_roi_align_forward(d, t[0], t[1], rois, 0.7f, 2);
+}
 static void roi_pool_dx(struct device *d, struct tensor *t)
 {
     struct tensor rois = temp("R5", F), arg = temp("RPPC", DT_I32), y = temp("RPPC", t[1].dtype);
@@ -322,6 +334,8 @@ static const struct op ops[] = {
     { "max_pool_forward", { "o a ByxC", "o n ByxC", "i a BYXC" }, max_pool, 0 },
     { "mean_pool_forward", { "o a BC", "i a BYXC" }, mean_pool, 0 },
     { "roi_pool_forward", { "o a RPPC", "o n RPPC", "i a BYXC" }, roi_pool, 0 },
+    { "roi_align_forward", { "o a RPPC", "i a BYXC" }, roi_align, 0 },
+    { "roi_align_forward (2 samples)", { "o a RPPC", "i a BYXC" }, roi_align_two, 0 },
     { "roi_pool_backward", { "o a BYXC", "i a RPPC", "i a BYXC" }, roi_pool_dx, 8 },
 };
 

@@ -1,8 +1,11 @@
 /* Pooling of maps and of regions: vectors run over channels. */
 #include "compute/cpu/fast.h"
 #include "compute/cpu/simd.h"
+#include "core/mem.h"
 #include <math.h>
 #include <omp.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef int32_t i16u __attribute__((vector_size(64), aligned(4)));
 
@@ -135,5 +138,94 @@ int FAST_ROW(roi_pool_backward)(struct device *d, struct tensor dx, struct tenso
     block = (block + LANES - 1) / LANES * LANES;
 #pragma omp parallel for num_threads(d->threads) if (dy.n > FAST_PARALLEL)
     for (int64_t k = 0; k < c; k += block) roi_scatter(dx, dy, arg, rois, k, k + block < c ? k + block : c);
+    return 0;
+}
+
+/* One axis of RoIAlign's bins. Bilinear weights are products of one for the row and one for the column, and so are the
+ * means of them over a bin's samples: the mean of samples is a weighted sum over the cells between. */
+struct axis {
+    double low, size; /* in cells: where bin 0 begins; of each bin */
+    int64_t samples, limit;
+};
+
+static struct axis axis_of(float low, float high, float scale, int64_t bins, int64_t limit, int samples)
+{
+    struct axis a = { low * (double)scale - 0.5, ((double)high - low) * scale / (double)bins, samples, limit };
+
+    if (samples <= 0) a.samples = (int64_t)fmax(ceil(a.size), 1);
+    return a;
+}
+
+static double sample_at(const struct axis *a, int64_t i, int64_t k)
+{
+    return a->low + ((double)i + ((double)k + 0.5) / (double)a->samples) * a->size;
+}
+
+static double inside(const struct axis *a, double at)
+{
+    return fmin(fmax(at, 0), (double)(a->limit - 1));
+}
+
+/* What cell p weighs in bin i. Samples that are more than a cell outside are 0. */
+static float cell_weight(const struct axis *a, int64_t i, int64_t p)
+{
+    double sum = 0;
+
+    for (int64_t k = 0; k < a->samples; k++) {
+        double at = sample_at(a, i, k);
+        if (at >= -1 && at <= (double)a->limit) sum += fmax(1 - fabs(inside(a, at) - (double)p), 0);
+    }
+    return (float)(sum / (double)a->samples);
+}
+
+/* Cells that bin i may touch: from the one before its first sample to the one after its last. */
+static void touched(const struct axis *a, int64_t i, int64_t *from, int64_t *to)
+{
+    *from = (int64_t)inside(a, sample_at(a, i, 0));
+    *to = (int64_t)inside(a, sample_at(a, i, a->samples - 1)) + 2;
+    if (*to > a->limit) *to = a->limit;
+}
+
+static void align_bin(float *sum, struct tensor x, int64_t base, const struct axis *ya, const struct axis *xa,
+                      int64_t row, int64_t column)
+{
+    int64_t c = x.shape[3], y0, y1, x0, x1;
+
+    touched(ya, row, &y0, &y1);
+    touched(xa, column, &x0, &x1);
+    memset(sum, 0, (size_t)c * sizeof *sum);
+    for (int64_t p = y0; p < y1; p++) {
+        float weight = cell_weight(ya, row, p);
+        for (int64_t q = x0; q < x1; q++) {
+            float w = weight * cell_weight(xa, column, q);
+            int64_t at = base + (p * x.shape[2] + q) * c;
+            for (int64_t k = 0; k < c; k += LANES)
+                store_at(sum, false, k, c - k,
+                         load_at(sum, false, k, c - k) + w * load_at(x.data, x.dtype == DT_BF16, at + k, c - k));
+        }
+    }
+}
+
+static void align_row(struct tensor y, struct tensor x, const float *roi, float scale, int samples, int64_t j)
+{
+    int64_t c = x.shape[3], base = (int64_t)roi[0] * x.shape[1] * x.shape[2] * c;
+    const struct axis ya = axis_of(roi[2], roi[4], scale, y.shape[1], x.shape[1], samples),
+                      xa = axis_of(roi[1], roi[3], scale, y.shape[2], x.shape[2], samples);
+    float *sum = mem_new(float, c);
+
+    for (int64_t q = 0; q < y.shape[2]; q++) {
+        align_bin(sum, x, base, &ya, &xa, j % y.shape[1], q);
+        for (int64_t k = 0; k < c; k += LANES)
+            store_at(y.data, y.dtype == DT_BF16, (j * y.shape[2] + q) * c + k, c - k, load_at(sum, false, k, c - k));
+    }
+    free(sum);
+}
+
+int FAST_ROW(roi_align_forward)(struct device *d, struct tensor y, struct tensor x, struct tensor rois,
+                                float spatial_scale, int samples)
+{
+#pragma omp parallel for num_threads(d->threads) if (y.n > FAST_PARALLEL)
+    for (int64_t j = 0; j < y.shape[0] * y.shape[1]; j++)
+        align_row(y, x, (const float *)rois.data + j / y.shape[1] * 5, spatial_scale, samples, j);
     return 0;
 }
