@@ -125,6 +125,15 @@ static int read_anchor_boxes(struct detect_config *c, const struct value *anchor
     return rc;
 }
 
+static int read_samples(struct detect_config *c, const struct value *r, struct err *e)
+{
+    int64_t samples = 0;
+
+    if (value_opt_int(r, "roi_samples", 0, 16, &samples, e)) return -1;
+    c->roi_samples = (int)samples;
+    return 0;
+}
+
 static int read_regions(struct detect_config *c, const struct value *v, struct err *e)
 {
     struct value *a, *r;
@@ -138,6 +147,7 @@ static int read_regions(struct detect_config *c, const struct value *v, struct e
         get_int(r, "roi_size", 1, 64, &c->roi_size, e) || value_get_bool(r, "roi_align", &c->roi_align, e) ||
         value_get_bool(r, "boxes_per_class", &c->boxes_per_class, e) ||
         get_int(r, "attribute_hidden", 0, 4096, &c->attribute_hidden, e) ||
+        value_opt_bool(r, "roi_unaligned", &c->roi_unaligned, e) || read_samples(c, r, e) ||
         value_opt_bool(r, "min_side_of_picture", &c->min_side_of_picture, e) ||
         value_opt_bool(r, "attribute_of_background", &c->attribute_of_background, e) || read_anchor_boxes(c, a, e))
         return -1;
@@ -271,6 +281,8 @@ struct value *detect_config_print(const struct detect_config *c)
     value_set(r, "min_side", value_real(c->min_side));
     value_set(r, "roi_size", value_int(c->roi_size));
     value_set(r, "roi_align", value_bool(c->roi_align));
+    if (c->roi_unaligned) value_set(r, "roi_unaligned", value_bool(true));
+    if (c->roi_samples) value_set(r, "roi_samples", value_int(c->roi_samples));
     value_set(r, "boxes_per_class", value_bool(c->boxes_per_class));
     value_set(r, "attribute_hidden", value_int(c->attribute_hidden));
     if (c->min_side_of_picture) value_set(r, "min_side_of_picture", value_bool(true));

@@ -37,6 +37,8 @@ struct detect_config {
     float rpn_nms, min_side;  /* proposals with a smaller side are dropped */
     bool min_side_of_picture; /* which is in the picture's pixels, not the input's */
     bool roi_align, boxes_per_class;
+    bool roi_unaligned; /* of RoIAlign: without the half pixel, and no region smaller than a cell (its first versions) */
+    int roi_samples;    /* of RoIAlign: along a side of a bin; 0: as many as it has cells */
     int attribute_hidden;
     bool attribute_of_background; /* attributes follow the most likely class of all, not of all but the background */
     struct names classes;         /* classes.at[0] is the background */

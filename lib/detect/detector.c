@@ -235,7 +235,7 @@ static struct tensor run_head(struct detector *d, struct tensor features, const 
         int64_t n = rows - from < each ? rows - from : each, mark = scratch_mark(&d->scratch);
         struct tensor r = scratch_upload(&d->scratch, tensor_2d((void *)(uintptr_t)(rois + 5 * from), DT_F32, n, 5));
         struct tensor pooled = scratch_4d(&d->scratch, features.dtype, n, c->roi_size, c->roi_size, features.shape[3]);
-        if (c->roi_align) op_roi_align_forward(d->device, pooled, features, r, step, 0);
+        if (c->roi_align) op_roi_align_forward(d->device, pooled, features, r, step, c->roi_samples);
         else op_roi_pool_forward(d->device, pooled, none, features, r, step);
         infer_head(&d->net, tensor_rows(means, from, n), pooled);
         scratch_back_to(&d->scratch, mark);
@@ -307,6 +307,15 @@ static void take_rows(const struct detector *d, struct detections *x, const stru
     }
 }
 
+/* What RoIAlign is to pool for a box: moved by half a cell where its half pixel is not wanted. */
+static struct box pooled_box(const struct detect_config *c, struct box b)
+{
+    float cell = (float)detect_stride(c), half = cell / 2;
+
+    if (!c->roi_align || !c->roi_unaligned) return b;
+    return (struct box){ b.x1 + half, b.y1 + half, half + fmaxf(b.x2, b.x1 + cell), half + fmaxf(b.y2, b.y1 + cell) };
+}
+
 /* Proposals of each picture into out, and the regions of all as rois[rows][5]: picture, corners in input pixels. */
 static int64_t first_stage(struct detector *d, struct detections *out, const struct view *views, int n,
                            struct tensor features, float **rois)
@@ -330,7 +339,7 @@ static int64_t first_stage(struct detector *d, struct detections *out, const str
             detector_proposals(d, out[i].proposals, scores + i * anchors, deltas + 4 * i * anchors, at, anchors, &o);
         mem_reserve(rois, &cap, 5 * (rows + out[i].n));
         for (int64_t k = 0; k < out[i].n; k++, rows++) {
-            struct box b = out[i].proposals[k];
+            struct box b = pooled_box(&d->config, out[i].proposals[k]);
             memcpy(*rois + 5 * rows, (float[]){ (float)i, b.x1, b.y1, b.x2, b.y2 }, 5 * sizeof(float));
         }
     }

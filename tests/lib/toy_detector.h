@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "core/rng.h"
 #include "detect/detector.h"
+#include "detect/select.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,5 +172,13 @@ static inline struct tensor toy_input(struct detector *d, const struct image *m)
     struct tensor x = detector_input(d, &v, 1);
     view_release(&v);
     return x;
+}
+
+/* What the release's rule keeps of x, adaptive (10 to 100 regions) and fixed (36): places and confidences. */
+static inline void toy_kept(struct selection kept[2], const struct detections *x, const struct detect_config *c,
+                            float threshold)
+{
+    select_regions(&kept[0], x, c, &(struct select_opts){ 10, 100, threshold, 0.3f, false });
+    select_regions(&kept[1], x, c, &(struct select_opts){ 36, 36, threshold, 0.3f, false });
 }
 #endif
