@@ -3,12 +3,14 @@
 checkpoints.py write DIR          DIR/a.caffemodel, a.pkl, a.npz, a.safetensors, old.pth (PyTorch's format before 1.6), evil.pkl, wrong.npz
 checkpoints.py torch DIR          DIR/a.bin, by PyTorch itself; exit 77 without it
 checkpoints.py folded DIR MODEL   exit 1 unless MODEL's filters are the folded ones
+checkpoints.py same MODEL MODEL   exit 1 unless both have the same arrays to rounding, but for those whose names match what follows
 """
 import collections
 import io
 import json
 import os
 import pickle
+import re
 import struct
 import sys
 
@@ -96,9 +98,6 @@ def caffe(p):
         layer(bn, p[prefix + ".norm.running_mean"] * 4, p[prefix + ".norm.running_var"] * 4, factor)
         layer(bn.replace("bn", "scale"), p[prefix + ".norm.weight"], p[prefix + ".norm.bias"])
 
-    def first(x):
-        return np.concatenate([x[-1:], x[:-1]])
-
     block("backbone.stem.conv1", "conv1")
     for stage, (blocks, _, _) in BLOCKS.items():
         prefix = "roi_heads.res5" if stage == "res5" else f"backbone.{stage}"
@@ -114,8 +113,9 @@ def caffe(p):
     layer("rpn_cls_score", np.concatenate([w - w / 2 - w, w / 2]), np.concatenate([-b / 2, b / 2]))
     layer("rpn_bbox_pred", p[rpn + "anchor_deltas.weight"], p[rpn + "anchor_deltas.bias"])
     layer("cls_score", first(p[head + "cls_score.weight"]), first(p[head + "cls_score.bias"]))
-    layer("bbox_pred", np.concatenate([np.zeros((4, 24), np.float32), p[head + "bbox_pred.weight"]]),
-          np.concatenate([np.zeros(4, np.float32), p[head + "bbox_pred.bias"]]))
+    scale = np.tile(np.array([0.1, 0.1, 0.2, 0.2], np.float32), CLASSES - 1)  # as its snapshots have them
+    layer("bbox_pred", np.concatenate([np.zeros((4, 24), np.float32), p[head + "bbox_pred.weight"] * scale[:, None]]),
+          np.concatenate([np.zeros(4, np.float32), p[head + "bbox_pred.bias"] * scale]))
     layer("cls_embedding", first(p[head + "cls_embedding.weight"]))
     layer("fc_attr", p[head + "fc_attr.weight"], p[head + "fc_attr.bias"])
     layer("attr_score", first(p[head + "attr_score.weight"]), first(p[head + "attr_score.bias"]))
@@ -155,6 +155,60 @@ def old_torch(p):
     return out.getvalue()
 
 
+def first(x):
+    return np.concatenate([x[-1:], x[:-1]])
+
+
+def milvlg(p):
+    """As bottom-up-attention.pytorch has the release: names of detectron2, but two logits, the background first, deltas as they were saved."""
+    out, head, rpn = collections.OrderedDict(), "roi_heads.box_predictor.", "proposal_generator.rpn_head."
+    renamed = {"cls_embedding": "cls_embed", "fc_attr": "attr_linear1", "attr_score": "attr_linear2"}
+    scale = np.tile(np.array([0.1, 0.1, 0.2, 0.2], np.float32), CLASSES - 1)
+    for name, x in p.items():
+        part = name.split(".")[-1]
+        if name.startswith(rpn + "objectness_logits"):
+            x = np.concatenate([-x / 2, x / 2])
+        if name.startswith((head + "cls_", head + "attr_score")):
+            x = first(x)
+        if name.startswith(head + "bbox_pred"):
+            x = np.concatenate([np.zeros_like(x[:4]), x * (scale[:, None] if part == "weight" else scale)])
+        for old, new in renamed.items():
+            name = name.replace(head + old + ".", head + new + ".")
+        out[name] = x.astype(np.float32)
+    return out
+
+
+def c4(p):
+    """As its networks by detectron2 itself: an attribute head of its own, without none."""
+    out, head = collections.OrderedDict(), "roi_heads.box_predictor."
+    for name, x in p.items():
+        for old, new in (("cls_embedding", "obj_embed"), ("fc_attr", "fc.0"), ("attr_score", "attr_score")):
+            if name.startswith(head + old):
+                name = name.replace(head + old, "roi_heads.attribute_predictor." + new)
+                x = x[:-1] if old == "attr_score" else x
+        out[name] = x
+    return out
+
+
+def vinvl(p):
+    """As maskrcnn-benchmark names them."""
+    out, head, rpn = collections.OrderedDict(), "roi_heads.box_predictor.", "proposal_generator.rpn_head."
+    for name, x in p.items():
+        if name.startswith((head + "cls_", head + "attr_score")):
+            x = first(x)
+        if name.startswith(head + "bbox_pred"):
+            x = np.concatenate([np.zeros_like(x[:4]), x])
+        name = name.replace("roi_heads.res5.", "roi_heads.box.feature_extractor.head.layer4.").replace("backbone.", "backbone.body.")
+        name = re.sub(r"res([234])\.", lambda m: f"layer{int(m[1]) - 1}.", name)
+        name = name.replace("shortcut.norm.", "downsample.1.").replace("shortcut.weight", "downsample.0.weight")
+        name = re.sub(r"conv([123])\.norm\.", r"bn\1.", name)
+        name = name.replace(rpn + "conv", "rpn.head.conv").replace(rpn + "objectness_logits", "rpn.head.cls_logits").replace(rpn + "anchor_deltas", "rpn.head.bbox_pred")
+        for attribute in ("cls_embedding", "fc_attr", "attr_score"):
+            name = name.replace(head + attribute, "roi_heads.attribute.predictor." + attribute)
+        out["model.module." + name.replace(head, "roi_heads.box.predictor.")] = x
+    return out
+
+
 class Evil:
     def __reduce__(self):
         return os.mkdir, ("executed",)
@@ -167,6 +221,8 @@ def write(folder):
     np.savez(f"{folder}/a", **p)
     open(f"{folder}/a.safetensors", "wb").write(safetensors(p))
     open(f"{folder}/old.pth", "wb").write(old_torch(p))
+    for name, arrays in (("milvlg", milvlg(p)), ("c4", c4(p)), ("vinvl", vinvl(p))):
+        open(f"{folder}/{name}.pth", "wb").write(old_torch(arrays))
     pickle.dump({"model": Evil()}, open(f"{folder}/evil.pkl", "wb"), 2)
     wrong = dict(p)
     wrong["backbone.res3.0.conv2.weight"] = np.zeros((4, 4, 1, 1), np.float32)
@@ -177,12 +233,20 @@ def write(folder):
     np.savez(f"{folder}/less", **wrong)
 
 
-def folded(model):
+def load(model):
     data = open(model, "rb").read()
     n = struct.unpack("<Q", data[:8])[0]
-    ours = {k: np.frombuffer(data[8 + n + d["data_offsets"][0]:8 + n + d["data_offsets"][1]], "<f4").reshape(d["shape"])
+    return {k: np.frombuffer(data[8 + n + d["data_offsets"][0]:8 + n + d["data_offsets"][1]], "<f4").reshape(d["shape"])
             for k, d in json.loads(data[8:8 + n]).items()}
-    p = network()
+
+
+def same(a, b, but="$^"):
+    a, b = load(a), load(b)
+    return a.keys() == b.keys() and all(re.match(but, k) or (a[k].shape == b[k].shape and np.allclose(a[k], b[k], atol=1e-5)) for k in a)
+
+
+def folded(model):
+    ours, p = load(model), network()
     q = "backbone.res4.1.conv1"
     inputs = np.random.RandomState(1).randn(16)
     before = p[q + ".weight"][:, :, 0, 0].astype(np.float64) @ inputs
@@ -205,4 +269,4 @@ if __name__ == "__main__":
             sys.exit(77)
         torch.save({k: torch.tensor(v) for k, v in network().items()}, sys.argv[2] + "/a.bin")
     else:
-        sys.exit(0 if folded(sys.argv[3]) else 1)
+        sys.exit(0 if (same(*sys.argv[2:]) if sys.argv[1] == "same" else folded(sys.argv[3])) else 1)

@@ -9,7 +9,7 @@ import=$top/scripts/import-detector
 made() { "$python" -B "$top/tests/cli/checkpoints.py" "$@"; }
 made write . || t_skip_all "numpy writes no files"
 
-for f in a.caffemodel a.pkl a.npz a.safetensors old.pth; do
+for f in a.caffemodel a.pkl a.npz a.safetensors old.pth milvlg.pth c4.pth vinvl.pth; do
     t_run "$import" $f "from-$f"
     t_exit 0 "$f is imported"
     t_ok "$f: nothing is missing or left over" sh -c '! grep -qE "^(missing|unexpected)" "$1" && [ "$(grep -c ^matched "$1")" -gt 80 ]' sh "$out"
@@ -22,6 +22,20 @@ fi
 for f in a.npz a.safetensors old.pth; do t_same from-$f/model.safetensors from-a.pkl/model.safetensors "$f is a.pkl"; done
 t_ok "norms are folded, classes put in our order" made folded . from-a.pkl/model.safetensors
 t_ok "Caffe's, too, to rounding" made folded . from-a.caffemodel/model.safetensors
+made_same() { t_ok "$3" made same "from-$1/model.safetensors" "from-$2/model.safetensors" ${4:+"$4"}; }
+made_same milvlg.pth a.caffemodel "two logits an anchor: the release, whatever its names"
+made_same vinvl.pth a.caffemodel "maskrcnn-benchmark's names"
+made_same c4.pth a.pkl "detectron2's own head of attributes, without none"
+made_same a.caffemodel a.pkl "deltas are scaled as ours are" 'predict.attribute|rpn.objectness'
+for f in milvlg.pth:caffe c4.pth:c4 vinvl.pth:vinvl a.pkl:detectron2 a.caffemodel:caffe; do
+    "$import" "${f%:*}" "styled-${f%:*}" >table
+    t_ok "${f%:*} is seen to be ${f#*:}" grep -qx "style       ${f#*:}" table
+done
+t_ok "what the styles stand for" jq -se '(.[0].stem.pool_pad == 1) and .[0].regions.roi_unaligned and .[0].anchors.caffe and .[0].head.stride == 2 and .[0].input.mean[0] == 103.53 and .[1].regions.roi_samples == 2 and (.[1].attributes | length) == 5' from-vinvl.pth/config.json from-c4.pth/config.json
+for f in milvlg vinvl c4; do
+    t_run unimo-regionfeat -m from-$f.pth -o $f.zst "$top/testdata/jpeg/baseline.jpg"
+    t_ok "$f looks at a picture" unimo-view --check --finite $f.zst
+done
 t_ok "the release's anchors, sizes and conventions" jq -e '.anchors == {caffe: true, scales: [64,128,256,512], ratios: [0.5,1,2]} and .input.exact_scale and .regions.min_side == 16 and .head.dilation == 2 and .stages[1].stride == 2' from-a.caffemodel/config.json
 t_ok "the port's" jq -e '(.anchors.boxes | length) == 12 and .anchors.boxes[1] == [-32,-32,32,32] and .regions.min_side == 0 and (.anchors.caffe | not)' from-a.pkl/config.json
 t_run unimo-regionfeat -m from-a.caffemodel -o caffe.zst "$top/testdata/jpeg"
