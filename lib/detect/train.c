@@ -214,16 +214,16 @@ int detect_evaluate(struct detector *d, const struct annotations *dev, struct de
     return rc;
 }
 
-static int log_step(struct out *log, int64_t step, const struct detect_losses *l, double lr,
+static int log_step(struct out *log, int64_t step, const struct detect_losses *l, double total, double lr,
                     const struct detect_precision *p, struct err *e)
 {
     struct str s = { 0 };
 
     if (!log) return 0;
     str_addf(&s,
-             "{\"step\":%" PRId64
-             ",\"lr\":%.6g,\"objectness\":%.5f,\"rpn_box\":%.5f,\"class\":%.5f,\"box\":%.5f,\"attribute\":%.5f",
-             step, lr, l->objectness, l->rpn_box, l->cls, l->box, l->attribute);
+             "{\"step\":%" PRId64 ",\"lr\":%.6g,\"loss\":%.5f,\"objectness\":%.5f,\"rpn_box\":%.5f,\"class\":%.5f,"
+                                  "\"box\":%.5f,\"attribute\":%.5f",
+             step, lr, total, l->objectness, l->rpn_box, l->cls, l->box, l->attribute);
     if (p->ap50 >= 0) str_addf(&s, ",\"ap50\":%.4f,\"ap\":%.4f", p->ap50, p->ap);
     str_add(&s, "}\n");
     int rc = out_write(log, s.data, s.n, e);
@@ -284,7 +284,7 @@ static int one_step(struct training *t, int64_t step, struct err *e)
         if (detect_evaluate(t->d, t->dev, &now, e)) return -1;
         *t->precision = now;
     }
-    if (((step + 1) % 10 == 0 || is_time) && log_step(t->log, step + 1, &l, lr, &now, e)) return -1;
+    if (((step + 1) % 10 == 0 || is_time) && log_step(t->log, step + 1, &l, total, lr, &now, e)) return -1;
     snprintf(note, sizeof note, "loss %.3f  AP50 %.3f", total, t->precision->ap50);
     progress_step(&t->progress, step + 1, note);
     return 0;

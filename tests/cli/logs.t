@@ -13,6 +13,10 @@ if command -v gnuplot >/dev/null && command -v jq >/dev/null; then
     t_ok "as SVG" sh -c 'grep -q "<svg" log.svg && grep -q "dev mlm" log.svg'
     t_run "$top/scripts/plot-log" log out.png
     t_ok "as PNG" sh -c 'head -c 4 out.png | grep -q PNG'
+    printf '%s\n' '{"step":10,"lr":0.1,"loss":3,"objectness":0.5,"class":1.5,"box":1}' '{"step":20,"lr":0.05,"loss":2,"objectness":0.25,"class":1,"box":0.75,"ap50":0.5,"ap":0.25}' >detector
+    t_run "$top/scripts/plot-log" detector
+    t_exit 0 "a detector's log is drawn"
+    t_ok "with its losses and precision, and no complaint" sh -c 'grep -q objectness detector.svg && grep -q ap50 detector.svg && [ ! -s "$1" ]' sh "$err"
     echo '{}' >none
     t_run "$top/scripts/plot-log" none
     t_fails "a log without figures"
