@@ -17,7 +17,7 @@ int device_check(struct device *d, struct err *e);
 /* Memory of one step: allocated piecewise, taken back at once. Grows during the first steps, then stays. */
 struct scratch {
     struct device *device;
-    struct scratch_chunk *chunk;
+    struct scratch_chunk *chunk, *spare; /* spare: chunks that were given back, until the next reset */
     int64_t used, peak;
 };
 void scratch_init(struct scratch *s, struct device *d);

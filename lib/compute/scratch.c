@@ -17,23 +17,48 @@ void scratch_init(struct scratch *s, struct device *d)
     *s = (struct scratch){ .device = d };
 }
 
+/* A spare chunk that is large enough, or NULL. */
+static struct scratch_chunk *take_spare(struct scratch *s, int64_t bytes)
+{
+    struct scratch_chunk **at = &s->spare;
+
+    while (*at && (*at)->bytes < bytes) at = &(*at)->older;
+    struct scratch_chunk *c = *at;
+    if (c) *at = c->older;
+    return c;
+}
+
 static void add_chunk(struct scratch *s, int64_t bytes)
 {
-    struct scratch_chunk *c = mem_new(struct scratch_chunk, 1);
+    struct scratch_chunk *c = take_spare(s, bytes);
     void *data;
 
-    op_allocate(s->device, &data, bytes);
-    *c = (struct scratch_chunk){ s->chunk, data, s->used, bytes };
+    if (!c) {
+        op_allocate(s->device, &data, bytes);
+        c = mem_new(struct scratch_chunk, 1);
+        *c = (struct scratch_chunk){ .data = data, .bytes = bytes };
+    }
+    c->older = s->chunk;
+    c->from = s->used;
     s->chunk = c;
 }
 
-static void drop_chunk(struct scratch *s)
+static void drop_chunks(struct scratch *s, struct scratch_chunk *c)
 {
-    struct scratch_chunk *c = s->chunk;
+    while (c) {
+        struct scratch_chunk *older = c->older;
+        op_release(s->device, c->data);
+        free(c);
+        c = older;
+    }
+}
 
-    s->chunk = c->older;
-    op_release(s->device, c->data);
-    free(c);
+static void drop_all(struct scratch *s)
+{
+    if (s->chunk) op_sync(s->device);
+    drop_chunks(s, s->chunk);
+    drop_chunks(s, s->spare);
+    s->chunk = s->spare = NULL;
 }
 
 static void *take(struct scratch *s, int64_t bytes)
@@ -111,29 +136,33 @@ int64_t scratch_mark(const struct scratch *s)
     return s->used;
 }
 
-/* Work on what is given back may still be under way; operations run in order, so that later ones may overwrite it. A
- * chunk itself is only freed at a reset. */
+/* Work on what is given back may still be under way; operations run in order, so that later ones may overwrite it.
+ * Chunks are only freed at a reset. */
 void scratch_back_to(struct scratch *s, int64_t mark)
 {
     assert(mark <= s->used);
-    if (s->chunk && mark >= s->chunk->from) s->used = mark;
+    while (s->chunk && s->chunk->from > mark) {
+        struct scratch_chunk *c = s->chunk;
+        s->chunk = c->older;
+        c->older = s->spare;
+        s->spare = c;
+    }
+    s->used = mark;
 }
 
 void scratch_reset(struct scratch *s)
 {
     s->used = 0;
-    if (s->chunk && !s->chunk->older && s->chunk->bytes >= s->peak) {
+    if (s->chunk && !s->chunk->older && !s->spare && s->chunk->bytes >= s->peak) {
         s->chunk->from = 0;
         return;
     }
-    if (s->chunk) op_sync(s->device);
-    while (s->chunk) drop_chunk(s);
+    drop_all(s);
     if (s->peak) add_chunk(s, s->peak + s->peak / 8);
 }
 
 void scratch_release(struct scratch *s)
 {
-    if (s->chunk) op_sync(s->device);
-    while (s->chunk) drop_chunk(s);
+    drop_all(s);
     *s = (struct scratch){ 0 };
 }

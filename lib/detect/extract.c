@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 8 };
-#define DECODED_MOST (1LL << 30) /* bytes: one picture of the largest kind, or hundreds from a camera */
+enum { BATCH = 8, BATCH_PIXELS = 2 << 20 }; /* of inputs: what large ones share is little, and takes much memory */
+#define DECODED_MOST (1LL << 30)            /* bytes: one picture of the largest kind, or hundreds from a camera */
 
 struct run {
     struct detector *d;
@@ -243,6 +243,13 @@ static int bad_picture(struct run *run, struct err *e)
     return 0;
 }
 
+static bool is_full(const struct run *run)
+{
+    const struct view *v = &run->views[0];
+
+    return run->n == BATCH || (run->n + 1LL) * v->input_width * v->input_height > BATCH_PIXELS;
+}
+
 /* In the order of the inputs: the network runs when the batch is full, or the next input is of another size. */
 static int done_job(void *arg, void *job, bool failed, struct err *e)
 {
@@ -261,7 +268,7 @@ static int done_job(void *arg, void *job, bool failed, struct err *e)
         run->items[run->n] = j->item;
         run->views[run->n++] = *v;
         *v = (struct view){ 0 };
-        if (run->n == BATCH && !rc) rc = run_batch(run, e);
+        if (!rc && is_full(run)) rc = run_batch(run, e);
     }
     view_release(v);
     free(j);
