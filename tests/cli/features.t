@@ -92,6 +92,13 @@ print('a', 10, 10, 1, e(b), e(x), sep='\t')" >nan.tsv
 t_run $feat --check --from bua nan.tsv
 t_out '^features +F32 +3 +3 +1 +1 +1 +0.0 +1 +1$'
 
+# files of any length in the same memory: 0.2 GB here, 39 GB with UNIMO_LONG=1
+pictures=${UNIMO_LONG:+100000}
+t_run files flat "${pictures:-600}" unimo-regionfeat -j1 --from bua --to bua -
+t_exit 0 "lines to lines: memory does not grow ($(cat "$out"))"
+t_run files flat "${pictures:-600}" unimo-regionfeat -j2 --from bua -
+t_exit 0 "lines to a stream ($(cat "$out"))"
+
 # broken files
 t_run $feat --from bua -o x.zst holed.tsv
 t_fails "a bad line"

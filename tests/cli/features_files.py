@@ -2,11 +2,15 @@
 
 features_files.py write DIR     makes DIR/bua.tsv, lxmert.tsv, unimo.tsv, swapped.tsv, xywh.tsv, milvlg/, older/, uniter/
 features_files.py same FORM A B   exit 1 unless the arrays of two files are the same to the last bit
+features_files.py flat N CMD...   pipes a tenth of N pictures of the field's size as bua lines into CMD, then N; exit 1 unless the second takes
+                                  no more memory than the first
 """
 import base64
 import csv
 import os
+import resource
 import struct
+import subprocess
 import sys
 
 try:
@@ -125,8 +129,29 @@ def same(form, a, b):
     return True
 
 
+def flat(n, command):
+    """ru_maxrss is the largest of all children so far: it may not grow by the second."""
+    r = np.random.RandomState(1)
+    x1, y1 = r.rand(36) * 300, r.rand(36) * 200
+    rest = "\t".join(["", "640", "480", "36", b64(np.stack([x1, y1, x1 + 90, y1 + 90], 1).astype(np.float32)),
+                      b64(np.maximum(r.randn(36, 2048), 0).astype(np.float32))]).encode() + b"\n"
+    peak = []
+    for count in (n // 10, n):
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        for i in range(count):
+            child.stdin.write(str(i).encode() + rest)
+        child.stdin.close()
+        if child.wait():
+            return False
+        peak.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    print(f"{n} pictures, {n * len(rest) / 1e9:.1f} GB: {peak[0] >> 10} MiB for a tenth of them, {peak[1] >> 10} MiB for all")
+    return peak[1] - peak[0] < 8 << 10
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "write":
         write(sys.argv[2])
     elif sys.argv[1] == "same":
         sys.exit(0 if same(*sys.argv[2:5]) else 1)
+    elif sys.argv[1] == "flat":
+        sys.exit(0 if flat(int(sys.argv[2]), sys.argv[3:]) else 1)

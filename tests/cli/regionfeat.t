@@ -186,6 +186,26 @@ sed 's/"groups": 8/"groups": 7/' detector/config.json >cut/config.json
 t_run unimo-regionfeat -m cut scenes/dev
 t_fails "a configuration that cannot be"
 t_err 'cut/config.json: .*groups'
+
+# many pictures, one in a hundred of them bad: memory does not grow, but for their names; 100,000 with UNIMO_LONG=1
+peak() { # CMD...: its largest resident size in KiB
+    "$@" >/dev/null 2>peak.err &
+    local p=$! most=0 now
+    while now=$(awk '/^VmHWM/ { print $2 }' /proc/$p/status 2>/dev/null) && [ -n "$now" ]; do most=$now; sleep 0.02; done
+    wait $p && echo "$most"
+}
+n=${UNIMO_LONG:+100000}
+n=${n:-1000}
+cp -r "${UNIMO_BUILD:-$top/build/release}/share/unimo/detector" tiny
+sed -i 's/"short_side": 192/"short_side": 48/; s/"long_side": 256/"long_side": 64/; s/"post_nms": 48/"post_nms": 10/; s/"pre_nms": 400/"pre_nms": 60/' tiny/config.json
+cp bad/c.jpg kinds/gray.jpg tiny
+seq $n | awk '{ printf "{\"id\":\"%06d\",\"image\":\"%s\"}\n", $1, $1 % 100 ? "gray.jpg" : "c.jpg" }' >tiny/all.jsonl
+many="unimo-regionfeat -m tiny -j1 --skip-bad --min-boxes 4 --max-boxes 4"
+few=$(peak $many --limit $((n / 5)) -o few.zst tiny/all.jsonl)
+all=$(peak $many -o all.zst tiny/all.jsonl)
+t_ok "$n pictures in ${all:-?} KiB, a fifth of them in ${few:-?}" [ "${few:-0}" -gt 0 -a $((all - few)) -lt $((8192 + n / 2)) ]
+t_ok "bad ones cost one line" grep -q "$((n / 100)) of $n images skipped (first: tiny/c.jpg: " peak.err
+t_ok "all others are there" sh -c '[ "$(unimo-view all.zst | wc -l)" = $(($1 - $1 / 100)) ]' sh $n
 t_run sh -c 'unimo-regionfeat -m detector scenes/dev >/dev/full'
 t_fails "a full disk"
 t_done
