@@ -212,7 +212,7 @@ def roi_pool(x, box, n, scale):
 
 
 def roi_align(x, box, n, scale, unaligned, samples):
-    """By sampling with grid_sample: points beyond the border take its value (none here are a whole cell beyond)."""
+    """By sampling with grid_sample: points beyond the border take its value, and those a whole cell beyond are 0."""
     _, rows, columns = x.shape
     x1, y1, x2, y2 = (float(v) * scale - (0 if unaligned else 0.5) for v in box)
     if unaligned:
@@ -222,6 +222,7 @@ def roi_align(x, box, n, scale, unaligned, samples):
     x_ = x1 + (torch.arange(n * nx, dtype=REAL) + 0.5) * (x2 - x1) / (n * nx)
     gy, gx = torch.meshgrid(2 * y / max(rows - 1, 1) - 1, 2 * x_ / max(columns - 1, 1) - 1, indexing="ij")
     s = F.grid_sample(x[None], torch.stack([gx, gy], -1)[None], mode="bilinear", padding_mode="border", align_corners=True)
+    s = s * ((y >= -1) & (y <= rows)).to(REAL)[:, None] * ((x_ >= -1) & (x_ <= columns)).to(REAL)
     return F.avg_pool2d(s, (ny, nx))[0]
 
 
@@ -336,7 +337,7 @@ def field(c, net, case, tolerance):
         share = found / max(len(box), 1)
         least = 0.98 if tolerance < 0.01 else 0  # among generated weights' nearly equal scores bf16 chooses for itself
         print(f"# {found} of {len(box)} proposals are PyTorch's (at least {least:g})")
-        bad += share < least or len(case["proposals"]) != len(box) or len(box) < 10
+        bad += share < least or len(box) < 10 or (least > 0 and len(case["proposals"]) != len(box))
         want = second_stage(net, features, case["proposals"] * scale, scale, width, height, extra, stride)
         check("features", case["features"], want["features"], tolerance)
         for name in ("probs", "attributes"):  # a probability's relative error is its logit's absolute one
