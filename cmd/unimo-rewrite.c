@@ -7,9 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool learn, skip_bad, plain;
-static const char *output, *model, *images, *texts, *same_image = "yes", *wordnet = WORDNET_DIR, *shard, *kinds;
-static struct opt_list translators;
+static bool learn, skip_bad, plain, mean_features;
+static const char *output, *model, *image_score = "classes", *same_image = "yes", *wordnet = WORDNET_DIR, *shard,
+                                   *kinds;
+static struct opt_list translators, images, texts;
 static int64_t positives = 3, negatives = 20, related = 100, time_limit = 5, seed = 1, threads, limit;
 static double sentence_share = 0.5, translator_time = 300;
 
@@ -18,8 +19,10 @@ static const struct opt opts[] = {
       "learn from pairs instead of rewriting them; -o names the directory to make" },
     { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the directory that was learnt" },
     OPT_ROW_OUTPUT(&output),
-    { OPT_STRING, "images", 0, &images, 0, 0, "FILE", "with --learn: region features, for related images" },
-    { OPT_STRING, "texts", 0, &texts, 0, 0, "FILE", "with --learn: texts without images, for related texts" },
+    { OPT_LIST, "images", 0, &images, 0, 0, "FILE",
+      "with --learn: region features, for related images (may be repeated)" },
+    { OPT_FLAG, "mean-features", 0, &mean_features, 0, 0, NULL, "with --learn: keep mean features of --images too" },
+    { OPT_LIST, "texts", 0, &texts, 0, 0, "FILE", "with --learn: texts without images (may be repeated)" },
     { OPT_INT, "positives", 0, &positives, 0, 1000, "N", "positives for each pair" },
     { OPT_INT, "negatives", 0, &negatives, 0, 1000, "N", "negatives for each pair" },
     { OPT_DOUBLE, "sentence-share", 0, &sentence_share, 0, 1, "R",
@@ -27,6 +30,7 @@ static const struct opt opts[] = {
     { OPT_STRING, "kinds", 0, &kinds, 0, 0, "LIST",
       "kinds of edit in the others, with weights: object,attribute-swap=3" },
     { OPT_INT, "related", 0, &related, 0, 1000, "N", "related texts and related images for each record" },
+    { OPT_CHOICE, "image-score", 0, &image_score, 0, 0, "classes|features", "what makes images related" },
     { OPT_LIST, "translator", 0, &translators, 0, 0, "CMD",
       "shell command from lines to other wordings (may be repeated)" },
     { OPT_DOUBLE, "translator-time", 0, &translator_time, 0.1, 1e6, "S",
@@ -75,6 +79,7 @@ static int run(int argc, char **argv, struct err *e)
                                .related = (int)related,
                                .sentence_share = sentence_share,
                                .same_image = !strcmp(same_image, "yes"),
+                               .by_features = !strcmp(image_score, "features"),
                                .time_limit = (int)time_limit,
                                .seed = (uint64_t)seed,
                                .threads = threads ? (int)threads : pool_cpus() };
@@ -85,12 +90,17 @@ static int run(int argc, char **argv, struct err *e)
     if (learn && !output) return opt_usage(e, "--learn: needs -o DIR");
     if (learn && model) return opt_usage(e, "--learn: does not go with -m");
     if (!learn && !model) return opt_usage(e, "-m DIR: is required (--learn makes one)");
-    if (!learn && (images || texts)) return opt_usage(e, "--%s: goes with --learn", images ? "images" : "texts");
+    if (!learn && (images.n || texts.n || mean_features))
+        return opt_usage(e, "--%s: goes with --learn", images.n ? "images" : texts.n ? "texts" : "mean-features");
+    if (mean_features && !images.n) return opt_usage(e, "--mean-features: needs --images");
     if (o.wordnet && !opt_given("wordnet") && access(o.wordnet, R_OK)) {
         log_line("no WordNet in %s: replacements come from the corpus alone", o.wordnet);
         o.wordnet = NULL;
     }
-    if (learn) return rewriter_learn(&o, (const char *const *)argv, argc, images, texts, &how, e);
+    struct rewriter_inputs in = {
+        (const char *const *)argv, images.at, texts.at, argc, images.n, texts.n, mean_features
+    };
+    if (learn) return rewriter_learn(&o, &in, &how, e);
     return rewrite(&o, (const char *const *)argv, argc, &how, e);
 }
 

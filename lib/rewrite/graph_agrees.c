@@ -150,8 +150,7 @@ bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b
 {
     struct comparison c = { a, b, wordnet, arena, arena_new(arena, int, a->n_objects + 1) };
 
-    if (a->n_objects != b->n_objects || !a->n_objects || !find_partners(&c) || !verbs_are_known(&c))
-        return false;
+    if (a->n_objects != b->n_objects || !a->n_objects || !find_partners(&c) || !verbs_are_known(&c)) return false;
     for (int i = 0; i < a->n_relations; i++) {
         if (!is_kept(&c, &a->relations[i])) return false;
     }

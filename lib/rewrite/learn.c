@@ -19,6 +19,8 @@ struct job {
         int n_terms;
         const char **terms;
         const char *text, *image;
+        const float *mean; /* of an image's features, when they are kept */
+        int64_t width;
         struct err bad;
     } at[BATCH];
     struct arena arena;
@@ -28,7 +30,8 @@ struct learner {
     struct reader *in;
     struct lexicon *lexicon;
     struct tfidf_builder *index;
-    struct parser **parsers; /* [threads]; NULL: texts and images are not parsed */
+    struct means_builder *means; /* of images, or NULL */
+    struct parser **parsers;     /* [threads]; NULL: texts and images are not parsed */
     const struct wordnet *wordnet;
     struct progress progress;
     bool is_over;
@@ -77,7 +80,8 @@ static int understand(struct learner *l, struct learnt *x, int worker, struct ar
         for (int i = 0; i < x->n_terms; i++) str_addf(&s, "%s%s", i ? "\n" : "", x->terms[i]);
         x->text = arena_strdup(a, str_c(&s));
         str_release(&s);
-        return x->n_terms < 0 ? -1 : 0;
+        if (x->n_terms < 0) return -1;
+        return l->means ? means_of(x->record, &x->mean, &x->width, a, e) : 0;
     }
     if (record_string(x->record, "text", &x->text, e) ||
         (l->what == PAIRS && value_get_string(fields, "image", &x->image, e)))
@@ -120,7 +124,7 @@ static int add_learnt(struct learner *l, struct learnt *x, struct err *e)
     int rc = tfidf_builder_add(
         l->index, &(struct tfidf_document){ id, x->image, x->text, str_c(&facts), x->n_terms, x->terms }, e);
     str_release(&facts);
-    return rc;
+    return rc || !l->means ? rc : means_builder_add(l->means, x->mean, x->width, e);
 }
 
 static int done_job(void *arg, void *job, bool failed, struct err *e)
@@ -163,20 +167,28 @@ static int save_index(struct tfidf_builder *index, const char *dir, const char *
     return rc;
 }
 
-static int learn_other(enum what what, const char *input, const char *dir, const char *name,
-                       const struct reader_opts *how, int threads, struct err *e)
+/* means: a file for the mean features of images, or NULL. */
+static int learn_other(enum what what, const char *const *inputs, int n, const char *dir, const char *name,
+                       const char *means, const struct reader_opts *how, int threads, struct err *e)
 {
     struct learner l = { .what = what };
-    struct reader_opts opts = { .skip_bad = how->skip_bad, .skip_tensors = true };
-    int rc = learn_collection(&l, &input, 1, &opts, dir, threads, e);
+    struct reader_opts opts = { .skip_bad = how->skip_bad, .skip_tensors = !means };
+    int rc = means && !(l.means = means_builder_new(dir, e)) ? -1 : 0;
 
+    if (!rc) rc = learn_collection(&l, inputs, n, &opts, dir, threads, e);
     if (!rc) rc = save_index(l.index, dir, name, e);
+    if (!rc && means) {
+        char *path = path_join(dir, means);
+        rc = means_builder_save(l.means, path, e);
+        free(path);
+    }
     tfidf_builder_free(l.index);
+    means_builder_free(l.means);
     return rc;
 }
 
-int rewriter_learn(const struct rewriter_opts *o, const char *const *pairs, int n, const char *images,
-                   const char *texts, const struct reader_opts *how, struct err *e)
+int rewriter_learn(const struct rewriter_opts *o, const struct rewriter_inputs *in, const struct reader_opts *how,
+                   struct err *e)
 {
     struct lexicon lexicon = { 0 };
     struct learner l = { .what = PAIRS, .lexicon = &lexicon };
@@ -188,7 +200,7 @@ int rewriter_learn(const struct rewriter_opts *o, const char *const *pairs, int 
     l.wordnet = wordnet;
     l.parsers = mem_new(struct parser *, o->threads);
     for (int i = 0; i < o->threads && !rc; i++) l.parsers[i] = parser_new(dictionary, o->time_limit);
-    if (!rc) rc = learn_collection(&l, pairs, n, how, outdir_path(out), o->threads, e);
+    if (!rc) rc = learn_collection(&l, in->pairs, in->n_pairs, how, outdir_path(out), o->threads, e);
     if (!rc) {
         char *path = path_join(outdir_path(out), "lexicon.json");
         rc = lexicon_add_aliases(&lexicon, l.index, e);
@@ -196,8 +208,12 @@ int rewriter_learn(const struct rewriter_opts *o, const char *const *pairs, int 
         free(path);
     }
     if (!rc) rc = save_index(l.index, outdir_path(out), "captions.safetensors", e);
-    if (!rc && images) rc = learn_other(IMAGES, images, outdir_path(out), "images.safetensors", how, o->threads, e);
-    if (!rc && texts) rc = learn_other(TEXTS, texts, outdir_path(out), "texts.safetensors", how, o->threads, e);
+    if (!rc && in->n_images)
+        rc = learn_other(IMAGES, in->images, in->n_images, outdir_path(out), "images.safetensors",
+                         in->mean_features ? "means.safetensors" : NULL, how, o->threads, e);
+    if (!rc && in->n_texts)
+        rc =
+            learn_other(TEXTS, in->texts, in->n_texts, outdir_path(out), "texts.safetensors", NULL, how, o->threads, e);
     if (!rc) rc = outdir_commit(out, e);
     else outdir_abort(out);
     for (int i = 0; i < o->threads; i++) parser_free(l.parsers[i]);

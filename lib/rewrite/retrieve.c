@@ -46,17 +46,35 @@ int graph_terms(const struct scene_graph *g, const char ***out, struct arena *a)
     return m;
 }
 
+#define SURE 0.2 /* a region below is as likely noise */
+
+static const char *joined(const char *attribute, const char *name, struct arena *a)
+{
+    size_t n = strlen(attribute), m = strlen(name);
+    char *s = arena_new(a, char, (int64_t)(n + m + 2));
+
+    memcpy(s, attribute, n);
+    s[n] = ' ';
+    memcpy(s + n + 1, name, m + 1);
+    return s;
+}
+
 int image_terms(const struct record *r, const char ***out, struct arena *a, struct err *e)
 {
+    const struct value *attributes = value_get(r->fields, "attributes"), *scores = value_get(r->fields, "scores");
     struct value *classes;
     int n = 0;
 
     if (value_get_array(r->fields, "classes", &classes, e)) return -1;
-    *out = arena_new(a, const char *, value_count(classes) + 1);
+    *out = arena_new(a, const char *, 2 * value_count(classes) + 1);
     for (int64_t i = 0; i < value_count(classes); i++) {
-        const char *name = value_text(value_at(classes, i), NULL);
+        const char *name = value_text(value_at(classes, i), NULL),
+                   *attribute = value_text(value_at(attributes, i), NULL);
+        const struct value *score = value_at(scores, i);
         if (!name) return err_set(e, ERR_INPUT, "classes: element %lld is not a string", (long long)i);
+        if (score && value_number(score) < SURE) continue;
         (*out)[n++] = arena_strdup(a, name);
+        if (attribute && *attribute) (*out)[n++] = joined(attribute, name, a);
     }
     return n;
 }
@@ -86,7 +104,8 @@ int image_query(const struct tfidf *images, const char *id, const struct facts *
     if (known < 0) {
         *out = arena_new(a, const char *, facts->n + 1);
         for (int i = 0; i < facts->n; i++) {
-            if (!facts->at[i].attribute) (*out)[n++] = facts->at[i].name;
+            const struct fact *f = &facts->at[i];
+            (*out)[n++] = f->attribute ? joined(f->attribute, f->name, a) : f->name;
         }
         return n;
     }
@@ -98,6 +117,17 @@ int image_query(const struct tfidf *images, const char *id, const struct facts *
         p += m + (p[m] == '\n');
     }
     return n;
+}
+
+struct value *related_by_features(const struct means *m, const struct tfidf *images, int64_t image, int k,
+                                  struct arena *a)
+{
+    struct value *ids = value_array();
+    int32_t *nearest = arena_new(a, int32_t, k + 1);
+    int n = means_best(m, image, nearest, k, a);
+
+    for (int i = 0; i < n; i++) value_push(ids, value_str(tfidf_id(images, nearest[i], a)));
+    return ids;
 }
 
 static bool same_words(const char *const *a, int n_a, const char *const *b, int n_b)

@@ -27,6 +27,7 @@ struct rewriter {
     struct wordnet *wordnet;
     struct lexicon lexicon;
     struct tfidf *captions, *texts, *images;
+    struct means *means; /* of images, when they are compared by them */
     struct worker *workers;
 };
 
@@ -43,6 +44,17 @@ static int open_index(struct tfidf **x, const char *dir, const char *name, bool 
     return rc;
 }
 
+static int open_means(struct rewriter *w, struct err *e)
+{
+    char *path = path_join(w->o.dir, "means.safetensors");
+    int rc = -1;
+
+    if (!w->images) err_set(e, ERR_INPUT, "%s: was learnt without --images", w->o.dir);
+    else if ((w->means = means_open(path, tfidf_count(w->images), e))) rc = 0;
+    free(path);
+    return rc;
+}
+
 struct rewriter *rewriter_open(const struct rewriter_opts *o, struct err *e)
 {
     struct rewriter *w = mem_new(struct rewriter, 1);
@@ -55,6 +67,7 @@ struct rewriter *rewriter_open(const struct rewriter_opts *o, struct err *e)
     if (!rc) rc = open_index(&w->captions, o->dir, "captions.safetensors", true, e);
     if (!rc) rc = open_index(&w->texts, o->dir, "texts.safetensors", false, e);
     if (!rc) rc = open_index(&w->images, o->dir, "images.safetensors", false, e);
+    if (!rc && o->by_features) rc = open_means(w, e);
     if (!rc && !(w->dictionary = dictionary_open(e))) rc = -1;
     free(lexicon);
     w->workers = mem_new(struct worker, o->threads);
@@ -84,6 +97,7 @@ void rewriter_close(struct rewriter *w)
     tfidf_close(w->captions);
     tfidf_close(w->texts);
     tfidf_close(w->images);
+    means_close(w->means);
     lexicon_release(&w->lexicon);
     wordnet_close(w->wordnet);
     dictionary_free(w->dictionary);
@@ -269,7 +283,11 @@ static int rewrite_record(struct rewriter *w, struct worker *k, struct record *r
                       related_ids(&k->search, w->texts, terms, n, record_id(r), w->o.related, &k->arena));
         }
     }
-    if (w->images) {
+    int64_t known = w->means && image ? tfidf_find(w->images, image) : -1;
+    if (known >= 0) {
+        value_set(r->fields, "related_images",
+                  related_by_features(w->means, w->images, known, w->o.related, &k->arena));
+    } else if (w->images) {
         int n = image_query(w->images, image ? image : "", &facts, &terms, &k->arena);
         value_set(r->fields, "related_images",
                   related_ids(&k->search, w->images, terms, n, image ? image : "", w->o.related, &k->arena));

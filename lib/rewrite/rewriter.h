@@ -15,12 +15,18 @@ struct rewriter_opts {
     double sentence_share; /* of the negatives */
     double weight[KINDS];  /* of the kinds of edit among the others */
     bool same_image;       /* other captions of the image serve as positives */
+    bool by_features;      /* related images: by their mean features; by classes those that the index does not have */
     int time_limit;        /* seconds for parsing a sentence */
     uint64_t seed;
     int threads;
 };
-int rewriter_learn(const struct rewriter_opts *o, const char *const *pairs, int n, const char *images,
-                   const char *texts, const struct reader_opts *how, struct err *e);
+struct rewriter_inputs { /* files; no pairs: standard input */
+    const char *const *pairs, *const *images, *const *texts;
+    int n_pairs, n_images, n_texts;
+    bool mean_features; /* of images are kept too, in means.safetensors */
+};
+int rewriter_learn(const struct rewriter_opts *o, const struct rewriter_inputs *in, const struct reader_opts *how,
+                   struct err *e);
 
 /* Adds to records: scene_graph, phrases; to pairs (with "image") also positives, negatives, related_texts;
  * related_images where the directory has them. */

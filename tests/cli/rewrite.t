@@ -64,6 +64,32 @@ t_run unimo-rewrite -m model --same-image no --limit 2 --plain pairs.jsonl
 t_ok "--same-image no, --limit" sh -c 'jq -se "length == 2 and all(.[]; .positives == [])" "$1"' sh "$out"
 t_run unimo-rewrite -m model --shard 1/3 --plain pairs.jsonl
 t_ok "--shard" sh -c '[ "$(jq -r .id "$1" | tr "\n" " ")" = "p2 p5 p8 p11 " ]' sh "$out"
+# images by attributes, of several files, and by mean features
+printf '%s\n' '{"id":"a","classes":["car","cat"],"attributes":["red","red"],"scores":[0.9,0.1]}' '{"id":"b","classes":["car"],"attributes":["blue"],"scores":[0.9]}' \
+    '{"id":"c","classes":["cat"],"attributes":["red"],"scores":[0.9]}' >more.jsonl
+echo '{"id":"i1","classes":["car"],"attributes":["blue"],"scores":[0.9]}' >less.jsonl
+t_run unimo-rewrite --learn -o attributes --images more.jsonl --images less.jsonl pairs.jsonl
+t_exit 0 "two files of images"
+t_run unimo-rewrite -m attributes --limit 1 --plain pairs.jsonl
+t_ok "the same class of the same colour first, what is hardly seen not at all" jq -e '.related_images == ["b", "a"]' "$out"
+t_run unimo-rewrite -m attributes --image-score features --plain pairs.jsonl
+t_fails "no mean features were learnt"
+t_run unimo-rewrite --learn --mean-features -o means --images more.jsonl pairs.jsonl
+t_exit 1 "images without features"
+image() { printf '{"id":"%s","classes":["car"],"tensors":{"features":{"dtype":"F32","shape":[1,3],"base64":"%s"}}}\n' "$@"; }
+image a AACAPwAAAAAAAAAA i1 AACAPwAAgD8AAAAA b AAAAAAAAgD/NzMw9 c AAAAAAAAAAAAAIA/ | unimo-view --pack -o features.zst # 1,0,0; 1,1,0; 0,1,0.1; 0,0,1
+t_run unimo-rewrite --learn --mean-features -o means --images features.zst pairs.jsonl
+t_exit 0 "mean features"
+t_run unimo-rewrite -m means --image-score features --limit 3 --plain pairs.jsonl
+t_ok "the nearest by their cosine, none that has none" jq -se '.[0].related_images == ["a", "b", "c"]' "$out"
+t_ok "one that was not learnt by what its captions name" jq -se '.[2].related_images == []' "$out"
+t_run unimo-rewrite -m means --mean-features pairs.jsonl
+t_exit 2 "--mean-features goes with --learn"
+cp -r means broken-means
+head -c 100 means/means.safetensors >broken-means/means.safetensors
+t_run unimo-rewrite -m broken-means --image-score features pairs.jsonl
+t_fails "cut mean features"
+
 t_run unimo-rewrite -m model --plain texts.jsonl
 t_ok "texts without images get graphs and images alone" sh -c 'jq -se "all(.[]; has(\"scene_graph\") and has(\"phrases\") and has(\"related_images\") and (has(\"negatives\") or has(\"positives\") | not)) and
     .[0].related_images[0] == \"i2\"" "$1"' sh "$out"
