@@ -153,6 +153,8 @@ $(BENCHES:tests/bench/%=bench-%): bench-%: $(PROGRAMS)
 demo: all ## from JPEGs to scores on the embedded corpus; writes demo/report.html
 	+@$(MAKE) --no-print-directory -f scripts/demo.mk BIN=$(CURDIR)/$B/bin
 
+study-swap: all ## which negatives teach whose colour is which: an hour, resumable; writes study-swap/table.txt
+	+@$(MAKE) --no-print-directory -f scripts/study-swap.mk BIN=$(CURDIR)/$B/bin
 study: all ## what each part of the pre-training is worth: two hours, resumable; writes study/table.txt
 	+@$(MAKE) --no-print-directory -f scripts/study.mk BIN=$(CURDIR)/$B/bin
 
@@ -182,5 +184,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 FORCE:
-.PHONY: all check check-long asan fuzz bench demo study install uninstall dist format lint clean help FORCE
+.PHONY: all check check-long asan fuzz bench demo study study-swap install uninstall dist format lint clean help FORCE
 .SECONDARY:
