@@ -107,10 +107,30 @@ static void new_line(int indent, struct str *out)
 
 static void print(const struct value *v, int indent, struct str *out);
 
+/* How many of the numbers are whole ones before the first that is not, at most INTEGERS; these are printed with a comma
+ * behind each. */
+enum { INTEGERS = 64 };
+static int64_t print_integers(const struct value *numbers, int64_t n, struct str *out)
+{
+    char *at = room_for(out, INTEGERS * (INTEGER_MAX + 1));
+    int64_t i = 0;
+
+    for (; i < n && i < INTEGERS && numbers[i].kind == VALUE_INT; i++) {
+        at = print_integer(numbers[i].i, at);
+        *at++ = ',';
+    }
+    out->n = (size_t)(at - out->data);
+    out->data[out->n] = 0;
+    return i;
+}
+
 static void print_numbers(const struct value_array *a, int indent, struct str *out)
 {
-    for (int64_t i = 0; i < a->head.n; i++) {
-        if (i) str_add_bytes(out, ", ", indent < 0 ? 1 : 2);
+    int64_t i = 0, n = indent < 0 ? a->head.n - 1 : 0, got; /* the last has no comma behind it */
+
+    while (i < n && (got = print_integers(a->numbers + i, n - i, out))) i += got;
+    for (bool first = true; i < a->head.n; i++, first = false) {
+        if (!first) str_add_bytes(out, ", ", indent < 0 ? 1 : 2);
         print_number(&a->numbers[i], out);
     }
 }
