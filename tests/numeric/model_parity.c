@@ -45,6 +45,15 @@ static void fill_batch(struct batch *b, struct model *m)
                                             .texts = t + 2,
                                             .n_images = 1,
                                             .images = &image });
+    batch_add_cmcl(b, &(struct batch_cmcl){ .image = image,
+                                            .text = t[4],
+                                            .each = true,
+                                            .n_positives = 1,
+                                            .positives = t + 3,
+                                            .n_negatives = 2,
+                                            .negatives = t,
+                                            .n_texts = 1,
+                                            .texts = t + 2 });
     struct batch_rows rows = seq2seq_split(&arena, &r, c, &seq2seq_defaults, &t[5]);
     batch_add_sequence(b, batch_add_image(b, &other, NULL), &rows);
     batch_add_generation(b, -1, &t[2], &t[1]);
@@ -118,20 +127,23 @@ static void run_step(struct model *m, struct scratch *s, const struct batch *b, 
 static const float with_cmcl[LOSS_COUNT] = { 1, 0.5f, 2, 0.3f, 1, 0, 0.7f },
                    with_match[LOSS_COUNT] = { 0, 0, 0, 0, 0, 1, 0 };
 
-static void open_toy(struct model *m, struct device *d, enum dtype compute)
+/* cosine: the other score of a pair, with a learnt temperature. */
+static void open_toy(struct model *m, struct device *d, enum dtype compute, bool cosine)
 {
     struct model_config c = toy_config();
     struct err e = { 0 };
 
     c.dropout = c.attention_dropout = 0;
     c.label_hidden = 8;
+    c.cosine = c.learns_tau = cosine;
+    c.tau = cosine ? 0.07f : 1;
     model_config_set_labels(&c, (const char *const[]){ "a", "b", "c" }, 3);
     if (model_open(m, &c, d, compute, true, &e)) printf("# %s\n", e.text);
     params_init(&m->params, 3);
     model_config_release(&c);
 }
 
-static void test_unimo(const char *interpreter, const char *device, float losses[LOSS_COUNT])
+static void test_unimo(const char *interpreter, const char *device, bool cosine, float losses[LOSS_COUNT])
 {
     struct err e = { 0 };
     struct device *d = device_open(device, 1, &e);
@@ -140,7 +152,7 @@ static void test_unimo(const char *interpreter, const char *device, float losses
     struct batch b;
     struct step_opts o = { .train = true, .smoothing = 0.1f, .margin = 0.2f, .gamma = 1 };
 
-    open_toy(&m, d, DT_F32);
+    open_toy(&m, d, DT_F32, cosine);
     scratch_init(&s, d);
     batch_init(&b, &m.config);
     fill_batch(&b, &m);
@@ -159,8 +171,8 @@ static void test_unimo(const char *interpreter, const char *device, float losses
     char *path = path_join(dir, "case.safetensors");
     ok(!model_save(&m, dir, &e) && !safetensors_save(path, items, n_items, NULL, 0, &e), "written for PyTorch %s",
        e.text);
-    ok(python(interpreter, script, "unimo", dir) == 0, "%s: hidden states, losses and gradients are PyTorch's to 1e-4",
-       device);
+    ok(python(interpreter, script, "unimo", dir) == 0,
+       "%s%s: hidden states, losses and gradients are PyTorch's to 1e-4", device, cosine ? ", cosine" : "");
     free(path);
     scratch_release(&s);
     batch_release(&b);
@@ -179,7 +191,7 @@ static void test_half(const float want[LOSS_COUNT])
     struct step_opts o = { .train = true, .smoothing = 0.1f };
     struct losses l = { 0 };
 
-    open_toy(&m, d, DT_BF16);
+    open_toy(&m, d, DT_BF16, false);
     scratch_init(&s, d);
     batch_init(&b, &m.config);
     fill_batch(&b, &m);
@@ -269,8 +281,10 @@ int main(void)
     struct err e = { 0 };
 
     if (!mkdtemp(dir)) return 1;
-    test_unimo(interpreter, "ref", losses);
-    test_unimo(interpreter, "cpu", losses);
+    test_unimo(interpreter, "ref", true, losses);
+    test_unimo(interpreter, "cpu", true, losses);
+    test_unimo(interpreter, "ref", false, losses);
+    test_unimo(interpreter, "cpu", false, losses);
     test_half(losses);
     test_roberta(interpreter);
     dir_remove(dir, &e);

@@ -110,11 +110,16 @@ def unimo_losses(p, c, b, h, smoothing, margin, gamma):
     loss["mrfr"] = ((linear(p, "mrfr_head", h[b["masked_row"]]) - b["masked_feature"]) ** 2).mean()
     text = torch.relu(linear(p, "unimo.text_pooler.dense", h[b["cls_row"]]))
     image = torch.relu(linear(p, "unimo.image_pooler.dense", h[b["img_row"]]))
-    score = linear(p, "match_head", text[b["score_cls"]] * image[b["score_img"]])[:, 0]
+    pairs, scale = (text[b["score_cls"]], image[b["score_img"]]), 1 / c.get("match_temperature", 1)
+    if c.get("match_cosine"):
+        score = F.cosine_similarity(*pairs, dim=1)
+        scale = scale * torch.exp(p["match_log_scale"])
+    else:
+        score = linear(p, "match_head", pairs[0] * pairs[1])[:, 0]
     cmcl, circle = [], []
     for g in range(len(b["group"]) - 1):
         s, good = score[b["group"][g]:b["group"][g + 1]], b["positive"][b["group"][g]:b["group"][g + 1]].bool()
-        cmcl.append(torch.logsumexp(s, 0) - torch.logsumexp(s[good], 0))
+        cmcl.append(torch.logsumexp(s * scale, 0) - torch.logsumexp(s[good] * scale, 0))
         sp, sn = s[good], s[~good]
         ap, an = torch.relu(1 + margin - sp).detach(), torch.relu(sn + margin).detach()
         circle.append(torch.log(1 + torch.exp(gamma * an * (sn - margin)).sum() * torch.exp(-gamma * ap * (sp - (1 - margin))).sum()))

@@ -176,45 +176,79 @@ static void test_fragments(void)
     c.positions = 514;
 }
 
-static void test_visual(void)
+static void test_overlap(void)
 {
     const float a[4] = { 0, 0, 10, 10 }, half[4] = { 5, 0, 15, 10 }, far[4] = { 20, 20, 30, 30 };
-    const float boxes[12] = { 0, 0, 10, 10, 1, 0, 11, 10, 50, 50, 60, 60 };
-    struct rng r;
-    int64_t together = 0, alone = 0, none = 0, anchors = 0;
 
     near(visual_overlap(a, half), 1.0 / 3, 1e-12, "visual: intersection over union");
     near(visual_overlap(a, a), 1, 0, "visual: of a box with itself");
     near(visual_overlap(a, far), 0, 0, "visual: of two apart");
+}
+
+/* Intersection over union of boxes with whole corners, counted cell by cell. */
+static double counted_overlap(const float *a, const float *b)
+{
+    int both = 0, either = 0;
+
+    for (int x = 0; x < 40; x++) {
+        for (int y = 0; y < 40; y++) {
+            bool in_a = x >= (int)a[0] && x < (int)a[2] && y >= (int)a[1] && y < (int)a[3];
+            bool in_b = x >= (int)b[0] && x < (int)b[2] && y >= (int)b[1] && y < (int)b[3];
+            both += in_a && in_b;
+            either += in_a || in_b;
+        }
+    }
+    return either ? (double)both / either : 0;
+}
+
+/* How often a region is masked, from the rule: it or one that overlaps it is an anchor, with probability 0.15 each;
+ * when there is none at all, one of the n regions is drawn. */
+static double expected_share(int overlapping, int n)
+{
+    return 1 - pow(0.85, overlapping) + pow(0.85, n) * overlapping / n;
+}
+
+static void test_visual(void)
+{
+    enum { N = 12, DRAWS = 100000 };
+    float boxes[4 * N];
+    int64_t count[N] = { 0 }, none = 0;
+    int overlapping[N] = { 0 }, most = 0;
+    double off = 0;
+    struct rng r;
+
     rng_init(&r, 10, 1);
-    for (int i = 0; i < 20000; i++) {
-        uint8_t m[3];
-        none += !visual_mask(&r, &visual_defaults, 3, boxes, m);
-        together += m[0] == m[1];
-        alone += m[2];
+    for (int i = 0; i < N; i++) {
+        int x = (int)rng_below(&r, 20), y = (int)rng_below(&r, 20);
+        const float box[4] = { (float)x, (float)y, (float)(x + 8 + rng_below(&r, 12)),
+                               (float)(y + 8 + rng_below(&r, 12)) };
+        memcpy(boxes + 4 * i, box, sizeof box);
     }
+    for (int i = 0; i < N; i++) {
+        for (int k = 0; k < N; k++) overlapping[i] += counted_overlap(boxes + 4 * i, boxes + 4 * k) > 0.3;
+        most = overlapping[i] > most ? overlapping[i] : most;
+    }
+    for (int d = 0; d < DRAWS; d++) {
+        uint8_t m[N];
+        none += !visual_mask(&r, &visual_defaults, N, boxes, m);
+        for (int i = 0; i < N; i++) count[i] += m[i];
+    }
+    for (int i = 0; i < N; i++) off = fmax(off, fabs((double)count[i] / DRAWS - expected_share(overlapping[i], N)));
     is_int(none, 0, "visual: at least one region is masked");
-    is_int(together, 20000, "visual: regions that overlap are masked together");
-    near((double)alone / 20000, 0.15 + 0.85 * 0.85 * 0.85 / 3, 0.01,
-         "visual: an anchor with probability 0.15, or the only one");
-    float apart[400];
-    for (int i = 0; i < 100; i++)
-        memcpy(apart + 4 * i, (const float[]){ (float)(20 * i), 0, (float)(20 * i + 10), 10 }, 16);
-    for (int i = 0; i < 1000; i++) {
-        uint8_t m[100];
-        anchors += visual_mask(&r, &visual_defaults, 100, apart, m);
-    }
-    near((double)anchors / 1e5, 0.15, 0.005, "visual: 15 % of regions without overlap");
+    ok(most > 3, "visual: some of the boxes overlap (%d at most)", most);
+    ok(off < 0.006, "visual: each is masked as often as it or what overlaps it is an anchor (off by %.4f)", off);
 }
 
 static void test_cmcl(void)
 {
     struct rng r;
+    enum { DRAWS = 100000 };
     int64_t picked[5], count[10] = { 0 };
+    double off = 0;
     bool twice = false;
 
     rng_init(&r, 11, 1);
-    for (int i = 0; i < 10000; i++) {
+    for (int i = 0; i < DRAWS; i++) {
         int64_t n = cmcl_draw(&r, 10, 5, picked);
         for (int64_t k = 0; k < n; k++) {
             count[picked[k]]++;
@@ -222,7 +256,8 @@ static void test_cmcl(void)
         }
     }
     ok(!twice, "cmcl: no example is drawn twice");
-    for (int i = 0; i < 10; i += 9) near((double)count[i] / 1e4, 0.5, 0.03, "cmcl: each as often as the others");
+    for (int i = 0; i < 10; i++) off = fmax(off, fabs((double)count[i] / DRAWS - 0.5));
+    ok(off < 0.005, "cmcl: each as often as the others (off by %.4f)", off);
     is_int(cmcl_draw(&r, 3, 5, picked), 3, "cmcl: all when there are fewer than wanted");
     is_int(cmcl_draw(&r, 0, 5, picked), 0, "cmcl: none when there are none");
 }
@@ -234,6 +269,7 @@ int main(void)
     test_span_lengths();
     test_seq2seq();
     test_fragments();
+    test_overlap();
     test_visual();
     test_cmcl();
     arena_release(&arena);
