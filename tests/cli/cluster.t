@@ -25,10 +25,18 @@ for n in 2 4; do
 done
 t_run $mpirun -n 4 $pretrain --steps 12 --log again.log -o again
 t_same 4/model.safetensors again/model.safetensors "the same number of ranks gives the same bytes"
-t_run $mpirun -n 2 $pretrain --steps 12 --shard-optimizer --accumulate 2 --log sharded.log -o sharded
+t_run $mpirun -n 4 $pretrain --steps 12 --shard-optimizer --save-every 6 --log sharded.log -o sharded
 t_exit 0 "ranks that share the optimizer's state"
-t_same 2/model.safetensors sharded/model.safetensors "end with the same bytes"
-t_same 2/checkpoints/step-000000012/optimizer.safetensors sharded/checkpoints/step-000000012/optimizer.safetensors "and save all of it"
+t_same 4/model.safetensors sharded/model.safetensors "end with the same bytes"
+t_same 4/checkpoints/step-000000012/optimizer.safetensors sharded/checkpoints/step-000000012/optimizer.safetensors "and save all of it"
+rm -r sharded/checkpoints/step-000000012 sharded/model.safetensors
+cp -r sharded alone
+t_run $mpirun -n 2 $pretrain --steps 12 --shard-optimizer --accumulate 2 --resume --log on2.log -o sharded
+t_exit 0 "half as many go on from their checkpoint"
+t_run $pretrain --steps 12 --accumulate 4 --resume --log on1.log -o alone
+t_exit 0 "so does one that shares with nobody"
+t_ok "with the losses of one that did it all" jq -en --slurpfile a 1.log --slurpfile b on2.log --slurpfile c on1.log \
+    '($b|length) == 6 and ([range(6) | $a[6 + .].loss as $want | $b[.].loss - $want, $c[.].loss - $want | fabs] | max < 1e-5)'
 
 # Epochs are of all ranks together.
 finetune="unimo-finetune -m 1 -t embed --train corpus/train.pairs.zst --images corpus/train.regions.zst --rows 256 --negatives 3 --epochs 2 --log-every 1 -j 1"
@@ -59,11 +67,12 @@ unimo-view corpus/texts.zst | jq -c 'if .id == "text-000031" then .tokens[0] = 1
 t_run timeout 60 $mpirun -n 2 unimo-pretrain $model --vocab corpus/vocabulary --texts bad.jsonl --rows 256 -j 1 --steps 150 --save-every 1 -o failed
 t_fails "a rank with a bad record ends the job"
 t_err 'rank [01]: texts: record'
-$mpirun -n 2 $pretrain --steps 1500 --save-every 5 -o died >died.out 2>&1 &
+${mpirun% -q} -n 2 $pretrain --steps 1500 --save-every 5 -o died >died.out 2>&1 &
 for _ in $(seq 500); do [ -d died/checkpoints/step-000000005 ] && break; sleep 0.01; done
-pkill -9 -f -n -- '-o died$'
+kill -9 "$(pgrep -n -P $!)"
 wait $!
 t_ok "a rank that dies ends the job" [ $? != 0 ]
+t_ok "with a line that says which" [ "$(grep -c 'rank [01] .*exited on signal 9' died.out)" = 1 ]
 t_run $mpirun -n 2 $pretrain --steps 20 --save-every 5 --resume -o died
 t_ok "and leaves a checkpoint to go on from" [ "$(cat "$err" | grep -c 'step-')" = 0 -a -s died/model.safetensors ]
 t_done
