@@ -84,7 +84,7 @@ static const struct opt opts[] = {
     { OPT_INT, "keep", 0, &keep, 1, 1e6, "N", "checkpoints that are kept" },
     { OPT_STRING, "log", 0, &log_path, 0, 0, "FILE", "losses, measurements and speed as JSON Lines" },
     { OPT_INT, "log-every", 0, &log_every, 1, 1e12, "N", "steps between lines of the log" },
-    { OPT_FLAG, "dry-run", 0, &dry_run, 0, 0, NULL, "only print sizes, rows and epochs" },
+    { OPT_FLAG, "dry-run", 0, &dry_run, 0, 0, NULL, "only print sizes, rows, times and epochs" },
     OPT_ROW_THREADS(&threads),
     { OPT_INT, "loaders", 0, &loaders, 0, 256, "N", "threads that read and mask examples (0: one, more beside a GPU)" },
     OPT_ROW_DEVICE(&device),

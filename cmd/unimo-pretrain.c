@@ -88,7 +88,7 @@ static const struct opt opts[] = {
     { OPT_INT, "eval-every", 0, &eval_every, 0, 1e12, "N",
       "steps between measurements on held-out data (0: at the end)" },
     { OPT_INT, "log-every", 0, &log_every, 1, 1e12, "N", "steps between lines of the log" },
-    { OPT_FLAG, "dry-run", 0, &dry_run, 0, 0, NULL, "only print sizes, rows and epochs" },
+    { OPT_FLAG, "dry-run", 0, &dry_run, 0, 0, NULL, "only print sizes, rows, times and epochs" },
     OPT_ROW_THREADS(&threads),
     { OPT_INT, "loaders", 0, &loaders, 0, 256, "N", "threads that read and mask examples (0: one, more beside a GPU)" },
     OPT_ROW_DEVICE(&device),

@@ -20,7 +20,8 @@ struct task {
     const char *metric; /* what evaluate() returns, higher is better; NULL: there is no evaluate() */
     int n_collections;
     struct task_collection at[TASK_COLLECTIONS_MAX];
-    struct step_opts step; /* weights, smoothing, margin, gamma */
+    const struct store *referred; /* what examples refer to by id (regions of images), or NULL */
+    struct step_opts step;        /* weights, smoothing, margin, gamma */
     /* Puts example i of a collection into the batch; r is the example's own stream of draws, a holds what is needed
      * until the call ends. Called by several threads at once, each with a batch and an arena of its own. */
     int (*add)(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a, struct err *e);

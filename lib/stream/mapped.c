@@ -26,6 +26,7 @@ static int insert_stream(struct mapped *m, int file, const struct frame_index *x
     memmove(m->id + r0 + records, m->id + r0, (size_t)(m->n_records - r0) * sizeof *m->id);
     m->n_blocks += x->n_blocks;
     m->n_records += records;
+    m->digest += x->digest;
     for (int64_t i = 0; i < x->n_blocks; i++) {
         int64_t at = start + (int64_t)x->blocks[i].offset;
         if (at < start || at >= end) return err_set(e, ERR_INPUT, "an index that points outside of its stream");
@@ -44,6 +45,7 @@ static int read_index(struct mapped *m, int file, bool *is_ours, struct err *e)
 {
     const struct mapped_file *f = &m->file[file];
     int64_t end = f->bytes, b0 = m->n_blocks, r0 = m->n_records;
+    uint64_t digest = m->digest;
     int rc = 0;
 
     *is_ours = false;
@@ -62,7 +64,7 @@ static int read_index(struct mapped *m, int file, bool *is_ours, struct err *e)
         end = start;
     }
     *is_ours = f->bytes > 0 && !end;
-    if (!*is_ours) m->n_blocks = b0, m->n_records = r0;
+    if (!*is_ours) m->n_blocks = b0, m->n_records = r0, m->digest = digest;
     return rc;
 }
 
@@ -167,6 +169,7 @@ int mapped_open(struct mapped *m, const char *const *paths, int n, struct err *e
         return -1;
     }
     number_blocks(m);
+    m->digest = hash64(m->id, (size_t)m->n_records * sizeof *m->id, m->digest); /* streams in another order differ */
     return 0;
 }
 

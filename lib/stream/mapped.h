@@ -20,7 +20,8 @@ struct mapped {
     int64_t n_files, cap_file;
     struct mapped_block *block; /* [n_blocks], and one behind the last whose `first` is n_records */
     int64_t n_blocks, cap_block, n_records, cap_id;
-    uint64_t *id; /* [n_records] hash64() of each id */
+    uint64_t *id;    /* [n_records] hash64() of each id */
+    uint64_t digest; /* of contents and order: that of the parts is that of the whole */
 };
 /* paths: files, or patterns of the shell (* ? [...]) that stand for all files they match. */
 int mapped_open(struct mapped *m, const char *const *paths, int n, struct err *e);

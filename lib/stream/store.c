@@ -73,6 +73,11 @@ int64_t store_count(const struct store *s)
     return s->files.n_records;
 }
 
+uint64_t store_digest(const struct store *s)
+{
+    return s->files.digest;
+}
+
 int64_t store_shuffled(struct store *s, uint64_t seed, uint64_t epoch, int64_t i)
 {
     return shuffle_at(s->order, seed, epoch, i);

@@ -11,6 +11,8 @@ struct store;
  * store_shuffled(). */
 struct store *store_open(const char *const *paths, int n, int64_t cache_bytes, struct err *e);
 int64_t store_count(const struct store *s);
+/* Names contents and order of the records, in whatever files they are. */
+uint64_t store_digest(const struct store *s);
 /* Record i, counted over all files; the caller frees it. */
 int store_get(struct store *s, int64_t i, struct record **out, struct err *e);
 /* The record's id, "" when it cannot be read. Kept by the store until it is closed. */

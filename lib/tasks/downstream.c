@@ -88,6 +88,7 @@ void downstream_task(struct downstream *d, struct task *t, const struct model_co
     *t = (struct task){ .name = d->kind->name,
                         .n_collections = 1,
                         .at = { { "train", store_count(d->train), 1, d->train } },
+                        .referred = d->images,
                         .add = d->kind->add,
                         .id = id,
                         .arg = d };

@@ -286,7 +286,7 @@ static int open_collections(struct pretraining *p, struct task *t, struct err *e
     }
     if (!p->collection[PRETRAINING_PAIRS] && !p->dev[PRETRAINING_PAIRS]) return 0;
     if (!p->o.features.n) return err_set(e, ERR_USAGE, "--features: the regions of the pairs' images were expected");
-    p->features = store_open(p->o.features.at, p->o.features.n, 0, e);
+    t->referred = p->features = store_open(p->o.features.at, p->o.features.n, 0, e);
     return p->features ? check_pairs(p, e) : -1;
 }
 

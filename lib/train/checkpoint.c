@@ -11,10 +11,12 @@
 
 #define PREFIX "step-"
 
-/* Options that may differ between a run and its continuation: they cannot change the result. */
+/* Options that may differ between a run and its continuation: they cannot change the result. Of files with examples
+ * the contents count, which have digests. */
 static const char *const free_options[] = { "output",  "resume",     "log",       "log-every",       "save-every",
                                             "keep",    "device",     "threads",   "dry-run",         "steps",
-                                            "loaders", "accumulate", "recompute", "shard-optimizer", NULL };
+                                            "loaders", "accumulate", "recompute", "shard-optimizer", "pairs",
+                                            "images",  "texts",      "features",  "train",           NULL };
 
 static bool is_free(const char *name)
 {
@@ -47,6 +49,28 @@ static struct value *options_value(void)
     return v;
 }
 
+static void set_digest(struct value *v, const struct store *s)
+{
+    char hex[24];
+
+    snprintf(hex, sizeof hex, "%016" PRIx64, s ? store_digest(s) : 0);
+    value_set(v, "digest", value_str(hex));
+}
+
+static int check_digest(const struct value *v, const struct store *s, const char *what, struct err *e)
+{
+    struct value *now = value_object();
+    const char *saved, *here;
+
+    set_digest(now, s);
+    int rc = value_get_string(v, "digest", &saved, e) || value_get_string(now, "digest", &here, e) ? -1 : 0;
+    if (!rc && strcmp(saved, here))
+        rc =
+            err_set(e, ERR_INPUT, "%s: other contents, or in another order, than those of the run to be resumed", what);
+    value_free(now);
+    return rc;
+}
+
 static struct value *state_value(const struct checkpoint *c, const struct task *t)
 {
     struct value *v = value_object(), *collections = value_array();
@@ -62,10 +86,12 @@ static struct value *state_value(const struct checkpoint *c, const struct task *
         for (int64_t k = 0; k < c->streams; k++) value_push(drawn, value_int(c->drawn[k][i]));
         value_set(x, "name", value_str(t->at[i].name));
         value_set(x, "records", value_int(t->at[i].n));
+        set_digest(x, t->at[i].store);
         value_set(x, "drawn", drawn);
         value_push(collections, x);
     }
     value_set(v, "collections", collections);
+    set_digest(v, t->referred);
     value_set(v, "options", options_value());
     return v;
 }
@@ -240,6 +266,7 @@ static int read_collections(struct checkpoint *c, const struct task *t, const st
             return err_set(e, ERR_INPUT,
                            "collection %s has %" PRId64 " records, but the run to be resumed had %" PRId64,
                            t->at[i].name, t->at[i].n, n);
+        if (check_digest(x, t->at[i].store, t->at[i].name, e)) return -1;
     }
     return 0;
 }
@@ -252,7 +279,7 @@ static int read_state(struct checkpoint *c, const struct task *t, const struct v
     if (value_get_int(v, "step", 0, INT64_MAX, &c->step, e) || value_get_bool(v, "finished", &c->is_finished, e) ||
         value_get_real(v, "best", -1e9, 1e9, &c->best, e) ||
         value_get_int(v, "best_step", 0, INT64_MAX, &c->best_step, e) ||
-        value_get_array(v, "collections", &collections, e))
+        value_get_array(v, "collections", &collections, e) || check_digest(v, t->referred, "regions", e))
         return -1;
     return read_collections(c, t, collections, e);
 }

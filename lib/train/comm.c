@@ -1,5 +1,6 @@
 #include "train/comm.h"
 #include "core/file.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/pool.h"
 #include "core/str.h"
@@ -23,6 +24,7 @@ struct comm {
     pthread_t thread;
     struct queue *begun, *ended;
     int64_t n_pending;
+    double summing, waiting; /* seconds; the former is the thread's while sums are under way */
 };
 
 int comm_rank(const struct comm *c)
@@ -59,6 +61,7 @@ static void *sum_begun(void *arg)
 
     while (!queue_pop(c->begun, &p)) {
         struct sum *s = p;
+        double start = clock_seconds();
         bool is_host = strcmp(s->device->ops->name, "cuda") != 0;
         float *x = is_host ? s->part.data : mem_new(float, s->part.n);
         if (!is_host) op_download(s->device, x, s->part.data, tensor_bytes(s->part));
@@ -66,6 +69,7 @@ static void *sum_begun(void *arg)
         if (!is_host) op_upload(s->device, s->part.data, x, tensor_bytes(s->part));
         if (!is_host) free(x);
         free(s);
+        c->summing += clock_seconds() - start;
         queue_push(c->ended, c);
     }
     return NULL;
@@ -148,7 +152,17 @@ void comm_begin_sum(struct comm *c, struct device *d, struct tensor part)
 
 void comm_wait(struct comm *c)
 {
+    double start = clock_seconds();
     void *p;
 
-    for (; c && c->n_pending; c->n_pending--) queue_pop(c->ended, &p);
+    if (!c) return;
+    for (; c->n_pending; c->n_pending--) queue_pop(c->ended, &p);
+    c->waiting += clock_seconds() - start;
+}
+
+void comm_times(struct comm *c, double *summing, double *waiting)
+{
+    *summing = c->summing;
+    *waiting = c->waiting;
+    c->summing = c->waiting = 0;
 }

@@ -34,6 +34,9 @@ void comm_broadcast(struct comm *c, void *x, int64_t bytes, int from);
  * on; the caller must leave them alone until comm_wait(), which waits for all sums that were begun. */
 void comm_begin_sum(struct comm *c, struct device *d, struct tensor part);
 void comm_wait(struct comm *c);
+/* Seconds that these sums took since the last call, and those of them that the caller spent waiting: the rest was
+ * hidden behind its own work. With no sum under way. */
+void comm_times(struct comm *c, double *summing, double *waiting);
 /* Ends the job: the other ranks, which may wait for this one, are ended too. Returns for a process on its own. */
 void comm_abort(struct comm *c, int status);
 void comm_close(struct comm *c);

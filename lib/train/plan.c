@@ -50,12 +50,42 @@ enum { TRIAL = 8 };
 struct plan {
     double rows, flops; /* of a batch, the mean */
     double drawn[TASK_COLLECTIONS_MAX];
+    double read_rate; /* rows a second that the loaders make */
+    double seconds;   /* of a step with such a batch, measured on the last one */
 };
 
-static int trial(struct model *m, const struct task *t, const struct train_opts *o, struct plan *p, struct err *e)
+/* A step is tried twice, and the second time counts: the first allocates. Nothing is learnt. */
+static int time_step(struct model *m, const struct task *t, const struct train_opts *o, const struct batch *b,
+                     double *seconds, struct err *e)
+{
+    struct step_opts so = t->step;
+    struct losses losses = { 0 };
+    struct scratch s;
+    struct tensor square_sum = tensor_1d(NULL, DT_F32, 1);
+    int rc = 0;
+
+    so.train = true;
+    so.seed = o->seed;
+    so.recompute = o->recompute;
+    scratch_init(&s, m->device);
+    op_allocate(m->device, &square_sum.data, sizeof(float));
+    for (int i = 0; i < 2 && !rc; i++) {
+        double start = clock_seconds();
+        rc = model_step(m, &s, b, &so, &losses, e);
+        if (!rc) params_step(&m->params, (struct adamw){ .step = 1, .eps = 1, .grad_scale = 1 }, 0, square_sum);
+        if (!rc) rc = device_check(m->device, e);
+        *seconds = clock_seconds() - start;
+    }
+    op_release(m->device, square_sum.data);
+    scratch_release(&s);
+    return rc;
+}
+
+static int trial(struct model *m, const struct task *t, const struct train_opts *o, bool times, struct plan *p,
+                 struct err *e)
 {
     struct sampler s = { .task = t, .seed = o->seed };
-    double waited = 0;
+    double waited = 0, start = clock_seconds();
     int rc = 0;
 
     *p = (struct plan){ 0 };
@@ -69,6 +99,10 @@ static int trial(struct model *m, const struct task *t, const struct train_opts 
         p->flops += model_flops(&m->config, &x->batch, t->step.weight) / TRIAL;
         for (int k = 0; k < t->n_collections; k++)
             p->drawn[k] += (double)(x->after.drawn[k] - x->before.drawn[k]) / TRIAL;
+        if (i < TRIAL - 1) continue;
+        p->read_rate = TRIAL * p->rows / (clock_seconds() - start);
+        if (times) rc = time_step(m, t, o, &x->batch, &p->seconds, e);
+        p->seconds *= p->flops / model_flops(&m->config, &x->batch, t->step.weight);
     }
     feed_close(f);
     return rc;
@@ -80,7 +114,7 @@ int train_steps(struct model *m, const struct task *t, const struct train_opts *
     struct plan p;
     double examples = 0, drawn = 0;
 
-    if (trial(m, t, o, &p, e)) return -1;
+    if (trial(m, t, o, false, &p, e)) return -1;
     for (int i = 0; i < t->n_collections; i++) {
         examples += t->at[i].share > 0 ? (double)t->at[i].n : 0;
         drawn += p.drawn[i] * (double)o->accumulate * comm_expected();
@@ -100,35 +134,39 @@ static double kept_bytes(const struct model *m, const struct train_opts *o)
     return o->recompute ? c->layers * half * H + layer : c->layers * (layer + half * H);
 }
 
-static void print_time(double seconds)
+static void print_time(const char *what, double seconds)
 {
-    if (seconds < 120) printf("time at half of that\t%.1f s\n", seconds);
-    else if (seconds < 7200) printf("time at half of that\t%.0f min\n", seconds / 60);
-    else printf("time at half of that\t%.1f h\n", seconds / 3600);
+    if (seconds < 120) printf("%s\t%.3g s\n", what, seconds);
+    else if (seconds < 7200) printf("%s\t%.0f min\n", what, seconds / 60);
+    else if (seconds < 200000) printf("%s\t%.1f h\n", what, seconds / 3600);
+    else printf("%s\t%.1f days\n", what, seconds / 86400);
 }
 
 int train_plan(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
 {
     struct plan p;
 
-    if (trial(m, t, o, &p, e)) return -1;
+    if (trial(m, t, o, true, &p, e)) return -1;
     int64_t n = params_count(&m->params), per_param = 16 + (m->params.compute == DT_BF16 ? 2 : 0);
     double batches = (double)o->accumulate, flops = p.flops * batches, peak = train_peak(m);
+    double steps = (double)o->schedule.total, rate = p.flops / p.seconds;
     printf("parameters\t%" PRId64 "\n", n);
     printf("memory of parameters, gradients and moments\t%.1f MB\n", (double)(n * per_param) / 1e6);
     printf("memory of activations, about\t%.1f MB\n", p.rows * kept_bytes(m, o) / 1e6);
     printf("steps\t%" PRId64 "\n", o->schedule.total);
     printf("rows per step\t%.0f\n", p.rows * batches);
-    printf("rows in all\t%.4g\n", p.rows * batches * (double)o->schedule.total);
+    printf("rows in all\t%.4g\n", p.rows * batches * steps);
     printf("GFLOP per step\t%.2f\n", flops / 1e9);
-    if (peak > 0) {
-        printf("GFLOP/s of matrix products here\t%.0f\n", peak / 1e9);
-        print_time(flops * (double)o->schedule.total / (peak / 2));
-    }
+    printf("rows per second that are read here\t%.0f\n", p.read_rate);
+    printf("rows per second that are trained on here\t%.0f\n", p.rows / p.seconds);
+    printf("GFLOP/s here\t%.1f\n", rate / 1e9);
+    if (peak > 0) printf("of the matrix products' here\t%.0f %%\n", 100 * rate / peak);
+    print_time("time of a step here", p.seconds * batches);
+    print_time("time in all here", p.seconds * batches * steps);
     for (int i = 0; i < t->n_collections; i++) {
         double drawn = p.drawn[i] * batches;
         printf("%s\t%" PRId64 " records, %.1f drawn per step, %.2f epochs\n", t->at[i].name, t->at[i].n, drawn,
-               t->at[i].n ? drawn * (double)o->schedule.total / (double)t->at[i].n : 0);
+               t->at[i].n ? drawn * steps / (double)t->at[i].n : 0);
     }
     return 0;
 }

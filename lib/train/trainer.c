@@ -56,20 +56,48 @@ static const char *broken_loss(const struct losses *l)
     return NULL;
 }
 
-/* Names some of the examples of a batch whose loss is not finite. */
-static int refuse(const struct run *r, const struct feed_item *x, const char *loss, struct err *e)
+enum { NAMED = 8 }; /* examples, at most, of a micro-batch that went wrong */
+
+static void name_examples(const struct run *r, const struct feed_item *x, struct str *ids)
 {
     struct sampler again = x->before;
-    struct str ids = { 0 };
     int n = 0;
 
-    while (memcmp(again.drawn, x->after.drawn, sizeof again.drawn) && n < 8) {
+    while (memcmp(again.drawn, x->after.drawn, sizeof again.drawn) && n < NAMED) {
         struct sample s = sampler_next(&again);
-        str_addf(&ids, "%s%s", n++ ? " " : "", err_quote(r->t->id(r->t->arg, s.collection, s.example)));
+        str_addf(ids, "%s%s", n++ ? " " : "", err_quote(r->t->id(r->t->arg, s.collection, s.example)));
     }
-    err_set(e, ERR_INPUT, "step %" PRId64 ": the loss \"%s\" is not finite; records %s%s", r->at.step + 1, loss,
-            str_c(&ids), n == 8 ? " ..." : "");
+    if (n == NAMED) str_add(ids, " ...");
+}
+
+/* Names some of the examples of a micro-batch with a loss that is not finite. */
+static int refuse_loss(const struct run *r, const struct feed_item *x, const char *loss, struct err *e)
+{
+    struct str ids = { 0 };
+
+    name_examples(r, x, &ids);
+    err_set(e, ERR_INPUT, "step %" PRId64 ": the loss \"%s\" is not finite; records %s", r->at.step + 1, loss,
+            str_c(&ids));
     str_release(&ids);
+    return -1;
+}
+
+/* All losses were finite, but what they add up to backwards is not. */
+static int refuse_gradient(const struct run *r, const struct step_opts *so, struct err *e)
+{
+    struct str ids = { 0 }, losses = { 0 };
+
+    for (int i = 0; i < LOSS_COUNT; i++) {
+        if (so->targets[i]) str_addf(&losses, " %s", loss_names[i]);
+    }
+    for (int64_t k = 0; k < r->n_own; k++) {
+        if (k) str_add(&ids, "; ");
+        name_examples(r, r->item[k], &ids);
+    }
+    err_set(e, ERR_INPUT, "step %" PRId64 ": the gradient of%s is not finite; records %s", r->at.step, str_c(&losses),
+            str_c(&ids));
+    str_release(&ids);
+    str_release(&losses);
     return -1;
 }
 
@@ -113,7 +141,7 @@ static int micro_step(struct run *r, int64_t k, struct step_opts *so, struct err
     so->finished = k == r->n_own - 1 && r->comm ? sum_part : NULL;
     if (model_step(r->m, &r->scratch, &x->batch, so, &losses, e)) return -1;
     const char *broken = broken_loss(&losses);
-    if (broken) return refuse(r, x, broken, e);
+    if (broken) return refuse_loss(r, x, broken, e);
     for (int i = 0; i < LOSS_COUNT; i++) {
         r->losses.sum[i] += losses.sum[i];
         r->losses.n[i] += losses.n[i];
@@ -172,8 +200,7 @@ static int step(struct run *r, struct err *e)
     op_download(r->m->device, &square_sum, r->square_sum.data, sizeof square_sum);
     if (device_check(r->m->device, e)) return -1;
     r->norm = sqrt(square_sum);
-    if (!isfinite(r->norm)) return err_set(e, ERR_INPUT, "step %" PRId64 ": the gradient is not finite", r->at.step);
-    return 0;
+    return isfinite(r->norm) ? 0 : refuse_gradient(r, &so, e);
 }
 
 /* ---- log ---- */
@@ -190,9 +217,9 @@ static void note_losses(const struct run *r, char *note, size_t size)
     }
 }
 
-static double round_to(double x, double unit)
+static double round_to(double x, double per_unit)
 {
-    return round(x / unit) * unit;
+    return round(x * per_unit) / per_unit;
 }
 
 /* Sums over all ranks of what was counted since the last line. */
@@ -226,12 +253,18 @@ static void log_losses(struct run *r)
     }
     value_set(v, "gradient_norm", value_real(r->norm));
     value_set(v, "rows", value_int(r->rows));
-    value_set(v, "seconds", value_real(round_to(seconds, 1e-3)));
+    value_set(v, "seconds", value_real(round_to(seconds, 1e3)));
     value_set(v, "rows_per_second", value_real(round(seconds > 0 ? (double)r->rows / seconds : 0)));
-    value_set(v, "wait_share", value_real(round_to(seconds > 0 ? r->waited / seconds : 0, 1e-4)));
-    value_set(v, "gflop_per_second", value_real(round_to(seconds > 0 ? r->flops / seconds / 1e9 : 0, 0.1)));
+    value_set(v, "wait_share", value_real(round_to(seconds > 0 ? r->waited / seconds : 0, 1e4)));
+    value_set(v, "gflop_per_second", value_real(round_to(seconds > 0 ? r->flops / seconds / 1e9 : 0, 10)));
     if (r->peak > 0 && seconds > 0)
-        value_set(v, "peak_share", value_real(round_to(r->flops / seconds / (r->peak * comm_ranks(r->comm)), 1e-3)));
+        value_set(v, "peak_share", value_real(round_to(r->flops / seconds / (r->peak * comm_ranks(r->comm)), 1e3)));
+    if (r->comm && seconds > 0) {
+        double summing, waiting;
+        comm_times(r->comm, &summing, &waiting);
+        value_set(v, "sum_share", value_real(round_to(summing / seconds, 1e4)));
+        value_set(v, "sum_wait_share", value_real(round_to(waiting / seconds, 1e4)));
+    }
     journal_write(r->journal, v);
     value_free(v);
     r->losses = (struct losses){ 0 };

@@ -12,6 +12,7 @@ t_run $pretrain --dry-run
 t_exit 0 "a dry run"
 t_out '^parameters	[0-9]{5}'
 t_out '^pairs	120 records'
+t_out '^time in all here	[0-9.]+ (s|min|h|days)$'
 
 t_run $pretrain --steps 8 --log log -o whole
 t_exit 0 "eight steps on pairs, images and texts"
@@ -92,6 +93,31 @@ touch -d '2001-01-01' stopped/model.safetensors
 t_run $pretrain --steps 40 --save-every 5 --resume -o stopped
 t_exit 0 "a finished run has nothing to do"
 t_ok "and does nothing" [ "$(stat -c %Y stopped/model.safetensors)" -lt 1000000000 ]
+
+# Collections in shards, as array jobs make them; a run goes on with the same records in other files, and with no others.
+for i in 0 1 2; do unimo-tokenize -m corpus/vocabulary --shard $i/3 -o shard.$i.zst scenes/texts.jsonl.zst; done
+sharded="unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --rows 128 --steps 12 --save-every 5"
+t_run $sharded --texts 'shard.?.zst' -o shards
+cp -r shards resumed
+rm -r resumed/checkpoints/step-000000012 resumed/model.safetensors
+cp -r resumed refused
+cat shard.?.zst >joined.zst
+t_run $sharded --texts joined.zst --resume -o resumed
+t_same shards/model.safetensors resumed/model.safetensors "a run on shards is resumed on the joined ones, with the same bytes"
+t_run $sharded --texts shard.1.zst --texts shard.0.zst --texts shard.2.zst --resume -o refused
+t_fails "in another order they are refused"
+t_err 'texts: other contents, or in another order'
+t_run $sharded --texts joined.zst --features corpus/dev.regions.zst --resume -o refused
+t_fails "so are other features"
+
+# Numbers that are none.
+unimo-view --base64 corpus/images.regions.zst | jq -c '.tensors.features |= (.dtype = "BF16" | .base64 |= gsub("[^=]{8}"; "il6KXope"))' | unimo-view --pack -o huge.zst
+t_run unimo-pretrain $model --vocab corpus/vocabulary --images huge.zst --rows 64 --steps 9 -o huge
+t_fails "features whose squares overflow"
+t_err 'step 1: the loss "mrfr" is not finite; records "images-'
+t_run unimo-pretrain $model --vocab corpus/vocabulary --images corpus/images.regions.zst --rows 64 --steps 9 --mrfr 1e3 --lr 10 --beta2 1 --warmup 0 --clip 0 -o steep
+t_fails "steps that are not"
+t_err 'step [0-9]: the (loss "[a-z]+"|gradient of [a-z ]+) is not finite; records "images-'
 
 # A reader of the log that goes away, and a full disk.
 mkfifo pipe
