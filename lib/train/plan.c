@@ -52,11 +52,12 @@ struct plan {
     double drawn[TASK_COLLECTIONS_MAX];
     double read_rate; /* rows a second that the loaders make */
     double seconds;   /* of a step with such a batch, measured on the last one */
+    int64_t memory;   /* that the step needed for itself */
 };
 
 /* A step is tried twice, and the second time counts: the first allocates. Nothing is learnt. */
 static int time_step(struct model *m, const struct task *t, const struct train_opts *o, const struct batch *b,
-                     double *seconds, struct err *e)
+                     struct plan *p, struct err *e)
 {
     struct step_opts so = t->step;
     struct losses losses = { 0 };
@@ -74,8 +75,9 @@ static int time_step(struct model *m, const struct task *t, const struct train_o
         rc = model_step(m, &s, b, &so, &losses, e);
         if (!rc) params_step(&m->params, (struct adamw){ .step = 1, .eps = 1, .grad_scale = 1 }, 0, square_sum);
         if (!rc) rc = device_check(m->device, e);
-        *seconds = clock_seconds() - start;
+        p->seconds = clock_seconds() - start;
     }
+    p->memory = s.peak;
     op_release(m->device, square_sum.data);
     scratch_release(&s);
     return rc;
@@ -101,7 +103,7 @@ static int trial(struct model *m, const struct task *t, const struct train_opts 
             p->drawn[k] += (double)(x->after.drawn[k] - x->before.drawn[k]) / TRIAL;
         if (i < TRIAL - 1) continue;
         p->read_rate = TRIAL * p->rows / (clock_seconds() - start);
-        if (times) rc = time_step(m, t, o, &x->batch, &p->seconds, e);
+        if (times) rc = time_step(m, t, o, &x->batch, p, e);
         p->seconds *= p->flops / model_flops(&m->config, &x->batch, t->step.weight);
     }
     feed_close(f);
@@ -124,16 +126,6 @@ int train_steps(struct model *m, const struct task *t, const struct train_opts *
     return 0;
 }
 
-/* Bytes for each row that forward keeps for backward: see struct transformer_saved. */
-static double kept_bytes(const struct model *m, const struct train_opts *o)
-{
-    const struct model_config *c = &m->config;
-    double half = m->params.compute == DT_BF16 ? 2 : 4, H = c->hidden;
-    double layer = half * (6 * H + 2.0 * c->inner) + 4 * (2 * H + 4 + c->heads);
-
-    return o->recompute ? c->layers * half * H + layer : c->layers * (layer + half * H);
-}
-
 static void print_time(const char *what, double seconds)
 {
     if (seconds < 120) printf("%s\t%.3g s\n", what, seconds);
@@ -152,7 +144,7 @@ int train_plan(struct model *m, const struct task *t, const struct train_opts *o
     double steps = (double)o->schedule.total, rate = p.flops / p.seconds;
     printf("parameters\t%" PRId64 "\n", n);
     printf("memory of parameters, gradients and moments\t%.1f MB\n", (double)(n * per_param) / 1e6);
-    printf("memory of activations, about\t%.1f MB\n", p.rows * kept_bytes(m, o) / 1e6);
+    printf("memory of a step's activations\t%.1f MB\n", (double)p.memory / 1e6);
     printf("steps\t%" PRId64 "\n", o->schedule.total);
     printf("rows per step\t%.0f\n", p.rows * batches);
     printf("rows in all\t%.4g\n", p.rows * batches * steps);
