@@ -33,7 +33,7 @@ override CFLAGS += -std=c17 -pthread -fopenmp -ffp-contract=off -fno-strict-alia
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(if $(COV),--coverage)
 override LDLIBS += $(shell pkg-config --libs $(PACKAGES)) -ldnnl -lstemmer -lm -ldl
 
-LIB_SRC   := $(shell find lib -name '*.c' ! -path lib/train/mpi/mpi.c | LC_ALL=C sort)
+LIB_SRC   := $(shell find lib -name '*.c' ! -path 'lib/train/mpi/*' ! -path 'lib/train/nccl/*' | LC_ALL=C sort)
 CMD_SRC   := $(wildcard cmd/*.c)
 TEST_SRC  := $(shell find tests/unit tests/numeric tests/fault -name '*.c' 2>/dev/null | LC_ALL=C sort)
 FUZZ_SRC  := $(wildcard tests/fuzz/*.c)
@@ -114,13 +114,20 @@ MPI   := $(if $(MPICC),$B/lib/unimo/libunimo-mpi.so)
 $B/lib/unimo/libunimo-mpi.so: lib/train/mpi/mpi.c lib/train/comm.h
 	@mkdir -p $(@D)
 	$(MPICC) -Ilib -std=c17 -O2 -g $(WARN) -fPIC -shared -o $@ $<
-all: $(MPI)
+# ---- and, where NCCL is found too, of gradients between GPUs ----
+CUDA_ROOT := $(if $(NVCC),$(abspath $(dir $(NVCC))..))
+NCCL      := $(if $(and $(CUDA_ROOT),$(wildcard $(CUDA_ROOT)/include/nccl.h /usr/include/nccl.h)),$B/lib/unimo/libunimo-nccl.so)
+$B/lib/unimo/libunimo-nccl.so: lib/train/nccl/nccl.c lib/train/comm.h
+	@mkdir -p $(@D)
+	$(CC) -Ilib -isystem $(CUDA_ROOT)/include -std=c17 -O2 -g $(WARN) -fPIC -shared -o $@ $< -L$(CUDA_ROOT)/lib64 -L$(CUDA_ROOT)/lib -lnccl -lcudart
+MESSAGES := $(MPI) $(NCCL)
+all: $(MESSAGES)
 
 # ---- tests ----
 # T=tests/unit/x.c (or tests/cli/y.t) runs one; by default all.
 T ?= $(TEST_SRC) $(FUZZ_SRC) $(wildcard tests/cli/*.t tests/fault/*.t tests/numeric/*.t)
 RUN = $(patsubst %.c,$B/%.t,$T)
-check: $(PROGRAMS) $(PLUGIN) $(MPI) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
+check: $(PROGRAMS) $(PLUGIN) $(MESSAGES) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
 	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
 check-long: ## the tests with long loops: kill and resume 20 times, more fuzzing
@@ -160,7 +167,7 @@ study: all ## what each part of the pre-training is worth: two hours, resumable;
 
 # ---- installing ----
 FILES := $(foreach p,$(PROGRAMS),$p:bin/$(notdir $p):755) $(foreach m,$(wildcard man/*.[157]),$m:share/man/man$(subst .,,$(suffix $m))/$(notdir $m):644) \
-         $(foreach f,$(SHARED),$f:$(f:$B/%=%):644) $(foreach p,$(PLUGIN) $(MPI),$p:lib/unimo/$(notdir $p):644)
+         $(foreach f,$(SHARED),$f:$(f:$B/%=%):644) $(foreach p,$(PLUGIN) $(MESSAGES),$p:lib/unimo/$(notdir $p):644)
 install: all ## install into $(DESTDIR)$(PREFIX)
 	@set -e; for f in $(FILES); do set -- $$(echo $$f | tr : ' '); install -D -m $$3 $$1 $(DESTDIR)$(PREFIX)/$$2; done
 uninstall: ## remove what install put there

@@ -113,6 +113,15 @@ void device_close(struct device *d)
     free(o);
 }
 
+void *device_queue(struct device *d)
+{
+    struct opened *o = (struct opened *)(void *)d;
+    void *(*queue)(struct device *) = NULL;
+
+    if (o->plugin) *(void **)&queue = dlsym(o->plugin, "unimo_cuda_queue");
+    return queue ? queue(d) : NULL;
+}
+
 bool device_has_bf16(const struct device *d)
 {
     return d->has_bf16;

@@ -6,21 +6,22 @@
 #include "core/str.h"
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { PENDING = 256 };
 
-struct sum {
-    struct device *device;
-    struct tensor part;
-};
 struct comm {
     const struct comm_ops *ops;
     void *plugin;
     int rank, ranks;
-    /* sums under way */
+    struct device *device; /* whose elements are summed */
+    bool is_host;          /* they are in memory that MPI can read */
+    const struct comm_gpu_ops *gpu;
+    void *group, *queue; /* with gpu: NCCL's, and the device's queue of work */
+    /* without: sums under way */
     pthread_t thread;
     struct queue *begun, *ended;
     int64_t n_pending;
@@ -53,22 +54,21 @@ int comm_expected(void)
     return 1;
 }
 
-/* Sums whatever was begun, one after the other. */
+/* Sums whatever was begun, one after the other; by way of the host where the elements are elsewhere. */
 static void *sum_begun(void *arg)
 {
     struct comm *c = arg;
     void *p;
 
     while (!queue_pop(c->begun, &p)) {
-        struct sum *s = p;
+        struct tensor *part = p;
         double start = clock_seconds();
-        bool is_host = strcmp(s->device->ops->name, "cuda") != 0;
-        float *x = is_host ? s->part.data : mem_new(float, s->part.n);
-        if (!is_host) op_download(s->device, x, s->part.data, tensor_bytes(s->part));
-        c->ops->sum_float(x, s->part.n);
-        if (!is_host) op_upload(s->device, s->part.data, x, tensor_bytes(s->part));
-        if (!is_host) free(x);
-        free(s);
+        float *x = c->is_host ? part->data : mem_new(float, part->n);
+        if (!c->is_host) op_download(c->device, x, part->data, tensor_bytes(*part));
+        c->ops->sum_float(x, part->n);
+        if (!c->is_host) op_upload(c->device, part->data, x, tensor_bytes(*part));
+        if (!c->is_host) free(x);
+        free(part);
         c->summing += clock_seconds() - start;
         queue_push(c->ended, c);
     }
@@ -107,6 +107,44 @@ int comm_open(struct comm **out, struct err *e)
     return 0;
 }
 
+/* Opens libunimo-nccl.so, when it is there; -1: why it is of no use. */
+static int open_gpu(const struct comm_gpu_ops **gpu, char *why, size_t n)
+{
+    char *path = file_plugin("libunimo-nccl.so");
+    void *plugin = access(path, R_OK) ? NULL : dlopen(path, RTLD_NOW | RTLD_LOCAL);
+
+    *gpu = plugin ? dlsym(plugin, "unimo_nccl") : NULL;
+    if (access(path, R_OK)) snprintf(why, n, "libunimo-nccl.so was not built");
+    else if (!plugin) snprintf(why, n, "%s", dlerror());
+    else if (!*gpu || (*gpu)->abi != COMM_ABI) snprintf(why, n, "libunimo-nccl.so is of another version");
+    free(path);
+    return why[0] ? -1 : 0;
+}
+
+/* All ranks sum by NCCL, or none does. */
+void comm_use(struct comm *c, struct device *d, const void *memory)
+{
+    const struct comm_gpu_ops *gpu = NULL;
+    char name[COMM_NAME_BYTES] = "", why[256] = "";
+    int64_t failed;
+
+    if (!c) return;
+    c->device = d;
+    c->is_host = strcmp(d->ops->name, "cuda") != 0;
+    if (!(c->queue = device_queue(d))) return;
+    failed = open_gpu(&gpu, why, sizeof why) != 0;
+    if (!failed && !c->rank) failed = gpu->name(name, why, sizeof why) != 0;
+    comm_sum_int(c, &failed, 1);
+    if (!failed) {
+        comm_broadcast(c, name, sizeof name, 0);
+        int64_t own = failed = gpu->open(&c->group, name, c->rank, c->ranks, memory, why, sizeof why) != 0;
+        comm_sum_int(c, &failed, 1);
+        if (failed && !own) gpu->close(c->group);
+    }
+    if (!failed) c->gpu = gpu;
+    else if (why[0] && !c->rank) log_line("%s; gradients are summed by way of the host", why);
+}
+
 void comm_close(struct comm *c)
 {
     if (!c) return;
@@ -114,8 +152,9 @@ void comm_close(struct comm *c)
     pthread_join(c->thread, NULL);
     queue_free(c->begun);
     queue_free(c->ended);
+    if (c->gpu) c->gpu->close(c->group);
     c->ops->close();
-    free(c); /* the library stays loaded: MPI's do not like to go */
+    free(c); /* the libraries stay loaded: MPI's do not like to go */
 }
 
 void comm_abort(struct comm *c, int status)
@@ -140,29 +179,63 @@ void comm_broadcast(struct comm *c, void *x, int64_t bytes, int from)
     if (c) c->ops->broadcast(x, bytes, from);
 }
 
-void comm_begin_sum(struct comm *c, struct device *d, struct tensor part)
+/* A collective that failed on one rank cannot be made good by the others. */
+static void check(struct comm *c, int rc, const char *why)
 {
+    if (!rc) return;
+    log_line("rank %d: %s", c->rank, why);
+    comm_abort(c, 1);
+}
+
+void comm_begin_sum(struct comm *c, struct tensor part)
+{
+    char why[256] = "";
+
     if (!c || !part.n) return;
+    if (c->gpu) {
+        check(c, c->gpu->sum(c->group, part.data, part.n, c->queue, why, sizeof why), why);
+        return;
+    }
     if (c->n_pending == PENDING) comm_wait(c);
-    struct sum *s = mem_new(struct sum, 1);
-    *s = (struct sum){ d, part };
+    struct tensor *copy = mem_new(struct tensor, 1);
+    *copy = part;
     c->n_pending++;
-    queue_push(c->begun, s);
+    queue_push(c->begun, copy);
 }
 
 void comm_wait(struct comm *c)
 {
     double start = clock_seconds();
+    char why[256] = "";
     void *p;
 
     if (!c) return;
+    if (c->gpu) check(c, c->gpu->join(c->group, c->queue, why, sizeof why), why);
     for (; c->n_pending; c->n_pending--) queue_pop(c->ended, &p);
     c->waiting += clock_seconds() - start;
 }
 
-void comm_times(struct comm *c, double *summing, double *waiting)
+void comm_share(struct comm *c, struct tensor part, int from)
+{
+    char why[256] = "";
+
+    if (!c || !part.n) return;
+    if (c->gpu) {
+        check(c, c->gpu->broadcast(c->group, part.data, part.n, from, c->queue, why, sizeof why), why);
+        check(c, c->gpu->join(c->group, c->queue, why, sizeof why), why);
+        return;
+    }
+    float *host = c->is_host ? part.data : mem_new(float, part.n);
+    if (!c->is_host && from == c->rank) op_download(c->device, host, part.data, tensor_bytes(part));
+    comm_broadcast(c, host, tensor_bytes(part), from);
+    if (!c->is_host && from != c->rank) op_upload(c->device, part.data, host, tensor_bytes(part));
+    if (!c->is_host) free(host);
+}
+
+bool comm_times(struct comm *c, double *summing, double *waiting)
 {
     *summing = c->summing;
     *waiting = c->waiting;
     c->summing = c->waiting = 0;
+    return !c->gpu;
 }

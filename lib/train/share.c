@@ -23,18 +23,10 @@ void share_begin(struct params *p, const struct comm *c)
 
 void share_values(struct params *p, struct comm *c)
 {
-    int64_t most;
-
-    part_of(p, c, 0, &most);
-    float *host = mem_new(float, most);
     for (int rank = 0; rank < comm_ranks(c); rank++) {
-        int64_t n, from = part_of(p, c, rank, &n), bytes = n * (int64_t)sizeof *host;
-        void *there = (float *)p->value.data + from;
-        if (rank == comm_rank(c)) op_download(p->device, host, there, bytes);
-        comm_broadcast(c, host, bytes, rank);
-        if (rank != comm_rank(c)) op_upload(p->device, there, host, bytes);
+        int64_t n, from = part_of(p, c, rank, &n);
+        comm_share(c, tensor_1d((float *)p->value.data + from, DT_F32, n), rank);
     }
-    free(host);
     params_changed(p);
 }
 

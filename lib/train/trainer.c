@@ -129,7 +129,7 @@ static void sum_part(void *arg, int64_t from, int64_t n)
     struct run *r = arg;
     struct tensor grad = r->m->params.grad;
 
-    comm_begin_sum(r->comm, r->m->device, tensor_1d((float *)grad.data + from, DT_F32, n));
+    comm_begin_sum(r->comm, tensor_1d((float *)grad.data + from, DT_F32, n));
 }
 
 static int micro_step(struct run *r, int64_t k, struct step_opts *so, struct err *e)
@@ -242,7 +242,7 @@ static void join_counts(struct run *r)
 static void log_losses(struct run *r)
 {
     struct value *v = value_object();
-    double seconds = clock_seconds() - r->since;
+    double seconds = clock_seconds() - r->since, summing, waiting;
 
     join_counts(r);
     value_set(v, "step", value_int(r->at.step));
@@ -259,9 +259,7 @@ static void log_losses(struct run *r)
     value_set(v, "gflop_per_second", value_real(round_to(seconds > 0 ? r->flops / seconds / 1e9 : 0, 10)));
     if (r->peak > 0 && seconds > 0)
         value_set(v, "peak_share", value_real(round_to(r->flops / seconds / (r->peak * comm_ranks(r->comm)), 1e3)));
-    if (r->comm && seconds > 0) {
-        double summing, waiting;
-        comm_times(r->comm, &summing, &waiting);
+    if (r->comm && comm_times(r->comm, &summing, &waiting) && seconds > 0) {
         value_set(v, "sum_share", value_real(round_to(summing / seconds, 1e4)));
         value_set(v, "sum_wait_share", value_real(round_to(waiting / seconds, 1e4)));
     }
@@ -445,6 +443,7 @@ int train_run(struct model *m, const struct task *t, const struct train_opts *o,
     struct run r = { .m = m, .t = t, .o = o, .square_sum = tensor_1d(NULL, DT_F32, 1), .n_own = o->accumulate };
 
     if (comm_open(&r.comm, e)) return -1;
+    comm_use(r.comm, m->device, m->params.grad.data);
     r.first = comm_rank(r.comm) * r.n_own;
     checkpoint_init(&r.at, comm_ranks(r.comm) * r.n_own);
     if (shares(&r)) share_begin(&m->params, r.comm);
