@@ -152,14 +152,16 @@ static int draw_regions(struct run *run, const struct item *item, const struct d
     struct image m;
 
     if (jpeg_load(&m, item->path, e)) return -1;
+    int size = draw_label_size(&m);
     for (int64_t i = s->n - 1; i >= 0; i--) { /* the surest last, on top */
         struct box b = boxes[s->at[i]];
         if (s->confidence[i] < run->o->select.threshold) continue;
         str_clear(&label);
         if (s->attribute_of[i]) str_addf(&label, "%s ", c->attributes.at[s->attribute_of[i]]);
         str_addf(&label, "%s %.2f", c->classes.at[s->class_of[i]], (double)s->confidence[i]);
-        draw_box(&m, b.x1, b.y1, b.x2, b.y2, 2, draw_colour(s->class_of[i]));
-        draw_label(&m, (int)b.x1, (int)b.y1 - 11, label.data, 0xffffff, draw_colour(s->class_of[i]));
+        draw_box(&m, b.x1, b.y1, b.x2, b.y2, 2 * size, draw_colour(s->class_of[i]));
+        draw_label(&m, (int)b.x1, (int)b.y1 - LABEL_HEIGHT * size, size, label.data, 0xffffff,
+                   draw_colour(s->class_of[i]));
     }
     str_addf(&path, "%s/%s.jpg", run->o->draw, item->id);
     for (char *p = path.data + strlen(run->o->draw) + 1; *p; p++) {

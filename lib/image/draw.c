@@ -62,9 +62,16 @@ void draw_box(struct image *m, float x1, float y1, float x2, float y2, int thick
     fill(m, right - thick, top, right, bottom, colour);
 }
 
-void draw_label(struct image *m, int x, int y, const char *text, uint32_t colour, uint32_t ground)
+int draw_label_size(const struct image *m)
 {
-    int n = (int)strlen(text), width = n * (GLYPH_WIDTH + 1) + 3, height = GLYPH_HEIGHT + 4;
+    int side = m->width > m->height ? m->width : m->height;
+
+    return side < 1200 ? 1 : (side + 300) / 750;
+}
+
+void draw_label(struct image *m, int x, int y, int size, const char *text, uint32_t colour, uint32_t ground)
+{
+    int n = (int)strlen(text), width = (n * (GLYPH_WIDTH + 1) + 3) * size, height = LABEL_HEIGHT * size;
 
     if (x + width > m->width) x = m->width - width;
     if (y + height > m->height) y = m->height - height;
@@ -75,8 +82,8 @@ void draw_label(struct image *m, int x, int y, const char *text, uint32_t colour
         const uint8_t *g = glyph(text[i]);
         for (int c = 0; c < GLYPH_WIDTH; c++) {
             for (int r = 0; r < GLYPH_HEIGHT; r++) {
-                int px = x + 2 + i * (GLYPH_WIDTH + 1) + c, py = y + 2 + r;
-                if (g[c] >> r & 1) fill(m, px, py, px + 1, py + 1, colour);
+                int px = x + (2 + i * (GLYPH_WIDTH + 1) + c) * size, py = y + (2 + r) * size;
+                if (g[c] >> r & 1) fill(m, px, py, px + size, py + size, colour);
             }
         }
     }

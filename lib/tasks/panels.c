@@ -87,7 +87,7 @@ static void draw_panel(struct image *m, int left, int top, const struct thumbnai
         draw_box(m, (float)left + x1, (float)top + y1, (float)left + x2, (float)top + y2, 2, draw_colour(0));
     }
     str_addf(&label, "%s %.0f", str_c(&w->word) + (str_c(&w->word)[0] == ' '), 100 * (double)w->whole);
-    draw_label(m, left, top, label.data, 0xffffff, 0x000000);
+    draw_label(m, left, top, 1, label.data, 0xffffff, 0x000000);
     str_release(&label);
 }
 

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (!(input[i] >= 0 && input[i] <= 255)) abort();
     }
     draw_box(&m, -3, 2, (float)m.width, NAN, 2, 0xff0000);
-    draw_label(&m, m.width - 2, -9, "fuzz \xc3\xa9 0.5", 0xffffff, 0);
+    draw_label(&m, m.width - 2, -9, draw_label_size(&m), "fuzz \xc3\xa9 0.5", 0xffffff, 0);
     bool is_small = (long long)m.width * m.height < 1 << 16;
     if (is_small && jpeg_encode(&m, 90, &encoded, &encoded_n, &e)) abort();
     if (is_small) {

@@ -126,7 +126,7 @@ int main(void)
     ok(one[0] == 255 && one[1] == 0 && one[3] == 128, "what is transparent does not colour the mean (%d %d %d)", one[0],
        one[1], one[3]);
     draw_box(&m, -10, -10, 1e9f, NAN, 2, 0xffffff);
-    draw_label(&m, 1000, -5, "a red car", 0xffffff, 0);
+    draw_label(&m, 1000, -5, 3, "a red car", 0xffffff, 0);
     ok(true, "drawing stays inside");
     image_release(&m);
     free(data);
