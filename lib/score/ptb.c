@@ -398,7 +398,7 @@ static int64_t plain_word(const uint16_t *t, int64_t n)
 static void each_token(struct ptb *p, const char *const *texts, void (*put)(struct ptb *p, struct str *out),
                        struct str *out)
 {
-    int64_t own, all = load(p, texts, &own);
+    int64_t own = 0, all = load(p, texts, &own);
 
     for (int64_t at = 0; at < own;) {
         int rule = 0;
