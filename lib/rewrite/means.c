@@ -184,7 +184,8 @@ int means_best(const struct means *m, int64_t i, int32_t *out, int k, struct are
     for (int64_t j = 0; j < m->n && k > 0; j++) {
         if (j == i) continue;
         dtype_to_f32(row, m->at + j * m->width, DT_F16, m->width);
-        struct near x = { product(query, row, m->width), (int32_t)j };
+        float cosine = product(query, row, m->width);
+        struct near x = { cosine >= -1.5f ? cosine : -2, (int32_t)j }; /* not a number: the farthest */
         if (n < k) {
             heap[n++] = x;
             if (n == k) qsort(heap, (size_t)n, sizeof *heap, by_nearness); /* falling: reversed it is a heap */
