@@ -98,15 +98,25 @@ $B/tests/%.o: override CPPFLAGS += -Itests/lib
 CUDA_SRC := $(wildcard lib/compute/cuda/*.cu)
 PLUGIN   := $(if $(and $(NVCC),$(CUDA_SRC)),$B/lib/unimo/libunimo-cuda.so)
 newest   := $(patsubst %a,%,$(lastword $(ARCH)))
-NVFLAGS  := -std=c++17 -O3 -Ilib -Xcompiler -fPIC,-Wall $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
+NVFLAGS  := -std=c++17 -O3 -Ilib -Xcompiler -fPIC,-fvisibility=hidden,-Wall $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
             -gencode arch=compute_$(newest),code=compute_$(newest)
 $B/%.cu.o: %.cu $B/flags
 	@mkdir -p $(@D)
 	$(NVCC) $(NVFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 $B/lib/unimo/libunimo-cuda.so: $(CUDA_SRC:%=$B/%.o)
 	@mkdir -p $(@D)
-	$(NVCC) -shared -cudart static -o $@ $^ -lcublas -lcublasLt
+	$(NVCC) -shared -cudart static -Xlinker --exclude-libs=ALL,-z,defs -o $@ $^ -lcublasLt
 all: $(PLUGIN)
+# The same sources for the host, so that tests run the kernels where there is no GPU (tests/emulated).
+EMULATED := $(if $(shell command -v $(CXX)),$B/tests/emulated/libunimo-cuda.so)
+EMU_SRC  := $(filter-out %/blas.cu,$(CUDA_SRC)) $(wildcard tests/emulated/*.cc)
+$B/tests/emulated/%.o: % $B/flags
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-unknown-pragmas \
+	 $(if $(WERROR),-Werror) -Itests/emulated -Ilib -MMD -MP -x c++ -c -o $@ $<
+$B/tests/emulated/libunimo-cuda.so: $(EMU_SRC:%=$B/tests/emulated/%.o)
+	@mkdir -p $(@D)
+	$(CXX) -shared -Wl,-z,defs -o $@ $^
 
 # ---- messages between ranks: built whenever mpicc is found, opened when a program was started by mpirun or srun ----
 MPICC ?= $(shell command -v mpicc)
@@ -127,9 +137,13 @@ all: $(MESSAGES)
 # T=tests/unit/x.c (or tests/cli/y.t) runs one; by default all.
 T ?= $(TEST_SRC) $(FUZZ_SRC) $(wildcard tests/cli/*.t tests/fault/*.t tests/numeric/*.t)
 RUN = $(patsubst %.c,$B/%.t,$T)
-check: $(PROGRAMS) $(PLUGIN) $(MESSAGES) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
+DEVICE_TESTS := $(patsubst %,$B/tests/%.t,numeric/ops numeric/devices numeric/detect_devices unit/model_decode)
+check: $(PROGRAMS) $(PLUGIN) $(EMULATED) $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS)) $(MESSAGES) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
 	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
+check-cuda: $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
+	@UNIMO_BUILD=$(CURDIR)/$B tests/gpu/check
+bench bench-cuda: $B/tests/speed/cuda.t $(PLUGIN)
 check-long: ## the tests with long loops: kill and resume 20 times, more fuzzing
 	UNIMO_LONG=1 $(MAKE) check
 asan: ## build and test with the address and undefined-behaviour sanitizers
@@ -197,5 +211,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 FORCE:
-.PHONY: all check check-long asan fuzz bench demo study study-swap detector install uninstall dist format lint clean help FORCE
+.PHONY: all check check-cuda check-long asan fuzz bench demo study study-swap detector install uninstall dist format lint clean help FORCE
 .SECONDARY:

@@ -18,8 +18,9 @@ struct opened {
     void *plugin;
 };
 
-/* What libunimo-cuda.so exports: fills the table and the device's state for GPU `index`, or writes why not. */
-typedef int plugin_open(struct device *d, struct ops *table, int index, char *why, size_t n);
+/* What libunimo-cuda.so exports: fills the table and the device's state for GPU `index`, or writes why not. It is told
+ * which table is expected, and refuses to fill another one. */
+typedef int plugin_open(struct device *d, struct ops *table, int abi, int index, char *why, size_t n);
 
 static struct device *open_cpu(const char *name, int threads, struct err *e)
 {
@@ -49,9 +50,8 @@ static struct device *open_cuda(int index, int threads, struct err *e)
     } else {
         *(void **)&open = dlsym(o->plugin, "unimo_cuda_open");
         if (!open) err_set(e, ERR_IO, "%s: is not a back end of unimo", path);
-        else if (open(&o->device, &o->table, index, why, sizeof why)) err_set(e, ERR_IO, "no usable GPU: %s", why);
-        else if (o->table.abi != OPS_ABI)
-            err_set(e, ERR_IO, "%s: is of another version (%d, not %d)", path, o->table.abi, OPS_ABI);
+        else if (open(&o->device, &o->table, OPS_ABI, index, why, sizeof why))
+            err_set(e, ERR_IO, "no usable GPU: %s", why);
     }
     free(path);
     if (!e->code) return &o->device;
@@ -115,11 +115,7 @@ void device_close(struct device *d)
 
 void *device_queue(struct device *d)
 {
-    struct opened *o = (struct opened *)(void *)d;
-    void *(*queue)(struct device *) = NULL;
-
-    if (o->plugin) *(void **)&queue = dlsym(o->plugin, "unimo_cuda_queue");
-    return queue ? queue(d) : NULL;
+    return d->queue;
 }
 
 bool device_has_bf16(const struct device *d)

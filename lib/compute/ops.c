@@ -510,12 +510,13 @@ void op_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, s
         RUN(max_pool_forward, y, arg, x, k, stride, pad);
 }
 
-void op_max_pool_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg)
+void op_max_pool_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg, int k, int stride,
+                          int pad)
 {
     bool good = dx.rank == 4 && dy.rank == 4 && dx.shape[0] == dy.shape[0] && is_float(dx) && is_float(dy) &&
-                is_index(arg, dy.n);
+                is_index(arg, dy.n) && k > 0 && stride > 0 && pad >= 0;
     if (fits(d, good, SHOW(dx, dy, arg), "max_pool_backward: dx, dy, arg do not fit:") && dx.n)
-        RUN(max_pool_backward, dx, dy, arg);
+        RUN(max_pool_backward, dx, dy, arg, k, stride, pad);
 }
 
 static bool is_pooled(struct tensor y, struct tensor x)

@@ -21,6 +21,7 @@ extern "C" {
 struct device {
     const struct ops *ops;
     void *impl;    /* the back end's own state */
+    void *queue;   /* the CUDA stream of a GPU; NULL on a CPU */
     char why[512]; /* the first failure; "" while all is well */
     int threads;
     bool has_bf16;           /* bf16 products are at least as fast as f32 ones */
@@ -68,7 +69,7 @@ struct adamw {
     float grad_scale; /* gradients are multiplied by this first (1 / accumulation steps, say) */
 };
 
-#define OPS_ABI 1
+#define OPS_ABI 2
 struct ops {
     int abi;
     const char *name; /* "ref", "cpu", "cuda" */

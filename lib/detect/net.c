@@ -175,9 +175,10 @@ struct tensor net_features(struct net *n, struct tensor input)
 void net_features_backward(struct net *n, struct tensor dy)
 {
     for (int i = n->n_blocks - 1; i >= 0; i--) dy = block_backward(n, &n->blocks[i], dy);
-    if (n->config->pool_kernel) {
+    const struct detect_config *c = n->config;
+    if (c->pool_kernel) {
         struct tensor dx = scratch_zeros(n->scratch, n->stem.y);
-        op_max_pool_backward(n->scratch->device, dx, dy, n->pool_arg);
+        op_max_pool_backward(n->scratch->device, dx, dy, n->pool_arg, c->pool_kernel, c->pool_stride, c->pool_pad);
         dy = dx;
     }
     layer_backward(n, &n->stem, dy, false);

@@ -36,6 +36,40 @@ static inline void guarded_free(struct tensor x)
     if (x.data) free((uint8_t *)x.data - GUARD);
 }
 
+/* The same in a device's memory. */
+static inline bool is_on_host(const struct device *d)
+{
+    return strcmp(d->ops->name, "cuda") != 0;
+}
+
+static inline struct tensor guarded_on(struct device *d, struct tensor shape)
+{
+    if (is_on_host(d)) return guarded(shape);
+    struct tensor host = guarded(shape);
+    int64_t bytes = tensor_bytes(shape) + 2 * GUARD;
+    void *p;
+
+    op_allocate(d, &p, bytes);
+    if (!p) abort();
+    op_upload(d, p, (uint8_t *)host.data - GUARD, bytes);
+    free((uint8_t *)host.data - GUARD);
+    shape.data = (uint8_t *)p + GUARD;
+    return shape;
+}
+
+/* Takes the contents of x, guards too, into host memory that guarded() made. */
+static inline void fetch_guarded(struct device *d, struct tensor host, struct tensor x)
+{
+    if (x.data != host.data)
+        op_download(d, (uint8_t *)host.data - GUARD, (uint8_t *)x.data - GUARD, tensor_bytes(x) + 2 * GUARD);
+}
+
+static inline void guarded_free_on(struct device *d, struct tensor x)
+{
+    if (x.data && is_on_host(d)) free((uint8_t *)x.data - GUARD);
+    else if (x.data) op_release(d, (uint8_t *)x.data - GUARD);
+}
+
 static inline float element_of(struct tensor x, int64_t i)
 {
     return x.dtype == DT_BF16  ? bf16_to_f32(((uint16_t *)x.data)[i])

@@ -72,4 +72,35 @@ static inline void toy_batch(struct batch *b, struct arena *a, struct rng *r)
     toy_generation(b, a, r);
     toy_examples(b, a, r);
 }
+/* Examples for the heads of downstream tasks, as the configuration has them. */
+static inline void toy_labels(struct batch *b, struct arena *a, struct rng *r, bool has_images)
+{
+    const struct model_config *c = b->config;
+
+    for (int i = 0; i < 3; i++) {
+        struct batch_image image = toy_image(a, c, r, 3);
+        struct batch_text text = toy_text(a, c, r, 5);
+        int64_t s = batch_add_pair(b, has_images ? batch_add_image(b, &image, NULL) : -1, &text);
+        float target[3];
+        for (int k = 0; k < 3; k++) target[k] = (float)rng_uniform(r);
+        batch_add_example(b, batch_pool_text(b, s), has_images ? batch_pool_image(b, s) : -1, i);
+        if (c->label_soft || c->label_regression) batch_add_target(b, target);
+    }
+}
+
+/* Dialogs, the second one cut: no end symbol. */
+static inline void toy_dialog(struct batch *b, struct arena *a, struct rng *r)
+{
+    const struct model_config *c = b->config;
+    struct batch_part parts[4] = {
+        { .starts = true, .role = 0, .turn = 2 },
+        { .text = toy_text(a, c, r, 4), .ends = true, .role = 2 },
+        { .text = toy_text(a, c, r, 3), .ends = true, .turn = 2 },
+        { .text = toy_text(a, c, r, 3), .ends = true, .goes_on = true, .role = 1, .turn = 1 }
+    };
+    struct batch_text target = toy_text(a, c, r, 4);
+
+    batch_add_parts(b, -1, parts, 4, &target, 20);
+    batch_add_parts(b, -1, parts, 2, &target, 4);
+}
 #endif

@@ -271,7 +271,7 @@ static void pools(void)
     struct tensor arg = guarded(tensor_4d(NULL, DT_I32, 1, 3, 3, 3)), dx = guarded(map);
     x = normal(map), y = guarded(small), w = normal(small);
     op_max_pool_forward(d, y, arg, x, 3, 2, 1);
-    op_max_pool_backward(d, dx, w, arg);
+    op_max_pool_backward(d, dx, w, arg, 3, 2, 1);
     ok(fabs(weighted(x, dx) - weighted(y, w)) < 1e-4, "max pooling backward is its transpose");
     float boxes[] = { 0, 0, 0, 7, 9, 0, 3, 1, 8, 4 };
     struct tensor rois = tensor_2d(boxes, DT_F32, 2, 5), out = tensor_4d(NULL, DT_F32, 2, 2, 2, 3);

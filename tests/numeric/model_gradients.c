@@ -102,36 +102,6 @@ static void check(const char *what, const float weight[LOSS_COUNT], int want_unt
 
 /* ---- the heads and inputs of downstream tasks ---- */
 
-static void fill_examples(struct rng *r, bool has_images)
-{
-    const struct model_config *c = &model.config;
-
-    for (int i = 0; i < 3; i++) {
-        struct batch_image image = toy_image(&arena, c, r, 3);
-        struct batch_text text = toy_text(&arena, c, r, 5);
-        int64_t s = batch_add_pair(&batch, has_images ? batch_add_image(&batch, &image, NULL) : -1, &text);
-        float target[3];
-        for (int k = 0; k < 3; k++) target[k] = (float)rng_uniform(r);
-        batch_add_example(&batch, batch_pool_text(&batch, s), has_images ? batch_pool_image(&batch, s) : -1, i);
-        if (c->label_soft || c->label_regression) batch_add_target(&batch, target);
-    }
-}
-
-static void fill_dialog(struct rng *r)
-{
-    const struct model_config *c = &model.config;
-    struct batch_part parts[4] = {
-        { .starts = true, .role = 0, .turn = 2 },
-        { .text = toy_text(&arena, c, r, 4), .ends = true, .role = 2 },
-        { .text = toy_text(&arena, c, r, 3), .ends = true, .turn = 2 },
-        { .text = toy_text(&arena, c, r, 3), .ends = true, .goes_on = true, .role = 1, .turn = 1 }
-    };
-    struct batch_text target = toy_text(&arena, c, r, 4);
-
-    batch_add_parts(&batch, -1, parts, 4, &target, 20);
-    batch_add_parts(&batch, -1, parts, 2, &target, 4); /* cut: no end symbol */
-}
-
 static void variant(const char *what, struct model_config c, enum loss kind, int unused)
 {
     struct err e = { 0 };
@@ -149,8 +119,8 @@ static void variant(const char *what, struct model_config c, enum loss kind, int
     rng_init(&r, 6, 7);
     batch_release(&batch);
     batch_init(&batch, &model.config);
-    if (kind == LOSS_LABEL) fill_examples(&r, !c.label_regression);
-    else fill_dialog(&r);
+    if (kind == LOSS_LABEL) toy_labels(&batch, &arena, &r, !c.label_regression);
+    else toy_dialog(&batch, &arena, &r);
     check(what, weight, unused);
 }
 

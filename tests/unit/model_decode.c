@@ -303,11 +303,11 @@ static void test_repeats(void)
     bpe_close(b);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct err e = { 0 };
     struct model_config c = toy_config();
-    struct device *d = device_open("cpu", 1, &e);
+    struct device *d = device_open(argc > 1 ? argv[1] : "cpu", 1, &e);
     struct rng r;
 
     if (!d || model_open(&m, &c, d, DT_F32, false, &e)) return 1;

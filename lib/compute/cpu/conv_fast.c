@@ -1,5 +1,6 @@
 /* Convolutions by oneDNN on NHWC activations; filters are kept in the layout that the library prefers while they stay
  * the same (dnnl_packed.c). */
+#include "compute/cpu/cpu.h"
 #include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"
 #include "core/mem.h"
@@ -244,6 +245,8 @@ int FAST_ROW(conv_backward_weight)(struct device *d, struct tensor dw, struct te
 {
     struct shape k = shape_of(WAY_WEIGHT, x, dy, dw, c);
 
+    /* On BF16 maps narrower than the filters the library uses memory that it has not written. */
+    if (x.dtype == DT_BF16 && x.shape[2] < dw.shape[3]) return cpu_conv_backward_weight(d, dw, db, dy, x, c);
     k.in = x.dtype;
     k.out = DT_F32;
     struct made *m = find(d, &k);

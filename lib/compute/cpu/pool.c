@@ -23,7 +23,8 @@ int cpu_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, s
     return 0;
 }
 
-int cpu_max_pool_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg)
+int cpu_max_pool_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor arg, int k, int stride,
+                          int pad)
 {
     int64_t images = dx.shape[0], in = dx.n / (images ? images : 1), out = dy.n / (images ? images : 1);
 

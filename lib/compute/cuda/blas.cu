@@ -1,0 +1,209 @@
+/* Matrix products by cuBLASLt: bias and ReLU in the epilogue, so that an output is written once. The exact GELU (with
+ * erf) stays a kernel of its own: the library's epilogue is the tanh approximation. The library sees matrices column by
+ * column, so that our out[m,n] = a b is its out' = b' a'. Heuristics for a shape are asked once and kept. */
+#include "compute/cuda/blas.cuh"
+#include <cublasLt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { KEPT = 512, WORKSPACE = 32 << 20 }; /* NVIDIA's advice for Hopper is 32 MiB */
+
+/* What decides about an algorithm. */
+struct shape {
+    int64_t m, n, k, a_stride, b_stride, out_stride;
+    int a_turned, b_turned, in_type, out_type, has_bias, adds, relu, a_align, b_align, out_align, bias_align;
+};
+struct kept {
+    struct shape shape;
+    bool is_used;
+    cublasLtMatmulAlgo_t algorithm;
+};
+struct blas {
+    cublasLtHandle_t handle;
+    void *workspace;
+    struct kept kept[KEPT];
+};
+
+static int failed(struct device *d, cublasStatus_t s)
+{
+    if (!d->why[0]) snprintf(d->why, sizeof d->why, "matrix product: cuBLASLt: %s", cublasLtGetStatusString(s));
+    return -1;
+}
+
+int blas_open(struct device *d, struct gpu *g)
+{
+    struct blas *b = (struct blas *)calloc(1, sizeof *b);
+
+    if (!b) return -1;
+    g->blas = b;
+    cublasStatus_t s = cublasLtCreate(&b->handle);
+    if (s != CUBLAS_STATUS_SUCCESS) return failed(d, s);
+    return cuda_allocate(d, &b->workspace, WORKSPACE);
+}
+
+void blas_close(struct gpu *g)
+{
+    struct blas *b = (struct blas *)g->blas;
+
+    if (!b) return;
+    cudaFree(b->workspace);
+    if (b->handle) cublasLtDestroy(b->handle);
+    free(b);
+}
+
+/* ---- one product ---- */
+
+static cudaDataType_t type(enum dtype t)
+{
+    return t == DT_BF16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+/* The largest power of two up to 256 that the address is a multiple of: the library assumes 256 unless it is told. */
+static uint32_t alignment(const void *p)
+{
+    uint32_t a = 256;
+
+    while ((uintptr_t)p % a) a /= 2;
+    return a;
+}
+
+struct descriptors {
+    cublasLtMatmulDesc_t op;
+    cublasLtMatrixLayout_t a, b, out;
+};
+
+static cublasStatus_t describe(struct descriptors *x, const struct product &p, const void *bias)
+{
+    cublasOperation_t turn_a = p.a_turned ? CUBLAS_OP_T : CUBLAS_OP_N, turn_b = p.b_turned ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasLtEpilogue_t epilogue = bias ? (p.relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS)
+                                       : (p.relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT);
+    cudaDataType_t in = type(p.in_type), out = type(p.out_type);
+
+    cublasStatus_t s = cublasLtMatmulDescCreate(&x->op, CUBLAS_COMPUTE_32F, CUDA_R_32F);
+    if (!s) s = cublasLtMatmulDescSetAttribute(x->op, CUBLASLT_MATMUL_DESC_TRANSA, &turn_b, sizeof turn_b);
+    if (!s) s = cublasLtMatmulDescSetAttribute(x->op, CUBLASLT_MATMUL_DESC_TRANSB, &turn_a, sizeof turn_a);
+    if (!s) s = cublasLtMatmulDescSetAttribute(x->op, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
+    if (!s && bias) s = cublasLtMatmulDescSetAttribute(x->op, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias);
+    if (!s && bias) s = cublasLtMatmulDescSetAttribute(x->op, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &out, sizeof out);
+    if (!s)
+        s = p.b_turned ? cublasLtMatrixLayoutCreate(&x->b, in, (uint64_t)p.k, (uint64_t)p.n, p.b_stride)
+                       : cublasLtMatrixLayoutCreate(&x->b, in, (uint64_t)p.n, (uint64_t)p.k, p.b_stride);
+    if (!s)
+        s = p.a_turned ? cublasLtMatrixLayoutCreate(&x->a, in, (uint64_t)p.m, (uint64_t)p.k, p.a_stride)
+                       : cublasLtMatrixLayoutCreate(&x->a, in, (uint64_t)p.k, (uint64_t)p.m, p.a_stride);
+    if (!s) s = cublasLtMatrixLayoutCreate(&x->out, out, (uint64_t)p.n, (uint64_t)p.m, p.out_stride);
+    return s;
+}
+
+static void release(struct descriptors *x)
+{
+    if (x->out) cublasLtMatrixLayoutDestroy(x->out);
+    if (x->b) cublasLtMatrixLayoutDestroy(x->b);
+    if (x->a) cublasLtMatrixLayoutDestroy(x->a);
+    if (x->op) cublasLtMatmulDescDestroy(x->op);
+}
+
+static cublasStatus_t ask(const struct blas *b, const struct descriptors *x, const struct shape *k, struct kept *to)
+{
+    cublasLtMatmulPreference_t wish = NULL;
+    cublasLtMatmulHeuristicResult_t found;
+    size_t workspace = WORKSPACE;
+    uint32_t a = (uint32_t)k->b_align, c = (uint32_t)k->a_align, out = (uint32_t)k->out_align; /* theirs: a is our b */
+    int n = 0;
+
+    cublasStatus_t s = cublasLtMatmulPreferenceCreate(&wish);
+    if (!s)
+        s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
+                                                 sizeof workspace);
+    if (!s) s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &a, sizeof a);
+    if (!s) s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &c, sizeof c);
+    if (!s)
+        s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &out, sizeof out);
+    if (!s)
+        s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &out, sizeof out);
+    if (!s) s = cublasLtMatmulAlgoGetHeuristic(b->handle, x->op, x->b, x->a, x->out, x->out, wish, 1, &found, &n);
+    if (!s && !n) s = CUBLAS_STATUS_NOT_SUPPORTED;
+    if (wish) cublasLtMatmulPreferenceDestroy(wish);
+    if (s) return s;
+    *to = kept{ *k, true, found.algo };
+    return s;
+}
+
+/* The place of a shape in the table; whatever was there gives way. */
+static struct kept *place_of(struct blas *b, const struct shape *k)
+{
+    uint64_t h = 14695981039346656037u;
+
+    for (size_t i = 0; i < sizeof *k; i++) h = (h ^ ((const unsigned char *)k)[i]) * 1099511628211u;
+    return &b->kept[(h >> 20) % KEPT];
+}
+
+static int run(struct device *d, const struct product &p, const void *bias)
+{
+    struct blas *b = (struct blas *)gpu_of(d)->blas;
+    struct descriptors x = {};
+    struct shape k;
+    const float one = 1, add = p.adds;
+
+    memset(&k, 0, sizeof k); /* compared by bytes */
+    k.m = p.m, k.n = p.n, k.k = p.k;
+    k.a_stride = p.a_stride, k.b_stride = p.b_stride, k.out_stride = p.out_stride;
+    k.a_turned = p.a_turned, k.b_turned = p.b_turned, k.in_type = p.in_type, k.out_type = p.out_type;
+    k.has_bias = bias != NULL, k.adds = p.adds, k.relu = p.relu;
+    k.a_align = (int)alignment(p.a), k.b_align = (int)alignment(p.b), k.out_align = (int)alignment(p.out);
+    struct kept *at = place_of(b, &k);
+    cublasStatus_t s = describe(&x, p, bias);
+    if (!s && (!at->is_used || memcmp(&at->shape, &k, sizeof k))) s = ask(b, &x, &k, at);
+    if (!s)
+        s = cublasLtMatmul(b->handle, x.op, &one, p.b, x.b, p.a, x.a, &add, p.out, x.out, p.out, x.out, &at->algorithm,
+                           b->workspace, WORKSPACE, gpu_queue(d));
+    release(&x);
+    if (s == CUBLAS_STATUS_NOT_SUPPORTED) return plain_product(d, p);
+    return s ? failed(d, s) : gpu_check(d, "matrix product", cudaGetLastError());
+}
+
+/* The epilogue takes a bias of the output's type. */
+static const void *bias_for(struct device *d, const struct product &p)
+{
+    if (!p.bias || p.out_type == DT_F32) return p.bias;
+    void *half = gpu_room(d, ROOM_BIAS, p.n * 2);
+    struct tensor from = { (void *)(uintptr_t)p.bias, p.n, { p.n, 1, 1, 1 }, 1, DT_F32 }, to = from;
+    to.data = half;
+    to.dtype = DT_BF16;
+    return half && !cuda_convert(d, to, from) ? half : NULL;
+}
+
+/* y[m,n] = x, rows y_stride and x_stride elements apart. */
+static __global__ void copy_rows(struct array y, int64_t y_stride, struct array x, int64_t x_stride, int64_t m,
+                                 int64_t n)
+{
+    int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x;
+
+    if (i < m * n) put(y, i / n * y_stride + i % n, get(x, i / n * x_stride + i % n));
+}
+
+/* F32 inputs with a BF16 output are no product of the library's: through F32, then rounded once. */
+static int product_through_f32(struct device *d, const struct product &p)
+{
+    struct product q = p;
+    struct array to = { p.out, true, false }, wide = { NULL, false, false };
+    unsigned blocks = pieces(p.m * p.n, 256);
+
+    q.out_type = DT_F32;
+    q.out_stride = p.n;
+    wide.data = q.out = gpu_room(d, ROOM_PRODUCT, p.m * p.n * 4);
+    if (!q.out) return -1;
+    if (p.adds && launch(d, "matrix product", copy_rows, blocks, 256, 0, wide, p.n, to, p.out_stride, p.m, p.n))
+        return -1;
+    return blas_product(d, q) ||
+                   launch(d, "matrix product", copy_rows, blocks, 256, 0, to, p.out_stride, wide, p.n, p.m, p.n)
+               ? -1
+               : 0;
+}
+
+int blas_product(struct device *d, const struct product &p)
+{
+    if (p.in_type == DT_F32 && p.out_type == DT_BF16) return product_through_f32(d, p);
+    const void *bias = bias_for(d, p);
+    return p.bias && !bias ? -1 : run(d, p, bias);
+}

@@ -1,0 +1,174 @@
+/* Element by element: eight elements a thread, one access of 16 bytes each way (BF16). Traffic is the floor: each input
+ * read once, each output written once. */
+#include "compute/cuda/common.cuh"
+
+enum { THREADS = 256 };
+#define WIDTH (THREADS * EIGHT)
+
+/* y = f(a, b) for F::of(a, b, alpha); arrays that f does not need are the same as y and not read. */
+template <class F>
+static __global__ void pointwise(struct array y, struct array a, struct array b, float alpha, int64_t n)
+{
+    int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * EIGHT;
+    float u[EIGHT] = {}, v[EIGHT] = {};
+
+    if (i >= n) return;
+    if (F::inputs > 0) load8(u, a, i, n - i);
+    if (F::inputs > 1) load8(v, b, i, n - i);
+#pragma unroll
+    for (int k = 0; k < EIGHT; k++) u[k] = F::of(u[k], v[k], alpha);
+    store8(y, i, n - i, u);
+}
+
+template <class F>
+static int run(struct device *d, const char *row, struct tensor y, struct tensor a, struct tensor b, float alpha)
+{
+    if (!y.n) return 0;
+    return launch(d, row, pointwise<F>, pieces(y.n, WIDTH), THREADS, 0, array_of(y), array_of(a), array_of(b), alpha,
+                  y.n);
+}
+
+/* One row: its name, how many inputs it reads, its formula in u, v and alpha. */
+#define FORMULA(name, reads, formula)                                                                                  \
+    struct name {                                                                                                      \
+        enum { inputs = reads };                                                                                       \
+        static __device__ inline float of(float u, float v, float alpha)                                               \
+        {                                                                                                              \
+            return formula;                                                                                            \
+        }                                                                                                              \
+    }
+
+static __device__ inline float normal_cdf(float v)
+{
+    return 0.5f * (1 + erff(v * 0.70710678f));
+}
+
+FORMULA(constant, 0, alpha);
+FORMULA(same, 1, u);
+FORMULA(gelu, 1, u *normal_cdf(u));
+FORMULA(gelu_slope, 2, u *(normal_cdf(v) + v * 0.39894228f * expf(-0.5f * v * v)));
+FORMULA(relu, 1, u > 0 ? u : 0);
+FORMULA(relu_slope, 2, v > 0 ? u : 0);
+FORMULA(sum_of_two, 2, u + v);
+FORMULA(product_of_two, 2, u *v);
+FORMULA(moved, 2, u + alpha * v);
+FORMULA(scaled, 1, alpha *u);
+
+int cuda_fill(struct device *d, struct tensor y, float value)
+{
+    return run<constant>(d, "fill", y, y, y, value);
+}
+int cuda_convert(struct device *d, struct tensor y, struct tensor x)
+{
+    size_t bytes = (size_t)y.n * (y.dtype == DT_BF16 ? 2 : 4);
+
+    if (y.dtype == x.dtype)
+        return gpu_check(d, "convert", cudaMemcpyAsync(y.data, x.data, bytes, cudaMemcpyDeviceToDevice, gpu_queue(d)));
+    return run<same>(d, "convert", y, x, x, 0);
+}
+int cuda_gelu_forward(struct device *d, struct tensor y, struct tensor x)
+{
+    return run<gelu>(d, "gelu_forward", y, x, x, 0);
+}
+int cuda_gelu_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor x)
+{
+    return run<gelu_slope>(d, "gelu_backward", dx, dy, x, 0);
+}
+int cuda_relu_forward(struct device *d, struct tensor y, struct tensor x)
+{
+    return run<relu>(d, "relu_forward", y, x, x, 0);
+}
+int cuda_relu_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor y)
+{
+    return run<relu_slope>(d, "relu_backward", dx, dy, y, 0);
+}
+
+static __global__ void dropout(struct array y, struct array x, int64_t n, struct mask m)
+{
+    int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * EIGHT;
+    float v[EIGHT];
+
+    if (i >= n) return;
+    load8(v, x, i, n - i);
+    drop8(v, (uint64_t)i, m);
+    store8(y, i, n - i, v);
+}
+
+int cuda_dropout_forward(struct device *d, struct tensor y, struct tensor x, struct dropout drop)
+{
+    return launch(d, "dropout_forward", dropout, pieces(y.n, WIDTH), THREADS, 0, array_of(y), array_of(x), y.n,
+                  mask_of(drop));
+}
+
+int cuda_add(struct device *d, struct tensor y, struct tensor a, struct tensor b)
+{
+    return run<sum_of_two>(d, "add", y, a, b, 0);
+}
+int cuda_multiply(struct device *d, struct tensor y, struct tensor a, struct tensor b)
+{
+    return run<product_of_two>(d, "multiply", y, a, b, 0);
+}
+int cuda_axpy(struct device *d, struct tensor y, struct tensor x, float alpha)
+{
+    return run<moved>(d, "axpy", y, y, x, alpha);
+}
+int cuda_scale(struct device *d, struct tensor y, float alpha)
+{
+    return run<scaled>(d, "scale", y, y, y, alpha);
+}
+
+/* A warp a row. */
+static __global__ void normalize_rows(struct array y, float *norm, struct array x, int64_t rows, int64_t h)
+{
+    int64_t t = blockIdx.x * (int64_t)(THREADS / WARP) + threadIdx.x / WARP;
+    int lane = threadIdx.x % WARP;
+    float sum = 0, v[EIGHT];
+
+    if (t >= rows) return;
+    for (int64_t c = lane * EIGHT; c < h; c += WARP * EIGHT) {
+        load8(v, x, t * h + c, h - c);
+        for (int k = 0; k < EIGHT; k++) sum += v[k] * v[k];
+    }
+    float length = fmaxf(sqrtf(warp_sum(sum)), 1e-12f);
+    if (lane == 0) norm[t] = length;
+    for (int64_t c = lane * EIGHT; c < h; c += WARP * EIGHT) {
+        load8(v, x, t * h + c, h - c);
+        for (int k = 0; k < EIGHT; k++) v[k] /= length;
+        store8(y, t * h + c, h - c, v);
+    }
+}
+
+int cuda_normalize_rows_forward(struct device *d, struct tensor y, struct tensor norm, struct tensor x)
+{
+    return launch(d, "normalize_rows_forward", normalize_rows, pieces(x.shape[0], THREADS / WARP), THREADS, 0,
+                  array_of(y), f32(norm), array_of(x), x.shape[0], x.shape[1]);
+}
+
+static __global__ void normalize_rows_slope(struct array dx, struct array dy, struct array y, const float *norm,
+                                            int64_t rows, int64_t h)
+{
+    int64_t t = blockIdx.x * (int64_t)(THREADS / WARP) + threadIdx.x / WARP;
+    int lane = threadIdx.x % WARP;
+    float sum = 0, u[EIGHT], v[EIGHT];
+
+    if (t >= rows) return;
+    for (int64_t c = lane * EIGHT; c < h; c += WARP * EIGHT) {
+        load8(u, dy, t * h + c, h - c);
+        load8(v, y, t * h + c, h - c);
+        for (int k = 0; k < EIGHT; k++) sum += u[k] * v[k];
+    }
+    float dot = warp_sum(sum), length = norm[t];
+    for (int64_t c = lane * EIGHT; c < h; c += WARP * EIGHT) {
+        load8(u, dy, t * h + c, h - c);
+        load8(v, y, t * h + c, h - c);
+        for (int k = 0; k < EIGHT; k++) u[k] = (u[k] - dot * v[k]) / length;
+        store8(dx, t * h + c, h - c, u);
+    }
+}
+
+int cuda_normalize_rows_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor y,
+                                 struct tensor norm)
+{
+    return launch(d, "normalize_rows_backward", normalize_rows_slope, pieces(y.shape[0], THREADS / WARP), THREADS, 0,
+                  array_of(dx), array_of(dy), array_of(y), f32(norm), y.shape[0], y.shape[1]);
+}

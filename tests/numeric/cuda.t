@@ -1,0 +1,39 @@
+#!/bin/bash
+# The CUDA back end without a GPU: the plugin loads and says that there is none; its kernels, compiled for the host
+# (tests/emulated), agree with the reference in every operation, in whole steps, in decoding and in the detector.
+. "$(dirname "$0")/../lib/lib.sh"
+
+plugin=$UNIMO_BUILD/lib/unimo/libunimo-cuda.so
+if [ -f "$plugin" ]; then
+    nm -D --defined-only "$plugin" | awk '$2 != "A" { print $3 }' >exported
+    echo unimo_cuda_open >wanted
+    t_same exported wanted "the plugin exports one symbol"
+    t_ok "and needs no CUDA runtime beside itself" sh -c '! ldd "$1" | grep -q libcudart' sh "$plugin"
+    t_run env CUDA_VISIBLE_DEVICES= unimo-predict --device cuda -m none
+    t_fails "no device"
+    t_err '^unimo-predict: --device cuda: no usable GPU: no device \('
+fi
+mkdir empty
+t_run env UNIMO_BACKEND_DIR="$t_dir/empty" unimo-predict --device cuda -m none
+t_fails "no plugin"
+t_err 'no CUDA back end built'
+echo "not a library" >empty/libunimo-cuda.so
+t_run env UNIMO_BACKEND_DIR="$t_dir/empty" unimo-predict --device cuda -m none
+t_fails "a broken plugin"
+t_err 'cannot load the CUDA back end: '
+
+export UNIMO_BACKEND_DIR=$UNIMO_BUILD/tests/emulated
+[ -f "$UNIMO_BACKEND_DIR/libunimo-cuda.so" ] || { echo "# no C++ compiler: the kernels are not tested"; t_done; }
+t_run unimo-predict --device cuda:1 -m none
+t_fails "a device that is not there"
+t_err 'no device 1 \(there is 1\)'
+agree() { # TEST ARGS: its own lines are shown when it fails
+    t_run "$UNIMO_BUILD/tests/$1.t" "${@:2}"
+    t_exit 0 "$1 agrees on the emulated device"
+    [ "$rc" = 0 ] || grep -E '^not ok|^#' "$out" | sed 's/^/# /' | head -20
+}
+agree numeric/ops cuda
+agree numeric/devices cuda 3
+agree numeric/detect_devices cuda
+agree unit/model_decode cuda
+t_done
