@@ -7,6 +7,7 @@
 #include "tap.h"
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,9 +112,50 @@ static void foreign(void)
     is_str(e.text, "lines: record 2 of a stream has no id", "with a message");
 }
 
+/* Every record of a file that unpacks to 640 MB, in the shuffled order, through a cache of 16. */
+static void bounded(void)
+{
+    enum { BIG = 400, VALUES = 400000 };
+    const char *path = "stream";
+    struct err e = { 0 };
+    struct rusage before, after;
+    struct writer *w = writer_open(path, NULL, &e);
+    float *x = mem_new(float, VALUES);
+    int64_t found = 0;
+
+    for (int i = 0; i < BIG; i++) {
+        struct record *r = record_new();
+        char id[32];
+        snprintf(id, sizeof id, "b%d", i);
+        value_set(r->fields, "id", value_str(id));
+        x[7] = (float)i;
+        record_set_tensor(r, "x", DT_F32, 1, (const int64_t[]){ VALUES }, x);
+        if (writer_put(w, r, &e)) printf("# %s\n", e.text);
+        record_free(r);
+    }
+    if (writer_close(w, &e)) printf("# %s\n", e.text);
+    free(x);
+    getrusage(RUSAGE_SELF, &before);
+    struct store *s = store_open(&path, 1, 16 << 20, &e);
+    for (int64_t i = 0; s && i < BIG; i++) {
+        struct record *r;
+        int64_t at = store_shuffled(s, 1, 0, i);
+        if (store_get(s, at, &r, &e)) break;
+        found += ((const float *)record_tensor(r, "x")->data)[7] == (float)at;
+        record_free(r);
+    }
+    getrusage(RUSAGE_SELF, &after);
+    is_int(found, BIG, "640 MB of features are read");
+#ifndef __SANITIZE_ADDRESS__
+    ok(after.ru_maxrss - before.ru_maxrss < 64 << 10, "in %ld MiB", (after.ru_maxrss - before.ru_maxrss) >> 10);
+#endif
+    store_close(s);
+}
+
 int main(void)
 {
     if (!mkdtemp(dir) || chdir(dir)) return 1;
+    bounded();
     by_threads();
     foreign();
     unlink("stream");
