@@ -39,9 +39,10 @@ TEST_SRC  := $(shell find tests/unit tests/numeric tests/fault -name '*.c' 2>/de
 FUZZ_SRC  := $(wildcard tests/fuzz/*.c)
 # Vector kernels are compiled for each level of the processor and chosen at run time. (Not by function attributes: what is inlined into a
 # clone was already broken up for the plainest processor by then.)
-ISAS      := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),v1 v3 v4,v1)
+ISAS      := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),v1 v3 v4 v4b,v1)
 FLAGS_v3  := -march=x86-64-v3
 FLAGS_v4  := -march=x86-64-v4 -mprefer-vector-width=512
+FLAGS_v4b := $(FLAGS_v4) -mavx512bf16
 FAST_SRC  := $(filter %_fast.c,$(LIB_SRC))
 LIB_OBJ   := $(patsubst %.c,$B/%.o,$(filter-out %_fast.c,$(LIB_SRC))) $(foreach i,$(ISAS),$(FAST_SRC:%.c=$B/%.$i.o))
 PROGRAMS  := $(CMD_SRC:cmd/%.c=$B/bin/%)

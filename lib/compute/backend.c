@@ -27,7 +27,9 @@ static struct device *open_cpu(const char *name, int threads, struct err *e)
     struct opened *o = mem_new(struct opened, 1);
 
     o->table = cpu_reference;
-    o->device = (struct device){ .ops = &o->table, .threads = threads > 0 ? threads : pool_cpus(), .param_epoch = 1 };
+    o->device = (struct device){
+        .ops = &o->table, .threads = threads > 0 ? threads : pool_cpus(), .param_epoch = 1, .is_host = true
+    };
     if (!strcmp(name, "ref")) return &o->device;
     cpu_fast_rows(&o->table);
     if (!fast_open(&o->device)) return &o->device;

@@ -1,5 +1,6 @@
 /* Memory of one step on a device: a stack in one chunk as large as the largest step so far. A step that needs more
- * takes further chunks; the next reset joins them into one, so that after the first steps nothing is allocated. */
+ * takes further chunks; the next reset joins them into one, so that after the first steps nothing is allocated. Host
+ * memory costs nothing until it is touched, and that once: there chunks grow by doubling and all are kept. */
 #include "compute/backend.h"
 #include "core/mem.h"
 #include <assert.h>
@@ -34,6 +35,7 @@ static void add_chunk(struct scratch *s, int64_t bytes)
     void *data;
 
     if (!c) {
+        if (s->device->is_host && bytes < s->used) bytes = s->used;
         op_allocate(s->device, &data, bytes);
         c = mem_new(struct scratch_chunk, 1);
         *c = (struct scratch_chunk){ .data = data, .bytes = bytes };
@@ -41,6 +43,15 @@ static void add_chunk(struct scratch *s, int64_t bytes)
     c->older = s->chunk;
     c->from = s->used;
     s->chunk = c;
+}
+
+static void spare_newest(struct scratch *s)
+{
+    struct scratch_chunk *c = s->chunk;
+
+    s->chunk = c->older;
+    c->older = s->spare;
+    s->spare = c;
 }
 
 static void drop_chunks(struct scratch *s, struct scratch_chunk *c)
@@ -141,18 +152,17 @@ int64_t scratch_mark(const struct scratch *s)
 void scratch_back_to(struct scratch *s, int64_t mark)
 {
     assert(mark <= s->used);
-    while (s->chunk && s->chunk->from > mark) {
-        struct scratch_chunk *c = s->chunk;
-        s->chunk = c->older;
-        c->older = s->spare;
-        s->spare = c;
-    }
+    while (s->chunk && s->chunk->from > mark) spare_newest(s);
     s->used = mark;
 }
 
 void scratch_reset(struct scratch *s)
 {
     s->used = 0;
+    if (s->device->is_host) {
+        while (s->chunk) spare_newest(s);
+        return;
+    }
     if (s->chunk && !s->chunk->older && !s->spare && s->chunk->bytes >= s->peak) {
         s->chunk->from = 0;
         return;

@@ -73,10 +73,10 @@ static struct tensor lm_backward(const struct model *m, struct scratch *s, struc
     return dx;
 }
 
-/* Rows whose logits are computed at a time: a quarter of a gigabyte of them. */
+/* Rows whose logits are computed at a time: 128 MiB of them. */
 static int64_t lm_chunk(const struct model *m)
 {
-    int64_t n = ((int64_t)1 << 26) / m->config.vocab;
+    int64_t n = ((int64_t)1 << 25) / m->config.vocab;
 
     return n < 1 ? 1 : n;
 }

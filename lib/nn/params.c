@@ -242,13 +242,15 @@ int params_load(struct params *p, const struct safetensors *s, const char *(*ren
     return rc;
 }
 
-/* Copies a flat buffer to the host in a fresh array. */
-static float *download(const struct params *p, struct tensor x)
+/* A flat buffer's values: in place where the device's memory is the host's, else a copy, which *own gets. */
+static const float *on_host(const struct params *p, struct tensor x, float **own)
 {
-    float *host = mem_new(float, x.n);
-
-    op_download(p->device, host, x.data, tensor_bytes(x));
-    return host;
+    *own = NULL;
+    op_sync(p->device);
+    if (p->device->is_host) return x.data;
+    *own = mem_new(float, x.n);
+    op_download(p->device, *own, x.data, tensor_bytes(x));
+    return *own;
 }
 
 /* The tensors of a flat host buffer, named prefix + name. */
@@ -275,7 +277,8 @@ int params_save(const struct params *p, const char *path, bool half, struct err 
     static const char *const meta[] = { "format", "pt" };
     struct safetensor *t = mem_new(struct safetensor, p->n + 1);
     struct arena names = { 0 };
-    float *host = download(p, p->value);
+    float *own;
+    const float *host = on_host(p, p->value, &own);
     uint16_t *halves = half ? mem_new(uint16_t, p->total) : NULL;
 
     describe(p, host, "", t, &names);
@@ -289,7 +292,7 @@ int params_save(const struct params *p, const char *path, bool half, struct err 
     if (!rc) rc = safetensors_save(path, t, p->n, meta, 1, e);
     arena_release(&names);
     free(halves);
-    free(host);
+    free(own);
     free(t);
     return rc;
 }
@@ -298,18 +301,18 @@ int params_save_moments(const struct params *p, const float *m, const float *v, 
 {
     struct safetensor *t = mem_new(struct safetensor, 3 * p->n + 1);
     struct arena names = { 0 };
-    float *own_m = m ? NULL : download(p, p->m), *own_v = v ? NULL : download(p, p->v),
-          *average = p->average.data ? download(p, p->average) : NULL;
+    float *own_m = NULL, *own_v = NULL, *own_average = NULL;
+    bool is_averaged = p->average.data != NULL;
 
-    describe(p, m ? m : own_m, "m.", t, &names);
-    describe(p, v ? v : own_v, "v.", t + p->n, &names);
-    if (average) describe(p, average, "average.", t + 2 * p->n, &names);
+    describe(p, m ? m : on_host(p, p->m, &own_m), "m.", t, &names);
+    describe(p, v ? v : on_host(p, p->v, &own_v), "v.", t + p->n, &names);
+    if (is_averaged) describe(p, on_host(p, p->average, &own_average), "average.", t + 2 * p->n, &names);
     int rc = device_check(p->device, e);
-    if (!rc) rc = safetensors_save(path, t, (average ? 3 : 2) * p->n, NULL, 0, e);
+    if (!rc) rc = safetensors_save(path, t, (is_averaged ? 3 : 2) * p->n, NULL, 0, e);
     arena_release(&names);
     free(own_m);
     free(own_v);
-    free(average);
+    free(own_average);
     free(t);
     return rc;
 }

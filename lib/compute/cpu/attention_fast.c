@@ -1,8 +1,9 @@
 /* Attention over packed sequences, tiled: a thread takes one head of one sequence and goes through it in tiles of
  * QUERIES x KEYS scores, with a running maximum and sum (online softmax), so that scores never leave the cache. The
- * tiles are small matrix products of f32 in registers; bf16 rows are widened when a head is loaded. Work is split by
- * (sequence, head): every output has one writer, and the order of all sums is fixed. */
-#include "compute/cpu/fast.h"
+ * tiles are small matrix products of f32 in registers; bf16 rows are widened when a head is loaded, except where
+ * attention_half_fast.c takes over. Work is split by (sequence, head): every output has one writer, and the order of
+ * all sums is fixed. */
+#include "compute/cpu/attention.h"
 #include "compute/cpu/simd.h"
 #include <math.h>
 #include <omp.h>
@@ -103,42 +104,6 @@ INLINE void store_part(void *x, bool half, int64_t stride, int64_t column, int64
         for (int64_t c = 0; c < dim; c += LANES)
             store_at(x, half, (from + i) * stride + column + c, dim - c, load(part + i * wide + c));
     }
-}
-
-/* The lower halves of two vectors, element by element, and the upper ones. clang has no __builtin_shuffle, gcc before
- * 12 no __builtin_shufflevector. */
-#ifdef __clang__
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (i16){ __VA_ARGS__ })
-#endif
-INLINE v16 zip_low(v16 a, v16 b)
-{
-    return SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-}
-
-INLINE v16 zip_high(v16 a, v16 b)
-{
-    return SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-}
-
-/* Sixteen rows of sixteen into columns: four rounds of zipping the upper half of the rows with the lower. */
-INLINE void transpose_block(float *to, int64_t ld_to, const float *from, int64_t ld_from, int64_t rows)
-{
-    v16 a[LANES], b[LANES];
-
-    for (int i = 0; i < LANES; i++) a[i] = i < rows ? load(from + i * ld_from) : (v16){ 0 };
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < LANES / 2; i++) {
-            b[2 * i] = zip_low(a[i], a[i + LANES / 2]);
-            b[2 * i + 1] = zip_high(a[i], a[i + LANES / 2]);
-        }
-        for (int i = 0; i < LANES / 2; i++) {
-            a[2 * i] = zip_low(b[i], b[i + LANES / 2]);
-            a[2 * i + 1] = zip_high(b[i], b[i + LANES / 2]);
-        }
-    }
-    for (int i = 0; i < LANES; i++) store(to + i * ld_to, a[i]);
 }
 
 /* wide columns, padded rows: both multiples of 16, so that only the source's last rows need care. */
@@ -265,81 +230,98 @@ static void head_backward(struct head *h, int64_t row, int64_t heads, int64_t he
 }
 
 /* Loads and stores of one head are kernels of their own: they, too, want the wide registers. */
-static void load_qkv(struct head *h, const void *qkv, bool half, int64_t hidden, int64_t column, int64_t from)
+static void load_rows(float *to, const struct head *h, struct tensor x, int64_t stride, int64_t column, int64_t from)
 {
-    load_part(h->q, h->wide, qkv, half, 3 * hidden, column, from, h->rows, h->dim);
-    load_part(h->k, h->wide, qkv, half, 3 * hidden, hidden + column, from, h->rows, h->dim);
-    load_part(h->v, h->wide, qkv, half, 3 * hidden, 2 * hidden + column, from, h->rows, h->dim);
+    load_part(to, h->wide, x.data, x.dtype == DT_BF16, stride, column, from, h->rows, h->dim);
 }
 
-static void load_rows(float *to, const struct head *h, const void *x, bool half, int64_t hidden, int64_t column,
-                      int64_t from)
-{
-    load_part(to, h->wide, x, half, hidden, column, from, h->rows, h->dim);
-}
-
-static void store_rows(void *x, bool half, int64_t stride, int64_t column, int64_t from, const struct head *h,
+static void store_rows(struct tensor x, int64_t stride, int64_t column, int64_t from, const struct head *h,
                        const float *part)
 {
-    store_part(x, half, stride, column, from, h->rows, h->dim, part, h->wide);
+    store_part(x.data, x.dtype == DT_BF16, stride, column, from, h->rows, h->dim, part, h->wide);
 }
 
-static struct head head_of(struct sequences seq, int64_t job, int heads, int64_t hidden, int64_t *from)
+static struct head head_of(const struct attention *w, int64_t job, void *room, int64_t *from)
 {
-    const int32_t *start = seq.start.data, *prefix = seq.prefix.data;
-    int64_t s = job / heads;
+    const int32_t *start = w->seq.start.data, *prefix = w->seq.prefix.data;
+    int64_t s = job / w->heads, dim = w->hidden / w->heads, column = job % w->heads * dim;
+    struct head h = { .rows = start[s + 1] - start[s], .prefix = prefix[s], .dim = dim };
 
     *from = start[s];
-    return (struct head){ .rows = start[s + 1] - start[s], .prefix = prefix[s], .dim = hidden / heads };
+    head_layout(&h, room);
+    load_rows(h.q, &h, w->qkv, 3 * w->hidden, column, *from);
+    load_rows(h.k, &h, w->qkv, 3 * w->hidden, w->hidden + column, *from);
+    load_rows(h.v, &h, w->qkv, 3 * w->hidden, 2 * w->hidden + column, *from);
+    return h;
+}
+
+static void forward_job(const struct attention *w, int64_t job, void *room)
+{
+    int64_t from, heads = w->heads;
+    struct head h = head_of(w, job, room, &from);
+
+    head_forward(&h, from, heads, job % heads, w->scale, &w->drop);
+    store_rows(w->out, w->hidden, job % heads * h.dim, from, &h, h.out);
+    for (int64_t i = 0; i < h.rows; i++) ((float *)w->lse.data)[(from + i) * heads + job % heads] = h.lse[i];
+}
+
+static void backward_job(const struct attention *w, int64_t job, void *room)
+{
+    int64_t from, heads = w->heads, hidden = w->hidden;
+    struct head h = head_of(w, job, room, &from);
+    int64_t column = job % heads * h.dim;
+
+    load_rows(h.out, &h, w->out, hidden, column, from);
+    load_rows(h.dout, &h, w->dout, hidden, column, from);
+    for (int64_t i = 0; i < h.rows; i++) h.lse[i] = ((const float *)w->lse.data)[(from + i) * heads + job % heads];
+    head_backward(&h, from, heads, job % heads, w->scale, &w->drop);
+    store_rows(w->dqkv, 3 * hidden, column, from, &h, h.dq);
+    store_rows(w->dqkv, 3 * hidden, hidden + column, from, &h, h.dk);
+    store_rows(w->dqkv, 3 * hidden, 2 * hidden + column, from, &h, h.dv);
+}
+
+typedef void job(const struct attention *w, int64_t job, void *room);
+
+static int run_jobs(struct device *d, const struct attention *w, job *plain, job *half)
+{
+    const int32_t *start = w->seq.start.data;
+    bool fits = FAST_ROW(attention_half_fits)(w);
+    int64_t each = fits ? FAST_ROW(attention_half_room)(w)
+                        : head_room(w->seq.longest, w->hidden / w->heads) * (int64_t)sizeof(float);
+
+    each = (each + 63) / 64 * 64;
+    char *room = fast_room(d, ROOM_ATTENTION, each * d->threads);
+    if (!room) return -1;
+#pragma omp parallel for num_threads(d->threads) schedule(dynamic, 4) if (w->qkv.n > FAST_PARALLEL)
+    for (int64_t i = 0; i < w->seq.n * w->heads; i++) {
+        if (start[i / w->heads] < start[i / w->heads + 1])
+            (fits ? half : plain)(w, i, room + each * omp_get_thread_num());
+    }
+    return 0;
 }
 
 int FAST_ROW(attention_forward)(struct device *d, struct tensor out, struct tensor lse, struct tensor qkv,
                                 struct sequences seq, int heads, float scale, struct dropout drop)
 {
-    int64_t hidden = out.shape[1], each = round_up(head_room(seq.longest, hidden / heads));
-    float *room = fast_room(d, ROOM_ATTENTION, each * d->threads * (int64_t)sizeof(float));
-    bool half = qkv.dtype == DT_BF16;
+    struct attention w = { .out = out,
+                           .lse = lse,
+                           .qkv = qkv,
+                           .seq = seq,
+                           .hidden = out.shape[1],
+                           .heads = heads,
+                           .scale = scale,
+                           .drop = drop };
 
-    if (!room) return -1;
-#pragma omp parallel for num_threads(d->threads) schedule(dynamic, 4) if (qkv.n > FAST_PARALLEL)
-    for (int64_t job = 0; job < seq.n * heads; job++) {
-        int64_t from, column = job % heads * (hidden / heads);
-        struct head h = head_of(seq, job, heads, hidden, &from);
-        if (!h.rows) continue;
-        head_layout(&h, room + each * omp_get_thread_num());
-        load_qkv(&h, qkv.data, half, hidden, column, from);
-        head_forward(&h, from, heads, job % heads, scale, &drop);
-        store_rows(out.data, half, hidden, column, from, &h, h.out);
-        for (int64_t i = 0; i < h.rows; i++) ((float *)lse.data)[(from + i) * heads + job % heads] = h.lse[i];
-    }
-    return 0;
+    return run_jobs(d, &w, forward_job, FAST_ROW(attention_half_forward));
 }
 
 int FAST_ROW(attention_backward)(struct device *d, struct tensor dqkv, struct tensor dout, struct tensor out,
                                  struct tensor qkv, struct tensor lse, struct sequences seq, int heads, float scale,
                                  struct dropout drop)
 {
-    int64_t hidden = out.shape[1], each = round_up(head_room(seq.longest, hidden / heads));
-    float *room = fast_room(d, ROOM_ATTENTION, each * d->threads * (int64_t)sizeof(float));
-    bool half = qkv.dtype == DT_BF16;
+    struct attention w = { out, lse, qkv, dqkv, dout, seq, out.shape[1], heads, scale, drop };
 
-    if (!room) return -1;
-#pragma omp parallel for num_threads(d->threads) schedule(dynamic, 4) if (qkv.n > FAST_PARALLEL)
-    for (int64_t job = 0; job < seq.n * heads; job++) {
-        int64_t from, column = job % heads * (hidden / heads);
-        struct head h = head_of(seq, job, heads, hidden, &from);
-        if (!h.rows) continue;
-        head_layout(&h, room + each * omp_get_thread_num());
-        load_qkv(&h, qkv.data, half, hidden, column, from);
-        load_rows(h.out, &h, out.data, half, hidden, column, from);
-        load_rows(h.dout, &h, dout.data, half, hidden, column, from);
-        for (int64_t i = 0; i < h.rows; i++) h.lse[i] = ((const float *)lse.data)[(from + i) * heads + job % heads];
-        head_backward(&h, from, heads, job % heads, scale, &drop);
-        store_rows(dqkv.data, half, 3 * hidden, column, from, &h, h.dq);
-        store_rows(dqkv.data, half, 3 * hidden, hidden + column, from, &h, h.dk);
-        store_rows(dqkv.data, half, 3 * hidden, 2 * hidden + column, from, &h, h.dv);
-    }
-    return 0;
+    return run_jobs(d, &w, backward_job, FAST_ROW(attention_half_backward));
 }
 
 /* One beam's new row against its cached rows, all heads. score[length]. */

@@ -27,38 +27,50 @@ uint64_t layout_hash(const struct layout *l)
     return hash64(&l->plain, sizeof l->plain, hash64(&l->wanted, sizeof l->wanted, 0));
 }
 
-static dnnl_status_t make(struct dnnl_state *state, struct packed *p, const struct layout *l, const void *data)
+static dnnl_status_t make(struct dnnl_state *state, struct packed *p, const struct layout *l, bool is_kept)
 {
     dnnl_primitive_desc_t pd = NULL;
 
-    dnnl_status_t s = dnnl_memory_create(&p->plain, &l->plain, state->engine, (void *)(uintptr_t)data);
-    if (!s) s = dnnl_memory_create(&p->packed, &l->wanted, state->engine, DNNL_MEMORY_ALLOCATE);
+    dnnl_status_t s = dnnl_memory_create(&p->plain, &l->plain, state->engine, DNNL_MEMORY_NONE);
+    if (!s)
+        s = dnnl_memory_create(&p->packed, &l->wanted, state->engine,
+                               is_kept ? DNNL_MEMORY_ALLOCATE : DNNL_MEMORY_NONE);
     if (!s) s = dnnl_reorder_primitive_desc_create(&pd, &l->plain, state->engine, &l->wanted, state->engine, NULL);
     if (!s) s = dnnl_primitive_create(&p->reorder, pd);
     dnnl_primitive_desc_destroy(pd);
     return s;
 }
 
+/* Where what is packed for one product only goes: the next one overwrites it. */
+static dnnl_status_t place(struct device *d, struct packed *p, const struct layout *l)
+{
+    void *room = fast_room(d, ROOM_PACKED, (int64_t)dnnl_memory_desc_get_size(&l->wanted));
+
+    return room ? dnnl_memory_set_data_handle(p->packed, room) : dnnl_out_of_memory;
+}
+
 dnnl_memory_t dnnl_packed(struct device *d, const struct layout *l, const void *data, bool is_param)
 {
     struct dnnl_state *state = fast_dnnl(d);
-    struct lru_key key = { { (int64_t)(uintptr_t)data, (int64_t)l->hash } };
+    struct lru_key key = { { is_param ? (int64_t)(uintptr_t)data : 0, (int64_t)l->hash } };
     dnnl_status_t s = dnnl_success;
 
     if (!state->packed) state->packed = lru_new(PACKED_MOST, packed_free);
     struct packed *p = lru_find(state->packed, &key);
     if (!p) {
         p = mem_new(struct packed, 1);
-        s = make(state, p, l, data);
+        s = make(state, p, l, is_param);
         if (!s) lru_add(state->packed, &key, p);
         else packed_free(p);
     }
+    if (!s && !is_param) s = place(d, p, l);
     if (!s && (!is_param || p->epoch != d->param_epoch)) {
         dnnl_exec_arg_t args[2] = { { DNNL_ARG_FROM, p->plain }, { DNNL_ARG_TO, p->packed } };
+        dnnl_memory_set_data_handle(p->plain, (void *)(uintptr_t)data);
         s = dnnl_primitive_execute(p->reorder, state->stream, 2, args);
         p->epoch = is_param && !s ? d->param_epoch : 0;
     }
     if (!s) return p->packed;
-    snprintf(d->why, sizeof d->why, "packing a parameter: the matrix library refused (status %d)", (int)s);
+    snprintf(d->why, sizeof d->why, "packing a matrix: the matrix library refused (status %d)", (int)s);
     return NULL;
 }

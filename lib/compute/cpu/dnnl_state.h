@@ -1,7 +1,7 @@
 #ifndef COMPUTE_CPU_DNNL_STATE_H
 #define COMPUTE_CPU_DNNL_STATE_H
+#include "compute/cpu/fast.h"
 #include "compute/cpu/lru.h"
-#include "compute/ops.h"
 #include <dnnl.h>
 
 /* What the files that call oneDNN share: one engine and stream per device, and what was made for it. Region counts,
@@ -26,4 +26,7 @@ uint64_t layout_hash(const struct layout *l);
 /* The parameter at data in the wanted layout; made anew when parameters have changed, or, when it is not marked as a
  * parameter, always. On failure NULL, and why is set. */
 dnnl_memory_t dnnl_packed(struct device *d, const struct layout *l, const void *data, bool is_param);
+/* The same for a matrix that is used once, where pack_fits() says so (pack_fast.c). to: room for the wanted layout. */
+bool FAST_ROW(pack_fits)(const struct layout *l);
+void FAST_ROW(pack)(struct device *d, void *to, const void *w, const struct layout *l);
 #endif

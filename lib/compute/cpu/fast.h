@@ -3,7 +3,8 @@
 #include "compute/ops.h"
 
 /* Fast rows (those that fast.def names exist) and the state that they share. Every *_fast.c is compiled once for each
- * level of the processor, with ISA defined as its name: v1 (any), v3 (AVX2, FMA), v4 (AVX-512). */
+ * level of the processor, with ISA defined as its name: v1 (any), v3 (AVX2, FMA), v4 (AVX-512), v4b (and its products of
+ * bf16 pairs). */
 #ifndef ISA
 #define ISA v1
 #endif
@@ -18,7 +19,7 @@ void FAST_ROW(rows)(struct ops *t);
 
 /* Working memory that grows and is kept: one piece per purpose. Uninitialised. NULL (with d->why set) without memory.
  */
-enum fast_room { ROOM_PARTIAL, ROOM_ATTENTION, ROOM_CONV, ROOM_COUNT };
+enum fast_room { ROOM_PARTIAL, ROOM_ATTENTION, ROOM_CONV, ROOM_PACKED, ROOM_COUNT };
 void *fast_room(struct device *d, enum fast_room which, int64_t bytes);
 struct dnnl_state *fast_dnnl(struct device *d);
 /* db[O] += sums of the columns of dy, seen as [rows, O]; one writer per column, rows in order. */

@@ -16,11 +16,14 @@ struct product {
     int64_t m, n, k;
     int64_t src_stride[2], wei_stride[2];
     enum dtype in, out;
-    bool has_bias, adds, is_param;
+    bool has_bias, adds;
+    bool is_param;  /* wei stays the same until parameters change */
+    bool is_packed; /* wei is brought into the library's layout first; always so for a parameter */
 };
 struct prepared {
     dnnl_primitive_t run;
     struct layout layout; /* of the parameter */
+    bool fits;            /* pack_fast.c makes that layout */
     dnnl_memory_t src, wei, bias, dst;
 };
 
@@ -53,9 +56,9 @@ static dnnl_status_t prepare(struct dnnl_state *state, struct prepared *p, const
     dnnl_status_t s = describe(&src, k->m, k->k, k->in, k->src_stride);
     if (!s) s = describe(&dst, k->m, k->n, k->out, rows);
     if (!s) s = describe(&bias, 1, k->n, DT_F32, rows);
-    if (!s && k->is_param)
+    if (!s && k->is_packed)
         s = dnnl_memory_desc_init_by_tag(&wei, 2, (dnnl_dims_t){ k->k, k->n }, type(k->in), dnnl_format_tag_any);
-    if (!s && !k->is_param) s = describe(&wei, k->k, k->n, k->in, k->wei_stride);
+    if (!s && !k->is_packed) s = describe(&wei, k->k, k->n, k->in, k->wei_stride);
     if (!s) s = dnnl_matmul_desc_init(&op, &src, &wei, k->has_bias ? &bias : NULL, &dst);
     if (!s) s = dnnl_primitive_attr_create(&attr);
     if (!s && k->adds) s = dnnl_post_ops_create(&post);
@@ -66,10 +69,11 @@ static dnnl_status_t prepare(struct dnnl_state *state, struct prepared *p, const
     if (!s) p->layout.wanted = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
     if (!s) s = describe(&p->layout.plain, k->k, k->n, k->in, k->wei_stride);
     if (!s) s = dnnl_memory_create(&p->src, &src, state->engine, DNNL_MEMORY_NONE);
-    if (!s && !k->is_param) s = dnnl_memory_create(&p->wei, &wei, state->engine, DNNL_MEMORY_NONE);
+    if (!s) s = dnnl_memory_create(&p->wei, k->is_packed ? &p->layout.wanted : &wei, state->engine, DNNL_MEMORY_NONE);
     if (!s) s = dnnl_memory_create(&p->dst, &dst, state->engine, DNNL_MEMORY_NONE);
     if (!s && k->has_bias) s = dnnl_memory_create(&p->bias, &bias, state->engine, DNNL_MEMORY_NONE);
     p->layout.hash = layout_hash(&p->layout);
+    p->fits = !s && k->is_packed && FAST_ROW(pack_fits)(&p->layout);
     dnnl_primitive_desc_destroy(pd);
     dnnl_post_ops_destroy(post);
     dnnl_primitive_attr_destroy(attr);
@@ -92,7 +96,7 @@ static struct prepared *find_prepared(struct device *d, const struct product *k)
 {
     struct dnnl_state *state = fast_dnnl(d);
     const struct lru_key key = { { k->m, k->n, k->k, k->src_stride[0], k->src_stride[1], k->wei_stride[0],
-                                   k->wei_stride[1], k->in, k->out, k->has_bias, k->adds, k->is_param } };
+                                   k->wei_stride[1], k->in, k->out, k->has_bias, k->adds, k->is_packed } };
 
     if (!state->products) state->products = lru_new(PRIMITIVES_MOST, prepared_free);
     struct prepared *p = lru_find(state->products, &key);
@@ -108,19 +112,31 @@ static struct prepared *find_prepared(struct device *d, const struct product *k)
     return NULL;
 }
 
+/* wei as the product wants it; NULL and why on failure. */
+static dnnl_memory_t second_factor(struct device *d, const struct product *key, struct prepared *p, const void *wei)
+{
+    void *data = (void *)(uintptr_t)wei;
+
+    if (key->is_packed && (key->is_param || !p->fits)) return dnnl_packed(d, &p->layout, wei, key->is_param);
+    if (key->is_packed) data = fast_room(d, ROOM_PACKED, (int64_t)dnnl_memory_desc_get_size(&p->layout.wanted));
+    if (!data) return NULL;
+    if (key->is_packed) FAST_ROW(pack)(d, data, wei, &p->layout);
+    dnnl_memory_set_data_handle(p->wei, data);
+    return p->wei;
+}
+
 static int run_product(struct device *d, const struct product *key, void *dst, const void *src, const void *wei,
                        const void *bias)
 {
     struct prepared *p = find_prepared(d, key);
     if (!p) return -1;
-    dnnl_memory_t w = key->is_param ? dnnl_packed(d, &p->layout, wei, true) : p->wei;
+    dnnl_memory_t w = second_factor(d, key, p, wei);
     if (!w) return -1;
     dnnl_exec_arg_t args[4] = {
         { DNNL_ARG_SRC, p->src }, { DNNL_ARG_WEIGHTS, w }, { DNNL_ARG_DST, p->dst }, { DNNL_ARG_BIAS, p->bias }
     };
     dnnl_memory_set_data_handle(p->src, (void *)(uintptr_t)src);
     dnnl_memory_set_data_handle(p->dst, dst);
-    if (!key->is_param) dnnl_memory_set_data_handle(w, (void *)(uintptr_t)wei);
     if (bias) dnnl_memory_set_data_handle(p->bias, (void *)(uintptr_t)bias);
     dnnl_status_t s = dnnl_primitive_execute(p->run, fast_dnnl(d)->stream, bias ? 4 : 3, args);
     return s ? failed(d, "matrix product", s) : 0;
@@ -149,7 +165,8 @@ int FAST_ROW(linear_forward)(struct device *d, struct tensor y, struct tensor x,
                            .out = y.dtype,
                            .has_bias = b.data != NULL,
                            .adds = flags & LINEAR_ADD,
-                           .is_param = flags & LINEAR_PARAM };
+                           .is_param = flags & LINEAR_PARAM,
+                           .is_packed = flags & LINEAR_PARAM };
 
     for (int64_t t = 0; t < x.shape[0]; t += key.m) {
         key.m = chunk(x.shape[0] - t, w.n);
@@ -169,7 +186,8 @@ int FAST_ROW(linear_backward_input)(struct device *d, struct tensor dx, struct t
                            .in = dy.dtype,
                            .out = dx.dtype,
                            .adds = flags & LINEAR_ADD,
-                           .is_param = flags & LINEAR_PARAM };
+                           .is_param = flags & LINEAR_PARAM,
+                           .is_packed = flags & LINEAR_PARAM };
 
     for (int64_t t = 0; t < dy.shape[0]; t += key.m) {
         key.m = chunk(dy.shape[0] - t, w.n);
@@ -209,7 +227,8 @@ int FAST_ROW(linear_backward_weight)(struct device *d, struct tensor dw, struct 
                            .wei_stride = { in, 1 },
                            .in = dy.dtype,
                            .out = DT_F32,
-                           .adds = true };
+                           .adds = true,
+                           .is_packed = true };
 
     for (int64_t t = 0; t < rows; t += key.k) {
         key.k = chunk(rows - t, dw.n);

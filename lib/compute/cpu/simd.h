@@ -2,6 +2,9 @@
 #define COMPUTE_CPU_SIMD_H
 #include "compute/ops.h"
 #include "core/dtype.h"
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 /* Sixteen floats at once in the compiler's vector types: one register with AVX-512, two with AVX, four with SSE or
  * NEON. Files that use them are named *_fast.c and compiled for each level of the processor (see the Makefile); which
@@ -16,7 +19,12 @@ typedef uint32_t u16 __attribute__((vector_size(64)));
 typedef uint16_t h16 __attribute__((vector_size(32)));
 typedef uint16_t h16u __attribute__((vector_size(32), aligned(2)));
 typedef uint64_t l8 __attribute__((vector_size(64)));
-typedef uint32_t w8 __attribute__((vector_size(32)));
+
+#ifdef __clang__
+#define SHUFFLE(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else /* gcc before 12 has no __builtin_shufflevector */
+#define SHUFFLE(type, a, b, ...) __builtin_shuffle(a, b, (type){ __VA_ARGS__ })
+#endif
 
 INLINE v16 splat(float x)
 {
@@ -43,12 +51,21 @@ INLINE v16 blend(i16 mask, v16 yes, v16 no)
     return (v16)((mask & (i16)yes) | (~mask & (i16)no));
 }
 
-/* Rounds to nearest even; NaN stays NaN. */
-INLINE void store16(uint16_t *p, v16 v)
+/* Rounds to nearest even; NaN stays NaN. (The processor's own conversion takes denormal numbers for zero.) */
+INLINE h16 narrow(v16 v)
 {
+#ifdef __AVX512BF16__
+    return (h16)_mm512_cvtneps_pbh((__m512)v);
+#else
     u16 u = (u16)v, rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16, nan = (u >> 16) | 0x40;
     i16 is_nan = (i16)(v != v);
-    *(h16u *)p = __builtin_convertvector((u16)((is_nan & (i16)nan) | (~is_nan & (i16)rounded)), h16);
+    return __builtin_convertvector((u16)((is_nan & (i16)nan) | (~is_nan & (i16)rounded)), h16);
+#endif
+}
+
+INLINE void store16(uint16_t *p, v16 v)
+{
+    *(h16u *)p = narrow(v);
 }
 
 /* Elements [i, i + 16) of an F32 or BF16 array, and the tail of fewer than 16. */
@@ -97,29 +114,58 @@ INLINE void store_at(void *p, bool half, int64_t i, int64_t left, v16 v)
 
 INLINE v16 vmax(v16 a, v16 b)
 {
+#ifdef __AVX512F__
+    return (v16)_mm512_max_ps((__m512)a, (__m512)b);
+#else
     return blend((i16)(a > b), a, b);
+#endif
 }
 
-/* Sum and maximum of the lanes, always in the same order. */
+/* Sum and maximum of the lanes, always in the same order: the halves, their halves, and so on. */
 INLINE float lane_sum(v16 v)
 {
-    float part[LANES];
-
-    store(part, v);
-    for (int w = LANES / 2; w; w /= 2) {
-        for (int k = 0; k < w; k++) part[k] += part[k + w];
-    }
-    return part[0];
+    v += SHUFFLE(i16, v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    v += SHUFFLE(i16, v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    v += SHUFFLE(i16, v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    return v[0] + v[1];
 }
 
 INLINE float lane_max(v16 v)
 {
-    float part[LANES], max;
+    v = vmax(v, SHUFFLE(i16, v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    v = vmax(v, SHUFFLE(i16, v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    v = vmax(v, SHUFFLE(i16, v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+    return v[0] > v[1] ? v[0] : v[1];
+}
 
-    store(part, v);
-    max = part[0];
-    for (int k = 1; k < LANES; k++) max = part[k] > max ? part[k] : max;
-    return max;
+/* The lower halves of two vectors, element by element, and the upper ones. */
+INLINE v16 zip_low(v16 a, v16 b)
+{
+    return SHUFFLE(i16, a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+INLINE v16 zip_high(v16 a, v16 b)
+{
+    return SHUFFLE(i16, a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+/* Sixteen rows of sixteen into columns: four rounds of zipping the upper half of the rows with the lower. */
+INLINE void transpose_block(float *to, int64_t ld_to, const float *from, int64_t ld_from, int64_t rows)
+{
+    v16 a[LANES], b[LANES];
+
+    for (int i = 0; i < LANES; i++) a[i] = i < rows ? load(from + i * ld_from) : (v16){ 0 };
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < LANES / 2; i++) {
+            b[2 * i] = zip_low(a[i], a[i + LANES / 2]);
+            b[2 * i + 1] = zip_high(a[i], a[i + LANES / 2]);
+        }
+        for (int i = 0; i < LANES / 2; i++) {
+            a[2 * i] = zip_low(b[i], b[i + LANES / 2]);
+            a[2 * i + 1] = zip_high(b[i], b[i + LANES / 2]);
+        }
+    }
+    for (int i = 0; i < LANES; i++) store(to + i * ld_to, a[i]);
 }
 
 /* e^x to about 1e-7 relative: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, n into the exponent (the
@@ -157,45 +203,63 @@ INLINE v16 normal_cdf(v16 x, v16 *gaussian)
     return blend((i16)(x < 0), upper, 1 - upper);
 }
 
-/* Eight blocks of Philox4x32-10 with counters {lo + lane, hi, site, step}: draws[4 k + w] is word w of block k. */
-INLINE void philox8(uint32_t draws[32], uint64_t block, const struct dropout *d)
+/* 64-bit products of the lanes' lower halves; compilers don't see that this is one instruction. */
+INLINE l8 multiply_low(l8 a, uint32_t b)
 {
-    const uint64_t low = 0xffffffffu;
-    l8 c0, c1, c2 = (l8){ 0 } + d->site, c3 = (l8){ 0 } + (d->step & low);
-    uint64_t k0 = d->seed & low, k1 = (d->seed >> 32) ^ (d->step >> 32);
-    for (int k = 0; k < 8; k++) {
-        c0[k] = (block + (uint64_t)k) & low;
-        c1[k] = (block + (uint64_t)k) >> 32;
-    }
-    for (int round = 0; round < 10; round++) {
-        l8 a = c0 * 0xD2511F53u, b = c2 * 0xCD9E8D57u;
-        c0 = (b >> 32) ^ c1 ^ k0;
-        c2 = (a >> 32) ^ c3 ^ k1;
-        c1 = b & low;
-        c3 = a & low;
-        k0 = (k0 + 0x9E3779B9u) & low;
-        k1 = (k1 + 0xBB67AE85u) & low;
-    }
-    for (int k = 0; k < 8; k++) {
-        draws[4 * k] = (uint32_t)c0[k];
-        draws[4 * k + 1] = (uint32_t)c1[k];
-        draws[4 * k + 2] = (uint32_t)c2[k];
-        draws[4 * k + 3] = (uint32_t)c3[k];
-    }
+#if defined __AVX512F__
+    return (l8)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(b));
+#elif defined __AVX2__
+    union {
+        l8 all;
+        __m256i half[2];
+    } x = { a };
+    for (int i = 0; i < 2; i++) x.half[i] = _mm256_mul_epu32(x.half[i], _mm256_set1_epi64x(b));
+    return x.all;
+#else
+    return (a & 0xffffffffu) * b;
+#endif
 }
 
-/* Dropout factors (0 or 1/(1-p)) of elements [i, i + n), i a multiple of 4, into factor[n]. */
-INLINE void dropout_factors(float *factor, int64_t n, uint64_t i, const struct dropout *d)
+/* Eight blocks of Philox4x32-10 with counters {lo + lane, hi, site, step}: 32 draws in their order. The upper halves of
+ * the lanes hold whatever they hold: products don't look at them. */
+INLINE void philox8(u16 draws[2], uint64_t block, const struct dropout *d)
+{
+    const l8 low = (l8){ 0 } + 0xffffffffu;
+    l8 c0 = (l8){ 0, 1, 2, 3, 4, 5, 6, 7 } + block, c1 = c0 >> 32, c2 = (l8){ 0 } + d->site, c3 = (l8){ 0 } + d->step;
+    uint32_t k0 = (uint32_t)d->seed, k1 = (uint32_t)(d->seed >> 32) ^ (uint32_t)(d->step >> 32);
+
+    for (int round = 0; round < 10; round++) {
+        l8 a = multiply_low(c0, 0xD2511F53u), b = multiply_low(c2, 0xCD9E8D57u);
+        c0 = (b >> 32) ^ c1 ^ k0;
+        c2 = (a >> 32) ^ c3 ^ k1;
+        c1 = b;
+        c3 = a;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    l8 words01 = (c0 & low) | (c1 << 32), words23 = (c2 & low) | (c3 << 32);
+    draws[0] = (u16)SHUFFLE(l8, words01, words23, 0, 8, 1, 9, 2, 10, 3, 11);
+    draws[1] = (u16)SHUFFLE(l8, words01, words23, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
+/* A draw below it is dropped. */
+INLINE uint32_t dropout_limit(const struct dropout *d)
 {
     double bound = (double)d->p * 0x1p32;
-    uint32_t limit = bound >= 0x1p32 ? ~0u : (uint32_t)bound + (bound > (uint32_t)bound);
-    float keep = 1 / (1 - d->p);
-    uint32_t draws[32];
+
+    return bound >= 0x1p32 ? ~0u : (uint32_t)bound + (bound > (uint32_t)bound);
+}
+
+/* Dropout factors (0 or 1/(1-p)) of elements [i, i + n), i a multiple of 4, into factor[n rounded up to 32]. */
+INLINE void dropout_factors(float *factor, int64_t n, uint64_t i, const struct dropout *d)
+{
+    u16 limit = (u16){ 0 } + dropout_limit(d), draws[2];
+    v16 keep = splat(1 / (1 - d->p));
 
     for (int64_t k = 0; k < n; k += 32) {
         philox8(draws, i / 4 + (uint64_t)k / 4, d);
-        int64_t m = n - k < 32 ? n - k : 32;
-        for (int64_t c = 0; c < m; c++) factor[k + c] = draws[c] < limit ? 0 : keep;
+        store(factor + k, blend((i16)(draws[0] < limit), (v16){ 0 }, keep));
+        store(factor + k + LANES, blend((i16)(draws[1] < limit), (v16){ 0 }, keep));
     }
 }
 #endif

@@ -1,5 +1,7 @@
 #include "compute/cpu/cpu.h"
 #include "compute/cpu/fast.h"
+#include <stdlib.h>
+#include <string.h>
 
 const struct ops cpu_reference = {
     .abi = OPS_ABI,
@@ -9,26 +11,52 @@ const struct ops cpu_reference = {
 #undef ROW
 };
 
+/* The levels that Makefile compiles, the best one last, and whether this processor has them. */
+struct level {
+    const char *name;
+    void (*rows)(struct ops *t);
+    bool is_here;
+};
+
 #ifdef __x86_64__
 void fast_rows_v3(struct ops *t);
 void fast_rows_v4(struct ops *t);
+void fast_rows_v4b(struct ops *t);
 
-static void choose_rows(struct ops *t)
+static int list_levels(struct level *l)
 {
     bool has_v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
     bool has_v4 = has_v3 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");
 
-    if (has_v4) fast_rows_v4(t);
-    else if (has_v3) fast_rows_v3(t);
-    else fast_rows_v1(t);
+    l[0] = (struct level){ "v1", fast_rows_v1, true };
+    l[1] = (struct level){ "v3", fast_rows_v3, has_v3 };
+    l[2] = (struct level){ "v4", fast_rows_v4, has_v4 };
+    l[3] = (struct level){ "v4b", fast_rows_v4b, has_v4 && __builtin_cpu_supports("avx512bf16") };
+    return 4;
 }
 #else
-static void choose_rows(struct ops *t)
+static int list_levels(struct level *l)
 {
-    fast_rows_v1(t);
+    l[0] = (struct level){ "v1", fast_rows_v1, true };
+    return 1;
 }
 #endif
+
+/* UNIMO_CPU names the highest level that is used, for tests of the others. */
+static void choose_rows(struct ops *t)
+{
+    enum { MOST = 4 };
+    struct level l[MOST];
+    const char *highest = getenv("UNIMO_CPU");
+    int n = list_levels(l), best = 0;
+
+    for (int i = 0; i < n && l[i].is_here; i++) {
+        best = i;
+        if (highest && !strcmp(highest, l[i].name)) break;
+    }
+    l[best].rows(t);
+}
 
 void cpu_fast_rows(struct ops *t)
 {
