@@ -165,6 +165,7 @@ fuzz: ## fuzz every parser with clang's libFuzzer for FUZZ_SECONDS each
 BENCHES := $(wildcard tests/bench/*)
 bench bench-tokenize: $B/tests/speed/bpe.t
 bench bench-rewrite: $B/tests/speed/index.t
+bench bench-train bench-layer bench-predict: $B/tests/speed/layer.t
 BENCH    = UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B
 bench: $(PROGRAMS) ## measure speed as ratios to limits and peers in the same run; bench-NAME for tests/bench/NAME alone
 	@for b in $(BENCHES); do $(BENCH) $$b || exit 1; done
