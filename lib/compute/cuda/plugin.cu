@@ -1,4 +1,4 @@
-/* The back end's one exported function, its state, and the rows that move memory. */
+/* The back end's exported functions, its state, and the rows that move memory. */
 #include "compute/cuda/blas.cuh"
 #include <pthread.h>
 #include <stdio.h>
@@ -149,6 +149,12 @@ extern "C" __attribute__((visibility("default"))) int unimo_cuda_open(struct dev
     snprintf(why, n, "%s", d->why[0] ? d->why : "not enough memory");
     close_gpu(d);
     return -1;
+}
+
+/* What NCCL's sums are ordered against (lib/train/nccl). */
+extern "C" __attribute__((visibility("default"))) void *unimo_cuda_queue(struct device *d)
+{
+    return gpu_queue(d);
 }
 
 /* ---- rows ---- */
