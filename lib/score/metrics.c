@@ -28,7 +28,8 @@ enum {
     BOXES = 8,
     TUPLES = 16,
     NO_REFS = 32 /* items without references are fine */,
-    RUNS = 64 /* of words */
+    RUNS = 64 /* of words */,
+    NUMBERS = 128 /* texts are numbers */
 };
 enum { PARTS = 2 }; /* a metric may have: the two directions of retrieval */
 
@@ -41,8 +42,8 @@ static const struct metric {
     { "accuracy", TEXTS, accuracy_count },
     { "matthews", TEXTS, matthews_count },
     { "f1", TEXTS, f1_count },
-    { "pearson", TEXTS, pearson_count },
-    { "spearman", TEXTS, spearman_count },
+    { "pearson", TEXTS | NUMBERS, pearson_count },
+    { "spearman", TEXTS | NUMBERS, spearman_count },
     { "vqa", TEXTS, vqa_count },
     { "bleu", TEXTS | WORDS, bleu_count },
     { "rouge-l", TEXTS | WORDS, rouge_l_count },
@@ -152,6 +153,19 @@ static void warn_of_separators(const struct join *j)
                  (long long)found);
 }
 
+/* A correlation is the same on any scale, so that its value cannot show the mistake. A rating's scale ends at 10. */
+static void warn_of_percent(const struct join *j)
+{
+    double pred, ref, most = 0;
+
+    for (int64_t i = 0; i < j->n; i++) {
+        if (!str_to_double(j->items[i].refs[0], 0, 100, &ref)) return;
+        if (!j->items[i].is_missing && !str_to_double(j->items[i].pred, 0, 1, &pred)) return;
+        if (ref > most) most = ref;
+    }
+    if (most > 10) log_line("warning: references look like percent (up to %g), predictions like fractions (0 to 1)", most);
+}
+
 static int read_data(struct score_data *d, int needs, struct err *e)
 {
     const struct score_opts *o = d->o;
@@ -160,6 +174,7 @@ static int read_data(struct score_data *d, int needs, struct err *e)
         if (join_read(&d->texts, &o->files, e)) return -1;
         if (!(needs & NO_REFS) && check_refs(&d->texts, e)) return -1;
         if (o->prepare && prepare_items(&d->texts, o->prepare, e)) return -1;
+        if (needs & NUMBERS) warn_of_percent(&d->texts);
     }
     if (needs & WORDS) {
         bool is_split = (o->tokenize && !strcmp(o->tokenize, "split")) || (o->prepare && prepare_splits(o->prepare));

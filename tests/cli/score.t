@@ -36,6 +36,21 @@ t_run unimo-score -m accuracy --per-item each pred ref
 t_ok "--per-item" holds each 'length == 3 and (map({(.id): .score}) | add) == {"a":100,"b":0,"c":100}'
 t_run unimo-score -m accuracy --time pred ref
 t_ok "--time" holds "$out" '.[0].seconds >= 0'
+
+# ---- numbers ----
+printf '{"id":"a","pred":0.2}\n{"id":"b","pred":0.9}\n{"id":"c","pred":0.4}\n' >fractions
+printf '{"id":"a","label":11}\n{"id":"b","label":100}\n{"id":"c","label":35.5}\n' >percents
+printf '{"id":"a","label":0}\n{"id":"b","label":10}\n{"id":"c","label":3.5}\n' >ratings
+printf '{"id":"a","pred":2}\n{"id":"b","pred":90}\n{"id":"c","pred":40}\n' >same
+t_run unimo-score -m pearson,spearman fractions percents
+t_exit 0 "references in percent are no error"
+t_err 'warning: references look like percent \(up to 100\), predictions like fractions \(0 to 1\)$'
+t_ok "and told once" test "$(wc -l <"$err")" = 1
+t_run unimo-score -m pearson,spearman fractions ratings
+t_ok "no warning of ratings from 0 to 10" test ! -s "$err"
+t_run unimo-score -m pearson same percents
+t_ok "nor where both are percent" test ! -s "$err"
+
 t_run unimo-score -m list
 t_out 'accuracy, matthews.*meteor.*ap-voc'
 
