@@ -53,7 +53,8 @@ static int rewrite(const struct rewriter_opts *o, const char *const *paths, int 
 {
     struct rewriter *w = rewriter_open(o, e);
     struct reader *in = w ? reader_open(paths, n, how, e) : NULL;
-    struct writer *out = in ? writer_open(output, &(struct writer_opts){ .plain = plain, .from = in }, e) : NULL;
+    struct writer_opts packed = { .plain = plain, .from = in, .threads = o->threads };
+    struct writer *out = in ? writer_open(output, &packed, e) : NULL;
     int rc = -1;
 
     if (out) {

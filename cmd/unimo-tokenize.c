@@ -105,7 +105,8 @@ static int run_tokenizer(const struct tokenizer *t, struct reader *in, struct li
 {
     if (decode && lines) return run_decode_lines(t, in, e);
     /* Ids pack nearly as well at the fastest level, in half the time. */
-    struct writer *w = writer_open(output, &(struct writer_opts){ .plain = plain, .level = 1, .from = in }, e);
+    struct writer_opts how = { .plain = plain, .level = 1, .from = in, .threads = t->threads };
+    struct writer *w = writer_open(output, &how, e);
     int rc = !w       ? -1
              : decode ? tokenizer_decode(t, in, w, e)
              : lines  ? tokenizer_encode_lines(t, text, w, e)

@@ -2,6 +2,7 @@
 #include "core/dtype.h"
 #include "core/mem.h"
 #include "stream/limits.h"
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -37,11 +38,32 @@ int64_t frame_size(const uint8_t *data, int64_t n)
     return ZSTD_isError(size) || size > (size_t)n ? -1 : (int64_t)size;
 }
 
+/* Each thread has its context, for the life of the thread. */
+static pthread_key_t contexts;
+
+static void free_context(void *context)
+{
+    ZSTD_freeCCtx(context);
+}
+
+static void make_contexts(void)
+{
+    pthread_key_create(&contexts, free_context);
+}
+
+static ZSTD_CCtx *own_context(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, make_contexts);
+    ZSTD_CCtx *context = pthread_getspecific(contexts);
+    if (!context) pthread_setspecific(contexts, context = ZSTD_createCCtx());
+    return context;
+}
+
 void frame_compress(struct str *out, const void *data, size_t n, int level)
 {
-    static _Thread_local ZSTD_CCtx *context; /* one per thread, for the life of the thread */
-
-    if (!context) context = ZSTD_createCCtx();
+    ZSTD_CCtx *context = own_context();
     size_t bound = ZSTD_compressBound(n);
     char *room = mem_new(char, bound);
     ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);

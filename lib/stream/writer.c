@@ -3,6 +3,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/opt.h"
+#include "core/pool.h"
 #include "stream/block.h"
 #include "stream/frame.h"
 #include "stream/source.h"
@@ -24,17 +25,28 @@ struct ids {
     int64_t n, slots;
 };
 
+/* One block: gathered, then packed, then written. */
+struct gathered {
+    struct str text, payload, packed;
+    int64_t records;
+    bool has_tensors; /* a record of the block names some, if only empty ones */
+};
+
 struct writer {
     struct out *out;
     struct writer_opts opts;
     bool is_pipe;
-    struct str text, payload, packed;
-    int64_t block_records, offset;
-    bool has_tensors; /* a record of the block names some, if only empty ones */
+    struct str packed;      /* what is not in blocks */
+    struct gathered *block; /* being gathered */
+    int64_t offset;         /* of its next tensor */
     struct digest digest;
     struct frame_index index;
     int64_t blocks_cap, ids_cap;
     struct ids ids;
+
+    struct queue *closed; /* blocks for the threads that pack; NULL: the caller packs and writes */
+    pthread_t packing;    /* writes, in order; index.blocks, index.length and the digest are its own until it ends */
+    struct err failure;   /* why it closed the queue */
 };
 
 /* Options that do not change the records, and so must not change the bytes. */
@@ -80,25 +92,126 @@ static int64_t note_block(struct writer *w, int64_t records, int64_t bytes)
     return bytes;
 }
 
+/* ---- blocks: packed by any thread, written in order ---- */
+
+static void gathered_free(struct gathered *b)
+{
+    if (!b) return;
+    str_release(&b->text);
+    str_release(&b->payload);
+    str_release(&b->packed);
+    free(b);
+}
+
+static void pack(struct gathered *b, int level)
+{
+    frame_compress(&b->packed, b->text.data, b->text.n, level);
+    if (!b->has_tensors) return;
+    struct str inner = { 0 };
+    frame_compress(&inner, str_c(&b->payload), b->payload.n, level);
+    frame_add(&b->packed, FRAME_TENSORS, inner.data, inner.n);
+    str_release(&inner);
+}
+
+static int write_block(struct writer *w, const struct gathered *b, struct err *e)
+{
+    digest_add(&w->digest, b->text.data, b->text.n);
+    digest_add(&w->digest, str_c(&b->payload), b->payload.n);
+    note_block(w, b->records, (int64_t)b->packed.n);
+    return out_write(w->out, b->packed.data, b->packed.n, e);
+}
+
+static int next_closed(void *arg, void **job, struct err *e)
+{
+    struct writer *w = arg;
+
+    return !queue_pop(w->closed, job);
+}
+
+static int pack_closed(void *arg, void *job, int worker, struct err *e)
+{
+    const struct writer *w = arg;
+
+    pack(job, w->opts.level);
+    return 0;
+}
+
+static void stop_packing(struct writer *w, const struct err *why)
+{
+    w->failure = *why;
+    queue_close(w->closed);
+}
+
+static int write_packed(void *arg, void *job, bool failed, struct err *e)
+{
+    struct writer *w = arg;
+    int rc = failed ? 0 : write_block(w, job, e);
+
+    if (rc) stop_packing(w, e);
+    gathered_free(job);
+    return rc;
+}
+
+static void *run_packing(void *arg)
+{
+    struct writer *w = arg;
+    struct pipeline p = { next_closed, pack_closed, write_packed, w, w->opts.threads, 0 };
+    struct err e = { 0 };
+
+    if (pipeline_run(&p, &e) && !w->failure.code) stop_packing(w, &e);
+    return NULL;
+}
+
+/* Without threads to be had, the caller packs. */
+static void start_packing(struct writer *w)
+{
+    if (w->opts.threads < 2 || w->opts.plain) return;
+    w->closed = queue_new(1);
+    if (!pthread_create(&w->packing, NULL, run_packing, w)) return;
+    queue_free(w->closed);
+    w->closed = NULL;
+}
+
+/* Waits until all closed blocks are written. */
+static int end_packing(struct writer *w, struct err *e)
+{
+    void *left;
+
+    if (!w->closed) return 0;
+    queue_close(w->closed);
+    pthread_join(w->packing, NULL);
+    while (!queue_pop(w->closed, &left)) gathered_free(left);
+    queue_free(w->closed);
+    w->closed = NULL;
+    if (w->failure.code) *e = w->failure;
+    return w->failure.code ? -1 : 0;
+}
+
 static int close_block(struct writer *w, struct err *e)
 {
-    if (!w->block_records) return 0;
-    digest_add(&w->digest, w->text.data, w->text.n);
-    digest_add(&w->digest, str_c(&w->payload), w->payload.n);
-    note_block(w, w->block_records, 0);
-    frame_compress(&w->packed, w->text.data, w->text.n, w->opts.level);
-    if (w->has_tensors) {
-        struct str inner = { 0 };
-        frame_compress(&inner, str_c(&w->payload), w->payload.n, w->opts.level);
-        frame_add(&w->packed, FRAME_TENSORS, inner.data, inner.n);
-        str_release(&inner);
+    struct gathered *b = w->block;
+    int rc = 0;
+
+    if (!b->records) return 0;
+    w->offset = 0;
+    if (w->closed) {
+        w->block = mem_new(struct gathered, 1);
+        if (!queue_push(w->closed, b)) return 0;
+        gathered_free(b);
+        *e = w->failure;
+        return -1;
     }
-    str_clear(&w->text);
-    str_clear(&w->payload);
-    w->block_records = w->offset = 0;
-    w->has_tensors = false;
-    return flush(w, e);
+    pack(b, w->opts.level);
+    rc = write_block(w, b, e);
+    str_clear(&b->text);
+    str_clear(&b->payload);
+    str_clear(&b->packed);
+    b->records = 0;
+    b->has_tensors = false;
+    return rc;
 }
+
+/* ---- ids ---- */
 
 static void ids_grow(struct ids *s)
 {
@@ -222,6 +335,7 @@ static struct writer *begin(struct out *out, const struct writer_opts *opts, int
 
     if (opts) w->opts = *opts;
     if (!w->opts.level) w->opts.level = 3;
+    w->block = mem_new(struct gathered, 1);
     digest_init(&w->digest);
     if (!(w->out = out)) goto fail;
     if (w->opts.from && source_differs(w->opts.from, w->out, e)) goto fail;
@@ -229,6 +343,7 @@ static struct writer *begin(struct out *out, const struct writer_opts *opts, int
     if (isatty(out_fd(w->out))) w->opts.plain = true;
     if (!w->opts.plain) add_provenance(w, &w->packed);
     if (size ? recover(w, size, e) : flush(w, e)) goto fail;
+    start_packing(w);
     return w;
 fail:
     writer_abort(w);
@@ -256,9 +371,10 @@ static int end_record(struct writer *w, struct err *e)
         str_add_char(&w->packed, '\n');
         return w->packed.n < BLOCK_BYTES && !w->is_pipe ? 0 : flush(w, e);
     }
-    str_add_char(&w->text, '\n');
-    w->block_records++;
-    bool is_full = w->text.n + w->payload.n >= BLOCK_BYTES || (w->is_pipe && w->block_records >= PIPE_RECORDS);
+    struct gathered *b = w->block;
+    str_add_char(&b->text, '\n');
+    b->records++;
+    bool is_full = b->text.n + b->payload.n >= BLOCK_BYTES || (w->is_pipe && b->records >= PIPE_RECORDS);
     return is_full ? close_block(w, e) : 0;
 }
 
@@ -282,7 +398,7 @@ int writer_flush(struct writer *w, struct err *e)
 int writer_put_printed(struct writer *w, const char *id, const char *json, size_t n, struct err *e)
 {
     if (note_id(w, id, e)) return -1;
-    str_add_bytes(w->opts.plain ? &w->packed : &w->text, json, n);
+    str_add_bytes(w->opts.plain ? &w->packed : &w->block->text, json, n);
     return end_record(w, e);
 }
 
@@ -299,17 +415,17 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
     if (bytes > LIMIT_BLOCK_BYTES)
         return err_set(e, ERR_INPUT, "%" PRId64 " bytes of tensors in one record (at most %lld)", bytes,
                        LIMIT_BLOCK_BYTES);
-    if (w->block_records && w->offset + bytes > LIMIT_BLOCK_BYTES && close_block(w, e)) return -1;
-    block_print(r, &w->offset, &w->text);
-    for (int i = 0; i < r->n_tensors; i++) str_add_bytes(&w->payload, r->tensors[i].data, (size_t)r->tensors[i].bytes);
-    w->has_tensors = w->has_tensors || r->n_tensors;
+    if (w->block->records && w->offset + bytes > LIMIT_BLOCK_BYTES && close_block(w, e)) return -1;
+    struct gathered *b = w->block;
+    block_print(r, &w->offset, &b->text);
+    for (int i = 0; i < r->n_tensors; i++) str_add_bytes(&b->payload, r->tensors[i].data, (size_t)r->tensors[i].bytes);
+    b->has_tensors = b->has_tensors || r->n_tensors;
     return end_record(w, e);
 }
 
 static void writer_free(struct writer *w)
 {
-    str_release(&w->text);
-    str_release(&w->payload);
+    gathered_free(w->block);
     str_release(&w->packed);
     frame_index_release(&w->index);
     free(w->ids.hash);
@@ -320,8 +436,13 @@ static void writer_free(struct writer *w)
 int writer_close(struct writer *w, struct err *e)
 {
     struct str body = { 0 };
+    struct err failure = { 0 };
     int rc = w->opts.plain ? 0 : close_block(w, e);
 
+    if (end_packing(w, &failure) && !rc) {
+        *e = failure;
+        rc = -1;
+    }
     if (!rc && !w->opts.plain) {
         w->index.digest = digest_value(&w->digest);
         frame_index_print(&w->index, &body);
@@ -337,7 +458,10 @@ int writer_close(struct writer *w, struct err *e)
 
 void writer_abort(struct writer *w)
 {
+    struct err ignored = { 0 };
+
     if (!w) return;
+    end_packing(w, &ignored);
     out_abort(w->out);
     writer_free(w);
 }

@@ -12,6 +12,8 @@ struct writer_opts {
     const struct reader *from; /* its provenance is carried on, its inputs must differ from the output; may be NULL */
     bool append;               /* go on with what an earlier writer left in PATH.partial, or with PATH, which must have
                                 * been begun by the same program with the same options */
+    int threads;               /* above 1: so many threads pack blocks behind the caller; the bytes are the same, but a
+                                * write that fails is told by a later call */
     bool repeats;              /* allow repeated ids (predictions of several questions on one image, say) */
 };
 /* path NULL or "-": standard output. The provenance entry comes from core/opt. */

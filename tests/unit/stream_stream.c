@@ -5,6 +5,8 @@
 #include "stream/filter.h"
 #include "stream/store.h"
 #include "tap.h"
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/unimo-stream.XXXXXX";
@@ -244,6 +246,44 @@ static void empty_tensor(void)
     reader_close(in);
 }
 
+/* Some blocks of text and tensors. */
+static int write_blocks(const char *path, int threads, struct err *e)
+{
+    enum { RECORDS = 40, FLOATS = 40000 };
+    struct writer *w = writer_open(path, &(struct writer_opts){ .threads = threads }, e);
+    float *x = mem_new(float, FLOATS);
+    int rc = w ? 0 : -1;
+
+    for (int i = 0; i < RECORDS && !rc; i++) {
+        struct record *r = record_new();
+        for (int k = 0; k < FLOATS; k++) x[k] = (float)((k * 7 + i) % 1000);
+        value_set(r->fields, "n", value_int(i));
+        if (i % 3) record_set_tensor(r, "x", DT_F32, 1, (int64_t[]){ FLOATS }, x);
+        rc = writer_put(w, r, e);
+        record_free(r);
+    }
+    free(x);
+    if (!rc) return writer_close(w, e);
+    writer_abort(w);
+    return rc;
+}
+
+static void packed_behind(void)
+{
+    struct err e = { 0 };
+    size_t n[2] = { 0 };
+
+    is_int(write_blocks("alone", 1, &e) | write_blocks("behind", 3, &e), 0, "threads pack blocks behind the caller");
+    char *alone = file_load("alone", 1 << 24, &n[0], &e), *behind = file_load("behind", 1 << 24, &n[1], &e);
+    ok(alone && behind && n[0] == n[1] && !memcmp(alone, behind, n[0]), "the same bytes");
+    free(alone);
+    free(behind);
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){ n[0] / 2, RLIM_INFINITY });
+    is_int(write_blocks("full", 3, &e), -1, "a write that fails behind the caller is told");
+    ok(strstr(e.text, "File too large") && access("full", F_OK), "with its reason, and leaves no file: %s", e.text);
+}
+
 int main(void)
 {
     struct err e = { 0 };
@@ -254,6 +294,7 @@ int main(void)
     foreign();
     filters();
     empty_tensor();
+    packed_behind();
     if (chdir("/")) return 1;
     dir_remove(dir, &e);
     return done();
