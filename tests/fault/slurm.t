@@ -48,7 +48,7 @@ END
 export SLURM_CONF=$dir/slurm.conf
 stop() {
     kill $(cat "$dir/slurmd.pid" "$dir/slurmctld.pid" "$dir/munge/pid" 2>/dev/null) 2>/dev/null
-    for _ in $(seq 50); do ls "$dir"/*.pid "$dir/munge/pid" >/dev/null 2>&1 || break; sleep 0.1; done
+    for _ in $(seq 300); do ls "$dir"/*.pid "$dir/munge/pid" >/dev/null 2>&1 || break; sleep 0.1; done
 }
 trap 'stop; rm -rf "$t_dir"' EXIT
 slurmctld && slurmd -N "$host" || { t_ok "the daemons start" false; t_done; }
