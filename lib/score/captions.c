@@ -146,6 +146,7 @@ static int64_t split_at_space(struct making *x, const char *text)
 
     for (const char *p = text;; p++) {
         int bytes = 1;
+        while (from && *p > ' ' && *p < 0x7F) p++;
         if ((unsigned char)*p < 0x80) c = (unsigned char)*p;
         else bytes = utf8_decode(p, strnlen(p, 4), &c);
         bool is_space = !*p || (bytes && unicode_is_space(c));

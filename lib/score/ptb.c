@@ -354,6 +354,7 @@ enum { AHEAD_MAX = 256 /* units of the texts that follow which rules get to see 
 
 static bool is_line_end(uint16_t c)
 {
+    if (c > '\r' && c < 0x85) return false;
     return (c >= '\n' && c <= '\r') || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 

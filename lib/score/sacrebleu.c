@@ -102,22 +102,26 @@ static void close_making(void *room)
     str_release(&((struct making *)room)->lower);
 }
 
+/* Where white space at the end begins. */
+static const char *trimmed_end(const char *text)
+{
+    for (const char *end = text + strlen(text), *p; end > text; end = p) {
+        uint32_t c;
+        for (p = end - 1; p > text && end - p < 4 && ((unsigned char)*p & 0xC0) == 0x80;) p--;
+        if (utf8_decode(p, (size_t)(end - p), &c) != end - p || !unicode_is_space(c)) return end;
+    }
+    return text;
+}
+
 static void tokenize(void *room, const char *const *texts, struct str *out)
 {
     struct making *x = room;
-    const char *text = *texts, *end = text;
-    uint32_t c;
+    const char *text = *texts;
+    size_t n = (size_t)(trimmed_end(text) - text);
 
-    for (const char *p = text; *p;) { /* where white space at the end begins */
-        int n = 1;
-        if ((unsigned char)*p < 0x80) c = (unsigned char)*p;
-        else n = utf8_decode(p, strnlen(p, 4), &c);
-        if (!n || !unicode_is_space(c)) end = p + (n ? n : 1);
-        p += n ? n : 1;
-    }
     str_clear(&x->lower);
-    if (x->b->lowercase) unicode_add_lowered(&x->lower, text, (size_t)(end - text));
-    else str_add_bytes(&x->lower, text, (size_t)(end - text));
+    if (x->b->lowercase) unicode_add_lowered(&x->lower, text, n);
+    else str_add_bytes(&x->lower, text, n);
     sacrebleu_tokenize(x->b->tokenizer, str_c(&x->lower), out);
 }
 

@@ -17,66 +17,45 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* ASCII marks that always stand alone: not apostrophe, comma, hyphen, period. */
-static bool is_lone(char c)
-{
-    return (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') || c == '/' || (c >= ':' && c <= '@') ||
-           (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
-}
-
-static void space_lone(const struct str *in, struct str *out)
-{
-    for (size_t i = 0; i < in->n; i++) {
-        if (is_lone(in->data[i])) add_alone(out, in->data[i]);
-        else str_add_char(out, in->data[i]);
-    }
-}
-
 static bool is_stop(char c)
 {
     return c == '.' || c == ',';
 }
 
-/* A period or comma after what is no digit. */
-static void space_after_text(const struct str *in, struct str *out)
+/* ASCII marks that always stand alone: not apostrophe, comma, hyphen, period. Blanks are told apart. */
+static bool is_lone(char c)
 {
-    for (size_t i = 0; i < in->n; i++) {
-        str_add_char(out, in->data[i]);
-        if (!is_digit(in->data[i]) && i + 1 < in->n && is_stop(in->data[i + 1])) add_alone(out, in->data[++i]);
-    }
+    return (c > ' ' && c <= '&') || (c >= '(' && c <= '+') || c == '/' || (c >= ':' && c <= '@') ||
+           (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 }
 
-/* And before what is no digit. */
-static void space_before_text(const struct str *in, struct str *out)
+/* A run of periods and commas from text[at] on; returns where it ends. One pass sets a stop apart behind what is no
+ * digit, two characters at a time: of a run every other one. The next pass sets apart those that are left, but for one
+ * before a digit, which can only be the last. The ends of the text count as digits. */
+static size_t add_stops(struct str *out, const char *text, size_t at, size_t n)
 {
-    for (size_t i = 0; i < in->n; i++) {
-        if (is_stop(in->data[i]) && i + 1 < in->n && !is_digit(in->data[i + 1])) {
-            add_alone(out, in->data[i]);
-            i++;
-        }
-        str_add_char(out, in->data[i]);
-    }
+    size_t end = at;
+
+    while (end < n && is_stop(text[end])) end++;
+    bool is_behind_digit = !at || is_digit(text[at - 1]), is_left = (end - at) % 2 == (is_behind_digit ? 1 : 0),
+         joins = is_left && (end == n || is_digit(text[end]));
+    for (; at < end - joins; at++) add_alone(out, text[at]);
+    if (joins) str_add_char(out, text[at]);
+    return end;
 }
 
-static void space_dash(const struct str *in, struct str *out)
+/* What the four passes that 13a and zh share do, in one: lone marks; periods and commas after what is no digit; those
+ * before what is no digit; hyphens after digits. */
+static void split_marks(const char *text, size_t n, struct str *out)
 {
-    for (size_t i = 0; i < in->n; i++) {
-        str_add_char(out, in->data[i]);
-        if (is_digit(in->data[i]) && i + 1 < in->n && in->data[i + 1] == '-') add_alone(out, in->data[++i]);
+    for (size_t i = 0; i < n;) {
+        size_t from = i;
+        while (i < n && !is_lone(text[i]) && !is_stop(text[i]) && !(text[i] == '-' && i && is_digit(text[i - 1]))) i++;
+        str_add_bytes(out, text + from, i - from);
+        if (i == n) return;
+        if (is_stop(text[i])) i = add_stops(out, text, i, n);
+        else add_alone(out, text[i++]);
     }
-}
-
-/* The four passes that 13a and zh share; text goes through s[0]. */
-static void pass_all(struct str s[2], struct str *out)
-{
-    static void (*const passes[])(const struct str *, struct str *) = { space_lone, space_after_text, space_before_text,
-                                                                        space_dash };
-
-    for (int i = 0; i < 4; i++) {
-        str_clear(&s[(i + 1) % 2]);
-        passes[i](&s[i % 2], &s[(i + 1) % 2]);
-    }
-    str_add_bytes(out, str_c(&s[0]), s[0].n);
 }
 
 static void replace_all(struct str *s, const char *from, const char *to)
@@ -96,20 +75,15 @@ static void replace_all(struct str *s, const char *from, const char *to)
 static void tokenize_13a(const char *text, struct str *out)
 {
     static const char *const entities[][2] = { { "&quot;", "\"" }, { "&amp;", "&" }, { "&lt;", "<" }, { "&gt;", ">" } };
-    struct str s[2] = { 0 };
+    struct str s = { 0 };
 
-    str_add_char(&s[0], ' ');
-    str_add(&s[0], text);
-    str_add_char(&s[0], ' ');
-    if (strchr(text, '<')) replace_all(&s[0], "<skipped>", "");
-    if (strchr(text, '\n')) replace_all(&s[0], "-\n", "");
-    for (size_t i = 0; i < s[0].n; i++) {
-        if (s[0].data[i] == '\n') s[0].data[i] = ' ';
-    }
-    for (int i = 0; i < 4 && strchr(str_c(&s[0]), '&'); i++) replace_all(&s[0], entities[i][0], entities[i][1]);
-    pass_all(s, out);
-    str_release(&s[0]);
-    str_release(&s[1]);
+    str_addf(&s, " %s ", text);
+    if (strchr(text, '<')) replace_all(&s, "<skipped>", "");
+    if (strchr(text, '\n')) replace_all(&s, "-\n", "");
+    for (char *at = s.data; (at = strchr(at, '\n'));) *at = ' ';
+    for (int i = 0; i < 4 && strchr(str_c(&s), '&'); i++) replace_all(&s, entities[i][0], entities[i][1]);
+    split_marks(s.data, s.n, out);
+    str_release(&s);
 }
 
 /* Characters of a text; what is no UTF-8 byte by byte. */
@@ -203,19 +177,18 @@ static bool is_chinese(uint32_t c)
 
 static void tokenize_zh(const char *text, struct str *out)
 {
-    struct str s[2] = { 0 };
+    struct str s = { 0 };
     struct codes c = decode(text);
 
     for (int64_t i = 0; i < c.n; i++) {
         bool alone = is_chinese(c.at[i]);
-        if (alone) str_add_char(&s[0], ' ');
-        add_code(&s[0], c.at[i]);
-        if (alone) str_add_char(&s[0], ' ');
+        if (alone) str_add_char(&s, ' ');
+        add_code(&s, c.at[i]);
+        if (alone) str_add_char(&s, ' ');
     }
-    pass_all(s, out);
+    split_marks(str_c(&s), s.n, out);
     free(c.at);
-    str_release(&s[0]);
-    str_release(&s[1]);
+    str_release(&s);
 }
 
 static void tokenize_none(const char *text, struct str *out)

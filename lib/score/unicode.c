@@ -1,6 +1,8 @@
 #include "score/unicode.h"
+#include "core/dtype.h"
 #include "score/unicode_ranges.h"
 #include "text/unicode.h"
+#include <string.h>
 
 #define ROWS(table) ((int)(sizeof table / sizeof *table))
 
@@ -79,11 +81,31 @@ void unicode_add_lower(struct str *out, const uint16_t *text, int64_t n)
     }
 }
 
+/* The ASCII at the beginning of text, eight at a time; returns how many. */
+static int64_t widen(uint16_t *out, const char *text, int64_t n)
+{
+    int64_t i = 0;
+
+    for (; n - i >= 8; i += 8) {
+        uint8_t narrow[8];
+        uint16_t wide[8];
+        memcpy(narrow, text + i, sizeof narrow);
+        if (load_u64(narrow) & 0x8080808080808080u) break;
+        for (int k = 0; k < 8; k++) wide[k] = narrow[k];
+        memcpy(out + i, wide, sizeof wide);
+    }
+    return i;
+}
+
 int64_t unicode_to_utf16(uint16_t *out, const char *text, int64_t n)
 {
     int64_t at = 0;
 
     for (int64_t i = 0; i < n;) {
+        int64_t plain = widen(out + at, text + i, n - i);
+        at += plain;
+        i += plain;
+        if (i == n) break;
         if ((unsigned char)text[i] < 0x80) {
             out[at++] = (unsigned char)text[i++];
             continue;

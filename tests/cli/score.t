@@ -93,6 +93,13 @@ t_run sh -c 'zstd -q -c pred | unimo-score -m accuracy - ref'
 t_exit 0 "a compressed stream from standard input"
 t_run unimo-score -m bleu,meteor,cider --explain i caps pairs
 t_ok "--explain: words, matches, alignments" holds "$out" '.[0].pred == ["a","dog"] and .[0].matches[0] == "a dog" and .[1].refs[0].matches[1].module == "exact" and (.[2].similarity | length) == 2'
+printf '{"id":"i","pred":"1,000 1,,000 1,,,5 a,,5 a,5 5. x.,y 3-4-a ,-5 5,a &amp;x 7."}\n' >marks
+printf '{"id":"i","refs":["a"]}\n' >marked
+t_run unimo-score -m sacrebleu --explain i marks marked
+t_ok "13a: marks in a row and beside digits, as sacreBLEU divides them" holds "$out" \
+    '.[0].pred | join(" ") == "1,000 1 , , 000 1 , , ,5 a , ,5 a , 5 5 . x . , y 3 - 4 - a , -5 5 , a & x 7 ."'
+t_run unimo-score -m sacrebleu --bleu-tokenize zh --explain i marks marked
+t_ok "zh: the ends of a text are no characters" holds "$out" '.[0].pred | .[-1] == "7." and .[0] == "1,000"'
 t_run unimo-score -m bleu --explain nobody caps pairs
 t_fails "an unknown item"
 head -1 caps >one
