@@ -324,33 +324,80 @@ int FAST_ROW(attention_backward)(struct device *d, struct tensor dqkv, struct te
     return run_jobs(d, &w, backward_job, FAST_ROW(attention_half_backward));
 }
 
-/* One beam's new row against its cached rows, all heads. score[length]. */
-static void cached_row(void *out, const void *q, const void *k, const void *v, bool half, bool cache_half,
-                       const int32_t *slot, int64_t length, int64_t hidden, int64_t heads, float scale, float *score)
-{
-    int64_t dim = hidden / heads;
+/* A beam's new row against its cached rows: what they are and where. */
+struct cached {
+    const void *q, *k, *v; /* q: the row's; k, v: all of the cache */
+    bool half, cache_half;
+    const int32_t *slot; /* [length] */
+    int64_t length, hidden;
+    float scale, *score; /* [length + LANES] */
+};
 
-    for (int64_t head = 0; head < heads; head++) {
-        int64_t column = head * dim;
-        float max = -INFINITY, total = 0;
-        for (int64_t j = 0; j < length; j++) {
-            v16 dot = { 0 };
-            for (int64_t c = 0; c < dim; c += LANES)
-                dot += load_at(q, half, column + c, dim - c) *
-                       load_at(k, cache_half, slot[j] * hidden + column + c, dim - c);
-            score[j] = lane_sum(dot) * scale;
-            max = score[j] > max ? score[j] : max;
-        }
-        for (int64_t j = 0; j < length; j++) {
-            score[j] = expf(score[j] - max);
-            total += score[j];
-        }
-        for (int64_t c = 0; c < dim; c += LANES) {
-            v16 sum = { 0 };
-            for (int64_t j = 0; j < length; j++)
-                sum += score[j] * load_at(v, cache_half, slot[j] * hidden + column + c, dim - c);
-            store_at(out, half, column + c, dim - c, total > 0 ? sum / total : sum);
-        }
+/* One head of `blocks` vectors, with the query in registers; constants for blocks and half unroll it. */
+INLINE void cached_head(const struct cached *x, int64_t column, int64_t blocks, bool half, void *out)
+{
+    enum { MOST = 4 };
+    v16 query[MOST], sum[MOST], total = { 0 };
+    float max = -INFINITY;
+
+    for (int64_t c = 0; c < blocks; c++) {
+        query[c] = load_any(x->q, half, column + c * LANES) * x->scale;
+        sum[c] = splat(0);
+    }
+    for (int64_t j = 0; j < x->length; j++) {
+        int64_t at = x->slot[j] * x->hidden + column;
+        v16 dot = query[0] * load_any(x->k, half, at);
+        for (int64_t c = 1; c < blocks; c++) dot += query[c] * load_any(x->k, half, at + c * LANES);
+        x->score[j] = lane_sum(dot);
+        max = x->score[j] > max ? x->score[j] : max;
+    }
+    for (int64_t j = x->length; j % LANES; j++) x->score[j] = -INFINITY;
+    for (int64_t j = 0; j < x->length; j += LANES) {
+        v16 e = vexp(load_any(x->score, false, j) - max);
+        store_at(x->score, false, j, LANES, e);
+        total += e;
+    }
+    for (int64_t j = 0; j < x->length; j++) {
+        int64_t at = x->slot[j] * x->hidden + column;
+        for (int64_t c = 0; c < blocks; c++) sum[c] += x->score[j] * load_any(x->v, half, at + c * LANES);
+    }
+    float all = x->length ? lane_sum(total) : 1;
+    for (int64_t c = 0; c < blocks; c++) store_at(out, half, column + c * LANES, LANES, sum[c] / all);
+}
+
+/* The same for heads of any width. */
+static void cached_head_odd(const struct cached *x, int64_t column, int64_t dim, void *out)
+{
+    float max = -INFINITY, total = 0;
+
+    for (int64_t j = 0; j < x->length; j++) {
+        v16 dot = { 0 };
+        for (int64_t c = 0; c < dim; c += LANES)
+            dot += load_at(x->q, x->half, column + c, dim - c) *
+                   load_at(x->k, x->cache_half, x->slot[j] * x->hidden + column + c, dim - c);
+        x->score[j] = lane_sum(dot) * x->scale;
+        max = x->score[j] > max ? x->score[j] : max;
+    }
+    for (int64_t j = 0; j < x->length; j++) {
+        x->score[j] = expf(x->score[j] - max);
+        total += x->score[j];
+    }
+    for (int64_t c = 0; c < dim; c += LANES) {
+        v16 sum = { 0 };
+        for (int64_t j = 0; j < x->length; j++)
+            sum += x->score[j] * load_at(x->v, x->cache_half, x->slot[j] * x->hidden + column + c, dim - c);
+        store_at(out, x->half, column + c, dim - c, total > 0 ? sum / total : sum);
+    }
+}
+
+static void cached_row(const struct cached *x, int64_t heads, void *out)
+{
+    int64_t dim = x->hidden / heads;
+
+    for (int64_t column = 0; column < x->hidden; column += dim) {
+        if (dim != 4 * LANES || x->half != x->cache_half) cached_head_odd(x, column, dim, out);
+        else if (x->half) cached_head(x, column, 4, true, out);
+        else cached_head(x, column, 4, false, out);
     }
 }
 
@@ -362,10 +409,18 @@ int FAST_ROW(attention_cached)(struct device *d, struct tensor out, struct tenso
 
     if (!room) return -1;
 #pragma omp parallel for num_threads(d->threads) if (out.n > FAST_PARALLEL / 4)
-    for (int64_t b = 0; b < out.shape[0]; b++)
-        cached_row((char *)out.data + b * hidden * size, (const char *)qkv.data + b * 3 * hidden * size, k.data, v.data,
-                   out.dtype == DT_BF16, k.dtype == DT_BF16, (const int32_t *)slots.data + b * width,
-                   ((const int32_t *)lengths.data)[b], hidden, heads, scale,
-                   room + (width + LANES) * omp_get_thread_num());
+    for (int64_t b = 0; b < out.shape[0]; b++) {
+        struct cached x = { .q = (const char *)qkv.data + b * 3 * hidden * size,
+                            .k = k.data,
+                            .v = v.data,
+                            .half = out.dtype == DT_BF16,
+                            .cache_half = k.dtype == DT_BF16,
+                            .slot = (const int32_t *)slots.data + b * width,
+                            .length = ((const int32_t *)lengths.data)[b],
+                            .hidden = hidden,
+                            .scale = scale,
+                            .score = room + (width + LANES) * omp_get_thread_num() };
+        cached_row(&x, heads, (char *)out.data + b * hidden * size);
+    }
     return 0;
 }

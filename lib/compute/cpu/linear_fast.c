@@ -143,12 +143,13 @@ static int run_product(struct device *d, const struct product *key, void *dst, c
 }
 
 /* Rows for the next product of `left` rows with a matrix of `weights` elements: powers of two, so that a dozen
- * primitives do for any number of rows. Large products are worth a primitive of their own. */
+ * primitives do for any number of rows; few rows in sixteens (decoding has such) at once, as reading the weights is most
+ * of the work then. Large products are worth a primitive of their own. */
 static int64_t chunk(int64_t left, int64_t weights)
 {
     int64_t c = 2048;
 
-    if (weights > 4 << 20) return left;
+    if (weights > 4 << 20 || (left <= 128 && left % 16 == 0)) return left;
     while (c > left) c /= 2;
     return c;
 }
