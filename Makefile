@@ -187,6 +187,9 @@ detector: all ## train the detector that comes with unimo anew: ten minutes or t
 	 --log build/detector.jsonl -o build/detector build/corpus/train.jsonl.zst >build/detector.txt
 	@awk '{ print } $$1 == "AP50" && $$2 + 0 >= 0.9 { good = 1 } END { exit !good }' build/detector.txt
 
+real: all ## data that people labelled: a model, bags of words and chance; half an hour, resumable; writes real/table.txt
+	+@$(MAKE) --no-print-directory -f scripts/real.mk BIN=$(CURDIR)/$B/bin
+
 # ---- installing ----
 FILES := $(foreach p,$(PROGRAMS),$p:bin/$(notdir $p):755) $(foreach m,$(wildcard man/*.[157]),$m:share/man/man$(subst .,,$(suffix $m))/$(notdir $m):644) \
          $(foreach f,$(SHARED),$f:$(f:$B/%=%):644) $(foreach p,$(PLUGIN) $(MESSAGES),$p:lib/unimo/$(notdir $p):644)
@@ -213,5 +216,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 FORCE:
-.PHONY: all check check-cuda check-long asan fuzz bench demo study study-swap detector install uninstall dist format lint clean help FORCE
+.PHONY: all check check-cuda check-long asan fuzz bench demo study study-swap real detector install uninstall dist format lint clean help FORCE
 .SECONDARY:

@@ -71,12 +71,15 @@ $(data)/train.rewritten.zst: $(data)/train.rewritten.jsonl.zst $(data)/vocabular
 $(data)/%.zst: $(data)/%.jsonl $(data)/vocabulary/vocab.json
 	$(tokenize)
 
-# 3. Pre-training from scratch.
-$D/model/model.safetensors: $(data)/train.rewritten.zst $(data)/sentences.zst $(train_images) $(other_images)
-	unimo-pretrain --config scripts/real.json --vocab $(data)/vocabulary --dropout 0 --pairs $< --texts $(data)/sentences.zst \
-	    $(foreach x,$(train_images) $(other_images),--features $x) $(other_images:%=--images %) --mix 4:1:8 \
-	    --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --mrc 0.3 --mrfr 0.02 \
-	    --lr 1e-3 --rows 2400 --steps 2400 --seed $(SEED) -j $T --log $D/pretrain.log --save-every 200 --keep 1 --resume -o $(@D)
+# 3. Pre-training from scratch: first mostly on texts, then mostly on pairs.
+pretrain = unimo-pretrain --vocab $(data)/vocabulary --dropout 0 --pairs $< --texts $(data)/sentences.zst \
+	   $(foreach x,$(train_images) $(other_images),--features $x) $(other_images:%=--images %) \
+	   --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --mrc 0.3 --mrfr 0.02 \
+	   --lr 1e-3 --rows 2400 --seed $(SEED) -j $T --log $(@D).log --save-every 200 --keep 1 --resume -o $(@D)
+$D/first/model.safetensors: $(data)/train.rewritten.zst $(data)/sentences.zst $(train_images) $(other_images)
+	$(pretrain) --config scripts/real.json --mix 4:1:8 --steps 2400
+$D/model/model.safetensors: $(data)/train.rewritten.zst $D/first/model.safetensors
+	$(pretrain) --init $D/first --mix 16:1:1 --steps 1000
 
 # 4. Fine-tuning: one model for a task of both sets.
 records-retrieval := pairs
@@ -89,17 +92,17 @@ finetune = unimo-finetune -t $1 -m $D/model --seed $(SEED) -j $T --save-every 20
 $D/retrieval/model.safetensors: $(call files,train,retrieval) $(call files,dev,retrieval) $D/model/model.safetensors
 	$(call finetune,retrieval) --eval-every 0 --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6
 $D/captioning/model.safetensors: $(call files,train,captioning) $(call files,dev,captioning) $D/model/model.safetensors
-	$(call finetune,captioning) --dropout 0.1 --rows 2048 --steps 800 --lr 1e-3 --min-length 1 --max-length 24 --eval-every 200 --eval-limit 300
+	$(call finetune,captioning) --dropout 0.1 --rows 2048 --steps 600 --lr 1e-3 --min-length 1 --max-length 24 --eval-every 300 --eval-limit 200
 $D/vqa/model.safetensors: $(call files,train,vqa) $(call files,dev,vqa) $D/model/model.safetensors
-	$(call finetune,vqa) --dropout 0.1 --rows 1024 --steps 1500 --lr 5e-4 --eval-every 150
+	$(call finetune,vqa) --dropout 0.1 --rows 1024 --steps 1200 --lr 5e-4 --eval-every 200
 $D/entailment/model.safetensors: $(call files,train,entailment) $(call files,dev,entailment) $D/model/model.safetensors
-	$(call finetune,entailment) --dropout 0.1 --rows 1024 --steps 1500 --lr 5e-4 --eval-every 150
+	$(call finetune,entailment) --dropout 0.1 --rows 1024 --steps 1200 --lr 5e-4 --eval-every 200
 finetune_texts = unimo-finetune -t $1 -m $D/model --seed $(SEED) -j $T --save-every 200 --keep 1 --resume --log $D/$1.log -o $(@D) \
 	   --train $(data)/train.texts.$2.zst --dev $(data)/dev.texts.$2.zst
 $D/classify/model.safetensors: $(data)/train.texts.reviews.zst $(data)/dev.texts.reviews.zst $D/model/model.safetensors
 	$(call finetune_texts,classify,reviews) --dropout 0.1 --rows 1024 --epochs 5 --lr 3e-4
 $D/generate/model.safetensors: $(data)/train.texts.synopses.zst $(data)/dev.texts.synopses.zst $D/model/model.safetensors
-	$(call finetune_texts,generate,synopses) --dropout 0 --rows 4096 --epochs 1.5 --lr 1e-3 --max-source 72 --max-target 24 --min-length 2 --max-length 24 \
+	$(call finetune_texts,generate,synopses) --dropout 0 --rows 4096 --epochs 0.5 --lr 1e-3 --max-source 72 --max-target 24 --min-length 2 --max-length 24 \
 	    --eval-every 500 --eval-limit 200
 
 # 5. Predictions: the model's, those of bags of words, and those that need no input.
