@@ -8,7 +8,6 @@ T    ?= 0
 SEED ?= 1
 export PATH := $(BIN):$(PATH)
 .DELETE_ON_ERROR:
-.PRECIOUS: %/model.safetensors # an interrupted training resumes, and keeps its best model
 .NOTPARALLEL:
 .SECONDARY:
 
@@ -71,15 +70,16 @@ $(data)/train.rewritten.zst: $(data)/train.rewritten.jsonl.zst $(data)/vocabular
 $(data)/%.zst: $(data)/%.jsonl $(data)/vocabulary/vocab.json
 	$(tokenize)
 
-# 3. Pre-training from scratch: first mostly on texts, then mostly on pairs.
+# 3. Pre-training from scratch: first mostly on texts, then mostly on pairs. A model is there from its first measurement on; `trained` says that
+# no steps are left.
 pretrain = unimo-pretrain --vocab $(data)/vocabulary --dropout 0 --pairs $< --texts $(data)/sentences.zst \
 	   $(foreach x,$(train_images) $(other_images),--features $x) $(other_images:%=--images %) \
 	   --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --mrc 0.3 --mrfr 0.02 \
 	   --lr 1e-3 --rows 2400 --seed $(SEED) -j $T --log $(@D).log --save-every 200 --keep 1 --resume -o $(@D)
-$D/first/model.safetensors: $(data)/train.rewritten.zst $(data)/sentences.zst $(train_images) $(other_images)
-	$(pretrain) --config scripts/real.json --mix 4:1:8 --steps 2400
-$D/model/model.safetensors: $(data)/train.rewritten.zst $D/first/model.safetensors
-	$(pretrain) --init $D/first --mix 16:1:1 --steps 1000
+$D/first/trained: $(data)/train.rewritten.zst $(data)/sentences.zst $(train_images) $(other_images)
+	$(pretrain) --config scripts/real.json --mix 4:1:8 --steps 2400 && touch $@
+$D/model/trained: $(data)/train.rewritten.zst $D/first/trained
+	$(pretrain) --init $D/first --mix 16:1:1 --steps 1000 && touch $@
 
 # 4. Fine-tuning: one model for a task of both sets.
 records-retrieval := pairs
@@ -89,35 +89,35 @@ records-entailment := statements
 files = $(foreach s,$(sets),$(data)/$1.$(records-$2).$s.zst)
 finetune = unimo-finetune -t $1 -m $D/model --seed $(SEED) -j $T --save-every 200 --keep 1 --resume --log $D/$1.log -o $(@D) \
 	   $(foreach x,$(train_images),--images $x) $(foreach x,$(call files,train,$1),--train $x) $(foreach x,$(call files,dev,$1),--dev $x)
-$D/retrieval/model.safetensors: $(call files,train,retrieval) $(call files,dev,retrieval) $D/model/model.safetensors
-	$(call finetune,retrieval) --eval-every 0 --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6
-$D/captioning/model.safetensors: $(call files,train,captioning) $(call files,dev,captioning) $D/model/model.safetensors
-	$(call finetune,captioning) --dropout 0.1 --rows 2048 --steps 600 --lr 1e-3 --min-length 1 --max-length 24 --eval-every 300 --eval-limit 200
-$D/vqa/model.safetensors: $(call files,train,vqa) $(call files,dev,vqa) $D/model/model.safetensors
-	$(call finetune,vqa) --dropout 0.1 --rows 1024 --steps 1200 --lr 5e-4 --eval-every 200
-$D/entailment/model.safetensors: $(call files,train,entailment) $(call files,dev,entailment) $D/model/model.safetensors
-	$(call finetune,entailment) --dropout 0.1 --rows 1024 --steps 1200 --lr 5e-4 --eval-every 200
+$D/retrieval/trained: $(call files,train,retrieval) $(call files,dev,retrieval) $D/model/trained
+	$(call finetune,retrieval) --eval-every 0 --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6 && touch $@
+$D/captioning/trained: $(call files,train,captioning) $(call files,dev,captioning) $D/model/trained
+	$(call finetune,captioning) --dropout 0.1 --rows 2048 --steps 600 --lr 1e-3 --min-length 1 --max-length 24 --eval-every 300 --eval-limit 200 && touch $@
+$D/vqa/trained: $(call files,train,vqa) $(call files,dev,vqa) $D/model/trained
+	$(call finetune,vqa) --dropout 0.1 --rows 1024 --steps 1200 --lr 5e-4 --eval-every 200 && touch $@
+$D/entailment/trained: $(call files,train,entailment) $(call files,dev,entailment) $D/model/trained
+	$(call finetune,entailment) --dropout 0.1 --rows 1024 --steps 1200 --lr 5e-4 --eval-every 200 && touch $@
 finetune_texts = unimo-finetune -t $1 -m $D/model --seed $(SEED) -j $T --save-every 200 --keep 1 --resume --log $D/$1.log -o $(@D) \
 	   --train $(data)/train.texts.$2.zst --dev $(data)/dev.texts.$2.zst
-$D/classify/model.safetensors: $(data)/train.texts.reviews.zst $(data)/dev.texts.reviews.zst $D/model/model.safetensors
-	$(call finetune_texts,classify,reviews) --dropout 0.1 --rows 1024 --epochs 5 --lr 3e-4
-$D/generate/model.safetensors: $(data)/train.texts.synopses.zst $(data)/dev.texts.synopses.zst $D/model/model.safetensors
-	$(call finetune_texts,generate,synopses) --dropout 0 --rows 4096 --epochs 0.5 --lr 1e-3 --max-source 72 --max-target 24 --min-length 2 --max-length 24 \
-	    --eval-every 500 --eval-limit 200
+$D/classify/trained: $(data)/train.texts.reviews.zst $(data)/dev.texts.reviews.zst $D/model/trained
+	$(call finetune_texts,classify,reviews) --dropout 0.1 --rows 1024 --epochs 4 --lr 3e-4 && touch $@
+$D/generate/trained: $(data)/train.texts.synopses.zst $(data)/dev.texts.synopses.zst $D/model/trained
+	$(call finetune_texts,generate,synopses) --dropout 0 --rows 4096 --steps 400 --lr 1e-3 --max-source 72 --max-target 24 --min-length 2 --max-length 24 \
+	    --eval-every 200 --eval-limit 200 && touch $@
 
 # 5. Predictions: the model's, those of bags of words, and those that need no input.
 to_predict = unimo-predict -m $(<D) -j $T -o $@
 define set_rules
-$D/predictions/retrieval.$1.model.zst: $D/retrieval/model.safetensors $(data)/test.pairs.$1.zst $(data)/$1.test.regions.zst
+$D/predictions/retrieval.$1.model.zst: $D/retrieval/trained $(data)/test.pairs.$1.zst $(data)/$1.test.regions.zst
 	@mkdir -p $$(@D)
 	$$(to_predict) --images $(data)/$1.test.regions.zst $(data)/test.pairs.$1.zst
-$D/predictions/captioning.$1.model.zst: $D/captioning/model.safetensors $(data)/$1.test.regions.zst
+$D/predictions/captioning.$1.model.zst: $D/captioning/trained $(data)/$1.test.regions.zst
 	@mkdir -p $$(@D)
 	$$(to_predict) $(data)/$1.test.regions.zst
-$D/predictions/vqa.$1.model.zst: $D/vqa/model.safetensors $(data)/test.questions.$1.zst $(data)/$1.test.regions.zst
+$D/predictions/vqa.$1.model.zst: $D/vqa/trained $(data)/test.questions.$1.zst $(data)/$1.test.regions.zst
 	@mkdir -p $$(@D)
 	$$(to_predict) --images $(data)/$1.test.regions.zst $(data)/test.questions.$1.zst
-$D/predictions/entailment.$1.model.zst: $D/entailment/model.safetensors $(data)/test.statements.$1.zst $(data)/$1.test.regions.zst
+$D/predictions/entailment.$1.model.zst: $D/entailment/trained $(data)/test.statements.$1.zst $(data)/$1.test.regions.zst
 	@mkdir -p $$(@D)
 	$$(to_predict) --images $(data)/$1.test.regions.zst $(data)/test.statements.$1.zst
 $D/predictions/retrieval.$1.words.zst: $(data)/test.pairs.$1.jsonl $(data)/$1.test.regions.zst
@@ -143,10 +143,10 @@ $(foreach s,$(sets),$(eval $(call label_rules,vqa,$s,questions,$(data)/$s.train.
 $(foreach s,$(sets),$(eval $(call label_rules,entailment,$s,statements,$(data)/$s.train.regions.zst $(data)/$s.test.regions.zst,classify,label)))
 $(eval $(call label_rules,classify,reviews,texts,,classify,label))
 $(eval $(call label_rules,generate,synopses,texts,,copy target,target))
-$D/predictions/%.reviews.model.zst: $D/classify/model.safetensors $(data)/test.texts.reviews.zst
+$D/predictions/%.reviews.model.zst: $D/classify/trained $(data)/test.texts.reviews.zst
 	@mkdir -p $(@D)
 	$(to_predict) $(data)/test.texts.reviews.zst
-$D/predictions/%.synopses.model.zst: $D/generate/model.safetensors $(data)/test.texts.synopses.zst
+$D/predictions/%.synopses.model.zst: $D/generate/trained $(data)/test.texts.synopses.zst
 	@mkdir -p $(@D)
 	$(to_predict) $(data)/test.texts.synopses.zst
 

@@ -27,7 +27,6 @@ BATCHES ?= $(or $(batch.$(size)),$(batch))
 import  := $(here)../import
 export PATH := $(abspath $(BIN)):$(PATH)
 .DELETE_ON_ERROR:
-.PRECIOUS: %/model.safetensors # an interrupted training resumes, and keeps its best model
 .NOTPARALLEL:
 .SECONDARY:
 
@@ -56,17 +55,18 @@ $D/regions.zst:
 	unimo-regionfeat $(if $(PICTURES),-m $(DETECTOR) -j $T -o $@ $(PICTURES),--from $(FROM) -o $@ $(FEATURES))
 image_options := $(REGIONS:%=--images %)
 
-# Trainings, one for each combination: lrRATE_batchEXAMPLES_seedN.
+# Trainings, one for each combination: lrRATE_batchEXAMPLES_seedN. A model is there from its first measurement on; `trained` says that no steps
+# are left.
 runs = $(foreach r,$(RATES),$(foreach b,$(BATCHES),$D/runs/lr$r_batch$b_seed$1))
 rate  = $(filter-out default,$(patsubst lr%,%,$(word 1,$(subst _, ,$*))))
 batch_of = $(patsubst batch%,%,$(word 2,$(subst _, ,$*)))
 seed  = $(patsubst seed%,%,$(word 3,$(subst _, ,$*)))
 learn = unimo-finetune -t $(task) -m $(MODEL) --train $D/train.zst --dev $D/dev.zst $(image_options) -j $T $(train_options) $(OPTIONS)
 as_run = $(if $(rate),--lr $(rate)) --seed $(seed)
-$D/runs/%/model.safetensors: $D/train.zst $D/dev.zst $(REGIONS)
+$D/runs/%/trained: $D/train.zst $D/dev.zst $(REGIONS)
 	@mkdir -p $(@D)
 	rows=$$($(here)rows $(batch_of) $(RANKS) $(ROWS) $(learn) $(as_run)) && \
-	{ $(LAUNCH) $(learn) $(as_run) $$rows --log $(@D)/log --save-every 500 --keep 1 --resume -o $(@D); status=$$?; [ $$status != 75 ] || touch $D/stopped; exit $$status; }
+	{ $(LAUNCH) $(learn) $(as_run) $$rows --log $(@D)/log --save-every 500 --keep 1 --resume -o $(@D); status=$$?; [ $$status != 75 ] || touch $D/stopped; exit $$status; } && touch $@
 plan: $(patsubst $D/runs/%,plan-%,$(firstword $(call runs,$(firstword $(SEEDS)))))
 plan-%: $D/train.zst $D/dev.zst $(REGIONS)
 	@$(learn) $(as_run) $$($(here)rows $(batch_of) $(RANKS) $(ROWS) $(learn) $(as_run)) --dry-run
@@ -74,7 +74,7 @@ plan-%: $D/train.zst $D/dev.zst $(REGIONS)
 
 # Of each seed the training that does best on held-out examples; what it predicts; its scores.
 define seed_rules
-$D/best.seed$1: $(patsubst %,%/model.safetensors,$(call runs,$1))
+$D/best.seed$1: $(patsubst %,%/trained,$(call runs,$1))
 	for r in $$(^D); do jq -r --arg run $$$$r '"\(.best) \($$$$run)"' $$$$r/checkpoints/*/trainer.json; done | sort -g | tail -n 1 | cut -d' ' -f2 >$$@
 endef
 $(foreach s,$(SEEDS),$(eval $(call seed_rules,$s)))

@@ -18,7 +18,7 @@ t_run "$bags" chance label train.jsonl test.jsonl
 t_ok "the commonest label" jq -se 'length == 6 and (map(.pred) | unique | length) == 1' "$out"
 
 # Regions: sure ones count, and the first in any case.
-jq -nc 'range(4) | {id: "i\(.)", classes: [["cat", "dog"][. % 2], "tree"], scores: [0.05, 0.01]}' >images.jsonl
+jq -nc 'range(4) | {id: "i\(.)", image: "folder/i\(.).jpg", classes: [["cat", "dog"][. % 2], "tree"], scores: [0.05, 0.01]}' >images.jsonl
 t_run "$bags" copy text train.jsonl images.jsonl images.jsonl
 t_ok "captions by what was seen" jq -se 'map(.pred | test("cat")) == [true, false, true, false]' "$out"
 head -n 2 images.jsonl >two.jsonl

@@ -90,17 +90,18 @@ printf '#!/bin/sh\n' >stub/sleep
 chmod +x stub/*
 job() {
     PATH=$PWD/stub:$PATH SLURM_JOB_ID=7 SLURM_NTASKS=1 SLURM_CPUS_PER_TASK=1 bash "$top/scripts/experiments/cola.sbatch" "BIN=$BIN" DATA=glue MODEL=model ROWS=200 BATCHES=4 \
-        RATES=1e-3 SEEDS=1 D=jobs "OPTIONS=--steps 3000 --log-every 1 --eval-every 0"
+        RATES=1e-3 SEEDS=1 D=jobs "OPTIONS=--steps 2000 --log-every 1 --eval-every 500"
 }
 ln -s "$top/scripts" scripts # a job starts in the folder of the sources
 job >job.log 2>&1 &
-for _ in $(seq 500); do [ "$(cat jobs/runs/*/log 2>/dev/null | wc -l)" -gt 3 ] && break; /bin/sleep 0.02; done
+for _ in $(seq 500); do ls jobs/runs/*/model.safetensors >/dev/null 2>&1 && break; /bin/sleep 0.02; done
 kill -USR1 "$(cat rank.pid)"
 wait $!
 t_ok "a job that is told to stop goes back into the queue" [ "$(cat queue)" = "requeue 7" ]
 t_ok "having saved" grep -q 'saved, run again' job.log
 t_run job
 t_exit 0 "and ends later"
+t_ok "after all of its steps" [ "$(cat jobs/runs/*/log | jq -s last.step)" = 2000 ]
 t_ok "with the paper's figure beside ours" grep -q '^dev .* 65.4 ' "$out"
 for f in "$top"/scripts/experiments/*.mk; do
     name=$(basename "$f" .mk)
