@@ -1,4 +1,4 @@
-# Data that people labelled, at a scale that two processors manage in half an hour: one small model is pre-trained from scratch on scenes and
+# Data that people labelled, at a scale of forty minutes of processor time: one small model is pre-trained from scratch on scenes and
 # clip-art with their texts, on sentences, on descriptions of packages and on landscapes; fine-tuned for six tasks; and compared with bags of
 # words and with chance. An interrupted run goes on where it was.
 # Yours to set: BIN, D (the folder), T (threads), SEED.
