@@ -12,7 +12,7 @@ struct printed {
 struct batch {
     int n;
     struct record **at;
-    struct err *bad; /* of records that could not be used one by one */
+    struct err **bad; /* why a record could not be used, of those for which there is a reason */
     struct printed *printed;
     struct str text;
 };
@@ -31,6 +31,7 @@ static void batch_free(struct batch *b)
     for (int i = 0; i < b->n; i++) {
         record_free(b->at[i]);
         free(b->printed[i].id);
+        free(b->bad[i]);
     }
     free(b->at);
     free(b->bad);
@@ -46,7 +47,7 @@ static int next_batch(void *arg, void **job, struct err *e)
     struct batch *b = mem_new(struct batch, 1);
 
     b->at = mem_new(struct record *, want);
-    b->bad = mem_new(struct err, want);
+    b->bad = mem_new(struct err *, want);
     b->printed = mem_new(struct printed, want);
     while (b->n < want && !run->is_over) {
         int got = reader_next(run->in, &b->at[b->n], e);
@@ -69,7 +70,7 @@ static void print_batch(struct batch *b)
 {
     for (int i = 0; i < b->n; i++) {
         struct record *r = b->at[i];
-        if (!r || r->n_tensors || b->bad[i].code) continue;
+        if (!r || r->n_tensors || b->bad[i]) continue;
         size_t start = b->text.n;
         value_print(r->fields, &b->text);
         b->printed[i] = (struct printed){ mem_strdup(record_id(r)), start, b->text.n - start };
@@ -83,9 +84,9 @@ static int try_batch(void *arg, void *job, int worker, struct err *e)
 {
     struct run *run = arg;
     struct batch *b = job;
+    struct err why = { 0 };
 
     if (b->n > 1) {
-        struct err why = { 0 };
         if (!run->f->work(run->f->arg, b->at, b->n, worker, &why)) return 0;
         if (why.code != ERR_INPUT) {
             *e = why;
@@ -93,9 +94,14 @@ static int try_batch(void *arg, void *job, int worker, struct err *e)
         }
     }
     for (int i = 0; i < b->n; i++) {
-        if (!run->f->work(run->f->arg, &b->at[i], 1, worker, &b->bad[i]) || b->bad[i].code == ERR_INPUT) continue;
-        *e = b->bad[i];
-        return -1;
+        err_clear(&why);
+        if (!run->f->work(run->f->arg, &b->at[i], 1, worker, &why)) continue;
+        if (why.code != ERR_INPUT) {
+            *e = why;
+            return -1;
+        }
+        b->bad[i] = mem_new(struct err, 1);
+        *b->bad[i] = why;
     }
     return 0;
 }
@@ -114,9 +120,9 @@ static int done_batch(void *arg, void *job, bool failed, struct err *e)
     int rc = 0;
 
     for (int i = 0; i < b->n && !failed && !rc; i++) {
-        if (b->bad[i].code) {
-            rc = reader_bad(run->in, b->at[i], &b->bad[i]);
-            if (rc) *e = b->bad[i];
+        if (b->bad[i]) {
+            rc = reader_bad(run->in, b->at[i], b->bad[i]);
+            if (rc) *e = *b->bad[i];
         } else if (b->printed[i].id) {
             rc = writer_put_printed(run->out, b->printed[i].id, b->text.data + b->printed[i].start, b->printed[i].n, e);
         } else if (b->at[i]) {

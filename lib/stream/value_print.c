@@ -71,20 +71,14 @@ enum { INTEGER_MAX = 20 };
 /* Most of what is printed are tokens and units. */
 static char *print_integer(int64_t i, char *at)
 {
-    char text[INTEGER_MAX];
-    int from = INTEGER_MAX;
     uint64_t rest = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+    int digits = 1;
 
-    if (rest < 10) {
-        if (i < 0) *at++ = '-';
-        *at++ = (char)('0' + rest);
-        return at;
-    }
-    do text[--from] = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (i < 0) text[--from] = '-';
-    for (; from < INTEGER_MAX; from++) *at++ = text[from];
-    return at;
+    if (i < 0) *at++ = '-';
+    for (uint64_t power = 10; rest >= power; power *= 10) digits++; /* up to 10^19, which 64 bits hold */
+    for (int k = digits; k-- > 1; rest /= 10) at[k] = (char)('0' + rest % 10);
+    at[0] = (char)('0' + rest);
+    return at + digits;
 }
 
 static void print_number(const struct value *v, struct str *out)
