@@ -38,6 +38,7 @@ static struct device *open_cpu(const char *name, int threads, struct err *e)
     return NULL;
 }
 
+/* The plugin stays loaded once it was: the libraries behind it keep memory of their own until the program ends. */
 static struct device *open_cuda(int index, int threads, struct err *e)
 {
     char *path = file_plugin("libunimo-cuda.so"), why[512] = "";
@@ -47,7 +48,7 @@ static struct device *open_cuda(int index, int threads, struct err *e)
     o->device = (struct device){ .ops = &o->table, .threads = threads > 0 ? threads : pool_cpus(), .param_epoch = 1 };
     if (access(path, R_OK)) {
         err_set(e, ERR_IO, "no CUDA back end built (libunimo-cuda.so is not there)");
-    } else if (!(o->plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL))) {
+    } else if (!(o->plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE))) {
         err_set(e, ERR_IO, "cannot load the CUDA back end: %s", dlerror());
     } else {
         *(void **)&open = dlsym(o->plugin, "unimo_cuda_open");

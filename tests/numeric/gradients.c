@@ -1,15 +1,25 @@
 /* Backward rows of the reference against central differences of its forward rows: the loss is a fixed random weighting
  * of the output. The fast rows are compared with the reference in ops.c. */
 #include "numeric.h"
+#include <assert.h>
 
 static struct device *d;
 static struct rng r;
 static const struct tensor none;
 static struct dropout drop = { .p = 0.2f, .site = 3, .seed = 11, .step = 5 };
 
+/* Tensors of the whole run, freed at its end. */
+static struct tensor made[512];
+static int n_made;
+static struct tensor fresh(struct tensor shape)
+{
+    assert(n_made < (int)(sizeof made / sizeof *made));
+    return made[n_made++] = guarded(shape);
+}
+
 static struct tensor normal(struct tensor shape)
 {
-    struct tensor x = guarded(shape);
+    struct tensor x = fresh(shape);
 
     fill_normal(x, &r);
     return x;
@@ -17,7 +27,7 @@ static struct tensor normal(struct tensor shape)
 
 static struct tensor zeros(struct tensor shape)
 {
-    struct tensor x = guarded(shape);
+    struct tensor x = fresh(shape);
 
     memset(x.data, 0, (size_t)tensor_bytes(x));
     return x;
@@ -157,7 +167,7 @@ static double contrastive(void)
 
 static struct tensor ints(int64_t n, const int32_t *v)
 {
-    struct tensor i = guarded(tensor_1d(NULL, DT_I32, n));
+    struct tensor i = fresh(tensor_1d(NULL, DT_I32, n));
 
     memcpy(i.data, v, (size_t)n * 4);
     return i;
@@ -165,8 +175,8 @@ static struct tensor ints(int64_t n, const int32_t *v)
 
 static void layers(void)
 {
-    struct tensor da = zeros(m2(6, 4)), db = zeros(tensor_1d(NULL, DT_F32, 6)), dx = guarded(m2(5, 4));
-    x = normal(m2(5, 4)), a = normal(m2(6, 4)), b = normal(tensor_1d(NULL, DT_F32, 6)), y = guarded(m2(5, 6)),
+    struct tensor da = zeros(m2(6, 4)), db = zeros(tensor_1d(NULL, DT_F32, 6)), dx = fresh(m2(5, 4));
+    x = normal(m2(5, 4)), a = normal(m2(6, 4)), b = normal(tensor_1d(NULL, DT_F32, 6)), y = fresh(m2(5, 6)),
     w = normal(m2(5, 6));
     op_linear_backward_input(d, dx, w, a, 0);
     op_linear_backward_weight(d, da, db, w, x);
@@ -174,11 +184,11 @@ static void layers(void)
     check("linear: weight", linear, a, da, 1e-2);
     check("linear: bias", linear, b, db, 1e-2);
 
-    struct tensor dg = zeros(tensor_1d(NULL, DT_F32, 8)), dr = guarded(m2(5, 8)), ds = guarded(m2(5, 8));
+    struct tensor dg = zeros(tensor_1d(NULL, DT_F32, 8)), dr = fresh(m2(5, 8)), ds = fresh(m2(5, 8));
     db = zeros(tensor_1d(NULL, DT_F32, 8));
     x = normal(m2(5, 8)), a = normal(m2(5, 8)), g = normal(tensor_1d(NULL, DT_F32, 8)), b = normal(g),
-    y = guarded(m2(5, 8)), w = normal(m2(5, 8));
-    s = guarded(m2(5, 8)), t = guarded(m2(5, 2));
+    y = fresh(m2(5, 8)), w = normal(m2(5, 8));
+    s = fresh(m2(5, 8)), t = fresh(m2(5, 2));
     norm();
     op_residual_norm_backward(d, dr, ds, dg, db, w, s, t, g, drop);
     check("residual norm: residual", norm, x, dr, 1e-2);
@@ -187,25 +197,25 @@ static void layers(void)
     check("residual norm: bias", norm, b, db, 1e-2);
 
     int32_t from[] = { 0, 1, 5, 12 }, prefix[] = { 1, 2, 7 };
-    struct tensor dqkv = guarded(m2(12, 24));
+    struct tensor dqkv = fresh(m2(12, 24));
     seq = (struct sequences){ 3, 7, ints(4, from), ints(3, prefix) };
-    x = normal(m2(12, 24)), y = guarded(m2(12, 8)), w = normal(m2(12, 8)), t = guarded(m2(12, 2));
+    x = normal(m2(12, 24)), y = fresh(m2(12, 8)), w = normal(m2(12, 8)), t = fresh(m2(12, 2));
     attention();
     op_attention_backward(d, dqkv, w, y, x, t, seq, 2, 0.5f, drop);
     check("attention with prefixes and dropout", attention, x, dqkv, 1e-2);
 
-    struct tensor map = tensor_4d(NULL, DT_F32, 2, 4, 3, 4), dmap = guarded(map);
+    struct tensor map = tensor_4d(NULL, DT_F32, 2, 4, 3, 4), dmap = fresh(map);
     dg = zeros(tensor_1d(NULL, DT_F32, 4)), db = zeros(tensor_1d(NULL, DT_F32, 4));
-    x = normal(map), y = guarded(map), w = normal(map), g = normal(dg), b = normal(db),
-    t = guarded(tensor_1d(NULL, DT_F32, 8));
+    x = normal(map), y = fresh(map), w = normal(map), g = normal(dg), b = normal(db),
+    t = fresh(tensor_1d(NULL, DT_F32, 8));
     group();
     op_group_norm_backward(d, dmap, dg, db, w, y, x, t, g, 2, true);
     check("group norm: input", group, x, dmap, 1e-3);
     check("group norm: gain", group, g, dg, 1e-3);
     check("group norm: bias", group, b, db, 1e-3);
 
-    dx = guarded(m2(4, 5));
-    x = normal(m2(4, 5)), y = guarded(m2(4, 5)), w = normal(m2(4, 5)), t = guarded(tensor_1d(NULL, DT_F32, 4));
+    dx = fresh(m2(4, 5));
+    x = normal(m2(4, 5)), y = fresh(m2(4, 5)), w = normal(m2(4, 5)), t = fresh(tensor_1d(NULL, DT_F32, 4));
     op_gelu_backward(d, dx, w, x);
     check("gelu", gelu, x, dx, 1e-2);
     unit();
@@ -214,8 +224,8 @@ static void layers(void)
 
     struct tensor out = tensor_4d(NULL, DT_F32, 2, 3, 2, 3), filters = tensor_4d(NULL, DT_F32, 3, 2, 3, 3);
     x = normal(tensor_4d(NULL, DT_F32, 2, 7, 6, 2)), a = normal(filters), b = normal(tensor_1d(NULL, DT_F32, 3)),
-    y = guarded(out), w = normal(out);
-    da = zeros(filters), db = zeros(b), dx = guarded(x);
+    y = fresh(out), w = normal(out);
+    da = zeros(filters), db = zeros(b), dx = fresh(x);
     op_conv_backward_input(d, dx, w, a, odd, 0);
     op_conv_backward_weight(d, da, db, w, x, odd);
     check("convolution: input", conv, x, dx, 1e-2);
@@ -226,8 +236,8 @@ static void layers(void)
 static void losses(void)
 {
     int32_t which[] = { 0, 3, -1, 6 }, groups[] = { 0, 3, 4, 9 }, good[] = { 1, 0, 1, 1, 0, 0, 1, 0, 0 };
-    struct tensor dx = guarded(m2(4, 7));
-    x = normal(m2(4, 7)), y = guarded(tensor_1d(NULL, DT_F32, 4)), labels = ints(4, which), target = normal(m2(4, 7)),
+    struct tensor dx = fresh(m2(4, 7));
+    x = normal(m2(4, 7)), y = fresh(tensor_1d(NULL, DT_F32, 4)), labels = ints(4, which), target = normal(m2(4, 7)),
     t = normal(y);
     for (int i = 0; i < 28; i++) ((float *)target.data)[i] = fabsf(((float *)target.data)[i]) / 4;
     op_cross_entropy(d, y, dx, x, labels, 0.1f, 1);
@@ -247,8 +257,8 @@ static void losses(void)
     check("smooth L1", smooth, x, dx, 1e-4);
 
     struct tensor dtau = zeros(tensor_1d(NULL, DT_F32, 1));
-    dx = guarded(tensor_1d(NULL, DT_F32, 9));
-    x = normal(tensor_1d(NULL, DT_F32, 9)), y = guarded(tensor_1d(NULL, DT_F32, 3)), start = ints(4, groups),
+    dx = fresh(tensor_1d(NULL, DT_F32, 9));
+    x = normal(tensor_1d(NULL, DT_F32, 9)), y = fresh(tensor_1d(NULL, DT_F32, 3)), start = ints(4, groups),
     positive = ints(9, good);
     op_group_contrastive(d, y, dx, dtau, x, start, positive, inv_tau, 1);
     check("contrastive", contrastive, x, dx, 1e-2);
@@ -268,14 +278,14 @@ static void losses(void)
 static void pools(void)
 {
     struct tensor map = tensor_4d(NULL, DT_F32, 1, 5, 5, 3), small = tensor_4d(NULL, DT_F32, 1, 3, 3, 3);
-    struct tensor arg = guarded(tensor_4d(NULL, DT_I32, 1, 3, 3, 3)), dx = guarded(map);
-    x = normal(map), y = guarded(small), w = normal(small);
+    struct tensor arg = fresh(tensor_4d(NULL, DT_I32, 1, 3, 3, 3)), dx = fresh(map);
+    x = normal(map), y = fresh(small), w = normal(small);
     op_max_pool_forward(d, y, arg, x, 3, 2, 1);
     op_max_pool_backward(d, dx, w, arg, 3, 2, 1);
     ok(fabs(weighted(x, dx) - weighted(y, w)) < 1e-4, "max pooling backward is its transpose");
     float boxes[] = { 0, 0, 0, 7, 9, 0, 3, 1, 8, 4 };
     struct tensor rois = tensor_2d(boxes, DT_F32, 2, 5), out = tensor_4d(NULL, DT_F32, 2, 2, 2, 3);
-    arg = guarded(tensor_4d(NULL, DT_I32, 2, 2, 2, 3)), y = guarded(out), w = normal(out);
+    arg = fresh(tensor_4d(NULL, DT_I32, 2, 2, 2, 3)), y = fresh(out), w = normal(out);
     op_roi_pool_forward(d, y, arg, x, rois, 0.5f);
     op_roi_pool_backward(d, dx, w, arg, rois);
     ok(fabs(weighted(x, dx) - weighted(y, w)) < 1e-4, "so is RoI pooling");
@@ -295,5 +305,6 @@ int main(void)
     ok(strstr(d->why, "linear_forward") != NULL, "a wrong shape is refused: %s", d->why);
     ok(device_check(d, &e) == -1, "and reported at the end of the step");
     device_close(d);
+    for (int i = 0; i < n_made; i++) guarded_free(made[i]);
     return done();
 }

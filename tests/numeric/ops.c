@@ -2,6 +2,7 @@
  * sizes, in f32 and bf16. Buffers are guarded, outputs poisoned, inputs must stay as they are. One row of the table per
  * operation and way of calling it. */
 #include "numeric.h"
+#include <assert.h>
 
 /* Sizes by letter: T rows, H hidden, I in, O out, V vocabulary, B images, Y X map, C channels, R regions. */
 static int64_t size_of[128];
@@ -43,10 +44,11 @@ static struct dropout drop(void)
 static struct {
     struct device *d;
     struct tensor x;
-} temporary[16];
+} temporary[32];
 static int n_temporary;
 static struct tensor temp_like(struct device *d, struct tensor shape)
 {
+    assert(n_temporary < (int)(sizeof temporary / sizeof *temporary));
     temporary[n_temporary].d = d;
     return temporary[n_temporary++].x = guarded_on(d, shape);
 }
