@@ -94,6 +94,7 @@ t_out '^features +F32 +3 +3 +1 +1 +1 +0.0 +1 +1$'
 
 # files of any length in the same memory: 0.2 GB here, 39 GB with UNIMO_LONG=1
 pictures=${UNIMO_LONG:+100000}
+export ASAN_OPTIONS=quarantine_size_mb=1:${ASAN_OPTIONS-} # what a sanitizer keeps of freed memory is no growth
 t_run files flat "${pictures:-600}" unimo-regionfeat -j1 --from bua --to bua -
 t_exit 0 "lines to lines: memory does not grow ($(cat "$out"))"
 t_run files flat "${pictures:-600}" unimo-regionfeat -j2 --from bua -
