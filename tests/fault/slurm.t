@@ -59,7 +59,7 @@ t_ok "a cluster of one machine is up" wait_for 'sinfo -h -o %T 2>/dev/null | gre
 corpus >corpus.log 2>&1 || { t_last=corpus; cp corpus.log "$err"; }
 train="unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst \
  --texts corpus/texts.zst --rows 256 --lr 1e-3 --save-every 5 -j 1"
-t_run $train --steps 1000 -o straight
+t_run $train --steps 12000 -o straight
 t_exit 0 "a training without Slurm"
 submit() { job=$(sbatch --parsable "$@"); }
 state() { scontrol -o show job "$job" | grep -o 'JobState=[A-Z]*'; }
@@ -75,14 +75,14 @@ resumes() { # FOLDER: the job in the queue ends like the one that was never stop
     t_same straight/model.safetensors "$1/model.safetensors" "with the bytes of the one that never stopped"
 }
 
-submit "$top/scripts/slurm/train.sbatch" $train --steps 1000 -o run
+submit "$top/scripts/slurm/train.sbatch" $train --steps 12000 -o run
 t_ok "a training is submitted, and trains" wait_for 'saved run'
 urgent=$(sbatch --parsable --partition=urgent --exclusive --output=urgent.log --wrap 'echo done')
 t_ok "preempted by a more urgent job, it goes back into the queue" wait_for 'state | grep -qE "PENDING|REQUEUE"'
 t_ok "which the other job uses" wait_for 'grep -q done urgent.log 2>/dev/null'
 resumes run
 
-submit "$top/scripts/slurm/train.sbatch" $train --steps 1000 -o told
+submit "$top/scripts/slurm/train.sbatch" $train --steps 12000 -o told
 t_ok "another trains" wait_for 'saved told'
 scancel --signal=USR1 "$job" # as Slurm does before the time limit
 t_ok "told to stop, it goes back into the queue" wait_for 'state | grep -qE "PENDING|REQUEUE"'
