@@ -27,7 +27,7 @@ static inline size_t pretokenize(const char *text, size_t n, enum piece_kind *ki
     size_t from = *text == ' ', at = from, found = 8;
 
     for (; found == 8 && n - at > 8; at += found) found = ascii_letters(text + at);
-    if (found == 8 || at == from || text[at] < 0) return pretokenize_any(text, n, kind);
+    if (found == 8 || at == from || (signed char)text[at] < 0) return pretokenize_any(text, n, kind);
     *kind = PIECE_LETTERS;
     return at;
 }
