@@ -83,13 +83,13 @@ t_ok "another row of the paper" grep -q ' 82.0 ' "$out"
 t_run make -s -f "$top/scripts/experiments/sst2.mk" "BIN=$BIN" DATA=glue
 t_ok "without a model it says so" sh -c '[ "$1" = 2 ] && grep -q "MODEL is not set" "$2"' sh "$rc" "$err"
 # The job files, with stand-ins for Slurm's commands: a training that is told to stop saves, and the job goes back into the queue.
-mkdir stub
-printf '#!/bin/sh\necho $$ >rank.pid\nexec "$@"\n' >stub/srun
-printf '#!/bin/sh\necho "$@" >>queue\n' >stub/scontrol
-printf '#!/bin/sh\n' >stub/sleep
-chmod +x stub/*
+mkdir standins
+printf '#!/bin/sh\necho $$ >rank.pid\nexec "$@"\n' >standins/srun
+printf '#!/bin/sh\necho "$@" >>queue\n' >standins/scontrol
+printf '#!/bin/sh\n' >standins/sleep
+chmod +x standins/*
 job() {
-    PATH=$PWD/stub:$PATH SLURM_JOB_ID=7 SLURM_NTASKS=1 SLURM_CPUS_PER_TASK=1 bash "$top/scripts/experiments/cola.sbatch" "BIN=$BIN" DATA=glue MODEL=model ROWS=200 BATCHES=4 \
+    PATH=$PWD/standins:$PATH SLURM_JOB_ID=7 SLURM_NTASKS=1 SLURM_CPUS_PER_TASK=1 bash "$top/scripts/experiments/cola.sbatch" "BIN=$BIN" DATA=glue MODEL=model ROWS=200 BATCHES=4 \
         RATES=1e-3 SEEDS=1 D=jobs "OPTIONS=--steps 2000 --log-every 1 --eval-every 500"
 }
 ln -s "$top/scripts" scripts # a job starts in the folder of the sources
