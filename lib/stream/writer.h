@@ -26,7 +26,7 @@ int writer_put(struct writer *w, const struct record *r, struct err *e);
 /* The same for a record without tensors that is printed already (value_print()), so that threads can share the work of
  * printing; id as record_id() gives it. */
 int writer_put_printed(struct writer *w, const char *id, const char *json, size_t n, struct err *e);
-/* Ends the block: with append, what was written so far stays when the program is killed. */
+/* Ends the block: with append, what was written so far stays when the program is killed (with threads: once they wrote it). */
 int writer_flush(struct writer *w, struct err *e);
 /* Ends the stream with its index and commits the file. Frees w also on failure. */
 int writer_close(struct writer *w, struct err *e);
