@@ -2,6 +2,7 @@
 # unimo-regionfeat: a detector is learnt for a few steps, then applied to every kind of input and picture.
 . "$(dirname "$0")/../lib/lib.sh"
 command -v jq >/dev/null || t_skip_all "jq is not installed"
+command -v python3 >/dev/null || t_skip_all "python3 is not installed"
 
 unimo-scenes --seed 5 --train 24 --dev 4 --test 0 --images 0 --texts 0 -j1 -o scenes || t_skip_all "unimo-scenes fails"
 unimo-view scenes/train.jsonl.zst | head -4 >scenes/few.jsonl # whose classes are all learnt
@@ -188,11 +189,11 @@ t_fails "a configuration that cannot be"
 t_err 'cut/config.json: .*groups'
 
 # many pictures, one in a hundred of them bad: memory does not grow, but for their names; 100,000 with UNIMO_LONG=1
-peak() { # CMD...: its largest resident size in KiB
-    "$@" >/dev/null 2>peak.err &
-    local p=$! most=0 now
-    while now=$(awk '/^VmHWM/ { print $2 }' /proc/$p/status 2>/dev/null) && [ -n "$now" ]; do most=$now; sleep 0.02; done
-    wait $p && echo "$most"
+peak() { # CMD...: its largest resident size in KiB, as the kernel counts it
+    python3 -c 'import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)' "$@" 2>peak.err
 }
 export ASAN_OPTIONS=quarantine_size_mb=1:${ASAN_OPTIONS-} # what a sanitizer keeps of freed memory is no growth
 n=${UNIMO_LONG:+100000}
