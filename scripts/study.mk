@@ -1,6 +1,6 @@
 # The study: what each part of the pre-training is worth, at a scale that two processors manage in some hours. The same model is
 # pre-trained from scratch with parts left out, three seeds each, and measured in seven ways; unpaired texts are WordNet's examples and
-# Jane Austen, unpaired images are scenes and landscapes, none of them about the test. An interrupted study goes on where it was.
+# Jane Austen, unpaired images are scenes, landscapes and emoji, none of them about the test. An interrupted study goes on where it was.
 # Yours to set: BIN, D (the folder), T (threads), SEEDS, VARIANTS.
 BIN   ?= $(CURDIR)/build/release/bin
 D     ?= study
@@ -9,7 +9,6 @@ SEEDS ?= 1 2 3
 VARIANTS ?= full no-texts no-images no-cmcl no-rewriting sentence-level no-retrieval pairs-only
 export PATH := $(BIN):$(PATH)
 .DELETE_ON_ERROR:
-.PRECIOUS: %/model.safetensors # an interrupted training resumes, and keeps its best model
 .NOTPARALLEL:
 .SECONDARY:
 
@@ -28,7 +27,10 @@ $(data)/%.regions.zst: | $(data)/scenes/test.jsonl.zst
 	unimo-regionfeat --min-boxes 4 --max-boxes 10 -j $T -o $@ $(data)/scenes/$*.jsonl.zst
 $(data)/landscapes.regions.zst: | $(data)/test.reviews.jsonl
 	unimo-regionfeat --min-boxes 4 --max-boxes 10 -j $T -o $@ $(data)/landscapes
-regions := $(foreach s,train dev test images landscapes,$(data)/$s.regions.zst)
+$(data)/emoji.regions.zst: | $(data)/test.reviews.jsonl
+	unimo-regionfeat --min-boxes 4 --max-boxes 10 -j $T -o $@ $(data)/emoji
+regions := $(foreach s,train dev test images landscapes emoji,$(data)/$s.regions.zst)
+unpaired_images := $(foreach s,images landscapes emoji,--images $(data)/$s.regions.zst)
 # Every 25th sentence is held out.
 $(data)/held-out.jsonl: $(data)/test.reviews.jsonl
 	awk 'NR % 25 == 0' $(data)/texts.jsonl >$@
@@ -37,7 +39,7 @@ $(data)/held-out.jsonl: $(data)/test.reviews.jsonl
 $(data)/test.queries.jsonl: | $(data)/scenes/test.jsonl.zst
 	unimo-view $(data)/scenes/test.pairs.jsonl.zst | jq -c 'select(.id | test("#[01]$$"))' >$@
 $(data)/rewriter/lexicon.json: $(data)/held-out.jsonl | $(regions)
-	unimo-rewrite --learn --images $(data)/images.regions.zst --images $(data)/landscapes.regions.zst --texts $(data)/sentences.jsonl \
+	unimo-rewrite --learn $(unpaired_images) --texts $(data)/sentences.jsonl \
 	    -j $T -o $(@D) $(data)/scenes/train.pairs.jsonl.zst
 $(data)/all-levels.jsonl.zst: $(data)/rewriter/lexicon.json
 	unimo-rewrite -m $(<D) --seed 1 -j $T -o $@ $(data)/scenes/train.pairs.jsonl.zst
@@ -84,42 +86,42 @@ steps   = 2200
 # Options of a pre-training of a variant, but for those that are given twice.
 pretrain = unimo-pretrain --config scripts/study.json --vocab $(data)/vocabulary --dropout 0 \
 	   --pairs $(data)/tokens/$(or $($1-pairs),all-levels).zst --features '$(data)/*.regions.zst' --texts $(data)/tokens/sentences.zst \
-	   --images $(data)/images.regions.zst --images $(data)/landscapes.regions.zst \
-	   --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --mrc 0.3 --mrfr 0.02 \
+	   $(unpaired_images) --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --mrc 0.3 --mrfr 0.02 \
 	   --lr 1e-3 --steps $(steps) $($1-opts) -j $T
 # What a dry run says is drawn in a step of so many rows.
 drawn = $$($(call pretrain,$1) --rows $2 --dry-run | awk '$$1 == "pairs" { print $$4 }')
-$D/runs/%/model/model.safetensors: $(tokens) $(regions)
+# A model is there from its first measurement on; `trained` says that no steps are left.
+$D/runs/%/model/trained: $(tokens) $(regions)
 	@mkdir -p $D/runs/$*
 	rows=$$(awk -v all=$(call drawn,full,2400) -v some=$(call drawn,$(call variant,$*),2400) 'BEGIN { printf "%d", 2400 * all / some }') && \
 	$(call pretrain,$(call variant,$*)) --rows $$rows --seed $(call seed,$*) --dev-texts $(data)/tokens/held-out.zst \
-	    --log $D/runs/$*/pretrain.log --save-every 200 --keep 1 --resume -o $(@D)
+	    --log $D/runs/$*/pretrain.log --save-every 200 --keep 1 --resume -o $(@D) && touch $@
 
 # 3. Fine-tuning, predictions, scores.
 finetune = unimo-finetune -m $D/runs/$*/model --seed $(call seed,$*) -j $T --save-every 200 --keep 1 --resume -o $(@D)
 train_images := --images $(data)/train.regions.zst --images $(data)/dev.regions.zst
 test_images  := --images $(data)/test.regions.zst -j $T
-$D/runs/%/retrieval/model.safetensors: $D/runs/%/model/model.safetensors
-	$(finetune) -t retrieval $(train_images) --train $(data)/tokens/train.pairs.zst --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6
-$D/runs/%/captioning/model.safetensors: $D/runs/%/model/model.safetensors
+$D/runs/%/retrieval/trained: $D/runs/%/model/trained
+	$(finetune) -t retrieval $(train_images) --train $(data)/tokens/train.pairs.zst --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6 && touch $@
+$D/runs/%/captioning/trained: $D/runs/%/model/trained
 	$(finetune) -t captioning $(train_images) --train $(data)/tokens/train.pairs.zst --dev $(data)/tokens/dev.pairs.zst --dropout 0 --rows 2048 --epochs 5 \
-	    --lr 1e-3 --eval-every 200
-$D/runs/%/entailment/model.safetensors: $D/runs/%/model/model.safetensors
+	    --lr 1e-3 --eval-every 200 && touch $@
+$D/runs/%/entailment/trained: $D/runs/%/model/trained
 	$(finetune) -t entailment $(train_images) --train $(data)/tokens/train.entailment.zst --dev $(data)/tokens/dev.entailment.zst --dropout 0.1 --rows 1024 \
-	    --epochs 12 --lr 5e-4
-$D/runs/%/reviews/model.safetensors: $D/runs/%/model/model.safetensors
-	$(finetune) -t classify --train $(data)/tokens/train.reviews.zst --dev $(data)/tokens/dev.reviews.zst --dropout 0.1 --rows 1024 --epochs 6 --lr 3e-4
-$D/runs/%/zero-shot.zst: $D/runs/%/model/model.safetensors
+	    --epochs 12 --lr 5e-4 && touch $@
+$D/runs/%/reviews/trained: $D/runs/%/model/trained
+	$(finetune) -t classify --train $(data)/tokens/train.reviews.zst --dev $(data)/tokens/dev.reviews.zst --dropout 0.1 --rows 1024 --epochs 6 --lr 3e-4 && touch $@
+$D/runs/%/zero-shot.zst: $D/runs/%/model/trained
 	unimo-predict -t retrieval -m $(<D) $(test_images) -o $@ $(data)/tokens/test.queries.zst
-$D/runs/%/swaps.zst: $D/runs/%/model/model.safetensors
+$D/runs/%/swaps.zst: $D/runs/%/model/trained
 	unimo-predict -t retrieval -m $(<D) $(test_images) --choice text --choice other -o $@ $(data)/tokens/test.swaps.zst
-$D/runs/%/retrieval.zst: $D/runs/%/retrieval/model.safetensors
+$D/runs/%/retrieval.zst: $D/runs/%/retrieval/trained
 	unimo-predict -m $(<D) $(test_images) -o $@ $(data)/tokens/test.queries.zst
-$D/runs/%/captioning.zst: $D/runs/%/captioning/model.safetensors
+$D/runs/%/captioning.zst: $D/runs/%/captioning/trained
 	unimo-predict -m $(<D) -j $T -o $@ $(data)/test.regions.zst
-$D/runs/%/entailment.zst: $D/runs/%/entailment/model.safetensors
+$D/runs/%/entailment.zst: $D/runs/%/entailment/trained
 	unimo-predict -m $(<D) $(test_images) -o $@ $(data)/tokens/test.entailment.zst
-$D/runs/%/reviews.zst: $D/runs/%/reviews/model.safetensors
+$D/runs/%/reviews.zst: $D/runs/%/reviews/trained
 	unimo-predict -m $(<D) -j $T -o $@ $(data)/tokens/test.reviews.zst
 figure = unimo-score --format json $1 | jq -s '$2'
 $D/runs/%/scores.json: $(foreach x,zero-shot swaps retrieval captioning entailment reviews,$D/runs/%/$x.zst)
