@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEGMENT_ALIGN = 16, RNG_PARAMS = 0x7061 };
+enum { SEGMENT_ALIGN = 16, RNG_PARAMS = 0x7061, STATES = 3 /* m, v, averages */ };
 
 int params_add(struct params *p, const char *name, enum param_init init, float std, int rank, const int64_t *shape)
 {
@@ -242,19 +242,45 @@ int params_load(struct params *p, const struct safetensors *s, const char *(*ren
     return rc;
 }
 
-/* A flat buffer's values: in place where the device's memory is the host's, else a copy, which *own gets. */
-static const float *on_host(const struct params *p, struct tensor x, float **own)
+/* A file's tensors: those of one flat buffer after the other. */
+struct saved {
+    const struct params *p;
+    struct tensor states[STATES];
+    params_fetch *fetch;
+    void *ctx;
+};
+
+static int fetch_here(void *ctx, const struct params *p, struct tensor state, int64_t from, int64_t n, float *to,
+                      struct err *e)
 {
-    *own = NULL;
-    op_sync(p->device);
-    if (p->device->is_host) return x.data;
-    *own = mem_new(float, x.n);
-    op_download(p->device, *own, x.data, tensor_bytes(x));
-    return *own;
+    (void)ctx;
+    op_download(p->device, to, (const float *)state.data + from, n * (int64_t)sizeof *to);
+    return device_check(p->device, e);
 }
 
-/* The tensors of a flat host buffer, named prefix + name. */
-static void describe(const struct params *p, const float *host, const char *prefix, struct safetensor *t,
+static int read_state(void *ctx, int i, int64_t offset, int64_t bytes, void *to, struct err *e)
+{
+    const struct saved *s = ctx;
+    const struct param *q = &s->p->at[i % s->p->n];
+    int64_t size = sizeof(float);
+
+    return s->fetch(s->ctx, s->p, s->states[i / s->p->n], q->from + offset / size, bytes / size, to, e);
+}
+
+static int read_half(void *ctx, int i, int64_t offset, int64_t bytes, void *to, struct err *e)
+{
+    const struct saved *s = ctx;
+    int64_t n = bytes / 2;
+    float *whole = mem_new(float, n);
+    int rc = fetch_here(NULL, s->p, s->states[0], s->p->at[i].from + offset / 2, n, whole, e);
+
+    if (!rc) dtype_from_f32(to, DT_BF16, whole, n);
+    free(whole);
+    return rc;
+}
+
+/* The tensors of a flat buffer, named prefix + name. */
+static void describe(const struct params *p, const char *prefix, enum dtype dtype, struct safetensor *t,
                      struct arena *names)
 {
     for (int i = 0; i < p->n; i++) {
@@ -262,10 +288,9 @@ static void describe(const struct params *p, const float *host, const char *pref
         struct str name = { 0 };
         str_addf(&name, "%s%s", prefix, q->name);
         t[i] = (struct safetensor){ .name = arena_strdup(names, name.data),
-                                    .dtype = DT_F32,
+                                    .dtype = dtype,
                                     .rank = q->rank,
-                                    .data = host + q->from,
-                                    .bytes = q->n * 4,
+                                    .bytes = q->n * dtype_size(dtype),
                                     .n = q->n };
         memcpy(t[i].shape, q->shape, sizeof q->shape);
         str_release(&name);
@@ -276,43 +301,29 @@ int params_save(const struct params *p, const char *path, bool half, struct err 
 {
     static const char *const meta[] = { "format", "pt" };
     struct safetensor *t = mem_new(struct safetensor, p->n + 1);
+    struct saved s = { .p = p, .states = { p->value }, .fetch = fetch_here };
     struct arena names = { 0 };
-    float *own;
-    const float *host = on_host(p, p->value, &own);
-    uint16_t *halves = half ? mem_new(uint16_t, p->total) : NULL;
 
-    describe(p, host, "", t, &names);
-    if (half) dtype_from_f32(halves, DT_BF16, host, p->total);
-    for (int i = 0; half && i < p->n; i++) {
-        t[i].dtype = DT_BF16;
-        t[i].data = halves + p->at[i].from;
-        t[i].bytes /= 2;
-    }
-    int rc = device_check(p->device, e);
-    if (!rc) rc = safetensors_save(path, t, p->n, meta, 1, e);
+    describe(p, "", half ? DT_BF16 : DT_F32, t, &names);
+    op_sync(p->device);
+    int rc = safetensors_save_from(half ? read_half : read_state, &s, path, t, p->n, meta, 1, e);
     arena_release(&names);
-    free(halves);
-    free(own);
     free(t);
     return rc;
 }
 
-int params_save_moments(const struct params *p, const float *m, const float *v, const char *path, struct err *e)
+int params_save_moments(const struct params *p, params_fetch *fetch, void *ctx, const char *path, struct err *e)
 {
-    struct safetensor *t = mem_new(struct safetensor, 3 * p->n + 1);
+    static const char *const prefixes[STATES] = { "m.", "v.", "average." };
+    struct safetensor *t = mem_new(struct safetensor, STATES * p->n + 1);
+    struct saved s = { .p = p, .states = { p->m, p->v, p->average }, .fetch = fetch ? fetch : fetch_here, .ctx = ctx };
+    int n = p->average.data ? STATES : STATES - 1;
     struct arena names = { 0 };
-    float *own_m = NULL, *own_v = NULL, *own_average = NULL;
-    bool is_averaged = p->average.data != NULL;
 
-    describe(p, m ? m : on_host(p, p->m, &own_m), "m.", t, &names);
-    describe(p, v ? v : on_host(p, p->v, &own_v), "v.", t + p->n, &names);
-    if (is_averaged) describe(p, on_host(p, p->average, &own_average), "average.", t + 2 * p->n, &names);
-    int rc = device_check(p->device, e);
-    if (!rc) rc = safetensors_save(path, t, (is_averaged ? 3 : 2) * p->n, NULL, 0, e);
+    for (int k = 0; k < n; k++) describe(p, prefixes[k], DT_F32, t + k * p->n, &names);
+    op_sync(p->device);
+    int rc = safetensors_save_from(read_state, &s, path, t, n * p->n, NULL, 0, e);
     arena_release(&names);
-    free(own_m);
-    free(own_v);
-    free(own_average);
     free(t);
     return rc;
 }

@@ -64,10 +64,11 @@ void params_average(struct params *p, float decay);
 void params_swap_average(struct params *p);
 /* Values were changed from outside: the copy for products follows. */
 void params_changed(struct params *p);
-/* Moments of AdamW: names "m.NAME" and "v.NAME", and averages: "average.NAME". m, v: those of all elements on the host,
- * or NULL: all are kept here.
- */
-int params_save_moments(const struct params *p, const float *m, const float *v, const char *path, struct err *e);
+/* Moments of AdamW: names "m.NAME" and "v.NAME", and averages: "average.NAME". fetch: brings elements of p->m, p->v or
+ * p->average to the host when others keep a part of them; NULL: all are kept here. */
+typedef int params_fetch(void *ctx, const struct params *p, struct tensor state, int64_t from, int64_t n, float *to,
+                         struct err *e);
+int params_save_moments(const struct params *p, params_fetch *fetch, void *ctx, const char *path, struct err *e);
 int params_load_moments(struct params *p, const char *path, struct err *e);
 
 /* One AdamW step over everything with its lr_scale and decay; clips to max_norm; zeroes the gradients. weight_decay

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PART = 4 << 20 }; /* bytes that are read and written at a time */
+
 struct mapping {
     uint8_t *data;
     size_t bytes;
@@ -172,19 +174,47 @@ static void add_header(struct str *out, const struct safetensor *at, int n, cons
     while (out->n % 8) str_add_char(out, ' '); /* so that the data is aligned */
 }
 
+static int read_memory(void *ctx, int i, int64_t offset, int64_t bytes, void *to, struct err *e)
+{
+    const struct safetensor *at = ctx;
+
+    (void)e;
+    memcpy(to, (const char *)at[i].data + offset, (size_t)bytes);
+    return 0;
+}
+
 int safetensors_save(const char *path, const struct safetensor *at, int n, const char *const *meta, int n_meta,
                      struct err *e)
+{
+    return safetensors_save_from(read_memory, (void *)at, path, at, n, meta, n_meta, e);
+}
+
+static int write_data(struct out *o, safetensors_read *read, void *ctx, int i, int64_t bytes, char *part, struct err *e)
+{
+    int rc = 0;
+
+    for (int64_t at = 0; at < bytes && !rc; at += PART) {
+        int64_t n = bytes - at < PART ? bytes - at : PART;
+        rc = read(ctx, i, at, n, part, e) || out_write(o, part, (size_t)n, e) ? -1 : 0;
+    }
+    return rc;
+}
+
+int safetensors_save_from(safetensors_read *read, void *ctx, const char *path, const struct safetensor *at, int n,
+                          const char *const *meta, int n_meta, struct err *e)
 {
     struct str header = { 0 };
     uint8_t length[8];
     struct out *o = out_open(path, e);
 
     if (!o) return -1;
+    char *part = mem_new(char, PART);
     add_header(&header, at, n, meta, n_meta);
     store_u64(length, header.n);
     int rc = out_write(o, length, 8, e) || out_write(o, header.data, header.n, e) ? -1 : 0;
-    for (int i = 0; i < n && !rc; i++) rc = out_write(o, at[i].data, (size_t)at[i].bytes, e);
+    for (int i = 0; i < n && !rc; i++) rc = write_data(o, read, ctx, i, at[i].bytes, part, e);
     str_release(&header);
+    free(part);
     if (!rc) return out_commit(o, e);
     out_abort(o);
     return -1;

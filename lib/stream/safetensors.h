@@ -29,4 +29,8 @@ void safetensors_close(struct safetensors *s);
 /* Writes n tensors and metadata (n_meta pairs key, value) atomically. Same input, same bytes. */
 int safetensors_save(const char *path, const struct safetensor *at, int n, const char *const *meta, int n_meta,
                      struct err *e);
+/* The same of data that are not in memory: read() brings `bytes` of tensor i from `offset` on, some MiB at a time. */
+typedef int safetensors_read(void *ctx, int i, int64_t offset, int64_t bytes, void *to, struct err *e);
+int safetensors_save_from(safetensors_read *read, void *ctx, const char *path, const struct safetensor *at, int n,
+                          const char *const *meta, int n_meta, struct err *e);
 #endif

@@ -176,7 +176,7 @@ static int write_files(const struct checkpoint *c, const struct model *m, const 
     int rc = model_copy_vocabulary(vocabulary, dir, e);
 
     if (!rc) rc = model_save(m, dir, e);
-    if (!rc) rc = params_save_moments(&m->params, c->m, c->v, moments, e);
+    if (!rc) rc = params_save_moments(&m->params, c->fetch, c->comm, moments, e);
     if (!rc) rc = save_json(dir, "trainer.json", state, e);
     value_free(state);
     free(moments);

@@ -12,7 +12,8 @@ struct checkpoint {
     double best;                            /* the best score on the held-out examples so far, -1 before the first */
     int64_t best_step;
     bool is_finished;
-    const float *m, *v; /* all moments on the host, when the ranks share the optimizer's state */
+    params_fetch *fetch; /* when the ranks share the optimizer's state: brings it from them, by comm */
+    struct comm *comm;
 };
 void checkpoint_init(struct checkpoint *c, int64_t streams);
 void checkpoint_release(struct checkpoint *c);

@@ -30,26 +30,59 @@ void share_values(struct params *p, struct comm *c)
     params_changed(p);
 }
 
-static float *gather(const struct params *p, struct comm *c, struct tensor own)
-{
-    bool is_first = comm_rank(c) == 0;
-    int64_t most;
+enum { ASK_M, ASK_V, ASK_NOTHING };
 
-    part_of(p, c, 0, &most);
-    float *whole = mem_new(float, is_first ? p->total : most);
+struct question {
+    int64_t state, from, n;
+};
+
+/* The elements that were asked for, each part from the rank that keeps it to all. */
+static void exchange(const struct params *p, struct comm *c, struct question ask, float *to)
+{
+    struct tensor own = ask.state == ASK_M ? p->m : p->v;
+
     for (int rank = 0; rank < comm_ranks(c); rank++) {
-        int64_t n, from = part_of(p, c, rank, &n), bytes = n * (int64_t)sizeof *whole;
-        float *to = whole + (is_first ? from : 0);
-        if (rank == comm_rank(c)) op_download(p->device, to, own.data, bytes);
-        comm_broadcast(c, to, bytes, rank);
+        int64_t n, from = part_of(p, c, rank, &n), first = from > ask.from ? from : ask.from,
+                   end = from + n < ask.from + ask.n ? from + n : ask.from + ask.n;
+        if (end <= first) continue;
+        int64_t bytes = (end - first) * (int64_t)sizeof *to;
+        if (rank == comm_rank(c))
+            op_download(p->device, to + (first - ask.from), (const float *)own.data + (first - from), bytes);
+        comm_broadcast(c, to + (first - ask.from), bytes, rank);
     }
-    if (is_first) return whole;
-    free(whole);
-    return NULL;
 }
 
-void share_gather(const struct params *p, struct comm *c, float **m, float **v)
+int share_fetch(void *ctx, const struct params *p, struct tensor state, int64_t from, int64_t n, float *to,
+                struct err *e)
 {
-    *m = gather(p, c, p->m);
-    *v = gather(p, c, p->v);
+    if (state.data == p->average.data) { /* of values, which everybody has */
+        op_download(p->device, to, (const float *)state.data + from, n * (int64_t)sizeof *to);
+    } else {
+        struct question ask = { state.data == p->m.data ? ASK_M : ASK_V, from, n };
+        comm_broadcast(ctx, &ask, sizeof ask, 0);
+        exchange(p, ctx, ask, to);
+    }
+    return device_check(p->device, e);
+}
+
+void share_serve(const struct params *p, struct comm *c)
+{
+    struct question ask;
+    float *part = NULL;
+    int64_t cap = 0;
+
+    for (;;) {
+        comm_broadcast(c, &ask, sizeof ask, 0);
+        if (ask.state == ASK_NOTHING) break;
+        mem_reserve(&part, &cap, ask.n);
+        exchange(p, c, ask, part);
+    }
+    free(part);
+}
+
+void share_fetched(struct comm *c)
+{
+    struct question none = { .state = ASK_NOTHING };
+
+    comm_broadcast(c, &none, sizeof none, 0);
 }

@@ -8,6 +8,10 @@
 void share_begin(struct params *p, const struct comm *c);
 /* After each step: everybody gets everybody's values. */
 void share_values(struct params *p, struct comm *c);
-/* For saving: the moments of all parameters on the host of rank 0, which frees them; NULL on other ranks. */
-void share_gather(const struct params *p, struct comm *c, float **m, float **v);
+/* While rank 0 saves, the others share_serve() what it fetches of the moments that they keep (a params_fetch; ctx: its
+ * struct comm), until it says that it is done. */
+int share_fetch(void *ctx, const struct params *p, struct tensor state, int64_t from, int64_t n, float *to,
+                struct err *e);
+void share_serve(const struct params *p, struct comm *c);
+void share_fetched(struct comm *c);
 #endif

@@ -306,16 +306,14 @@ static void join_streams(struct run *r)
 static int save(struct run *r, struct err *e)
 {
     int64_t failed = 0;
-    float *m = NULL, *v = NULL;
 
     join_streams(r);
-    if (shares(r)) share_gather(&r->m->params, r->comm, &m, &v);
-    r->at.m = m;
-    r->at.v = v;
-    if (is_first_rank(r))
+    if (is_first_rank(r)) {
         failed = checkpoint_save(&r->at, r->m, r->t, r->o->output, r->o->vocabulary, r->o->keep, e) != 0;
-    free(m);
-    free(v);
+        if (shares(r)) share_fetched(r->comm);
+    } else if (shares(r)) {
+        share_serve(&r->m->params, r->comm);
+    }
     comm_broadcast(r->comm, &failed, sizeof failed, 0); /* nobody goes on before it is on the disk */
     return failed ? err_set(e, ERR_IO, "rank 0 could not save") : 0;
 }
@@ -446,7 +444,11 @@ int train_run(struct model *m, const struct task *t, const struct train_opts *o,
     comm_use(r.comm, m->device, m->params.grad.data);
     r.first = comm_rank(r.comm) * r.n_own;
     checkpoint_init(&r.at, comm_ranks(r.comm) * r.n_own);
-    if (shares(&r)) share_begin(&m->params, r.comm);
+    if (shares(&r)) {
+        share_begin(&m->params, r.comm);
+        r.at.fetch = share_fetch;
+        r.at.comm = r.comm;
+    }
     if (o->average > 0) params_keep_average(&m->params);
     int rc = begin(&r, e);
     if (!rc && !r.at.is_finished) rc = run(&r, e);
