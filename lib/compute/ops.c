@@ -289,11 +289,16 @@ void op_scatter_add_rows(struct device *d, struct tensor x, struct tensor y, str
         if (fits(d, alike(y, a) && alike(y, b), SHOW(y, a, b), #name ": do not fit:") && y.n) RUN(name, y, a, b);      \
     }
 POINTWISE_2(gelu_forward, y, x)
-POINTWISE_3(gelu_backward, dx, dy, x)
 POINTWISE_2(relu_forward, y, x)
 POINTWISE_3(relu_backward, dx, dy, y)
 POINTWISE_3(add, y, a, b)
 POINTWISE_3(multiply, y, a, b)
+
+void op_gelu_backward(struct device *d, struct tensor dx, struct tensor y, struct tensor dy, struct tensor x)
+{
+    bool good = alike(dx, dy) && alike(dx, x) && (!y.data || alike(dx, y));
+    if (fits(d, good, SHOW(dx, dy, x), "gelu_backward: do not fit:") && x.n) RUN(gelu_backward, dx, y, dy, x);
+}
 
 void op_dropout_forward(struct device *d, struct tensor y, struct tensor x, struct dropout drop)
 {

@@ -70,7 +70,7 @@ struct adamw {
     float grad_scale; /* gradients are multiplied by this first (1 / accumulation steps, say) */
 };
 
-#define OPS_ABI 2
+#define OPS_ABI 3
 struct ops {
     int abi;
     const char *name; /* "ref", "cpu", "cuda" */

@@ -68,7 +68,7 @@ static struct tensor lm_backward(const struct model *m, struct scratch *s, struc
     op_linear_backward_weight(m->device, params_grad(p, m->word), params_grad(p, m->lm_bias), dlogits, saved->u);
     op_linear_backward_input(m->device, du, dlogits, params_weight(p, m->word), LINEAR_PARAM);
     norm_backward(p, m->lm_norm, du, du, saved->act, saved->stats);
-    op_gelu_backward(m->device, du, du, saved->wide);
+    op_gelu_backward(m->device, du, (struct tensor){ 0 }, du, saved->wide);
     linear_backward(p, m->lm_dense, dx, du, saved->x, 0);
     return dx;
 }

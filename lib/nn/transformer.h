@@ -21,7 +21,7 @@ struct transformer transformer_add(struct params *p, const char *prefix, int64_t
 
 /* What forward leaves for backward; all in the scratch memory. */
 struct transformer_saved {
-    struct tensor x, qkv, context, lse, sum1, stats1, y1, wide, act, sum2, stats2;
+    struct tensor x, qkv, context, lse, sum1, stats1, y1, wide, sum2, stats2;
 };
 /* y[T,H] from x[T,H], in the compute type. saved gets the tensors. y may be x only when no backward follows. */
 void transformer_forward(const struct params *p, const struct transformer *l, const struct transformer_opts *o,

@@ -216,7 +216,7 @@ static void layers(void)
 
     dx = fresh(m2(4, 5));
     x = normal(m2(4, 5)), y = fresh(m2(4, 5)), w = normal(m2(4, 5)), t = fresh(tensor_1d(NULL, DT_F32, 4));
-    op_gelu_backward(d, dx, w, x);
+    op_gelu_backward(d, dx, (struct tensor){ 0 }, w, x);
     check("gelu", gelu, x, dx, 1e-2);
     unit();
     op_normalize_rows_backward(d, dx, w, y, t);

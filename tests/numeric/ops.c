@@ -187,7 +187,7 @@ static void gelu(struct device *d, struct tensor *t)
 }
 static void gelu_dx(struct device *d, struct tensor *t)
 {
-    op_gelu_backward(d, t[0], t[1], t[2]);
+    op_gelu_backward(d, t[0], t[1], t[2], t[3]);
 }
 static void relu(struct device *d, struct tensor *t)
 {
@@ -338,7 +338,7 @@ static void total(struct device *d, struct tensor *t)
 }
 static void cache(struct device *d, struct tensor *t)
 {
-    static int32_t slot[400];
+    static int32_t slot[1200];
     int64_t n = t[2].shape[0];
     for (int64_t i = 0; i < n; i++) slot[i] = (int32_t)(n - 1 - i);
     op_cache_rows(d, t[0], t[1], t[2], sent(d, tensor_1d(slot, DT_I32, n)));
@@ -374,7 +374,7 @@ struct groups {
 };
 static struct groups groups(struct device *d, int64_t scores)
 {
-    static int32_t start[64], positive[400];
+    static int32_t start[64], positive[1200];
     int n = 0;
     for (int64_t at = 0; at < scores; n++) {
         int64_t len = at + n > scores ? scores - at : n;
@@ -402,6 +402,7 @@ static void circle(struct device *d, struct tensor *t)
 static void in_place(struct device *d, struct tensor *t)
 {
     op_gelu_forward(d, t[0], t[0]);
+    op_gelu_backward(d, t[0], none, t[0], t[1]);
     op_dropout_forward(d, t[0], t[0], drop());
     op_add(d, t[0], t[0], t[1]);
     op_relu_backward(d, t[0], t[0], t[1]);
@@ -449,7 +450,7 @@ static const struct op ops[] = {
     { "gather_rows (add)", { "+ a TH", "i a VH", "i n T<V" }, gather_add, 0 },
     { "scatter_add_rows", { "+ f VH", "i a TH", "i n T<V" }, scatter, 0 },
     { "gelu_forward", { "o a TH", "i a TH" }, gelu, 0 },
-    { "gelu_backward", { "o a TH", "i a TH", "i a TH" }, gelu_dx, 0 },
+    { "gelu_backward", { "o a TH", "o a TH", "i a TH", "i a TH" }, gelu_dx, 0 },
     { "relu_forward", { "o a TH", "i a TH" }, relu, 0 },
     { "relu_backward", { "o a TH", "i a TH", "i a TH" }, relu_dx, 0 },
     { "dropout_forward", { "o a TH", "i a TH" }, dropout, 0 },
@@ -634,6 +635,7 @@ static const struct {
     { 210, 96, 1, 64, 96, 517, 2, 16, 12, 24, 8, 17, 0.25f },
     { 333, 128, 4, 128, 80, 1000, 1, 33, 20, 32, 8, 5, 0.1f },
     { 300, 64, 1, 16, 24, 1, 1, 3, 2, 4, 2, 1, 0.1f },    /* heads of 64; many rows with one index */
+    { 1100, 16, 1, 45, 30, 3, 1, 3, 2, 4, 2, 1, 0.1f },   /* more rows than a gradient's sum takes at a time */
     { 37, 1152, 9, 12, 21, 70, 1, 2, 3, 12, 3, 2, 0.1f }, /* heads of 128; more columns than a warp keeps */
 };
 

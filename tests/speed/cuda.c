@@ -133,7 +133,7 @@ static void gelu_forward(void)
 }
 static void gelu_backward(void)
 {
-    op_gelu_backward(d, act, act, wide);
+    op_gelu_backward(d, act, none, act, wide);
 }
 static void attention_forward(void)
 {

@@ -160,8 +160,8 @@ static double gelu_forward(struct bench *k, double *bytes)
 }
 static double gelu_backward(struct bench *k, double *bytes)
 {
-    op_gelu_backward(k->d, k->dwide, k->act, k->wide);
-    *bytes = BYTES(k->dwide, k->act, k->wide);
+    op_gelu_backward(k->d, k->dwide, k->act, k->dwide, k->wide);
+    *bytes = BYTES(k->dwide, k->act, k->dwide, k->wide);
     return 0;
 }
 static double dropout(struct bench *k, double *bytes)

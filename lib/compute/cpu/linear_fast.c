@@ -5,6 +5,7 @@
  * - Parameters are repacked into the layout that a primitive prefers once per update, not once per product. */
 #include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"
+#include "compute/cpu/gradient.h"
 #include "compute/cpu/simd.h"
 #include "core/mem.h"
 #include <omp.h>
@@ -143,8 +144,8 @@ static int run_product(struct device *d, const struct product *key, void *dst, c
 }
 
 /* Rows for the next product of `left` rows with a matrix of `weights` elements: powers of two, so that a dozen
- * primitives do for any number of rows; few rows in sixteens (decoding has such) at once, as reading the weights is most
- * of the work then. Large products are worth a primitive of their own. */
+ * primitives do for any number of rows; few rows in sixteens (decoding has such) at once, as reading the weights is
+ * most of the work then. Large products are worth a primitive of their own. */
 static int64_t chunk(int64_t left, int64_t weights)
 {
     int64_t c = 2048;
@@ -231,6 +232,7 @@ int FAST_ROW(linear_backward_weight)(struct device *d, struct tensor dw, struct 
                            .adds = true,
                            .is_packed = true };
 
+    if (FAST_ROW(gradient_fits)(dw, dy)) return FAST_ROW(gradient_add)(d, dw, db, dy, x);
     for (int64_t t = 0; t < rows; t += key.k) {
         key.k = chunk(rows - t, dw.n);
         if (run_product(d, &key, dw.data, tensor_rows(dy, t, key.k).data, tensor_rows(x, t, key.k).data, NULL))

@@ -3,29 +3,54 @@
 #include <math.h>
 #include <omp.h>
 
-/* log-sum-exp and sum of one row; lanes past the end count as -infinity and 0. */
-INLINE float row_lse(const void *x, bool half, int64_t at, int64_t n, float *sum_out)
+/* Largest and sum of one row. */
+INLINE float row_max(const void *x, bool half, int64_t at, int64_t n, float *sum)
 {
-    v16 top = splat(-INFINITY), total = { 0 }, sum = { 0 };
+    v16 top[2] = { splat(-INFINITY), splat(-INFINITY) }, total[2] = { 0 };
+    int64_t i = 0;
 
-    for (int64_t i = 0; i + LANES <= n; i += LANES) {
-        v16 v = load_any(x, half, at + i);
-        top = vmax(top, v);
-        sum += v;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        for (int j = 0; j < 2; j++) {
+            v16 v = load_any(x, half, at + i + j * LANES);
+            top[j] = vmax(top[j], v);
+            total[j] += v;
+        }
     }
-    float max = lane_max(top), plain = lane_sum(sum), tail = 0;
-    for (int64_t i = n / LANES * LANES; i < n; i++) {
+    float max = lane_max(vmax(top[0], top[1])), tail = 0;
+    for (; i < n; i++) {
         float v = half ? bf16_to_f32(((const uint16_t *)x)[at + i]) : ((const float *)x)[at + i];
         max = v > max ? v : max;
-        plain += v;
+        tail += v;
     }
-    for (int64_t i = 0; i + LANES <= n; i += LANES) total += vexp(load_any(x, half, at + i) - max);
+    *sum = lane_sum(total[0] + total[1]) + tail;
+    return max;
+}
+
+/* Sum of e^(x - max) over one row; the terms into each, unless it is NULL (it may be x in f32). */
+INLINE float row_exponentials(float *each, const void *x, bool half, int64_t at, int64_t n, float max)
+{
+    v16 total = { 0 };
+    float tail = 0;
+
+    for (int64_t i = 0; i + LANES <= n; i += LANES) {
+        v16 e = vexp(load_any(x, half, at + i) - max);
+        if (each) store(each + i, e);
+        total += e;
+    }
     for (int64_t i = n / LANES * LANES; i < n; i++) {
-        float v = half ? bf16_to_f32(((const uint16_t *)x)[at + i]) : ((const float *)x)[at + i];
-        tail += expf(v - max);
+        float e = expf((half ? bf16_to_f32(((const uint16_t *)x)[at + i]) : ((const float *)x)[at + i]) - max);
+        if (each) each[i] = e;
+        tail += e;
     }
-    *sum_out = plain;
-    return max + logf(lane_sum(total) + tail);
+    return lane_sum(total) + tail;
+}
+
+/* log-sum-exp of one row. */
+INLINE float row_lse(const void *x, bool half, int64_t at, int64_t n)
+{
+    float sum, max = row_max(x, half, at, n, &sum);
+
+    return max + logf(row_exponentials(NULL, x, half, at, n, max));
 }
 
 struct entropy {
@@ -33,7 +58,8 @@ struct entropy {
     float smoothing, scale;
 };
 
-static void entropy_row(const struct entropy *w, int64_t t)
+/* each: room for a row. */
+static void entropy_row(const struct entropy *w, int64_t t, float *each)
 {
     int64_t v = w->logits.shape[1], label = ((const int32_t *)w->labels.data)[t], at = t * v;
     bool half = w->logits.dtype == DT_BF16, d_half = w->dlogits.dtype == DT_BF16;
@@ -45,15 +71,16 @@ static void entropy_row(const struct entropy *w, int64_t t)
             store_at(w->dlogits.data, d_half, at + i, v - i, (v16){ 0 });
         return;
     }
-    float lse = row_lse(w->logits.data, half, at, v, &sum);
-    float own = half ? bf16_to_f32(((const uint16_t *)w->logits.data)[at + label])
-                     : ((const float *)w->logits.data)[at + label];
+    float max = row_max(w->logits.data, half, at, v, &sum);
+    float total = row_exponentials(w->dlogits.data ? each : NULL, w->logits.data, half, at, v, max);
+    float lse = max + logf(total), own = half ? bf16_to_f32(((const uint16_t *)w->logits.data)[at + label])
+                                              : ((const float *)w->logits.data)[at + label];
     *loss = lse - (1 - w->smoothing) * own - w->smoothing * sum / (float)v;
     if (!w->dlogits.data) return;
-    float even = w->smoothing / (float)v, own_slope = w->scale * (expf(own - lse) - even - (1 - w->smoothing));
+    float even = w->scale * w->smoothing / (float)v, factor = w->scale / total;
+    float own_slope = factor * each[label] - even - w->scale * (1 - w->smoothing);
     for (int64_t i = 0; i < v; i += LANES)
-        store_at(w->dlogits.data, d_half, at + i, v - i,
-                 w->scale * (vexp(load_at(w->logits.data, half, at + i, v - i) - lse) - even));
+        store_at(w->dlogits.data, d_half, at + i, v - i, factor * load_at(each, false, i, v - i) - even);
     if (d_half) ((uint16_t *)w->dlogits.data)[at + label] = f32_to_bf16(own_slope);
     else ((float *)w->dlogits.data)[at + label] = own_slope;
 }
@@ -62,15 +89,18 @@ int FAST_ROW(cross_entropy)(struct device *d, struct tensor loss, struct tensor 
                             struct tensor labels, float smoothing, float scale)
 {
     struct entropy w = { loss, dlogits, logits, labels, smoothing, scale };
+    int64_t wide = (logits.shape[1] + LANES - 1) / LANES * LANES;
+    float *room = fast_room(d, ROOM_PARTIAL, wide * d->threads * (int64_t)sizeof *room);
 
+    if (!room) return -1;
 #pragma omp parallel for num_threads(d->threads) if (logits.n > FAST_PARALLEL / 4)
-    for (int64_t t = 0; t < logits.shape[0]; t++) entropy_row(&w, t);
+    for (int64_t t = 0; t < logits.shape[0]; t++) entropy_row(&w, t, room + wide * omp_get_thread_num());
     return 0;
 }
 
 static void log_softmax_row(float *y, const void *x, bool half, int64_t at, int64_t v)
 {
-    float sum, lse = row_lse(x, half, at, v, &sum);
+    float lse = row_lse(x, half, at, v);
 
     for (int64_t i = 0; i < v; i += LANES) store_at(y, false, at + i, v - i, load_at(x, half, at + i, v - i) - lse);
 }
@@ -108,7 +138,7 @@ static void top_row(const struct top *r, const void *x, bool half, int64_t begin
 {
     enum { PIECE = 8 * LANES };
     int64_t n = r->from ? r->k : 0;
-    float sum, lse = row_lse(x, half, begin, v, &sum);
+    float lse = row_lse(x, half, begin, v);
 
     for (int64_t i = 0; i < v; i += PIECE) {
         int64_t end = i + PIECE < v ? i + PIECE : v;

@@ -8,11 +8,13 @@ int cpu_gelu_forward(struct device *d, struct tensor y, struct tensor x)
     return 0;
 }
 
-int cpu_gelu_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor x)
+int cpu_gelu_backward(struct device *d, struct tensor dx, struct tensor y, struct tensor dy, struct tensor x)
 {
     for (int64_t i = 0; i < x.n; i++) {
         double v = get(x, i), density = exp(-0.5 * v * v) * (M_2_SQRTPI * M_SQRT1_2 / 2);
-        put(dx, i, get(dy, i) * (0.5 * (1 + erf(v * M_SQRT1_2)) + v * density));
+        double cdf = 0.5 * (1 + erf(v * M_SQRT1_2)), slope = get(dy, i) * (cdf + v * density);
+        if (y.data) put(y, i, v * cdf);
+        put(dx, i, slope);
     }
     return 0;
 }

@@ -7,7 +7,7 @@
 enum { BLOCK = 4096 };
 
 /* y[i] = f(a[i], b[i]) over [from, to); what f is, is known at compile time in each kernel. */
-enum map { MAP_FILL, MAP_COPY, MAP_GELU, MAP_DGELU, MAP_RELU, MAP_DRELU, MAP_ADD, MAP_MULTIPLY, MAP_AXPY };
+enum map { MAP_FILL, MAP_COPY, MAP_GELU, MAP_RELU, MAP_DRELU, MAP_ADD, MAP_MULTIPLY, MAP_AXPY };
 struct operands {
     void *y;
     const void *a, *b;
@@ -26,10 +26,6 @@ INLINE v16 apply(enum map f, v16 a, v16 b, float alpha)
         return a;
     case MAP_GELU:
         return a * normal_cdf(a, &gaussian);
-    case MAP_DGELU: {
-        v16 cdf = normal_cdf(b, &gaussian);
-        return a * (cdf + b * gaussian * 0.39894228f);
-    }
     case MAP_RELU:
         return blend((i16)(a > 0), a, (v16){ 0 });
     case MAP_DRELU:
@@ -62,7 +58,6 @@ INLINE void map_range(enum map f, const struct operands *o, int64_t from, int64_
 MAP_KERNEL(fill, MAP_FILL)
 MAP_KERNEL(copy, MAP_COPY)
 MAP_KERNEL(gelu, MAP_GELU)
-MAP_KERNEL(dgelu, MAP_DGELU)
 MAP_KERNEL(relu, MAP_RELU)
 MAP_KERNEL(drelu, MAP_DRELU)
 MAP_KERNEL(add, MAP_ADD)
@@ -95,9 +90,23 @@ int FAST_ROW(gelu_forward)(struct device *d, struct tensor y, struct tensor x)
     return run(d, gelu_range, y, x, none, 0);
 }
 
-int FAST_ROW(gelu_backward)(struct device *d, struct tensor dx, struct tensor dy, struct tensor x)
+static void gelu_slopes(struct tensor dx, struct tensor y, struct tensor dy, struct tensor x, int64_t from, int64_t to)
 {
-    return run(d, dgelu_range, dx, dy, x, 0);
+    bool half = x.dtype == DT_BF16, y_half = y.dtype == DT_BF16;
+
+    for (int64_t i = from; i < to; i += LANES) {
+        v16 v = load_at(x.data, half, i, to - i), slope = load_at(dy.data, dy.dtype == DT_BF16, i, to - i), gaussian;
+        v16 cdf = normal_cdf(v, &gaussian);
+        if (y.data) store_at(y.data, y_half, i, to - i, v * cdf);
+        store_at(dx.data, dx.dtype == DT_BF16, i, to - i, slope * (cdf + v * gaussian * 0.39894228f));
+    }
+}
+
+int FAST_ROW(gelu_backward)(struct device *d, struct tensor dx, struct tensor y, struct tensor dy, struct tensor x)
+{
+#pragma omp parallel for num_threads(d->threads) if (x.n > FAST_PARALLEL)
+    for (int64_t i = 0; i < x.n; i += BLOCK) gelu_slopes(dx, y, dy, x, i, i + BLOCK < x.n ? i + BLOCK : x.n);
+    return 0;
 }
 
 int FAST_ROW(relu_forward)(struct device *d, struct tensor y, struct tensor x)

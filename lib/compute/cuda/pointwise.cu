@@ -46,7 +46,6 @@ static __device__ inline float normal_cdf(float v)
 FORMULA(constant, 0, alpha);
 FORMULA(same, 1, u);
 FORMULA(gelu, 1, u *normal_cdf(u));
-FORMULA(gelu_slope, 2, u *(normal_cdf(v) + v * 0.39894228f * expf(-0.5f * v * v)));
 FORMULA(relu, 1, u > 0 ? u : 0);
 FORMULA(relu_slope, 2, v > 0 ? u : 0);
 FORMULA(sum_of_two, 2, u + v);
@@ -70,9 +69,29 @@ int cuda_gelu_forward(struct device *d, struct tensor y, struct tensor x)
 {
     return run<gelu>(d, "gelu_forward", y, x, x, 0);
 }
-int cuda_gelu_backward(struct device *d, struct tensor dx, struct tensor dy, struct tensor x)
+
+static __global__ void gelu_slope(struct array dx, struct array y, struct array dy, struct array x, int64_t n)
 {
-    return run<gelu_slope>(d, "gelu_backward", dx, dy, x, 0);
+    int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * EIGHT;
+    float slope[EIGHT], v[EIGHT];
+
+    if (i >= n) return;
+    load8(slope, dy, i, n - i);
+    load8(v, x, i, n - i);
+#pragma unroll
+    for (int k = 0; k < EIGHT; k++) {
+        float cdf = normal_cdf(v[k]);
+        slope[k] *= cdf + v[k] * 0.39894228f * expf(-0.5f * v[k] * v[k]);
+        v[k] *= cdf;
+    }
+    store8(dx, i, n - i, slope);
+    if (y.data) store8(y, i, n - i, v);
+}
+
+int cuda_gelu_backward(struct device *d, struct tensor dx, struct tensor y, struct tensor dy, struct tensor x)
+{
+    return launch(d, "gelu_backward", gelu_slope, pieces(x.n, WIDTH), THREADS, 0, array_of(dx), array_of(y),
+                  array_of(dy), array_of(x), x.n);
 }
 int cuda_relu_forward(struct device *d, struct tensor y, struct tensor x)
 {
