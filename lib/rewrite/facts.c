@@ -55,9 +55,9 @@ static const struct known_name *known_name(struct names *x, const char *name)
         *i = x->known.n - 1;
         mem_reserve(&x->names, &x->cap, x->known.n);
         struct known_name *k = &x->names[*i];
-        wordnet_meaning(x->wordnet, &k->meaning, WN_NOUN, name, 0, &x->arena);
+        wordnet_meaning(x->wordnet, &k->meaning, WN_NOUN, name, 0, 0, &x->arena);
         if (!k->meaning.n_own && strrchr(name, ' '))
-            wordnet_meaning(x->wordnet, &k->meaning, WN_NOUN, strrchr(name, ' ') + 1, 0, &x->arena);
+            wordnet_meaning(x->wordnet, &k->meaning, WN_NOUN, strrchr(name, ' ') + 1, 0, 0, &x->arena);
         int file = wordnet_file(x->wordnet, name);
         if (file < 0) file = wordnet_file(x->wordnet, head_of(name));
         k->traits = person_traits(name);

@@ -156,6 +156,36 @@ bool relation_is_directed(const char *relation)
     return false;
 }
 
+bool prepositions_agree(const char *a, const char *b)
+{
+    enum { CLASS_MAX = 8 };
+    static const char *const classes[][CLASS_MAX] = {
+        { "next to", "beside", "near", "close to", "by", "alongside", "near to" },
+        { "in", "inside", "within", "inside of" },
+        { "on", "upon", "on top of", "atop" },
+        { "over", "above" },
+        { "under", "below", "beneath", "underneath" },
+        { "between", "among", "amid" },
+        { "outside", "outside of" },
+        { "around", "round" },
+        { "toward", "towards" },
+        { "to the left of", "on the left of", "left of", "on the left side of" },
+        { "to the right of", "on the right of", "right of", "on the right side of" },
+        { "in the center of", "in the centre of", "in the middle of" },
+    };
+
+    if (!strcmp(a, b)) return true;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        bool has_a = false, has_b = false;
+        for (int k = 0; k < CLASS_MAX && classes[i][k]; k++) {
+            has_a = has_a || !strcmp(classes[i][k], a);
+            has_b = has_b || !strcmp(classes[i][k], b);
+        }
+        if (has_a && has_b) return true;
+    }
+    return false;
+}
+
 bool verbs_may_agree(const char *a, const char *b)
 {
     static const char *const classes[] = {

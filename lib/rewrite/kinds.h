@@ -25,6 +25,8 @@ const struct attribute_kind *attribute_kind_of(const char *word, int *class);
 const char *relation_opposite(const char *relation, int i);
 /* Whether a R b and b R a exclude each other. */
 bool relation_is_directed(const char *relation);
+/* Whether both prepositions say the same ("next to", "beside"). */
+bool prepositions_agree(const char *a, const char *b);
 /* Whether what is done by one verb may as well be told by the other ("hold", "carry"): base forms. */
 bool verbs_may_agree(const char *a, const char *b);
 /* Whether the word is one of a list with blanks between. */

@@ -429,16 +429,29 @@ static void replace_verb(struct work *w, const struct graph_relation *x, const c
     if (!w->s->wordnet || !*verb_ending(now) || w->g->words.at[x->from].class != WORD_VERB) return;
     bool is_agent = x->to < w->g->words.n && !strcmp(w->g->words.at[x->to].lower, "by");
     if (next != x->to && !is_agent) return; /* "learning how to ride a bicycle" is no "wearing how" */
-    wordnet_meaning(w->s->wordnet, &a, WN_VERB, x->name, 0, w->s->arena);
+    wordnet_meaning(w->s->wordnet, &a, WN_VERB, x->name, 0, 0, w->s->arena);
     for (int k = 0, found = 0; k < TRIES && found < 3; k++) {
         const char *with = lexicon_draw(w->s->lexicon, LEX_VERBS, -1, w->r);
         if (!with) return;
         if (strcmp(verb_ending(with), verb_ending(now)) || !strcmp(with, now)) continue;
         const char *base = wordnet_verb_lemma(w->s->wordnet, with, w->s->arena);
-        wordnet_meaning(w->s->wordnet, &b, WN_VERB, base, 0, w->s->arena);
+        wordnet_meaning(w->s->wordnet, &b, WN_VERB, base, 0, 0, w->s->arena);
         if (!b.n_own || !a.n_own || meaning_related(&a, &b) || verbs_may_agree(x->name, base)) continue;
         add(w, KIND_RELATION, &(struct change){ x->from, x->to, with }, 1, from, with, commonness(w, LEX_VERBS, with));
         found++;
+    }
+}
+
+/* Puts the opposites of relation i there that the corpus has, or, when it has none of them, all. */
+static void replace_preposition(struct work *w, const struct graph_relation *x, const char *from)
+{
+    const char *with;
+    bool any = false;
+
+    for (int k = 0; (with = relation_opposite(x->name, k)); k++) any = any || commonness(w, LEX_RELATIONS, with) > 0;
+    for (int k = 0; (with = relation_opposite(x->name, k)); k++) {
+        double common = commonness(w, LEX_RELATIONS, with);
+        if (common > 0 || !any) add(w, KIND_RELATION, &(struct change){ x->from, x->to, with }, 1, from, with, common);
     }
 }
 
@@ -446,7 +459,7 @@ static void replace_relations(struct work *w)
 {
     for (int i = 0; i < at_most(w->g->n_relations); i++) {
         const struct graph_relation *x = &w->g->relations[i];
-        const char *from = inner_text(w->g, x->from, x->to, w->s->arena), *with;
+        const char *from = inner_text(w->g, x->from, x->to, w->s->arena);
         bool sure = true;
         for (int k = 0; k < at_most(w->g->n_relations); k++) {
             const struct graph_relation *y = &w->g->relations[k];
@@ -458,10 +471,7 @@ static void replace_relations(struct work *w)
             replace_verb(w, x, from);
             continue;
         }
-        if (!sure || noun_is_place(w->g->objects[x->object].name)) continue;
-        for (int k = 0; (with = relation_opposite(x->name, k)); k++)
-            add(w, KIND_RELATION, &(struct change){ x->from, x->to, with }, 1, from, with,
-                commonness(w, LEX_RELATIONS, with));
+        if (sure && !noun_is_place(w->g->objects[x->object].name)) replace_preposition(w, x, from);
     }
 }
 

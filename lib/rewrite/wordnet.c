@@ -264,19 +264,24 @@ static bool holds(const uint32_t *set, int n, uint32_t x)
 }
 
 void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word, int most,
-                     struct arena *a)
+                     int up, struct arena *a)
 {
     uint32_t own[SENSES_MAX], all[ANCESTORS_MAX];
-    int uses, n_own = senses(w, pos, word, own, &uses), n;
+    int uses, n_own = senses(w, pos, word, own, &uses), n, generation_end;
     struct synset s;
 
     /* only senses in use: by a rare one a bus is a car (an old one), and almost everything a person */
     if (n_own > (uses > 1 ? uses : 1)) n_own = uses > 1 ? uses : 1;
     if (most && n_own > most) n_own = most;
-    n = n_own;
+    n = generation_end = n_own;
 
     memcpy(all, own, sizeof *own * (size_t)n_own);
-    for (int i = 0; i < n; i++) { /* breadth first, over what is more general */
+    for (int i = 0, generation = 0; i < n; i++) { /* breadth first, over what is more general */
+        if (i == generation_end) {
+            generation++;
+            generation_end = n;
+        }
+        if (up && generation == up) break;
         if (!read_synset(w, pos, all[i], &s)) continue;
         for (int k = 0; k < s.n_pointers && n < ANCESTORS_MAX; k++) {
             bool is_up = s.pointers[k].symbol[0] == '@' ||

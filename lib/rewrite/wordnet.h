@@ -38,13 +38,14 @@ enum {
 };
 int wordnet_file(const struct wordnet *w, const char *noun);
 
-/* What a word may mean, as sorted sets of synsets: the synsets themselves, and everything more general. */
+/* What a word may mean, as sorted sets of synsets: the synsets themselves, and what is more general. */
 struct meaning {
     int n_own, n_all;
     uint32_t *own, *all; /* in the arena */
 };
 void wordnet_meaning(const struct wordnet *w, struct meaning *m, enum wordnet_pos pos, const char *word, int most,
-                     struct arena *a); /* most: of its first senses; 0: of all in use */
+                     int up, struct arena *a); /* most: of its first senses, 0: of all in use; up: generations of what
+                                                * is more general, 0: all */
 /* Same synset, or the first is more general than the second. */
 bool meaning_covers(const struct meaning *general, const struct meaning *special);
 /* Or the other way round. */

@@ -32,6 +32,10 @@ t_ok "two words at once" jq -se '[.[].negatives[]] | length > 1000 and all(.[]; 
 t_run unimo-rewrite -m model --sentence-share 0 --kinds 'object=3,attribute' --negatives 4 --plain captions.jsonl
 t_ok "by their weights" jq -se 'all(.[]; [.negatives[].edit.kind] | length < 4 or (index("attribute") == null) or (map(select(. == "object")) | length) == 3 or
     (map(select(. == "object")) | length) < 3)' "$out"
+printf '%s\n' "A dog is above a car." "A cat is below a bus." | jq -Rc '{id: "\(input_line_number)", text: ., image: .}' >places.jsonl
+unimo-rewrite --learn -o places places.jsonl
+t_run unimo-rewrite -m places --sentence-share 0 --kinds relation --plain places.jsonl
+t_ok "relations give way to opposites that the corpus has" [ "$(jq -r '.negatives[].edit.to' "$out" | tr '\n' ' ')" = "below above " ]
 t_run unimo-rewrite -m model --kinds object,nothing --plain captions.jsonl
 t_exit 2 "an unknown kind"
 t_err '^unimo-rewrite: --kinds: "nothing" is no kind of edit'

@@ -158,6 +158,14 @@ static void test_agreement(void)
     agree("A little dog.", "A small dog.", true);
     agree("Two dogs.", "Three dogs.", false);
     agree("A dog to the left of a cat.", "A dog to the right of a cat.", false);
+    agree("A bird wading in the water.", "A bird wading at the water.", false);
+    agree("A tray on a table under a lamp.", "A tray on top of a table below a lamp.", true);
+    agree("A rabbit in the grass.", "A rabbit in the herb.", false);
+    agree("A man is standing between two motorcycles.", "A man is being between two motorcycles.", false);
+    agree("A mother and her baby look at a giraffe.", "A mother and his baby look at a giraffe.", false);
+    agree("A vase is placed on a table.", "A vase is planted on a table.", false);
+    agree("A close up of a sandwich on a plate.", "Near up of a sandwich on a plate.", false);
+    agree("A dog that is not on a leash.", "A dog that is on a leash.", false);
 }
 
 int main(void)

@@ -9,8 +9,8 @@ static bool related(const char *x, const char *y)
 {
     struct meaning p, q;
 
-    wordnet_meaning(w, &p, WN_NOUN, x, 0, &a);
-    wordnet_meaning(w, &q, WN_NOUN, y, 0, &a);
+    wordnet_meaning(w, &p, WN_NOUN, x, 0, 0, &a);
+    wordnet_meaning(w, &q, WN_NOUN, y, 0, 0, &a);
     return meaning_related(&p, &q);
 }
 
