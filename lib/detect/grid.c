@@ -40,7 +40,7 @@ int detector_grid(struct detector *d, struct grid *out, const struct view *views
     int k = 1, stride = detect_stride(&d->config);
 
     scratch_reset(&d->scratch);
-    struct tensor map = infer_features(&d->net, detector_input(d, views, n)), wide = map;
+    struct tensor map = infer_features(&d->net, detector_input(d, views, n)), wide;
     int rows = (int)map.shape[1], columns = (int)map.shape[2], channels = (int)map.shape[3];
     wide = scratch_4d(&d->scratch, DT_F32, n, rows, columns, channels);
     op_convert(d->device, wide, map);

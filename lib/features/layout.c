@@ -117,6 +117,7 @@ static int decode(void **out, int64_t *bytes, const struct field *x, struct err 
     if (*bytes >= 0 && !*out) return err_set(e, ERR_IO, "not enough memory for %" PRId64 " bytes", *bytes);
     if (*out && base64_decode(*out, x->text, (size_t)x->n)) return 0;
     free(*out);
+    *out = NULL;
     return err_set(e, ERR_INPUT, "not base64");
 }
 
@@ -163,7 +164,10 @@ static int read_head(struct head *h, const struct form *f, const struct field *a
             rc = whole_number(&at[i], 1, 1000000, &h->size[c->kind == COL_SIZE2], e);
         if (c->kind == COL_COUNT) rc = whole_number(&at[i], 0, FORM_REGIONS_MAX, &h->regions, e);
         if (c->tensor && !strcmp(c->tensor, "boxes")) rc = decode((void **)&h->boxes, &bytes, &at[i], e);
-        if (rc) return err_in(e, "%s", c->header);
+        if (rc) {
+            free(h->boxes);
+            return err_in(e, "%s", c->header);
+        }
     }
     if (bytes == h->regions * 16) return 0;
     free(h->boxes);
