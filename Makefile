@@ -142,8 +142,8 @@ DEVICE_TESTS := $(patsubst %,$B/tests/%.t,numeric/ops numeric/devices numeric/de
 check: $(PROGRAMS) $(PLUGIN) $(EMULATED) $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS)) $(MESSAGES) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
 	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
-check-cuda: $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
-	@UNIMO_BUILD=$(CURDIR)/$B tests/gpu/check
+check-cuda: $(PROGRAMS) $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
+	@UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B tests/gpu/check
 bench bench-cuda: $B/tests/speed/cuda.t $(PLUGIN)
 check-long: ## the tests with long loops: kill and resume 20 times, more fuzzing
 	UNIMO_LONG=1 $(MAKE) check
