@@ -58,7 +58,9 @@ static int rewrite(const struct rewriter_opts *o, const char *const *paths, int 
     int rc = -1;
 
     if (out) {
-        struct filter f = { rewriter_work, w, o->threads, rewriter_batch(w), "texts" };
+        struct filter f = {
+            .work = rewriter_work, .arg = w, .threads = o->threads, .batch = rewriter_batch(w), .progress = "texts"
+        };
         rc = filter_run(&f, in, out, e);
         if (rc) writer_abort(out);
         else rc = writer_close(out, e);

@@ -48,17 +48,22 @@ static int add_text(void *arg, const char *text, int64_t n, struct err *e)
 
 static int count_records(struct bpe_learner *l, const struct fields *f, struct reader *in, struct err *e)
 {
-    struct record *r;
+    struct outline outline = { 0 };
+    struct str room = { 0 };
+    struct raw raw;
     int got, rc = 0;
 
-    while (!rc && (got = reader_next(in, &r, e)) != 0) {
+    while (!rc && (got = reader_next_raw(in, &raw, e)) > 0) {
         struct err bad = { 0 };
-        if (got < 0) return -1;
-        if (fields_each(f, r->fields, add_text, l, &bad) && (rc = reader_bad(in, r, &bad))) *e = bad;
-        record_free(r);
+        rc = raw_outline(&raw, &outline, &room, &bad) || fields_each(f, &outline, add_text, l, &bad);
+        if (rc && (rc = reader_bad_raw(in, &raw, &bad))) *e = bad;
+        record_free(raw.record);
     }
-    if (!rc && reader_skipped(in) >= reader_count(in)) rc = err_set(e, ERR_INPUT, "no records to learn from");
-    return rc;
+    outline_release(&outline);
+    str_release(&room);
+    if (rc || got < 0) return -1;
+    if (reader_skipped(in) >= reader_count(in)) return err_set(e, ERR_INPUT, "no records to learn from");
+    return 0;
 }
 
 static int count_lines(struct bpe_learner *l, struct lines *in, struct err *e)

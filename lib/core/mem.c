@@ -56,7 +56,7 @@ char *mem_strdup(const char *s)
     return mem_strndup(s, strlen(s));
 }
 
-int mem_reserve_try_bytes(void **at, int64_t *cap, int64_t need, size_t size)
+static int extend(void **at, int64_t *cap, int64_t need, size_t size)
 {
     size_t bytes;
 
@@ -66,10 +66,23 @@ int mem_reserve_try_bytes(void **at, int64_t *cap, int64_t need, size_t size)
     if (!mem_size(&bytes, (size_t)grown, size, 1) || bytes > PTRDIFF_MAX) return -1;
     char *p = realloc(*at, bytes);
     if (!p) return -1;
-    memset(p + (size_t)*cap * size, 0, (size_t)(grown - *cap) * size);
     *at = p;
     *cap = grown;
     return 0;
+}
+
+int mem_reserve_try_bytes(void **at, int64_t *cap, int64_t need, size_t size)
+{
+    int64_t was = *cap;
+
+    if (extend(at, cap, need, size)) return -1;
+    if (*cap > was) memset((char *)*at + (size_t)was * size, 0, (size_t)(*cap - was) * size);
+    return 0;
+}
+
+void mem_extend_bytes(void **at, int64_t *cap, int64_t need, size_t size)
+{
+    if (extend(at, cap, need, size)) out_of_memory((size_t)need * size);
 }
 
 void mem_reserve_bytes(void **at, int64_t *cap, int64_t need, size_t size)

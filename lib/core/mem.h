@@ -30,6 +30,10 @@ int mem_reserve_try_bytes(void **at, int64_t *cap, int64_t need, size_t size);
 #define mem_reserve(at, cap, need) mem_reserve_bytes((void **)(at), (cap), (need), sizeof(**(at)))
 #define mem_reserve_try(at, cap, need) mem_reserve_try_bytes((void **)(at), (cap), (need), sizeof(**(at)))
 
+/* The same without zeros in the new part, for what is filled at once: untouched, it costs nothing. */
+void mem_extend_bytes(void **at, int64_t *cap, int64_t need, size_t size);
+#define mem_extend(at, cap, need) mem_extend_bytes((void **)(at), (cap), (need), sizeof(**(at)))
+
 /* Memory of one lifetime: allocated piecewise, freed at once. Zero is a valid empty arena. */
 struct arena {
     struct arena_chunk *chunk; /* newest first */

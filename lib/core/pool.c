@@ -235,6 +235,29 @@ int pipeline_run(const struct pipeline *given, struct err *e)
     return rc;
 }
 
+/* Held for a few instructions only. */
+static void spares_hold(struct spares *s)
+{
+    while (atomic_flag_test_and_set_explicit(&s->is_held, memory_order_acquire)) sched_yield();
+}
+
+void *spares_take(struct spares *s)
+{
+    spares_hold(s);
+    void *thing = s->n ? s->at[--s->n] : NULL;
+    atomic_flag_clear_explicit(&s->is_held, memory_order_release);
+    return thing;
+}
+
+bool spares_give(struct spares *s, void *thing)
+{
+    spares_hold(s);
+    bool is_taken = s->n < SPARES;
+    if (is_taken) s->at[s->n++] = thing;
+    atomic_flag_clear_explicit(&s->is_held, memory_order_release);
+    return is_taken;
+}
+
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t changed;

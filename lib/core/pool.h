@@ -2,6 +2,8 @@
 #define CORE_POOL_H
 #include "core/err.h"
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Number of processors this process may use (affinity mask, cgroup quota), at least 1. */
@@ -45,6 +47,17 @@ void budget_init(struct budget *b, int64_t most);
 void budget_take(struct budget *b, int64_t n);
 void budget_give(struct budget *b, int64_t n);
 void budget_release(struct budget *b);
+
+/* Things that one thread is done with and another can use again, instead of new ones: large buffers above all, which
+ * cost more to get from the system than to fill. Zero is a valid empty set. */
+enum { SPARES = 64 };
+struct spares {
+    atomic_flag is_held;
+    int n;
+    void *at[SPARES];
+};
+void *spares_take(struct spares *s);             /* NULL: there are none */
+bool spares_give(struct spares *s, void *thing); /* false: there are enough, it is the caller's again */
 
 /* A bounded queue of pointers between threads, for read-ahead. */
 struct queue;

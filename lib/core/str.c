@@ -6,20 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void str_room(struct str *s, size_t more)
+void str_grow(struct str *s, size_t n)
 {
     int64_t cap = (int64_t)s->cap;
 
-    mem_reserve(&s->data, &cap, (int64_t)(s->n + more + 1));
+    mem_extend(&s->data, &cap, (int64_t)(s->n + n + 1));
     s->cap = (size_t)cap;
 }
 
 void str_add_bytes(struct str *s, const void *bytes, size_t n)
 {
-    str_room(s, n);
-    if (n) memcpy(s->data + s->n, bytes, n);
+    char *at = str_room(s, n);
+
+    if (n) memcpy(at, bytes, n);
+    at[n] = 0;
     s->n += n;
-    s->data[s->n] = 0;
 }
 
 void str_add(struct str *s, const char *text)

@@ -14,11 +14,19 @@ struct str {
 };
 void str_add(struct str *s, const char *text);
 void str_add_bytes(struct str *s, const void *bytes, size_t n);
+void str_grow(struct str *s, size_t n); /* to have room for n more bytes and a NUL */
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void str_vaddf(struct str *s, const char *fmt, va_list ap);
 void str_clear(struct str *s); /* keeps the memory */
 void str_release(struct str *s);
 const char *str_c(const struct str *s); /* never NULL; "" when empty */
+
+/* The place of n more bytes and a NUL, which the caller writes, behind the end, which the caller moves. */
+static inline char *str_room(struct str *s, size_t n)
+{
+    if (s->cap - s->n <= n) str_grow(s, n);
+    return s->data + s->n;
+}
 
 static inline void str_add_char(struct str *s, char c)
 {

@@ -2,25 +2,38 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pool.h"
+#include <limits.h>
 #include <stdlib.h>
 
-/* Records without tensors are printed, and freed, by the thread that worked on them. */
-struct printed {
-    char *id; /* NULL: not printed */
-    size_t start, n;
+/* A batch of unlimited records ends at so many bytes: enough that handing it over costs nothing. */
+enum { BATCH_BYTES = 1 << 18 };
+
+/* A record on its way: a line, parsed, printed. One without tensors is printed, and freed, by the thread that worked on
+ * it. */
+struct item {
+    struct raw raw;
+    size_t line;     /* where it begins in batch.lines */
+    struct err *bad; /* why it could not be used, if there is a reason */
+    bool is_printed;
+    uint64_t id;
+    size_t start, n; /* in batch.printed */
 };
 struct batch {
     int n;
-    struct record **at;
-    struct err **bad; /* why a record could not be used, of those for which there is a reason */
-    struct printed *printed;
-    struct str text;
+    int64_t cap;
+    struct item *at;
+    struct record **records; /* [cap] those that work() is given */
+    int64_t records_cap;
+    struct str lines, printed;
 };
 
 struct run {
     const struct filter *f;
     struct reader *in;
     struct writer *out;
+    struct spares spares;    /* batches */
+    struct outline *outline; /* [threads] */
+    struct str *room;        /* [threads] lines printed anew, for outlines; escaped ids */
     struct progress progress;
     int64_t done;
     bool is_over;
@@ -28,90 +41,183 @@ struct run {
 
 static void batch_free(struct batch *b)
 {
-    for (int i = 0; i < b->n; i++) {
-        record_free(b->at[i]);
-        free(b->printed[i].id);
-        free(b->bad[i]);
-    }
+    if (!b) return;
     free(b->at);
-    free(b->bad);
-    free(b->printed);
-    str_release(&b->text);
+    free(b->records);
+    str_release(&b->lines);
+    str_release(&b->printed);
     free(b);
 }
+
+/* Ends its records; the rest is for the next batch, unless it has grown much larger than most are. */
+static void batch_return(struct run *run, struct batch *b)
+{
+    for (int i = 0; i < b->n; i++) {
+        record_free(b->at[i].raw.record);
+        free(b->at[i].bad);
+    }
+    b->n = 0;
+    str_clear(&b->lines);
+    str_clear(&b->printed);
+    bool is_usual = b->lines.cap + b->printed.cap < 16 * BATCH_BYTES;
+    if (!is_usual || !spares_give(&run->spares, b)) batch_free(b);
+}
+
+/* ---- the three steps of a pipeline ---- */
 
 static int next_batch(void *arg, void **job, struct err *e)
 {
     struct run *run = arg;
-    int want = run->f->batch > 1 ? run->f->batch : 1;
-    struct batch *b = mem_new(struct batch, 1);
+    bool is_open = !run->f->batch;
+    int want = is_open ? INT_MAX : run->f->batch, got = 1;
+    struct batch *b = spares_take(&run->spares);
 
-    b->at = mem_new(struct record *, want);
-    b->bad = mem_new(struct err *, want);
-    b->printed = mem_new(struct printed, want);
+    if (!b) b = mem_new(struct batch, 1);
     while (b->n < want && !run->is_over) {
-        int got = reader_next(run->in, &b->at[b->n], e);
-        if (got < 0) {
-            batch_free(b);
-            return -1;
-        }
-        if (got) b->n++;
-        else run->is_over = true;
+        if (is_open && b->n && (b->lines.n >= BATCH_BYTES || !reader_has_line(run->in))) break;
+        struct raw raw;
+        got = reader_next_raw(run->in, &raw, e);
+        if (got < 0) break;
+        run->is_over = !got;
+        if (!got) break;
+        mem_reserve(&b->at, &b->cap, b->n + 1);
+        b->at[b->n++] = (struct item){ .raw = raw, .line = b->lines.n };
+        if (!raw.record) str_add_bytes(&b->lines, raw.line, raw.n);
     }
-    if (!b->n) {
-        batch_free(b);
-        return 0;
+    if (got < 0 || !b->n) {
+        batch_return(run, b);
+        return got < 0 ? -1 : 0;
     }
+    for (int i = 0; i < b->n; i++) b->at[i].raw.line = str_c(&b->lines) + b->at[i].line;
     *job = b;
     return 1;
 }
 
-static void print_batch(struct batch *b)
+/* An error of one record is kept with it; any other ends the run. */
+static int keep(struct item *x, const struct err *why, struct err *e)
+{
+    if (why->code != ERR_INPUT) {
+        *e = *why;
+        return -1;
+    }
+    x->bad = mem_new(struct err, 1);
+    *x->bad = *why;
+    return 0;
+}
+
+static int parse_items(struct batch *b, struct err *e)
 {
     for (int i = 0; i < b->n; i++) {
-        struct record *r = b->at[i];
-        if (!r || r->n_tensors || b->bad[i]) continue;
-        size_t start = b->text.n;
-        value_print(r->fields, &b->text);
-        b->printed[i] = (struct printed){ mem_strdup(record_id(r)), start, b->text.n - start };
-        record_free(r);
-        b->at[i] = NULL;
+        struct item *x = &b->at[i];
+        struct err why = { 0 };
+        if (!x->raw.record && raw_parse(&x->raw, &why) && keep(x, &why, e)) return -1;
     }
+    return 0;
 }
 
 /* A batch that fails is tried record by record, so that one bad record costs only itself. */
-static int try_batch(void *arg, void *job, int worker, struct err *e)
+static int work_items(struct run *run, struct batch *b, int worker, struct err *e)
 {
-    struct run *run = arg;
-    struct batch *b = job;
     struct err why = { 0 };
+    int n = 0;
 
-    if (b->n > 1) {
-        if (!run->f->work(run->f->arg, b->at, b->n, worker, &why)) return 0;
-        if (why.code != ERR_INPUT) {
-            *e = why;
-            return -1;
-        }
-    }
+    mem_reserve(&b->records, &b->records_cap, b->n);
     for (int i = 0; i < b->n; i++) {
-        err_clear(&why);
-        if (!run->f->work(run->f->arg, &b->at[i], 1, worker, &why)) continue;
-        if (why.code != ERR_INPUT) {
-            *e = why;
-            return -1;
-        }
-        b->bad[i] = mem_new(struct err, 1);
-        *b->bad[i] = why;
+        if (!b->at[i].bad) b->records[n++] = b->at[i].raw.record;
     }
+    bool is_done = n > 1 && !run->f->work(run->f->arg, b->records, n, worker, &why);
+    if (n > 1 && !is_done && why.code != ERR_INPUT) {
+        *e = why;
+        return -1;
+    }
+    for (int i = 0, k = 0; i < b->n; i++) {
+        struct item *x = &b->at[i];
+        if (x->bad) continue;
+        x->raw.record = b->records[k++];
+        err_clear(&why);
+        if (!is_done && run->f->work(run->f->arg, &x->raw.record, 1, worker, &why) && keep(x, &why, e)) return -1;
+    }
+    return 0;
+}
+
+static void print_items(struct batch *b)
+{
+    for (int i = 0; i < b->n; i++) {
+        struct item *x = &b->at[i];
+        struct record *r = x->raw.record;
+        if (!r || r->n_tensors || x->bad) continue;
+        x->is_printed = true;
+        x->start = b->printed.n;
+        value_print(r->fields, &b->printed);
+        x->n = b->printed.n - x->start;
+        x->id = writer_id(record_id(r), strlen(record_id(r)));
+        record_free(r);
+        x->raw.record = NULL;
+    }
+}
+
+static uint64_t find_id(const struct outline *o, struct str *room)
+{
+    const struct outline_node *id = outline_member(o, o->at, "id", strlen("id"));
+    size_t n;
+
+    if (!id || id->kind != OUTLINE_STRING) return 0;
+    const char *text = outline_text(o, id, room, &n);
+    return writer_id(text, strnlen(text, n)); /* as record_id() has it: up to a NUL */
+}
+
+/* Tensors go with a record, not with its line: such a one is parsed again. */
+static int line_to_record(struct record *r, struct batch *b, size_t start, struct err *e)
+{
+    struct value *fields = value_parse(b->printed.data + start, (int64_t)(b->printed.n - start), e);
+
+    b->printed.n = start;
+    if (!fields) return -1;
+    value_free(r->fields);
+    r->fields = fields;
+    return 0;
+}
+
+static int line_item(struct run *run, struct batch *b, struct item *x, int worker, struct err *e)
+{
+    struct outline *o = &run->outline[worker];
+
+    x->start = b->printed.n;
+    if (raw_outline(&x->raw, o, &run->room[worker], e)) return -1;
+    if (run->f->line(run->f->arg, o, &b->printed, worker, e)) {
+        b->printed.n = x->start;
+        return -1;
+    }
+    struct record *r = x->raw.record;
+    if (r && r->n_tensors) return line_to_record(r, b, x->start, e);
+    x->n = b->printed.n - x->start;
+    x->is_printed = true;
+    struct str room = { 0 };
+    x->id = find_id(o, &room);
+    str_release(&room);
+    record_free(r);
+    x->raw.record = NULL;
     return 0;
 }
 
 static int work_batch(void *arg, void *job, int worker, struct err *e)
 {
-    if (try_batch(arg, job, worker, e)) return -1;
-    print_batch(job);
+    struct run *run = arg;
+    struct batch *b = job;
+
+    if (!run->f->line) {
+        if (parse_items(b, e) || work_items(run, b, worker, e)) return -1;
+        print_items(b);
+        return 0;
+    }
+    for (int i = 0; i < b->n; i++) {
+        struct err why = { 0 };
+        if (line_item(run, b, &b->at[i], worker, &why) && keep(&b->at[i], &why, e)) return -1;
+    }
     return 0;
 }
+
+enum { AHEAD = 8 };
 
 static int done_batch(void *arg, void *job, bool failed, struct err *e)
 {
@@ -120,19 +226,32 @@ static int done_batch(void *arg, void *job, bool failed, struct err *e)
     int rc = 0;
 
     for (int i = 0; i < b->n && !failed && !rc; i++) {
-        if (b->bad[i]) {
-            rc = reader_bad(run->in, b->at[i], b->bad[i]);
-            if (rc) *e = *b->bad[i];
-        } else if (b->printed[i].id) {
-            rc = writer_put_printed(run->out, b->printed[i].id, b->text.data + b->printed[i].start, b->printed[i].n, e);
-        } else if (b->at[i]) {
-            rc = writer_put(run->out, b->at[i], e);
+        struct item *x = &b->at[i];
+        if (i + AHEAD < b->n) writer_expect(run->out, b->at[i + AHEAD].id);
+        if (x->bad) {
+            rc = reader_bad_raw(run->in, &x->raw, x->bad);
+            if (rc) *e = *x->bad;
+        } else if (x->is_printed) {
+            rc = writer_put_printed(run->out, x->id, b->printed.data + x->start, x->n, e);
+        } else if (x->raw.record) {
+            rc = writer_put(run->out, x->raw.record, e);
         }
     }
     run->done += b->n;
     if (run->f->progress) progress_step(&run->progress, run->done, NULL);
-    batch_free(b);
+    batch_return(run, b);
     return rc;
+}
+
+static void release(struct run *run)
+{
+    for (struct batch *b; (b = spares_take(&run->spares));) batch_free(b);
+    for (int i = 0; i < run->f->threads; i++) {
+        outline_release(&run->outline[i]);
+        str_release(&run->room[i]);
+    }
+    free(run->outline);
+    free(run->room);
 }
 
 int filter_run(const struct filter *f, struct reader *in, struct writer *out, struct err *e)
@@ -140,10 +259,13 @@ int filter_run(const struct filter *f, struct reader *in, struct writer *out, st
     struct run run = { .f = f, .in = in, .out = out };
     struct pipeline p = { next_batch, work_batch, done_batch, &run, f->threads, 2 * f->threads + 2 };
 
+    run.outline = mem_new(struct outline, f->threads);
+    run.room = mem_new(struct str, f->threads);
     if (f->progress) progress_begin(&run.progress, f->progress, -1);
     int rc = pipeline_run(&p, e);
     if (f->progress) progress_end(&run.progress);
     if (!rc && reader_skipped(in) && reader_skipped(in) >= reader_count(in))
         rc = err_set(e, ERR_INPUT, "every record was skipped");
+    release(&run);
     return rc;
 }

@@ -65,14 +65,14 @@ void frame_compress(struct str *out, const void *data, size_t n, int level)
 {
     ZSTD_CCtx *context = own_context();
     size_t bound = ZSTD_compressBound(n);
-    char *room = mem_new(char, bound);
+    char *room = str_room(out, bound);
     ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
     ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
     size_t got = ZSTD_compress2(context, room, bound, data, n);
-    /* The only failure left with a large enough room is memory, which mem_new() would have met. */
-    if (!ZSTD_isError(got)) str_add_bytes(out, room, got);
-    free(room);
+    /* The only failure left with a large enough room is memory, which str_room() would have met. */
+    if (!ZSTD_isError(got)) out->n += got;
+    out->data[out->n] = 0;
 }
 
 int frame_decompress(uint8_t **out, int64_t *out_n, const void *data, size_t n, int64_t limit, struct err *e)
@@ -115,7 +115,7 @@ void frame_index_print(const struct frame_index *x, struct str *out)
         store_u32(p + 8, x->blocks[i].records);
     }
     for (uint64_t i = 0; i < x->records; i++, p += 8) store_u64(p, x->ids[i]);
-    frame_compress(&packed, body, n, 3);
+    frame_compress(&packed, body, n, 1); /* most of it is hashes, which no level packs */
     uint64_t whole = 8 + FRAME_HEAD + INDEX_HEAD + packed.n + FRAME_TAIL;
     store_u64(head, x->records);
     store_u64(head + 8, x->digest);

@@ -8,6 +8,7 @@
 #include "core/mem.h"
 #include "stream/block.h"
 #include "stream/frame.h"
+#include "stream/outline.h"
 #include "stream/source.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,9 +53,9 @@ struct reader {
     ZSTD_DCtx *context; /* a foreign frame under way */
     bool in_frame;
 
-    int64_t number; /* record of this input */
-    int64_t total;  /* over all inputs, for shards */
-    int64_t delivered, skipped;
+    int64_t number;                       /* record of this input */
+    int64_t total;                        /* over all inputs, for shards */
+    int64_t delivered, unparsed, skipped; /* those that cannot be parsed are not delivered */
     struct err first_bad;
     struct value *provenance;
     bool (*is_done)(const void *arg, const char *id); /* or NULL */
@@ -361,7 +362,7 @@ static int more_plain(struct reader *r, struct err *e)
 }
 
 /* The next line of this input without its newline; 0 at the end. */
-static int next_line(struct reader *r, const char **line, int64_t *n, struct err *e)
+static int next_line(struct reader *r, const char **line, size_t *n, struct err *e)
 {
     bool is_over = false;
 
@@ -372,8 +373,8 @@ static int next_line(struct reader *r, const char **line, int64_t *n, struct err
         if (!end && is_over && left) end = from + left;
         if (end) {
             *line = from;
-            *n = end - from;
-            r->text_at += (size_t)*n + (r->text_at + (size_t)*n < r->text.n);
+            *n = (size_t)(end - from);
+            r->text_at += *n + (r->text_at + *n < r->text.n);
             return 1;
         }
         if (is_over) return 0;
@@ -392,9 +393,9 @@ static int next_line(struct reader *r, const char **line, int64_t *n, struct err
     }
 }
 
-static bool is_blank(const char *line, int64_t n)
+static bool is_blank(const char *line, size_t n)
 {
-    for (int64_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r') return false;
     }
     return true;
@@ -405,53 +406,68 @@ static bool is_in_shard(struct reader *r)
     return r->opts.shards < 2 || r->total % r->opts.shards == r->opts.shard;
 }
 
-/* The next record of the open input: 1, 0 at its end, -1. */
-static int next_of_input(struct reader *r, struct record **out, struct err *e)
+/* What depends on the records before: where tensors lie in the block, and which of them count. */
+static bool needs_order(const struct reader *r)
 {
-    const char *line = NULL;
-    int64_t n = 0;
+    bool has_tensors = r->text_is_block && (r->block || r->opts.skip_tensors);
 
+    return has_tensors || r->is_done || (r->opts.limit && r->opts.skip_bad);
+}
+
+static int parse_here(struct reader *r, struct raw *raw, struct err *e)
+{
+    struct block *b = r->text_is_block ? r->block : NULL;
+    /* Outside a stream of ours records have no tensors to find; inside, a block without a tensor frame has none. */
+    bool skip = r->opts.skip_tensors && r->text_is_block;
+
+    if (block_record(&raw->record, raw->line, (int64_t)raw->n, b, &r->offset, skip, e)) return -1;
+    raw->record->number = raw->number;
+    raw->record->file = raw->file;
+    return 0;
+}
+
+/* The next record of the open input: 1, 0 at its end, -1. */
+static int next_of_input(struct reader *r, struct raw *raw, bool parses, struct err *e)
+{
     for (;;) {
-        int got = next_line(r, &line, &n, e);
+        *raw = (struct raw){ .file = r->file };
+        int got = next_line(r, &raw->line, &raw->n, e);
         if (got < 0) return failed(r, e);
         if (!got) return 0;
-        if (is_blank(line, n)) continue;
-        r->number++;
+        if (is_blank(raw->line, raw->n)) continue;
+        raw->number = ++r->number;
         r->stream_records++;
-        /* Outside a stream of ours records have no tensors to find; inside, a block without a tensor frame has none. */
-        bool skip = r->opts.skip_tensors && r->text_is_block;
-        int rc = block_record(out, line, n, r->text_is_block ? r->block : NULL, &r->offset, skip, e);
-        if (!rc) {
-            (*out)->number = r->number;
-            (*out)->file = r->file;
-            bool is_ours = is_in_shard(r);
-            r->total++;
-            if (is_ours) return 1;
-            record_free(*out);
-            continue;
-        }
+        bool is_ours = is_in_shard(r);
         r->total++;
-        if (reader_bad(r, NULL, e)) return -1;
+        if (!parses && !needs_order(r)) {
+            if (is_ours) return 1;
+        } else if (is_ours || needs_order(r)) {
+            if (!parse_here(r, raw, e)) {
+                if (is_ours) return 1;
+                record_free(raw->record);
+            } else if (reader_bad(r, NULL, e)) {
+                return -1;
+            } else {
+                r->unparsed++;
+            }
+        }
     }
 }
 
-int reader_next(struct reader *r, struct record **out, struct err *e)
+static int next(struct reader *r, struct raw *raw, bool parses, struct err *e)
 {
-    *out = NULL;
-    if (r->opts.limit && r->delivered == r->opts.limit) return 0;
     for (;;) {
+        if (r->opts.limit && r->delivered == r->opts.limit) return 0;
         if (!r->is_open) {
             if (r->next_path == r->n_paths) return 0;
             if (open_next(r, e)) return -1;
         }
-        int got = next_of_input(r, out, e);
+        int got = next_of_input(r, raw, parses, e);
         if (got < 0) return -1;
         if (got) {
             r->delivered++;
-            if (!r->is_done || !r->is_done(r->is_done_arg, record_id(*out))) return 1;
-            record_free(*out);
-            *out = NULL;
-            if (r->opts.limit && r->delivered == r->opts.limit) return 0;
+            if (!r->is_done || !r->is_done(r->is_done_arg, record_id(raw->record))) return 1;
+            record_free(raw->record);
             continue;
         }
         close(r->in.fd);
@@ -460,20 +476,79 @@ int reader_next(struct reader *r, struct record **out, struct err *e)
     }
 }
 
+int reader_next(struct reader *r, struct record **out, struct err *e)
+{
+    struct raw raw = { 0 };
+    int got = next(r, &raw, true, e);
+
+    *out = got > 0 ? raw.record : NULL;
+    return got;
+}
+
+int reader_next_raw(struct reader *r, struct raw *raw, struct err *e)
+{
+    return next(r, raw, false, e);
+}
+
+bool reader_has_line(const struct reader *r)
+{
+    return r->text.n > r->text_at && memchr(r->text.data + r->text_at, '\n', r->text.n - r->text_at);
+}
+
+int raw_parse(struct raw *raw, struct err *e)
+{
+    if (block_record(&raw->record, raw->line, (int64_t)raw->n, NULL, NULL, false, e)) return -1;
+    raw->record->number = raw->number;
+    raw->record->file = raw->file;
+    return 0;
+}
+
+/* As block_record() wants it, without tensors. */
+static bool is_plain(const struct outline *o)
+{
+    const struct outline_node *record = o->at;
+
+    if (record->kind != OUTLINE_OBJECT || outline_member(o, record, "tensors", strlen("tensors"))) return false;
+    const struct outline_node *id = outline_member(o, record, "id", strlen("id"));
+    bool is_name = id && id->kind == OUTLINE_STRING && id->end - id->at <= LIMIT_ID_BYTES;
+    return !id || id->kind == OUTLINE_INTEGER || is_name;
+}
+
+int raw_outline(struct raw *raw, struct outline *o, struct str *room, struct err *e)
+{
+    if (!raw->record && outline_read(o, raw->line, raw->n, false) && is_plain(o)) return 0;
+    if (!raw->record && raw_parse(raw, e)) return -1;
+    str_clear(room);
+    value_print(raw->record->fields, room);
+    outline_read(o, room->data, room->n, true);
+    return 0;
+}
+
 void reader_leave_out(struct reader *r, bool (*is_done)(const void *arg, const char *id), const void *arg)
 {
     r->is_done = is_done;
     r->is_done_arg = arg;
 }
 
-int reader_bad(struct reader *r, const struct record *rec, struct err *e)
+static int pass_over(struct reader *r, struct err *e)
 {
-    if (rec) err_in(e, "%s: record %" PRId64, rec->file, rec->number);
-    else failed_at_record(r, e);
     if (!r->opts.skip_bad || e->code != ERR_INPUT) return -1;
     if (!r->skipped++) r->first_bad = *e;
     err_clear(e);
     return 0;
+}
+
+int reader_bad(struct reader *r, const struct record *rec, struct err *e)
+{
+    if (rec) err_in(e, "%s: record %" PRId64, rec->file, rec->number);
+    else failed_at_record(r, e);
+    return pass_over(r, e);
+}
+
+int reader_bad_raw(struct reader *r, const struct raw *raw, struct err *e)
+{
+    err_in(e, "%s: record %" PRId64, raw->file, raw->number);
+    return pass_over(r, e);
 }
 
 const struct value *reader_provenance(const struct reader *r)
@@ -483,7 +558,7 @@ const struct value *reader_provenance(const struct reader *r)
 
 int64_t reader_count(const struct reader *r)
 {
-    return r->delivered;
+    return r->delivered + r->unparsed;
 }
 
 int64_t reader_skipped(const struct reader *r)

@@ -8,7 +8,8 @@ struct reader;
 struct reader_opts {
     bool skip_bad;         /* count and skip records that cannot be used */
     bool skip_tensors;     /* do not unpack tensors (they are absent from the records) */
-    int64_t shard, shards; /* take record r (counted over all inputs from 0) when r % shards == shard; 0 shards: all */
+    int64_t shard, shards; /* take record r (counted over all inputs from 0) when r % shards == shard, the others are
+                            * not looked at; 0 shards: all */
     int64_t limit;         /* stop after this many records; 0: no limit */
 };
 /* paths: n names, "-" or n = 0 is standard input. opts may be NULL. The files are opened one after another. */
@@ -16,15 +17,33 @@ struct reader *reader_open(const char *const *paths, int n, const struct reader_
 /* 1 and a record that the caller frees; 0 at the end; -1. Zero bytes of input are an error, a complete
  * stream of zero records is not. */
 int reader_next(struct reader *r, struct record **out, struct err *e);
+/* A record as the line it came as, so that other threads can parse it. */
+struct raw {
+    const char *line; /* n bytes, not checked; valid until the next call */
+    size_t n;
+    int64_t number; /* as in struct record */
+    const char *file;
+    struct record *record; /* parsed already, which the caller frees, when the order in which that is done matters */
+};
+int reader_next_raw(struct reader *r, struct raw *raw, struct err *e); /* as reader_next() */
+bool reader_has_line(const struct reader *r);                          /* that call need not wait for more input */
+/* Parses the line into raw->record. Any thread may. */
+int raw_parse(struct raw *raw, struct err *e);
+/* The outline of the record without its tensors: of its line or, where that has none, of the parsed record as printed
+ * to room. Both are to live as long as the outline is used. */
+struct outline;
+int raw_outline(struct raw *raw, struct outline *o, struct str *room, struct err *e);
+
 /* From now on records of these ids are passed over, as if they had been delivered: what an interrupted run did. */
 void reader_leave_out(struct reader *r, bool (*is_done)(const void *arg, const char *id), const void *arg);
 /* Counts a bad record when --skip-bad allows that and returns 0; else puts file and record in front of e, returns -1.
  */
 int reader_bad(struct reader *r, const struct record *rec, struct err *e);
+int reader_bad_raw(struct reader *r, const struct raw *raw, struct err *e);
 /* The provenance entries read so far (an array of objects); borrowed, valid until the next call. */
 const struct value *reader_provenance(const struct reader *r);
-int64_t reader_count(const struct reader *r);   /* records delivered */
-int64_t reader_skipped(const struct reader *r); /* and skipped */
+int64_t reader_count(const struct reader *r);   /* records read, */
+int64_t reader_skipped(const struct reader *r); /* of which so many were skipped */
 /* Calls each() with every record of a file; what it returns other than 0 ends the reading. Errors name file and
  * record. */
 int reader_each(const char *path, const struct reader_opts *opts,

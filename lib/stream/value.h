@@ -16,6 +16,10 @@ void value_free(struct value *v);
 struct value *value_copy(const struct value *v);          /* deep */
 void value_print(const struct value *v, struct str *out); /* compact, key order kept */
 void value_print_indented(const struct value *v, struct str *out);
+/* What value_print() writes of a string (valid UTF-8) and of arrays of numbers, without the value. */
+void value_print_string(const char *s, size_t n, struct str *out);
+void value_print_ints(const int32_t *v, int64_t n, struct str *out);
+void value_print_bytes(const uint8_t *v, int64_t n, struct str *out);
 
 struct value *value_object(void);
 struct value *value_array(void);

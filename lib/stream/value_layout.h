@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* What a value is in memory; private to value*.c. A number is the head alone, so that an array of numbers (tokens,
+/* What a value is in memory; private to value*.c and outline.c. A number is the head alone, so that an array of numbers (tokens,
  * boxes) is one block of heads; the other kinds begin with the head. */
 enum value_kind {
     VALUE_NULL,

@@ -1,20 +1,17 @@
 /* Values to JSON text: numbers in the fewest digits that read back to the same double. */
-#include "core/mem.h"
 #include "stream/value_layout.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static char *room_for(struct str *out, size_t n)
+/* What was written ends here. */
+static void end_at(struct str *out, char *at)
 {
-    int64_t cap = (int64_t)out->cap;
-
-    mem_reserve(&out->data, &cap, (int64_t)(out->n + n + 1));
-    out->cap = (size_t)cap;
-    return out->data + out->n;
+    *at = 0;
+    out->n = (size_t)(at - out->data);
 }
 
-static void print_string(const char *s, size_t n, struct str *out)
+void value_print_string(const char *s, size_t n, struct str *out)
 {
     const char *end = s + n;
     bool is_ascii;
@@ -66,10 +63,26 @@ static void print_real(double d, struct str *out)
     if (!strpbrk(text, ".e")) str_add(out, ".0"); /* stays a real when read back */
 }
 
-enum { INTEGER_MAX = 20 };
+enum { INTEGER_MAX = 20, INTEGER_ROOM = INTEGER_MAX + 8 };
+static const uint32_t eight_digits = 100000000;
 
-/* Most of what is printed are tokens and units. */
-static char *print_integer(int64_t i, char *at)
+/* Most of what is printed are tokens and units, of few digits: all eight at once, without a branch, and then those that
+ * count. */
+static inline char *print_small(uint32_t i, char *at)
+{
+    uint64_t four = i / 10000 | (uint64_t)(i % 10000) << 32;   /* abcd, efgh */
+    uint64_t hundreds = ((four * 10486) >> 20) & 0x7f0000007f; /* each / 100 */
+    uint64_t two = hundreds | (four - hundreds * 100) << 16;   /* ab, cd, ef, gh */
+    uint64_t tens = ((two * 103) >> 10) & 0x0f000f000f000f, one = tens | (two - tens * 10) << 8;
+    int zeros = one ? __builtin_ctzll(one) / 8 : 7;
+
+    one = (one | '0' * 0x0101010101010101u) >> 8 * zeros;
+    memcpy(at, &one, 8);
+    return at + 8 - zeros;
+}
+
+/* at has INTEGER_ROOM. */
+static char *print_large(int64_t i, char *at)
 {
     uint64_t rest = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
     int digits = 1;
@@ -81,15 +94,18 @@ static char *print_integer(int64_t i, char *at)
     return at + digits;
 }
 
+static inline char *print_integer(int64_t i, char *at)
+{
+    return i >= 0 && i < eight_digits ? print_small((uint32_t)i, at) : print_large(i, at);
+}
+
 static void print_number(const struct value *v, struct str *out)
 {
     if (v->kind == VALUE_REAL) {
         print_real(v->d, out);
         return;
     }
-    char *at = room_for(out, INTEGER_MAX);
-    out->n = (size_t)(print_integer(v->i, at) - out->data);
-    out->data[out->n] = 0;
+    end_at(out, print_integer(v->i, str_room(out, INTEGER_ROOM)));
 }
 
 static void new_line(int indent, struct str *out)
@@ -106,15 +122,14 @@ static void print(const struct value *v, int indent, struct str *out);
 enum { INTEGERS = 64 };
 static int64_t print_integers(const struct value *numbers, int64_t n, struct str *out)
 {
-    char *at = room_for(out, INTEGERS * (INTEGER_MAX + 1));
+    char *at = str_room(out, INTEGERS * (INTEGER_MAX + 1) + INTEGER_ROOM);
     int64_t i = 0;
 
     for (; i < n && i < INTEGERS && numbers[i].kind == VALUE_INT; i++) {
         at = print_integer(numbers[i].i, at);
         *at++ = ',';
     }
-    out->n = (size_t)(at - out->data);
-    out->data[out->n] = 0;
+    end_at(out, at);
     return i;
 }
 
@@ -155,7 +170,7 @@ static void print_object(const struct value *v, int indent, struct str *out)
     for (int64_t i = 0; i < o->head.n; i++) {
         if (i) str_add_char(out, ',');
         new_line(inner, out);
-        print_string(o->at[i].key, o->at[i].n, out);
+        value_print_string(o->at[i].key, o->at[i].n, out);
         str_add_bytes(out, ": ", indent < 0 ? 1 : 2);
         print(o->at[i].value, inner, out);
     }
@@ -180,7 +195,7 @@ static void print(const struct value *v, int indent, struct str *out)
         print_number(v, out);
         break;
     case VALUE_STRING:
-        print_string(((const struct value_string *)v)->bytes, (size_t)v->n, out);
+        value_print_string(((const struct value_string *)v)->bytes, (size_t)v->n, out);
         break;
     case VALUE_ARRAY:
         print_array(v, indent, out);
@@ -199,4 +214,40 @@ void value_print(const struct value *v, struct str *out)
 void value_print_indented(const struct value *v, struct str *out)
 {
     print(v, 0, out);
+}
+
+/* Room is made for some numbers at a time, since for the longest ones it is more than most need. */
+enum { AT_ONCE = 1024, INT_ROOM = 12, BYTE_ROOM = 4 };
+
+void value_print_ints(const int32_t *v, int64_t n, struct str *out)
+{
+    str_add_char(out, '[');
+    for (int64_t i = 0; i < n;) {
+        int64_t to = n - i < AT_ONCE ? n : i + AT_ONCE;
+        char *at = str_room(out, (size_t)(to - i) * INT_ROOM + INTEGER_ROOM);
+        for (; i < to; i++) {
+            at = print_integer(v[i], at);
+            *at++ = ',';
+        }
+        end_at(out, at);
+    }
+    out->n -= n > 0; /* the last comma */
+    str_add_char(out, ']');
+}
+
+void value_print_bytes(const uint8_t *v, int64_t n, struct str *out)
+{
+    str_add_char(out, '[');
+    for (int64_t i = 0; i < n;) {
+        int64_t to = n - i < AT_ONCE ? n : i + AT_ONCE;
+        char *at = str_room(out, (size_t)(to - i) * BYTE_ROOM + INTEGER_ROOM);
+        for (; i < to; i++) {
+            if (v[i] < 10) *at++ = (char)('0' + v[i]);
+            else at = print_small(v[i], at);
+            *at++ = ',';
+        }
+        end_at(out, at);
+    }
+    out->n -= n > 0;
+    str_add_char(out, ']');
 }

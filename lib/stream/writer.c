@@ -21,7 +21,6 @@ enum { BLOCK_BYTES = 1 << 20, PIPE_RECORDS = 64 };
 /* Ids seen, by hash: open addressing, 0 is free. */
 struct ids {
     uint64_t *hash;
-    int64_t *record;
     int64_t n, slots;
 };
 
@@ -47,6 +46,7 @@ struct writer {
     struct queue *closed; /* blocks for the threads that pack; NULL: the caller packs and writes */
     pthread_t packing;    /* writes, in order; index.blocks, index.length and the digest are its own until it ends */
     struct err failure;   /* why it closed the queue */
+    struct spares spares; /* blocks that are written */
 };
 
 /* Options that do not change the records, and so must not change the bytes. */
@@ -94,6 +94,13 @@ static int64_t note_block(struct writer *w, int64_t records, int64_t bytes)
 
 /* ---- blocks: packed by any thread, written in order ---- */
 
+static struct gathered *gathered_new(struct writer *w)
+{
+    struct gathered *b = spares_take(&w->spares);
+
+    return b ? b : mem_new(struct gathered, 1);
+}
+
 static void gathered_free(struct gathered *b)
 {
     if (!b) return;
@@ -101,6 +108,24 @@ static void gathered_free(struct gathered *b)
     str_release(&b->payload);
     str_release(&b->packed);
     free(b);
+}
+
+static void gathered_clear(struct gathered *b)
+{
+    str_clear(&b->text);
+    str_clear(&b->payload);
+    str_clear(&b->packed);
+    b->records = 0;
+    b->has_tensors = false;
+}
+
+/* For the next block, unless it has grown much larger than most are. */
+static void gathered_return(struct writer *w, struct gathered *b)
+{
+    bool is_usual = b->text.cap + b->payload.cap < 4 * BLOCK_BYTES;
+
+    gathered_clear(b);
+    if (!is_usual || !spares_give(&w->spares, b)) gathered_free(b);
 }
 
 static void pack(struct gathered *b, int level)
@@ -148,7 +173,7 @@ static int write_packed(void *arg, void *job, bool failed, struct err *e)
     int rc = failed ? 0 : write_block(w, job, e);
 
     if (rc) stop_packing(w, e);
-    gathered_free(job);
+    gathered_return(w, job);
     return rc;
 }
 
@@ -195,7 +220,7 @@ static int close_block(struct writer *w, struct err *e)
     if (!b->records) return 0;
     w->offset = 0;
     if (w->closed) {
-        w->block = mem_new(struct gathered, 1);
+        w->block = gathered_new(w);
         if (!queue_push(w->closed, b)) return 0;
         gathered_free(b);
         *e = w->failure;
@@ -203,11 +228,7 @@ static int close_block(struct writer *w, struct err *e)
     }
     pack(b, w->opts.level);
     rc = write_block(w, b, e);
-    str_clear(&b->text);
-    str_clear(&b->payload);
-    str_clear(&b->packed);
-    b->records = 0;
-    b->has_tensors = false;
+    gathered_clear(b);
     return rc;
 }
 
@@ -219,45 +240,71 @@ static void ids_grow(struct ids *s)
 
     s->slots = old.slots ? old.slots * 2 : 64;
     s->hash = mem_new(uint64_t, s->slots);
-    s->record = mem_new(int64_t, s->slots);
     for (int64_t i = 0; i < old.slots; i++) {
         if (!old.hash[i]) continue;
         uint64_t at = old.hash[i] & (uint64_t)(s->slots - 1);
         while (s->hash[at]) at = (at + 1) & (uint64_t)(s->slots - 1);
         s->hash[at] = old.hash[i];
-        s->record[at] = old.record[i];
     }
     free(old.hash);
-    free(old.record);
 }
 
-/* Notes an id; the number of the record that had it before, or 0. */
-static int64_t ids_add(struct ids *s, uint64_t hash, int64_t record)
+/* Notes an id; false when it was there. */
+static bool ids_add(struct ids *s, uint64_t hash)
 {
     if (s->n * 2 >= s->slots) ids_grow(s);
     uint64_t at = hash & (uint64_t)(s->slots - 1);
     for (; s->hash[at]; at = (at + 1) & (uint64_t)(s->slots - 1)) {
-        if (s->hash[at] == hash) return s->record[at];
+        if (s->hash[at] == hash) return false;
     }
     s->hash[at] = hash;
-    s->record[at] = record;
     s->n++;
-    return 0;
+    return true;
 }
 
-static int note_id(struct writer *w, const char *id, struct err *e)
+uint64_t writer_id(const char *id, size_t n)
 {
-    uint64_t hash = *id ? hash64(id, strlen(id), 0) | 1 : 0;
-    int64_t number = (int64_t)w->index.records + 1;
+    return n ? hash64(id, n, 0) | 1 : 0;
+}
 
-    mem_reserve(&w->index.ids, &w->ids_cap, number);
-    w->index.ids[w->index.records++] = hash;
-    if (!hash || w->opts.repeats) return 0;
-    int64_t before = ids_add(&w->ids, hash, number);
-    if (before)
-        return err_set(e, ERR_INPUT, "id %s is that of records %" PRId64 " and %" PRId64 " of the output",
-                       err_quote(id), before, number);
-    return 0;
+void writer_expect(const struct writer *w, uint64_t id)
+{
+    if (w->ids.slots) __builtin_prefetch(&w->ids.hash[id & (uint64_t)(w->ids.slots - 1)]);
+}
+
+static uint64_t hash_of(const char *id)
+{
+    return writer_id(id, strlen(id));
+}
+
+/* Notes the id of the next record; false when it was there before. */
+static bool note_id(struct writer *w, uint64_t id)
+{
+    mem_reserve(&w->index.ids, &w->ids_cap, (int64_t)w->index.records + 1);
+    w->index.ids[w->index.records++] = id;
+    return !id || w->opts.repeats || ids_add(&w->ids, id);
+}
+
+/* The last id noted was there before. */
+static int refuse_id(const struct writer *w, const char *name, struct err *e)
+{
+    uint64_t last = w->index.records - 1, before = 0;
+
+    while (w->index.ids[before] != w->index.ids[last]) before++;
+    return err_set(e, ERR_INPUT, "id %s is that of records %" PRIu64 " and %" PRIu64 " of the output", err_quote(name),
+                   before + 1, last + 1);
+}
+
+/* The same of a record's line. */
+static int refuse_line(const struct writer *w, const char *json, size_t n, struct err *e)
+{
+    struct err ignored = { 0 };
+    struct value *record = value_parse(json, (int64_t)n, &ignored);
+    const char *name = value_text(value_get(record, "id"), NULL);
+
+    refuse_id(w, name ? name : "", e);
+    value_free(record);
+    return -1;
 }
 
 /* ---- going on with what an earlier writer left ---- */
@@ -267,8 +314,9 @@ static int recover_line(struct writer *w, const char *line, int64_t n, struct er
 {
     struct value *v = value_parse(line, n, e);
     const char *id = v ? value_text(value_get(v, "id"), NULL) : NULL;
-    int rc = v ? note_id(w, id ? id : "", e) : -1;
+    int rc = v ? 0 : -1;
 
+    if (v && !note_id(w, hash_of(id ? id : ""))) rc = refuse_id(w, id, e);
     value_free(v);
     return rc;
 }
@@ -380,9 +428,9 @@ static int end_record(struct writer *w, struct err *e)
 
 bool writer_has(const struct writer *w, const char *id)
 {
-    uint64_t hash = hash64(id, strlen(id), 0) | 1;
+    uint64_t hash = hash_of(id);
 
-    if (!w->ids.slots || !*id) return false;
+    if (!w->ids.slots || !hash) return false;
     for (uint64_t at = hash & (uint64_t)(w->ids.slots - 1); w->ids.hash[at];
          at = (at + 1) & (uint64_t)(w->ids.slots - 1)) {
         if (w->ids.hash[at] == hash) return true;
@@ -395,9 +443,9 @@ int writer_flush(struct writer *w, struct err *e)
     return w->opts.plain ? 0 : close_block(w, e);
 }
 
-int writer_put_printed(struct writer *w, const char *id, const char *json, size_t n, struct err *e)
+int writer_put_printed(struct writer *w, uint64_t id, const char *json, size_t n, struct err *e)
 {
-    if (note_id(w, id, e)) return -1;
+    if (!note_id(w, id)) return refuse_line(w, json, n, e);
     str_add_bytes(w->opts.plain ? &w->packed : &w->block->text, json, n);
     return end_record(w, e);
 }
@@ -406,7 +454,7 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
 {
     int64_t bytes = 0;
 
-    if (note_id(w, record_id(r), e)) return -1;
+    if (!note_id(w, hash_of(record_id(r)))) return refuse_id(w, record_id(r), e);
     if (w->opts.plain) {
         value_print(r->fields, &w->packed);
         return end_record(w, e);
@@ -426,10 +474,10 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
 static void writer_free(struct writer *w)
 {
     gathered_free(w->block);
+    for (struct gathered *b; (b = spares_take(&w->spares));) gathered_free(b);
     str_release(&w->packed);
     frame_index_release(&w->index);
     free(w->ids.hash);
-    free(w->ids.record);
     free(w);
 }
 

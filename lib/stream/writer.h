@@ -24,9 +24,12 @@ bool writer_has(const struct writer *w, const char *id); /* a record of this id 
 /* Appends the record (not taken over). A repeated id is an error unless opts.repeats. */
 int writer_put(struct writer *w, const struct record *r, struct err *e);
 /* The same for a record without tensors that is printed already (value_print()), so that threads can share the work of
- * printing; id as record_id() gives it. */
-int writer_put_printed(struct writer *w, const char *id, const char *json, size_t n, struct err *e);
-/* Ends the block: with append, what was written so far stays when the program is killed (with threads: once they wrote it). */
+ * printing; id: writer_id() of what record_id() gives. */
+int writer_put_printed(struct writer *w, uint64_t id, const char *json, size_t n, struct err *e);
+uint64_t writer_id(const char *id, size_t n);
+void writer_expect(const struct writer *w, uint64_t id); /* it is put soon: what is known of it can be fetched */
+/* Ends the block: with append, what was written so far stays when the program is killed (with threads: once they wrote
+ * it). */
 int writer_flush(struct writer *w, struct err *e);
 /* Ends the stream with its index and commits the file. Frees w also on failure. */
 int writer_close(struct writer *w, struct err *e);

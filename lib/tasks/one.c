@@ -78,19 +78,35 @@ static int check_texts(const struct one_opts *o, struct err *e)
 }
 
 /* The record with tokens, as unimo-tokenize makes them. */
+static int add_tokens(const struct bpe *b, struct record *r, struct str *line, struct err *e)
+{
+    struct raw raw = { .record = r };
+    struct outline outline = { 0 };
+    struct str room = { 0 };
+    struct encoded x = { 0 };
+    struct fields f;
+    int rc = fields_parse(&f, "text,text_pair,turns", e) || raw_outline(&raw, &outline, &room, e) ||
+             fields_encode(&f, &outline, b, &x, 0, line, e);
+
+    fields_release(&f);
+    encoded_release(&x);
+    str_release(&room);
+    outline_release(&outline);
+    return rc ? -1 : 0;
+}
+
 static int ask(struct one *x, const struct one_opts *o, struct err *e)
 {
     struct bpe *b = bpe_load(o->vocabulary, e);
-    struct fields f = { 0 };
-    struct encoding c = { 0 };
     struct record *r = make_record(o);
-    int rc = b ? fields_parse(&f, "text,text_pair,turns", e) || fields_encode(&f, r->fields, b, &c, 0, e) : -1;
+    struct str line = { 0 };
+    int rc = b ? add_tokens(b, r, &line, e) : -1;
     struct writer *w = rc ? NULL : create(&x->input_fd, x->input, e);
 
-    rc = w ? finish(w, writer_put(w, r, e), e) : -1;
+    uint64_t id = writer_id(record_id(r), strlen(record_id(r)));
+    rc = w ? finish(w, writer_put_printed(w, id, line.data, line.n, e), e) : -1;
+    str_release(&line);
     record_free(r);
-    encoding_release(&c);
-    fields_release(&f);
     bpe_close(b);
     return rc;
 }

@@ -362,7 +362,7 @@ static bool is_before(struct candidate a, struct candidate b)
 
 static void heap_add(struct bpe_cache *c, struct candidate new)
 {
-    mem_reserve(&c->heap, &c->heap_cap, c->n_heap + 1);
+    mem_extend(&c->heap, &c->heap_cap, c->n_heap + 1);
     int64_t i = c->n_heap++;
     for (; i && is_before(new, c->heap[(i - 1) / 2]); i = (i - 1) / 2) c->heap[i] = c->heap[(i - 1) / 2];
     c->heap[i] = new;
@@ -382,39 +382,42 @@ static struct candidate heap_take(struct bpe_cache *c)
     return first;
 }
 
-/* Tokens are a doubly linked list over the positions of the piece; a position that was merged into another has id -1.
- */
+/* Adds the pair that begins at a position and ends before n, if it may be merged. */
+static void consider(const struct bpe *b, struct bpe_cache *c, const int32_t *id, int32_t at, int n)
+{
+    int64_t right = at + bpe_length(b, id[at]);
+    const struct pair *p = right < n ? pair_slot(b, id[at], id[right]) : NULL;
+
+    if (p && p->rank >= 0) heap_add(c, (struct candidate){ p->rank, at });
+}
+
+/* A token stands at the position of its first byte; at that of its last one, if that is another, stands its length,
+ * negative, so that the token behind it finds it; anything negative stands between. So a list of tokens takes no more
+ * than one number a byte. */
 static int merge_long(const struct bpe *b, struct bpe_cache *c, int32_t *id, int n)
 {
-    mem_reserve(&c->next, &c->next_cap, n);
-    mem_reserve(&c->previous, &c->previous_cap, n);
     c->n_heap = 0;
-    for (int i = 0; i < n; i++) {
-        c->next[i] = i + 1;
-        c->previous[i] = i - 1;
-        const struct pair *p = i + 1 < n ? pair_slot(b, id[i], id[i + 1]) : NULL;
-        if (p && p->rank >= 0) heap_add(c, (struct candidate){ p->rank, i });
-    }
+    mem_extend(&c->heap, &c->heap_cap, n);
+    for (int i = 0; i + 1 < n; i++) consider(b, c, id, i, n);
     while (c->n_heap) {
         struct candidate top = heap_take(c);
-        int32_t at = top.at, right = c->next[at];
-        if (id[at] < 0 || right >= n) continue;
+        int32_t at = top.at;
+        int64_t right = id[at] < 0 ? n : at + bpe_length(b, id[at]);
+        if (right >= n) continue;
         const struct pair *p = pair_slot(b, id[at], id[right]);
         if (p->rank != top.rank) continue;
+        int64_t length = bpe_length(b, p->id);
         id[at] = p->id;
         id[right] = -1;
-        c->next[at] = c->next[right];
-        if (c->next[at] < n) {
-            c->previous[c->next[at]] = at;
-            p = pair_slot(b, id[at], id[c->next[at]]);
-            if (p->rank >= 0) heap_add(c, (struct candidate){ p->rank, at });
-        }
-        int32_t left = c->previous[at];
-        p = left >= 0 ? pair_slot(b, id[left], id[at]) : NULL;
-        if (p && p->rank >= 0) heap_add(c, (struct candidate){ p->rank, left });
+        id[at + length - 1] = (int32_t)-length;
+        consider(b, c, id, at, n);
+        if (at) consider(b, c, id, id[at - 1] < 0 ? at + id[at - 1] : at - 1, n);
     }
     int kept = 0;
-    for (int i = 0; i < n; i = c->next[i]) id[kept++] = id[i];
+    for (int64_t i = 0, next; i < n; i = next) {
+        next = i + bpe_length(b, id[i]);
+        id[kept++] = id[i];
+    }
     return kept;
 }
 
@@ -462,8 +465,8 @@ static void add_piece(const struct bpe *b, struct encoding *out, const struct pi
     int64_t room = out->n + (int64_t)p->n + CACHED_IDS;
     int got;
 
-    if (room > out->ids_cap) mem_reserve(&out->ids, &out->ids_cap, room);
-    if (room > out->units_cap) mem_reserve(&out->units, &out->units_cap, room);
+    if (room > out->ids_cap) mem_extend(&out->ids, &out->ids_cap, room);
+    if (room > out->units_cap) mem_extend(&out->units, &out->units_cap, room);
     int32_t *ids = out->ids + out->n;
     uint8_t *units = out->units + out->n;
     if (p->slots && cached_find(p->slots, &p->key)) {
@@ -499,6 +502,16 @@ void bpe_encode(const struct bpe *b, struct encoding *out, const char *text, siz
         }
     }
     bpe_cache_trim(out->cache);
+}
+
+void encoding_trim(struct encoding *c)
+{
+    if (c->ids_cap <= 1 << 20) return;
+    free(c->ids);
+    free(c->units);
+    c->ids = NULL;
+    c->units = NULL;
+    c->n = c->ids_cap = c->units_cap = 0;
 }
 
 void encoding_release(struct encoding *c)

@@ -13,25 +13,18 @@ struct bpe_cache *bpe_cache_new(const void *of)
     return c;
 }
 
-static void free_space(struct bpe_cache *c)
-{
-    free(c->heap);
-    free(c->next);
-    free(c->previous);
-    c->heap = NULL;
-    c->next = c->previous = NULL;
-    c->heap_cap = c->next_cap = c->previous_cap = 0;
-}
-
 void bpe_cache_trim(struct bpe_cache *c)
 {
-    if (c->next_cap > 1 << 16) free_space(c); /* as much as the table */
+    if (c->heap_cap <= 1 << 16) return;
+    free(c->heap);
+    c->heap = NULL;
+    c->heap_cap = 0;
 }
 
 void bpe_cache_free(struct bpe_cache *c)
 {
     if (!c) return;
-    free_space(c);
+    free(c->heap);
     arena_release(&c->arena);
     free(c);
 }

@@ -23,8 +23,7 @@ struct bpe_cache {
     struct arena arena;
     struct cached *slots; /* [1 << CACHE_BITS], in the arena, which aligns them */
     struct candidate *heap;
-    int32_t *next, *previous;
-    int64_t n_heap, heap_cap, next_cap, previous_cap;
+    int64_t n_heap, heap_cap;
 };
 
 struct bpe_cache *bpe_cache_new(const void *of);

@@ -1,22 +1,66 @@
+/* Finding the texts of a record's line and adding tokens and units to it. The line stays as it is but for what is
+ * added: a member that was there already is replaced where it stands, another one goes to the end of its object. */
 #include "text/fields.h"
 #include "core/mem.h"
-#include "text/unicode.h"
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+static char *joined(const char *name, size_t n, const char *behind)
+{
+    struct str s = { 0 };
+
+    str_add_bytes(&s, name, n);
+    str_add(&s, behind);
+    return s.data;
+}
+
+/* The names of what belongs to a field: "tokens" for "text", "question_tokens" for "question". */
+static struct field field_new(const char *name, size_t n)
+{
+    bool is_text = n == strlen("text") && !memcmp(name, "text", n);
+
+    if (is_text) return (struct field){ mem_strdup("text"), mem_strdup("tokens"), mem_strdup("units") };
+    return (struct field){ mem_strndup(name, n), joined(name, n, "_tokens"), joined(name, n, "_units") };
+}
+
+static void field_release(struct field *f)
+{
+    free(f->name);
+    free(f->tokens);
+    free(f->units);
+}
+
+static int find_name(const struct fields *f, const char *name)
+{
+    for (int i = 0; i < f->n; i++) {
+        if (!strcmp(f->at[i].name, name)) return i;
+    }
+    return -1;
+}
+
+/* A key that JSON writes as it is. */
+static bool is_key(const char *name, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == '\\') return false;
+    }
+    return n && utf8_valid(name, n);
+}
 
 int fields_parse(struct fields *f, const char *names, struct err *e)
 {
     *f = (struct fields){ 0 };
     for (const char *p = names;; p++) {
         size_t n = strcspn(p, ",");
-        if (!n || f->n == FIELDS_MAX) {
+        if (!is_key(p, n) || f->n == FIELDS_MAX) {
             fields_release(f);
             return err_set(e, ERR_USAGE, "%s: 1 to %d names with commas between them were expected", err_quote(names),
                            FIELDS_MAX);
         }
-        f->name[f->n++] = mem_strndup(p, n);
+        struct field field = field_new(p, n);
+        if (find_name(f, field.name) < 0) f->at[f->n++] = field;
+        else field_release(&field); /* twice is once */
         p += n;
         if (!*p) return 0;
     }
@@ -24,102 +68,113 @@ int fields_parse(struct fields *f, const char *names, struct err *e)
 
 void fields_release(struct fields *f)
 {
-    for (int i = 0; i < f->n; i++) free(f->name[i]);
+    for (int i = 0; i < f->n; i++) field_release(&f->at[i]);
     *f = (struct fields){ 0 };
-}
-
-/* The name of what belongs to a field: "tokens" for "text", "question_tokens" for "question". */
-static const char *beside(struct str *name, const char *field, const char *what)
-{
-    str_clear(name);
-    if (strcmp(field, "text")) str_addf(name, "%s_", field);
-    str_add(name, what);
-    return name->data;
 }
 
 /* ---- from texts to something ---- */
 
-/* What is done with each text. Results, when wanted, are arrays that fields_walk() puts in their places. */
+/* What is done with each text, and then with the texts (so many, the last ones) that belong to one place. */
 struct visitor {
-    int (*visit)(struct visitor *v, const char *text, int64_t n, const struct value *phrases, struct value **tokens,
-                 struct value **units, struct err *e);
+    int (*text)(struct visitor *v, const char *text, size_t n, const struct outline_node *phrases, struct err *e);
+    void (*place)(struct visitor *v, const struct outline_node *owner, const struct field *field, int64_t texts,
+                  bool is_list);
+    const struct outline *o;
+    struct str *room;
 };
 
-static int visit_string(struct visitor *v, struct value *owner, const char *field, struct err *e)
-{
-    struct value *tokens = NULL, *units = NULL;
-    struct str name = { 0 };
-    int64_t n;
-    const char *text = value_text(value_get(owner, field), &n);
+static const struct field text_field = { (char[]){ "text" }, (char[]){ "tokens" }, (char[]){ "units" } };
 
-    if (v->visit(v, text, n, strcmp(field, "text") ? NULL : value_get(owner, "phrases"), &tokens, &units, e)) return -1;
-    if (tokens) value_set(owner, beside(&name, field, "tokens"), tokens);
-    if (units) value_set(owner, beside(&name, field, "units"), units);
-    str_release(&name);
+static const struct outline_node *member(const struct visitor *v, const struct outline_node *owner, const char *key)
+{
+    return outline_member(v->o, owner, key, strlen(key));
+}
+
+static int visit_text(struct visitor *v, const struct outline_node *string, const struct outline_node *phrases,
+                      struct err *e)
+{
+    size_t n;
+    const char *text = outline_text(v->o, string, v->room, &n);
+
+    return v->text(v, text, n, phrases, e);
+}
+
+static int visit_string(struct visitor *v, const struct outline_node *owner, const struct field *field,
+                        const struct outline_node *string, struct err *e)
+{
+    bool has_phrases = !strcmp(field->name, "text");
+
+    if (visit_text(v, string, has_phrases ? member(v, owner, "phrases") : NULL, e)) return -1;
+    v->place(v, owner, field, 1, false);
     return 0;
 }
 
-static int visit_strings(struct visitor *v, struct value *owner, const char *field, const struct value *list,
-                         struct err *e)
+/* The next entry of a list: *at moves on; NULL for a number, which has no node. */
+static const struct outline_node *next_entry(const struct visitor *v, const struct outline_node *list, uint32_t i,
+                                             const struct outline_node **at)
 {
-    struct value *all_tokens = value_array(), *all_units = value_array();
-    struct str name = { 0 };
-    bool has_results = false;
-    int rc = 0;
+    const struct outline_node *entry = *at;
 
-    for (int64_t i = 0; i < value_count(list) && !rc; i++) {
-        struct value *tokens = NULL, *units = NULL;
-        int64_t n;
-        const char *text = value_text(value_at(list, i), &n);
-        rc = text ? v->visit(v, text, n, NULL, &tokens, &units, e)
-                  : err_set(e, ERR_INPUT, "not a string, as the first one is");
-        if (rc) err_in(e, "\"%s\": entry %" PRId64, field, i);
-        has_results = tokens && units;
-        if (tokens) value_push(all_tokens, tokens);
-        if (units) value_push(all_units, units);
-    }
-    if (!rc && has_results) {
-        value_set(owner, beside(&name, field, "tokens"), value_copy(all_tokens));
-        value_set(owner, beside(&name, field, "units"), value_copy(all_units));
-    }
-    value_free(all_tokens);
-    value_free(all_units);
-    str_release(&name);
-    return rc;
+    if (entry >= v->o->at + list->next || entry->place != i) return NULL;
+    *at = v->o->at + entry->next;
+    return entry;
 }
 
-static int visit_objects(struct visitor *v, const char *field, const struct value *list, struct err *e)
+static int visit_strings(struct visitor *v, const struct outline_node *owner, const struct field *field,
+                         const struct outline_node *list, struct err *e)
 {
-    for (int64_t i = 0; i < value_count(list); i++) {
-        struct value *o = value_at(list, i);
+    const struct outline_node *at = list + 1;
+
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct outline_node *entry = next_entry(v, list, i, &at);
+        bool is_string = entry && entry->kind == OUTLINE_STRING;
+        int rc = is_string ? visit_text(v, entry, NULL, e) : err_set(e, ERR_INPUT, "not a string, as the first one is");
+        if (rc) return err_in(e, "\"%s\": entry %" PRIu32, field->name, i);
+    }
+    v->place(v, owner, field, list->n, true);
+    return 0;
+}
+
+static int visit_objects(struct visitor *v, const struct field *field, const struct outline_node *list, struct err *e)
+{
+    const struct outline_node *at = list + 1;
+
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct outline_node *entry = next_entry(v, list, i, &at);
+        bool is_object = entry && entry->kind == OUTLINE_OBJECT;
+        const struct outline_node *text = is_object ? member(v, entry, "text") : NULL;
         int rc = 0;
-        if (!value_is_object(o)) rc = err_set(e, ERR_INPUT, "neither a string nor an object with \"text\"");
-        else if (!value_is_string(value_get(o, "text")))
+        if (!is_object) rc = err_set(e, ERR_INPUT, "neither a string nor an object with \"text\"");
+        else if (!text || text->kind != OUTLINE_STRING)
             rc = err_set(e, ERR_INPUT, "no \"text\" (a string was expected)");
-        if (rc || visit_string(v, o, "text", e)) return err_in(e, "\"%s\": entry %" PRId64, field, i);
+        if (rc || visit_string(v, entry, &text_field, text, e))
+            return err_in(e, "\"%s\": entry %" PRIu32, field->name, i);
     }
     return 0;
 }
 
-static int walk(struct visitor *v, const struct fields *f, struct value *record, struct err *e)
+static int walk(struct visitor *v, const struct fields *f, struct err *e)
 {
+    const struct outline_node *record = v->o->at;
     int found = 0;
 
     for (int i = 0; i < f->n; i++) {
-        struct value *field = value_get(record, f->name[i]);
+        const struct field *field = &f->at[i];
+        const struct outline_node *x = member(v, record, field->name);
         int rc = 0;
-        if (!field || value_is_null(field)) continue;
-        if (value_is_string(field)) rc = visit_string(v, record, f->name[i], e);
-        else if (!value_is_array(field))
-            rc = err_set(e, ERR_INPUT, "\"%s\" is not a string or an array of texts", f->name[i]);
-        else if (value_count(field) && value_is_string(value_at(field, 0)))
-            rc = visit_strings(v, record, f->name[i], field, e);
-        else rc = visit_objects(v, f->name[i], field, e);
+        if (!x || x->kind == OUTLINE_NULL) continue;
+        const struct outline_node *first = x + 1;
+        if (x->kind == OUTLINE_STRING) rc = visit_string(v, record, field, x, e);
+        else if (x->kind != OUTLINE_ARRAY)
+            rc = err_set(e, ERR_INPUT, "\"%s\" is not a string or an array of texts", field->name);
+        else if ((first = next_entry(v, x, 0, &first)) && first->kind == OUTLINE_STRING)
+            rc = visit_strings(v, record, field, x, e);
+        else rc = visit_objects(v, field, x, e);
         if (rc) return -1;
         found++;
     }
     if (found) return 0;
-    return err_set(e, ERR_INPUT, "no \"%s\"%s (a text was expected)", f->name[0], f->n > 1 ? " or other field" : "");
+    return err_set(e, ERR_INPUT, "no \"%s\"%s (a text was expected)", f->at[0].name, f->n > 1 ? " or other field" : "");
 }
 
 struct reading {
@@ -128,163 +183,184 @@ struct reading {
     void *arg;
 };
 
-static int read_text(struct visitor *v, const char *text, int64_t n, const struct value *phrases, struct value **tokens,
-                     struct value **units, struct err *e)
+static int read_text(struct visitor *v, const char *text, size_t n, const struct outline_node *phrases, struct err *e)
 {
     const struct reading *r = (const struct reading *)v;
 
-    return r->visit(r->arg, text, n, e);
+    return r->visit(r->arg, text, (int64_t)n, e);
 }
 
-int fields_each(const struct fields *f, struct value *record,
+static void leave(struct visitor *v, const struct outline_node *owner, const struct field *field, int64_t texts,
+                  bool is_list)
+{
+}
+
+int fields_each(const struct fields *f, const struct outline *record,
                 int (*visit)(void *arg, const char *text, int64_t n, struct err *e), void *arg, struct err *e)
 {
-    struct reading r = { { read_text }, visit, arg };
+    struct str room = { 0 };
+    struct reading r = { { read_text, leave, record, &room }, visit, arg };
+    int rc = walk(&r.visitor, f, e);
 
-    return walk(&r.visitor, f, record, e);
+    str_release(&room);
+    return rc;
 }
+
+/* ---- to tokens ---- */
+
+/* A text's part of the ids and units. */
+struct encoded_text {
+    int64_t first, n;
+};
+/* A member that is added to the line, in place of its bytes [at, end), of which there are none when it is new. */
+struct addition {
+    uint32_t at, end;
+    int64_t order;
+    const char *key;  /* of a new one, else NULL */
+    int64_t first, n; /* texts */
+    bool is_list, is_units;
+};
 
 struct encode {
     struct visitor visitor;
     const struct bpe *b;
-    struct encoding *scratch;
+    struct encoded *x;
     int64_t max_length;
+    int64_t text, pair; /* which of the texts they are, or -1 */
 };
 
-static int encode_text(struct visitor *v, const char *text, int64_t n, const struct value *phrases,
-                       struct value **tokens, struct value **units, struct err *e)
+static int encode_text(struct visitor *v, const char *text, size_t n, const struct outline_node *phrases, struct err *e)
 {
     const struct encode *encode = (const struct encode *)v;
-    struct encoding *c = encode->scratch;
+    struct encoded *x = encode->x;
+    struct encoding *c = &x->text;
+    int rc = 0;
 
-    bpe_encode(encode->b, c, text, (size_t)n);
-    if (units_join(c, encode->b, text, n, phrases, e)) return -1;
+    bpe_encode(encode->b, c, text, n);
+    if (phrases) {
+        struct value *spans = value_parse(v->o->line + phrases->at, phrases->end - phrases->at, e);
+        rc = spans ? units_join(c, encode->b, text, (int64_t)n, spans, e) : -1;
+        value_free(spans);
+    }
+    if (rc) return rc;
     if (encode->max_length && c->n > encode->max_length) c->n = encode->max_length;
-    *tokens = value_ints(c->ids, c->n);
-    *units = value_bytes(c->units, c->n);
+    mem_reserve(&x->texts, &x->texts_cap, x->n_texts + 1);
+    mem_extend(&x->ids, &x->ids_cap, x->n + c->n);
+    mem_extend(&x->units, &x->units_cap, x->n + c->n);
+    x->texts[x->n_texts++] = (struct encoded_text){ x->n, c->n };
+    if (c->n) memcpy(x->ids + x->n, c->ids, (size_t)c->n * sizeof *c->ids);
+    if (c->n) memcpy(x->units + x->n, c->units, (size_t)c->n);
+    x->n += c->n;
+    encoding_trim(c);
     return 0;
 }
 
-static bool has_name(const struct fields *f, const char *name)
+static void add(struct encode *encode, const struct outline_node *owner, const char *key, struct addition a)
 {
-    for (int i = 0; i < f->n; i++) {
-        if (!strcmp(f->name[i], name)) return true;
-    }
-    return false;
+    struct encoded *x = encode->x;
+    const struct outline_node *old = member(&encode->visitor, owner, key);
+
+    a.order = x->n_additions;
+    a.key = old ? NULL : key;
+    a.at = old ? old->at : owner->end - 1;
+    a.end = old ? old->end : owner->end - 1;
+    mem_reserve(&x->additions, &x->additions_cap, x->n_additions + 1);
+    x->additions[x->n_additions++] = a;
+}
+
+static void place(struct visitor *v, const struct outline_node *owner, const struct field *field, int64_t texts,
+                  bool is_list)
+{
+    struct encode *encode = (struct encode *)v;
+    struct addition a = { .first = encode->x->n_texts - texts, .n = texts, .is_list = is_list };
+
+    if (owner == v->o->at && !is_list && !strcmp(field->name, "text")) encode->text = a.first;
+    if (owner == v->o->at && !is_list && !strcmp(field->name, "text_pair")) encode->pair = a.first;
+    add(encode, owner, field->tokens, a);
+    a.is_units = true;
+    add(encode, owner, field->units, a);
 }
 
 /* The longer of the two loses its last token, the second one when they are equal, until both together fit. */
-static void cut_pair(struct value *record, int64_t max_length)
+static void cut_pair(struct encoded_text *text, struct encoded_text *pair, int64_t max_length)
 {
-    struct value *tokens = value_get(record, "tokens"), *pair = value_get(record, "text_pair_tokens");
-    int64_t a = value_count(tokens), b = value_count(pair), over = a + b - max_length;
+    int64_t over = text->n + pair->n - max_length;
 
-    for (; over > 0 && a != b; over--) *(a > b ? &a : &b) -= 1;
+    for (; over > 0 && text->n != pair->n; over--) (text->n > pair->n ? text : pair)->n--;
     if (over > 0) {
-        a -= over / 2;
-        b -= over - over / 2;
+        text->n -= over / 2;
+        pair->n -= over - over / 2;
     }
-    value_cut(tokens, a);
-    value_cut(value_get(record, "units"), a);
-    value_cut(pair, b);
-    value_cut(value_get(record, "text_pair_units"), b);
 }
 
-int fields_encode(const struct fields *f, struct value *record, const struct bpe *b, struct encoding *scratch,
-                  int64_t max_length, struct err *e)
+static int by_place(const void *a, const void *b)
 {
-    struct encode encode = { { encode_text }, b, scratch, max_length };
+    const struct addition *x = a, *y = b;
 
-    if (walk(&encode.visitor, f, record, e)) return -1;
-    bool is_pair = has_name(f, "text") && has_name(f, "text_pair") && value_is_string(value_get(record, "text")) &&
-                   value_is_string(value_get(record, "text_pair"));
-    if (max_length && is_pair) cut_pair(record, max_length);
+    if (x->at != y->at) return x->at < y->at ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+static void print_texts(const struct encoded *x, const struct addition *a, struct str *out)
+{
+    if (a->key) {
+        str_add(out, ",\"");
+        str_add(out, a->key);
+        str_add(out, "\":");
+    }
+    if (a->is_list) str_add_char(out, '[');
+    for (int64_t i = a->first; i < a->first + a->n; i++) {
+        if (i > a->first) str_add_char(out, ',');
+        if (a->is_units) value_print_bytes(x->units + x->texts[i].first, x->texts[i].n, out);
+        else value_print_ints(x->ids + x->texts[i].first, x->texts[i].n, out);
+    }
+    if (a->is_list) str_add_char(out, ']');
+}
+
+/* Most are made in the order of their places. */
+static void sort_additions(struct encoded *x)
+{
+    for (int64_t i = 1; i < x->n_additions; i++) {
+        if (by_place(&x->additions[i - 1], &x->additions[i]) < 0) continue;
+        qsort(x->additions, (size_t)x->n_additions, sizeof *x->additions, by_place);
+        return;
+    }
+}
+
+static void print_line(const struct outline *o, struct encoded *x, struct str *out)
+{
+    size_t at = 0;
+
+    sort_additions(x);
+    for (int64_t i = 0; i < x->n_additions; i++) {
+        const struct addition *a = &x->additions[i];
+        str_add_bytes(out, o->line + at, a->at - at);
+        print_texts(x, a, out);
+        at = a->end;
+    }
+    str_add_bytes(out, o->line + at, o->length - at);
+}
+
+int fields_encode(const struct fields *f, const struct outline *record, const struct bpe *b, struct encoded *x,
+                  int64_t max_length, struct str *out, struct err *e)
+{
+    struct encode encode = { { encode_text, place, record, &x->room }, b, x, max_length, -1, -1 };
+
+    x->n = x->n_texts = x->n_additions = 0;
+    if (walk(&encode.visitor, f, e)) return -1;
+    if (max_length && encode.text >= 0 && encode.pair >= 0)
+        cut_pair(&x->texts[encode.text], &x->texts[encode.pair], max_length);
+    print_line(record, x, out);
     return 0;
 }
 
-/* ---- and back ---- */
-
-int fields_bytes(const struct value *tokens, const struct bpe *b, struct str *out, struct err *e)
+void encoded_release(struct encoded *x)
 {
-    for (int64_t i = 0; i < value_count(tokens); i++) {
-        const struct value *v = value_at(tokens, i);
-        int64_t id = value_is_int(v) ? value_integer(v) : -1;
-        if (id < 0 || id >= bpe_size(b))
-            return err_set(e, ERR_INPUT, "token %" PRId64 " is not a whole number from 0 to %d", i, bpe_size(b) - 1);
-        int32_t small = (int32_t)id;
-        bpe_decode(b, &small, 1, out);
-    }
-    return 0;
-}
-
-static struct value *decoded(const struct value *tokens, const struct bpe *b, struct err *e)
-{
-    struct str bytes = { 0 }, text = { 0 };
-    struct value *v = NULL;
-
-    if (!value_is_array(tokens)) {
-        err_set(e, ERR_INPUT, "not an array of token ids");
-    } else if (!fields_bytes(tokens, b, &bytes, e)) {
-        unicode_repair(str_c(&bytes), bytes.n, &text);
-        v = value_strn(str_c(&text), (int64_t)text.n);
-    }
-    str_release(&bytes);
-    str_release(&text);
-    return v;
-}
-
-/* F from F_tokens, which holds ids or, for an array of strings, arrays of ids. */
-static int decode_beside(struct value *owner, const char *field, const struct value *tokens, const struct bpe *b,
-                         struct err *e)
-{
-    struct value *text = NULL;
-
-    if (value_count(tokens) && value_is_array(value_at(tokens, 0))) {
-        text = value_array();
-        for (int64_t i = 0; i < value_count(tokens); i++) {
-            struct value *one = decoded(value_at(tokens, i), b, e);
-            if (!one) {
-                value_free(text);
-                return err_in(e, "entry %" PRId64, i);
-            }
-            value_push(text, one);
-        }
-    } else if (!(text = decoded(tokens, b, e))) {
-        return -1;
-    }
-    value_set(owner, field, text);
-    return 0;
-}
-
-static int decode_objects(const char *field, const struct value *list, const struct bpe *b, int *found, struct err *e)
-{
-    for (int64_t i = 0; i < value_count(list); i++) {
-        struct value *o = value_at(list, i), *tokens = value_is_object(o) ? value_get(o, "tokens") : NULL;
-        if (!tokens) continue;
-        if (decode_beside(o, "text", tokens, b, e)) return err_in(e, "\"%s\": entry %" PRId64 ": \"tokens\"", field, i);
-        ++*found;
-    }
-    return 0;
-}
-
-int fields_decode(const struct fields *f, struct value *record, const struct bpe *b, struct err *e)
-{
-    struct str name = { 0 };
-    int rc = 0, found = 0;
-
-    for (int i = 0; i < f->n && !rc; i++) {
-        const struct value *tokens = value_get(record, beside(&name, f->name[i], "tokens"));
-        if (tokens && !value_is_null(tokens)) {
-            rc = decode_beside(record, f->name[i], tokens, b, e);
-            if (rc) err_in(e, "\"%s\"", name.data);
-            found++;
-        } else if (value_is_array(value_get(record, f->name[i]))) {
-            rc = decode_objects(f->name[i], value_get(record, f->name[i]), b, &found, e);
-        }
-    }
-    if (!rc && !found)
-        rc = err_set(e, ERR_INPUT, "no \"%s\"%s (token ids were expected)", beside(&name, f->name[0], "tokens"),
-                     f->n > 1 ? " or other field" : "");
-    str_release(&name);
-    return rc;
+    encoding_release(&x->text);
+    free(x->ids);
+    free(x->units);
+    free(x->texts);
+    free(x->additions);
+    str_release(&x->room);
+    *x = (struct encoded){ 0 };
 }

@@ -1,5 +1,6 @@
 #ifndef TEXT_FIELDS_H
 #define TEXT_FIELDS_H
+#include "stream/outline.h"
 #include "stream/value.h"
 #include "text/bpe.h"
 
@@ -9,25 +10,40 @@
  *   an object in an array                                -> tokens, units in it
  * "phrases" beside a "text", [[from, to) in characters], makes one unit of the words in each. */
 enum { FIELDS_MAX = 32 };
+struct field {
+    char *name, *tokens, *units; /* keys without anything that JSON escapes */
+};
 struct fields {
     int n;
-    char *name[FIELDS_MAX];
+    struct field at[FIELDS_MAX];
 };
 /* Names separated by commas. Free with fields_release(). */
 int fields_parse(struct fields *f, const char *names, struct err *e);
 void fields_release(struct fields *f);
 
 /* Calls visit for every text. */
-int fields_each(const struct fields *f, struct value *record,
+int fields_each(const struct fields *f, const struct outline *record,
                 int (*visit)(void *arg, const char *text, int64_t n, struct err *e), void *arg, struct err *e);
 
-/* Adds tokens and units, at most max_length of each text (0: all); "text" and "text_pair" have that many together: the
- * longer one loses its last token until they fit. scratch serves one thread. */
-int fields_encode(const struct fields *f, struct value *record, const struct bpe *b, struct encoding *scratch,
-                  int64_t max_length, struct err *e);
+/* What one thread encodes records with, again and again. Zero is valid and empty; it serves one vocabulary only. */
+struct encoded {
+    struct encoding text; /* the last one */
+    int64_t n, n_texts, n_additions;
+    int32_t *ids;   /* [n] of all texts of a record */
+    uint8_t *units; /* [n] */
+    struct encoded_text *texts;
+    struct addition *additions;
+    int64_t ids_cap, units_cap, texts_cap, additions_cap;
+    struct str room; /* a text without its escapes */
+};
+void encoded_release(struct encoded *x);
+/* Appends the record with tokens and units to out, at most max_length of each text (0: all); "text" and "text_pair"
+ * have that many together: the longer one loses its last token until they fit. */
+int fields_encode(const struct fields *f, const struct outline *record, const struct bpe *b, struct encoded *x,
+                  int64_t max_length, struct str *out, struct err *e);
+
 /* Puts text where tokens are: the reverse, U+FFFD in place of what is not UTF-8. */
 int fields_decode(const struct fields *f, struct value *record, const struct bpe *b, struct err *e);
-
 /* The bytes behind an array of ids, appended to out. */
 int fields_bytes(const struct value *tokens, const struct bpe *b, struct str *out, struct err *e);
 

@@ -126,6 +126,11 @@ int lines_next(struct lines *l, struct str *line, int64_t *number, struct err *e
     return 0;
 }
 
+bool lines_has_line(const struct lines *l)
+{
+    return memchr(l->buffer + l->at, '\n', l->have - l->at);
+}
+
 void lines_close(struct lines *l)
 {
     if (!l) return;

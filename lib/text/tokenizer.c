@@ -7,160 +7,170 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Records or lines that one thread takes at once: enough that handing them over costs nothing. A bound in bytes too, so
- * that long texts do not pile up. */
-enum { BATCH = 64, BATCH_BYTES = 1 << 20 };
+/* Lines that one thread takes at once: enough that handing them over costs nothing, and no more than there are. */
+enum { BATCH_BYTES = 1 << 18 };
 
 struct loop {
     const struct tokenizer *t;
-    struct encoding *scratch; /* [threads] */
+    struct encoded *scratch; /* [threads] */
     struct reader *reader;
     struct lines *lines;
     struct writer *writer;
     struct out *out;
-    struct str name; /* of the tokens that decode_lines reads */
+    struct spares spares; /* batches of lines */
 };
 
 static void loop_open(struct loop *l, const struct tokenizer *t)
 {
     l->t = t;
-    l->scratch = mem_new(struct encoding, t->threads);
-    str_addf(&l->name, strcmp(t->fields.name[0], "text") ? "%s_tokens" : "tokens", t->fields.name[0]);
+    l->scratch = mem_new(struct encoded, t->threads);
 }
 
 static int loop_close(struct loop *l, int rc)
 {
-    for (int i = 0; i < l->t->threads; i++) encoding_release(&l->scratch[i]);
+    for (int i = 0; i < l->t->threads; i++) encoded_release(&l->scratch[i]);
     free(l->scratch);
-    str_release(&l->name);
     return rc;
 }
 
-static int encode_records(void *arg, struct record **r, int n, int worker, struct err *e)
+static int encode_record(void *arg, const struct outline *o, struct str *out, int worker, struct err *e)
 {
     const struct loop *l = arg;
 
-    for (int i = 0; i < n; i++) {
-        if (fields_encode(&l->t->fields, r[i]->fields, l->t->bpe, &l->scratch[worker], l->t->max_length, e)) return -1;
-    }
-    return 0;
-}
-
-static int decode_records(void *arg, struct record **r, int n, int worker, struct err *e)
-{
-    const struct loop *l = arg;
-
-    for (int i = 0; i < n; i++) {
-        if (fields_decode(&l->t->fields, r[i]->fields, l->t->bpe, e)) return -1;
-    }
-    return 0;
-}
-
-static int filter_records(const struct tokenizer *t, int (*work)(void *, struct record **, int, int, struct err *),
-                          struct reader *in, struct writer *out, struct err *e)
-{
-    struct loop l = { 0 };
-
-    loop_open(&l, t);
-    struct filter f = { work, &l, t->threads, BATCH, "records" };
-    return loop_close(&l, filter_run(&f, in, out, e));
+    return fields_encode(&l->t->fields, o, l->t->bpe, &l->scratch[worker], l->t->max_length, out, e);
 }
 
 int tokenizer_encode(const struct tokenizer *t, struct reader *in, struct writer *out, struct err *e)
 {
-    return filter_records(t, encode_records, in, out, e);
+    struct loop l = { 0 };
+    struct filter f = { .line = encode_record, .arg = &l, .threads = t->threads, .progress = "records" };
+
+    loop_open(&l, t);
+    return loop_close(&l, filter_run(&f, in, out, e));
+}
+
+static int decode_records(void *arg, struct record **r, int n, int worker, struct err *e)
+{
+    const struct tokenizer *t = arg;
+
+    for (int i = 0; i < n; i++) {
+        if (fields_decode(&t->fields, r[i]->fields, t->bpe, e)) return -1;
+    }
+    return 0;
 }
 
 int tokenizer_decode(const struct tokenizer *t, struct reader *in, struct writer *out, struct err *e)
 {
-    return filter_records(t, decode_records, in, out, e);
+    struct filter f = {
+        .work = decode_records, .arg = (void *)(uintptr_t)t, .threads = t->threads, .progress = "records"
+    };
+
+    return filter_run(&f, in, out, e);
 }
 
 /* ---- lines in ---- */
 
+struct line {
+    int64_t number;
+    uint64_t id;
+    size_t end, printed_end;
+};
 struct line_batch {
-    int n;
-    struct str bytes;
-    size_t start[BATCH + 1];
-    int64_t number[BATCH];
-    struct str printed; /* records */
-    size_t printed_end[BATCH];
+    int64_t n, cap;
+    struct line *at;
+    struct str bytes, printed;
 };
 
 static void line_batch_free(struct line_batch *b)
 {
+    free(b->at);
     str_release(&b->bytes);
     str_release(&b->printed);
     free(b);
 }
 
+static void line_batch_return(struct loop *l, struct line_batch *b)
+{
+    b->n = 0;
+    str_clear(&b->bytes);
+    str_clear(&b->printed);
+    bool is_usual = b->bytes.cap + b->printed.cap < 16 * BATCH_BYTES;
+    if (!is_usual || !spares_give(&l->spares, b)) line_batch_free(b);
+}
+
 static int next_lines(void *arg, void **job, struct err *e)
 {
     struct loop *l = arg;
-    struct line_batch *b = mem_new(struct line_batch, 1);
+    struct line_batch *b = spares_take(&l->spares);
+    int64_t number;
     int got = 1;
 
-    while (b->n < BATCH && b->bytes.n < BATCH_BYTES && (got = lines_next(l->lines, &b->bytes, &b->number[b->n], e)) > 0)
-        b->start[++b->n] = b->bytes.n;
+    if (!b) b = mem_new(struct line_batch, 1);
+    while (!b->n || (b->bytes.n < BATCH_BYTES && lines_has_line(l->lines))) {
+        if ((got = lines_next(l->lines, &b->bytes, &number, e)) <= 0) break;
+        mem_reserve(&b->at, &b->cap, b->n + 1);
+        b->at[b->n++] = (struct line){ .number = number, .end = b->bytes.n };
+    }
     if (got < 0 || !b->n) {
-        line_batch_free(b);
+        line_batch_return(l, b);
         return got;
     }
     *job = b;
     return 1;
 }
 
-static void name_line(char id[24], int64_t number)
-{
-    snprintf(id, 24, "%lld", (long long)number);
-}
-
-static void print_line(const struct loop *l, struct encoding *c, int64_t number, const char *text, size_t n,
+static void print_line(const struct loop *l, struct encoded *x, struct line *line, const char *text, size_t n,
                        struct str *out)
 {
-    struct value *record = value_object();
-    struct str repaired = { 0 };
+    struct encoding *c = &x->text;
     char id[24];
 
     bpe_encode(l->t->bpe, c, text, n);
     if (l->t->max_length && c->n > l->t->max_length) c->n = l->t->max_length;
-    unicode_repair(text, n, &repaired);
-    name_line(id, number);
-    value_set(record, "id", value_str(id));
-    value_set(record, "text", value_strn(str_c(&repaired), (int64_t)repaired.n));
-    value_set(record, "tokens", value_ints(c->ids, c->n));
-    value_set(record, "units", value_bytes(c->units, c->n));
-    value_print(record, out);
-    str_release(&repaired);
-    value_free(record);
+    if (!utf8_valid(text, n)) {
+        str_clear(&x->room);
+        unicode_repair(text, n, &x->room);
+        text = str_c(&x->room);
+        n = x->room.n;
+    }
+    size_t digits = (size_t)snprintf(id, sizeof id, "%lld", (long long)line->number);
+    line->id = writer_id(id, digits);
+    str_add(out, "{\"id\":\"");
+    str_add_bytes(out, id, digits);
+    str_add(out, "\",\"text\":");
+    value_print_string(text, n, out);
+    str_add(out, ",\"tokens\":");
+    value_print_ints(c->ids, c->n, out);
+    str_add(out, ",\"units\":");
+    value_print_bytes(c->units, c->n, out);
+    encoding_trim(c);
+    str_add_char(out, '}');
 }
 
 static int encode_lines(void *arg, void *job, int worker, struct err *e)
 {
     const struct loop *l = arg;
     struct line_batch *b = job;
+    size_t from = 0;
 
-    for (int i = 0; i < b->n; i++) {
-        print_line(l, &l->scratch[worker], b->number[i], str_c(&b->bytes) + b->start[i], b->start[i + 1] - b->start[i],
-                   &b->printed);
-        b->printed_end[i] = b->printed.n;
+    for (int64_t i = 0; i < b->n; from = b->at[i++].end) {
+        struct line *line = &b->at[i];
+        print_line(l, &l->scratch[worker], line, str_c(&b->bytes) + from, line->end - from, &b->printed);
+        line->printed_end = b->printed.n;
     }
     return 0;
 }
 
 static int put_records(void *arg, void *job, bool failed, struct err *e)
 {
-    const struct loop *l = arg;
+    struct loop *l = arg;
     struct line_batch *b = job;
     size_t from = 0;
-    char id[24];
     int rc = 0;
 
-    for (int i = 0; i < b->n && !failed && !rc; from = b->printed_end[i++]) {
-        name_line(id, b->number[i]);
-        rc = writer_put_printed(l->writer, id, b->printed.data + from, b->printed_end[i] - from, e);
-    }
-    line_batch_free(b);
+    for (int64_t i = 0; i < b->n && !failed && !rc; from = b->at[i++].printed_end)
+        rc = writer_put_printed(l->writer, b->at[i].id, b->printed.data + from, b->at[i].printed_end - from, e);
+    line_batch_return(l, b);
     return rc;
 }
 
@@ -170,11 +180,14 @@ int tokenizer_encode_lines(const struct tokenizer *t, struct lines *in, struct w
     struct pipeline p = { next_lines, encode_lines, put_records, &l, t->threads, 2 * t->threads + 2 };
 
     loop_open(&l, t);
-    return loop_close(&l, pipeline_run(&p, e));
+    int rc = loop_close(&l, pipeline_run(&p, e));
+    for (struct line_batch *b; (b = spares_take(&l.spares));) line_batch_free(b);
+    return rc;
 }
 
 /* ---- lines out ---- */
 
+enum { BATCH = 64 };
 struct record_batch {
     int n;
     struct record *record[BATCH];
@@ -212,7 +225,7 @@ static int decode_lines(void *arg, void *job, int worker, struct err *e)
     for (int i = 0; i < b->n; i++) {
         struct value *tokens;
         size_t was = b->bytes.n;
-        if (value_get_array(b->record[i]->fields, l->name.data, &tokens, &b->bad[i]) ||
+        if (value_get_array(b->record[i]->fields, l->t->fields.at[0].tokens, &tokens, &b->bad[i]) ||
             fields_bytes(tokens, l->t->bpe, &b->bytes, &b->bad[i]))
             b->bytes.n = was;
         else str_add_char(&b->bytes, '\n');
@@ -237,12 +250,11 @@ static int put_lines(void *arg, void *job, bool failed, struct err *e)
 
 int tokenizer_decode_lines(const struct tokenizer *t, struct reader *in, struct out *out, struct err *e)
 {
-    struct loop l = { .reader = in, .out = out };
+    struct loop l = { .t = t, .reader = in, .out = out };
     struct pipeline p = { next_records, decode_lines, put_lines, &l, t->threads, 2 * t->threads + 2 };
 
-    loop_open(&l, t);
     int rc = pipeline_run(&p, e);
     if (!rc && reader_skipped(in) && reader_skipped(in) >= reader_count(in))
         rc = err_set(e, ERR_INPUT, "every record was skipped");
-    return loop_close(&l, rc);
+    return rc;
 }

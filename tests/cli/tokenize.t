@@ -65,6 +65,20 @@ t_run unimo-tokenize -m gpt2 --lines --decode long.zst
 echo >>long
 t_same "$out" long "and comes back"
 
+head -c 10000000 /dev/zero | tr '\0' a >long
+peak() { # CMD...: its largest resident size in KiB, as the kernel counts it
+    python3 -c 'import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)' "$@"
+}
+few=$(peak unimo-tokenize -m gpt2 --lines -j1 -o long.zst last)
+all=$(peak unimo-tokenize -m gpt2 --lines -j1 -o long.zst long)
+case ${UNIMO_BUILD-} in
+*san*) echo "# a sanitizer's own memory is not measured" ;;
+*) t_ok "one of 10 MB takes $((all - few)) KiB, less than 16 times its size" [ $((all - few)) -lt 156250 ] ;;
+esac
+
 # ---- records ----
 cat >record.jsonl <<'J'
 {"id":"a","text":"A red dog's in New York City, ok","text_pair":"Yes","phrases":[[2,9],[15,28]],"label":"x","positives":[{"text":"Two dogs","phrases":[[0,8]]}],"negatives":[],"captions":["a b","c"],"q":"mp3 é"}
@@ -89,6 +103,24 @@ for case in "9 a,b,c,d,e x:8,8,1,1" "6 a,b,c,d,e x,y,z,w:3,3,3,3" "7 a,b,c,d,e x
     set -- ${case%%:*}
     t_ok "of a pair the longer one is cut: $case" [ "$(cut "$1" "$2" "$3")" = "[${case##*:}]" ]
 done
+# A line that is written as this program writes lines is added to; another is parsed, and gives the same.
+cat >written.jsonl <<'J'
+{"id":"1","text":"","text_pair":"q\"uote\nand \u0001 é","tags":["a b","c\\d",""],"units":5,"x":[1,"a",{"b":[[]]},-2],"tokens":[7]}
+{"positives":[{"units":[],"text":"Two dogs","z":{}},{"text":"A \"dog\"","tokens":null}],"text":"mp3","id":2}
+{"id":"3","phrases":[[0,5]],"text":"A dog here","negatives":[]}
+J
+sed 's/":/" : /g; s/A dog/\\u0041 dog/; s/é/\\u00e9/' written.jsonl >spaced.jsonl
+for options in "" "-F tags,text_pair --max-length 2" "-F text_pair,text --max-length 3"; do
+    unimo-tokenize -m gpt2 --skip-bad $options --plain written.jsonl >lines 2>lines.log
+    unimo-tokenize -m gpt2 --skip-bad $options --plain spaced.jsonl >parsed 2>parsed.log
+    t_same lines parsed "lines and parsed records give the same: $options"
+done
+t_run unimo-tokenize -m gpt2 --plain written.jsonl
+t_ok "what is there already is replaced where it stands" sh -c 'jq -ce "if .id == \"1\" then keys_unsorted == [\"id\",\"text\",\"text_pair\",\"tags\",\"units\",\"x\",\"tokens\",\"text_pair_tokens\",\"text_pair_units\",\"tags_tokens\",\"tags_units\"] and .tokens == [] and (.tags_tokens | length) == 3 else true end" "$1" | sort -u | grep -qx true' sh "$out"
+t_ok "also within a list" sh -c 'sed -n 2p "$1" | jq -ce ".positives == [{units:[0,0],text:\"Two dogs\",z:{},tokens:[7571,6844]},{text:\"A \\\"dog\\\"\",tokens:[32,366,9703,1],units:[0,0,0,0]}]"' sh "$out"
+printf '{"text":"good"}\n{"text":bad}\n' >half.jsonl
+t_run unimo-tokenize -m gpt2 --plain --skip-bad half.jsonl
+t_ok "one of two skipped is not all" sh -c '[ "$(wc -l <"$1")" = 1 ]' sh "$out"
 t_run unimo-tokenize -m gpt2 -o tokens.zst record.jsonl
 t_run unimo-view --header tokens.zst
 t_out '"program":"?unimo-tokenize|unimo-tokenize'
