@@ -201,6 +201,7 @@ int FAST_ROW(conv_forward)(struct device *d, struct tensor y, struct tensor x, s
 {
     struct shape k = shape_of(WAY_FORWARD, x, y, w, c);
 
+    if (FAST_ROW(winograd_fits)(y, x, w, c, flags)) return FAST_ROW(winograd)(d, y, x, w, b, c, relu);
     k.in = x.dtype;
     k.out = y.dtype;
     k.has_bias = b.data;

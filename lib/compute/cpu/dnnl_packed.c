@@ -49,6 +49,18 @@ static dnnl_status_t place(struct device *d, struct packed *p, const struct layo
     return room ? dnnl_memory_set_data_handle(p->packed, room) : dnnl_out_of_memory;
 }
 
+static dnnl_status_t fill(struct device *d, struct packed *p, const struct layout *l, const void *data)
+{
+    dnnl_exec_arg_t args[2] = { { DNNL_ARG_FROM, p->plain }, { DNNL_ARG_TO, p->packed } };
+    void *plain = l->transform ? l->transform(d, l, data) : NULL;
+
+    if (l->transform && !plain) return dnnl_out_of_memory;
+    dnnl_memory_set_data_handle(p->plain, plain ? plain : (void *)(uintptr_t)data);
+    dnnl_status_t s = dnnl_primitive_execute(p->reorder, fast_dnnl(d)->stream, 2, args);
+    free(plain);
+    return s;
+}
+
 dnnl_memory_t dnnl_packed(struct device *d, const struct layout *l, const void *data, bool is_param)
 {
     struct dnnl_state *state = fast_dnnl(d);
@@ -65,9 +77,7 @@ dnnl_memory_t dnnl_packed(struct device *d, const struct layout *l, const void *
     }
     if (!s && !is_param) s = place(d, p, l);
     if (!s && (!is_param || p->epoch != d->param_epoch)) {
-        dnnl_exec_arg_t args[2] = { { DNNL_ARG_FROM, p->plain }, { DNNL_ARG_TO, p->packed } };
-        dnnl_memory_set_data_handle(p->plain, (void *)(uintptr_t)data);
-        s = dnnl_primitive_execute(p->reorder, state->stream, 2, args);
+        s = fill(d, p, l, data);
         p->epoch = is_param && !s ? d->param_epoch : 0;
     }
     if (!s) return p->packed;

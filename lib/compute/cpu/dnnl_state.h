@@ -11,6 +11,7 @@ struct dnnl_state {
     dnnl_stream_t stream;
     struct lru *products;     /* linear_fast.c; NULL until needed, as the others */
     struct lru *convolutions; /* conv_fast.c */
+    struct lru *winograd;     /* winograd_fast.c */
     struct lru *packed;       /* dnnl_packed.c */
 };
 /* Primitives of each kind: a training step of the largest models uses about a hundred shapes. Packed parameters: a
@@ -21,6 +22,8 @@ enum { PRIMITIVES_MOST = 512, PACKED_MOST = 2048 };
 struct layout {
     dnnl_memory_desc_t plain, wanted;
     uint64_t hash; /* of both, by layout_hash() */
+    /* Where plain is not the parameter's own layout: makes it, to be freed; NULL (with d->why set) without memory. */
+    void *(*transform)(struct device *d, const struct layout *l, const void *data);
 };
 uint64_t layout_hash(const struct layout *l);
 /* The parameter at data in the wanted layout; made anew when parameters have changed, or, when it is not marked as a

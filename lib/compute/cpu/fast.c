@@ -45,6 +45,7 @@ void fast_close(struct device *d)
 
     lru_free(s->dnnl.products);
     lru_free(s->dnnl.convolutions);
+    lru_free(s->dnnl.winograd);
     lru_free(s->dnnl.packed);
     dnnl_stream_destroy(s->dnnl.stream);
     dnnl_engine_destroy(s->dnnl.engine);

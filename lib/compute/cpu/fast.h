@@ -24,6 +24,10 @@ void *fast_room(struct device *d, enum fast_room which, int64_t bytes);
 struct dnnl_state *fast_dnnl(struct device *d);
 /* db[O] += sums of the columns of dy, seen as [rows, O]; one writer per column, rows in order. */
 void FAST_ROW(column_sums)(struct device *d, struct tensor db, struct tensor dy);
+/* conv_forward's other way, and where it is the faster one (winograd_fast.c). */
+bool FAST_ROW(winograd_fits)(struct tensor y, struct tensor x, struct tensor w, struct conv c, int flags);
+int FAST_ROW(winograd)(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
+                       struct conv c, bool relu);
 
 /* Below this many elements an operation runs on one thread: starting the others would cost more. */
 #define FAST_PARALLEL 16384
