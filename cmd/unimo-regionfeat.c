@@ -7,6 +7,7 @@
 #include "detect/extract.h"
 #include "detect/train.h"
 #include "features/convert.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ static const char *model, *output, *device, *precision = "auto", *feature_dtype 
                                             *box_order = "auto", *box_unit = "auto", *size_order = "auto", *images;
 static bool learn, plain, skip_bad, profile, check, append, grid, resume, shrink;
 static int64_t min_boxes = 10, max_boxes = 100, threads, seed = 1, steps = 2500, batch = 8, eval_every = 500,
-               save_every = 500, limit;
+               save_every = 500, limit, short_side = 192, long_side = 256;
 static double threshold = 0.2, suppression = 0.3, lr = 1e-3, weight_decay = 1e-4, brightness = 0.125, contrast,
               saturation, zoom;
 
@@ -53,11 +54,15 @@ static const struct opt opts[] = {
     { OPT_CHOICE, "size-order", 0, &size_order, 0, 0, SIZE_NAMES, "of --from: width or height first" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "training" },
     { OPT_FLAG, "learn", 0, &learn, 0, 0, NULL,
-      "train a detector from the stream of annotated images FILE into -o DIR" },
+      "train a detector from the stream of annotated images FILE into -o DIR; with --model, from it on" },
     { OPT_STRING, "dev", 0, &dev, 0, 0, "FILE", "annotated images to measure AP50 on" },
     { OPT_INT, "steps", 0, &steps, 1, 1e9, "N", "training steps" },
     { OPT_INT, "batch", 0, &batch, 1, 1024, "N", "images a step" },
-    { OPT_DOUBLE, "lr", 0, &lr, 0, 10, "R", "largest learning rate" },
+    { OPT_INT, "short-side", 0, &short_side, SIDE_LEAST, SIDE_MOST, "N",
+      "pixels of the input's shorter side (with --model: its own)" },
+    { OPT_INT, "long-side", 0, &long_side, SIDE_LEAST, SIDE_MOST, "N",
+      "at most so many of the longer one (with --model: its own); of one side, the other follows" },
+    { OPT_DOUBLE, "lr", 0, &lr, 0, 10, "R", "largest learning rate; with --model, by default a tenth" },
     { OPT_DOUBLE, "weight-decay", 0, &weight_decay, 0, 1, "R", "weight decay" },
     { OPT_INT, "eval-every", 0, &eval_every, 0, 1e9, "N", "steps between measurements on dev; 0: only at the end" },
     { OPT_STRING, "images", 0, &images, 0, 0, "DIR", "the folder of the pictures (default: that of the file)" },
@@ -89,20 +94,36 @@ static int save(const struct detector *d, struct err *e)
     return -1;
 }
 
+/* The network that is trained, but for its names: the small one, or that of --model. */
+static int choose_network(struct detect_config *c, struct detector *base, struct device *dv, struct err *e)
+{
+    if (!model) detect_config_small(c);
+    else if (detector_load(base, model, dv, DT_F32, e)) return -1;
+    else if (detector_adapt_config(c, &base->config, e)) return err_in(e, "%s", model);
+    bool has_short = opt_given("short-side"), has_long = opt_given("long-side");
+    double shape = (double)c->long_side / c->short_side;
+    if (has_short) c->short_side = (int)short_side;
+    else if (has_long) c->short_side = (int)fmax(SIDE_LEAST, round((double)long_side / shape));
+    if (has_long) c->long_side = (int)long_side;
+    else if (has_short) c->long_side = (int)fmin(SIDE_MOST, round((double)short_side * shape));
+    if (!model) detect_config_anchors(c);
+    return 0;
+}
+
 static int load_examples(struct annotations *examples, struct annotations *held_out, const char *path,
                          struct detect_config *c, struct err *e)
 {
-    detect_config_small(c);
     names_add(&c->classes, "background");
     names_add(&c->attributes, "none");
     if (annotations_load(examples, path, images, c, true, e)) return -1;
-    return dev ? annotations_load(held_out, dev, images, c, false, e) : 0;
+    if (dev && annotations_load(held_out, dev, images, c, false, e)) return -1;
+    return detect_config_check(c, e);
 }
 
 /* The checkpoint is in OUTPUT.training until the detector is in OUTPUT. */
 static int train(const char *path, struct device *dv, struct err *e)
 {
-    struct detector d = { 0 };
+    struct detector d = { 0 }, base = { 0 };
     struct annotations examples = { 0 }, held_out = { 0 };
     struct detect_precision p;
     struct str state = { 0 };
@@ -113,7 +134,7 @@ static int train(const char *path, struct device *dv, struct err *e)
     const struct detect_train_opts o = { .steps = steps,
                                          .batch = batch,
                                          .warmup = 200 < steps / 4 ? 200 : steps / 4,
-                                         .lr = lr,
+                                         .lr = model && !opt_given("lr") ? lr / 10 : lr,
                                          .weight_decay = weight_decay,
                                          .seed = (uint64_t)seed,
                                          .brightness = brightness,
@@ -126,10 +147,13 @@ static int train(const char *path, struct device *dv, struct err *e)
                                          .resume = resume,
                                          .log = log_path };
     signals_trainer();
-    int rc = load_examples(&examples, &held_out, path, &d.config, e);
+    int rc = choose_network(&d.config, &base, dv, e);
+    if (!rc) rc = load_examples(&examples, &held_out, path, &d.config, e);
     if (!rc) {
         detector_build(&d, dv, compute_type(dv), true);
         params_init(&d.params, (uint64_t)seed);
+        if (model) detector_adapt(&d, &base);
+        detector_release(&base);
         rc = detect_train(&d, &examples, dev ? &held_out : NULL, &o, &p, e);
         if (!rc) rc = save(&d, e);
         if (!rc && !access(state.data, F_OK)) dir_remove(state.data, &ignored);
@@ -137,6 +161,7 @@ static int train(const char *path, struct device *dv, struct err *e)
     }
     annotations_release(&examples);
     annotations_release(&held_out);
+    detector_release(&base);
     detector_release(&d);
     str_release(&state);
     return rc;

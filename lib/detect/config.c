@@ -76,8 +76,8 @@ static int read_input(struct detect_config *c, const struct value *v, struct err
     if (value_get_object(v, "input", &input, e) || value_get_string(input, "order", &order, e) ||
         get_reals(input, "mean", 3, 3, -1e4, 1e4, c->mean, &n, e) ||
         get_reals(input, "scale", 3, 3, 1e-6, 1e4, c->scale, &n, e) ||
-        get_int(input, "short_side", 32, 4096, &c->short_side, e) ||
-        get_int(input, "long_side", 32, 4096, &c->long_side, e))
+        get_int(input, "short_side", SIDE_LEAST, SIDE_MOST, &c->short_side, e) ||
+        get_int(input, "long_side", SIDE_LEAST, SIDE_MOST, &c->long_side, e))
         return -1;
     if (value_opt_bool(input, "exact_scale", &c->is_exact_scale, e)) return -1;
     c->is_bgr = !strcmp(order, "bgr");
@@ -331,6 +331,14 @@ void detect_config_small(struct detect_config *c)
         .roi_size = 7,
         .attribute_hidden = 64
     };
+}
+
+void detect_config_anchors(struct detect_config *c)
+{
+    float last = c->scales[c->n_scales - 1];
+
+    while (c->n_scales < ANCHOR_SCALES_MAX && 2 * last <= (float)c->short_side / 2)
+        c->scales[c->n_scales++] = last *= 2;
 }
 
 void detect_config_field(struct detect_config *c, int layers)

@@ -6,6 +6,7 @@
 
 /* What config.json of a detector says (unimo-model(5)). */
 enum { STAGES_MAX = 5, ANCHOR_SCALES_MAX = 8, ANCHOR_RATIOS_MAX = 8, ANCHOR_BOXES_MAX = 64, NAMES_MAX = 4096 };
+enum { SIDE_LEAST = 32, SIDE_MOST = 4096 }; /* of the input */
 #define DETECT_PARAMETERS_MAX (1LL << 29) /* four times ResNeXt-152 with 1600 classes */
 struct stage_config {
     int blocks, width, channels; /* bottlenecks of 1x1 to width, 3x3, 1x1 to channels */
@@ -53,6 +54,8 @@ int detect_config_load(struct detect_config *c, const char *path, struct err *e)
 struct value *detect_config_print(const struct detect_config *c);
 /* The architecture that --learn trains, without names. */
 void detect_config_small(struct detect_config *c);
+/* Adds anchors for a larger input of that architecture: twice as large, up to half of its shorter side. */
+void detect_config_anchors(struct detect_config *c);
 /* The field's detector (Anderson et al. 2018), a ResNet of 50, 101 or 152 layers up to its fourth stage and the fifth
  * on regions, as the release has it, without names. */
 void detect_config_field(struct detect_config *c, int layers);

@@ -24,6 +24,13 @@ int detector_load(struct detector *d, const char *dir, struct device *device, en
 int detector_save(const struct detector *d, const char *dir, struct err *e); /* writes both files, parameters as BF16 */
 void detector_release(struct detector *d);
 
+/* Training from another detector on. First: its configuration without its names, where that can be trained; the names
+ * are then added. */
+int detector_adapt_config(struct detect_config *c, const struct detect_config *from, struct err *e);
+/* Then, d being built and its parameters drawn: from's values; of those that have a row for each class or attribute,
+ * the rows of names that both have. With frozen norms the stem and the first stage are not trained, as in the field. */
+void detector_adapt(struct detector *d, const struct detector *from);
+
 /* What the network says about one picture. Rows are proposals, in original pixels. */
 struct detections {
     int64_t n;

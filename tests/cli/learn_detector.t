@@ -48,6 +48,45 @@ t_ok "the detector keeps its own size" jq -e '.input.short_side == 192 and .inpu
 t_run $learn --steps 4 --images scenes --contrast 0.2 --saturation 0.3 -o other mixed.json
 t_ok "without a change of size it is another" sh -c '! cmp -s mixed/model.safetensors other/model.safetensors'
 
+# another size of the input; a detector learnt on from another
+t_run $learn --steps 1 --short-side 400 -o large scenes/train.jsonl.zst
+t_exit 0 "a larger input"
+t_ok "keeps its shape, and gets larger anchors" jq -e '.input.short_side == 400 and .input.long_side == 533 and .anchors.scales == [40, 62, 94, 188]' large/config.json
+t_run $learn --steps 1 --short-side 400 --long-side 300 -o bad scenes/train.jsonl.zst
+t_fails "a longer side that is shorter"
+t_err '"long_side" 300 is less than "short_side" 400'
+t_run $learn --steps 2 --lr 0 -m mixed --short-side 128 -o same scenes/train.jsonl.zst
+t_exit 0 "a detector is learnt on from another"
+t_same same/model.safetensors mixed/model.safetensors "and begins with its parameters"
+t_ok "but another size" jq -e '.input.short_side == 128 and .input.long_side == 171 and .anchors.scales == [40, 62, 94]' same/config.json
+first=$(jq -r '.classes[1]' mixed/config.json)
+jq -c --arg first "$first" '.objects |= map(if .class == $first then .class = "unicorn" else . end)' train.jsonl | sed '1!G;h;$!d' >scenes/turned.jsonl
+t_run $learn --steps 1 --lr 0 --seed 9 -m mixed -o turned scenes/turned.jsonl
+t_exit 0 "with other classes in another order"
+cat >rows.py <<'EOF'
+import json, struct, sys
+def rows(folder, name):
+    config, data = json.load(open(folder + "/config.json")), open(folder + "/model.safetensors", "rb").read()
+    n = struct.unpack("<Q", data[:8])[0]
+    t = json.loads(data[8:8 + n])[name]
+    at, end = (8 + n + x for x in t["data_offsets"])
+    names = config["attributes" if t["shape"][0] == len(config["attributes"]) else "classes"]
+    each = (end - at) // len(names)
+    return {k: data[at + i * each:at + (i + 1) * each] for i, k in enumerate(names)}
+for name in "predict.class.weight", "predict.class.bias", "predict.attribute.class.weight", "predict.attribute.weight":
+    a, b = rows("mixed", name), rows("turned", name)
+    assert list(a) != list(b) or name == "predict.attribute.weight"
+    for k in b:
+        assert k == "unicorn" if k not in a else a[k] == b[k], (name, k)
+EOF
+command -v python3 >/dev/null && t_ok "names that both have keep their rows" python3 rows.py
+t_ok "the new one is there" jq -e '.classes | index("unicorn")' turned/config.json
+jq -c '.regions.roi_align = true' mixed/config.json >aligned.json && cp -r mixed aligned && mv aligned.json aligned/config.json
+t_run $learn --steps 1 -m aligned -o bad scenes/train.jsonl.zst
+t_fails "one with RoIAlign"
+t_err 'aligned: a detector with RoIAlign cannot be trained'
+t_ok "nothing is made" [ ! -e bad ]
+
 # stopped and gone on with
 unimo-view scenes/train.jsonl.zst | head -3 >scenes/few.jsonl
 run="$learn --steps 12 --dev scenes/few.jsonl --eval-every 4"
