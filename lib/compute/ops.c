@@ -254,8 +254,8 @@ void op_attention_cached(struct device *d, struct tensor out, struct tensor qkv,
 
 void op_cache_rows(struct device *d, struct tensor k, struct tensor v, struct tensor qkv, struct tensor slot)
 {
-    bool good =
-        k.rank == 2 && alike(k, v) && qkv.rank == 2 && qkv.shape[1] == 3 * k.shape[1] && is_index(slot, qkv.shape[0]);
+    bool good = k.rank == 2 && alike(k, v) && qkv.rank == 2 && qkv.shape[1] == 3 * k.shape[1] &&
+                k.dtype == qkv.dtype && v.dtype == qkv.dtype && is_index(slot, qkv.shape[0]);
     if (fits(d, good, SHOW(k, v, qkv, slot), "cache_rows: k, v, qkv, slot do not fit:") && slot.n)
         RUN(cache_rows, k, v, qkv, slot);
 }

@@ -1,6 +1,7 @@
 #include "compute/cpu/cpu.h"
 #include "compute/cpu/element.h"
 #include <math.h>
+#include <string.h>
 
 /* One head of one sequence: rows [from, to) of qkv[T,3H], columns of the head. */
 struct view {
@@ -141,13 +142,12 @@ int cpu_attention_cached(struct device *d, struct tensor out, struct tensor qkv,
 
 int cpu_cache_rows(struct device *d, struct tensor k, struct tensor v, struct tensor qkv, struct tensor slot)
 {
-    int64_t h = k.shape[1];
+    size_t row = (size_t)k.shape[1] * (size_t)dtype_size(k.dtype);
 
     for (int64_t b = 0; b < slot.n; b++) {
-        for (int64_t c = 0; c < h; c++) {
-            put(k, i32(slot)[b] * h + c, get(qkv, b * 3 * h + h + c));
-            put(v, i32(slot)[b] * h + c, get(qkv, b * 3 * h + 2 * h + c));
-        }
+        const char *from = (const char *)qkv.data + (size_t)b * 3 * row;
+        memcpy((char *)k.data + (size_t)i32(slot)[b] * row, from + row, row);
+        memcpy((char *)v.data + (size_t)i32(slot)[b] * row, from + 2 * row, row);
     }
     return 0;
 }
