@@ -6,7 +6,6 @@ SEED ?= 1
 T    ?= 0
 export PATH := $(BIN):$(PATH)
 .DELETE_ON_ERROR:
-.PRECIOUS: %/model.safetensors # an interrupted training resumes, and keeps its best model
 .NOTPARALLEL: # every step uses all processors
 
 all: $D/report.html
@@ -44,42 +43,43 @@ $D/tokens/%.jsonl.zst: $D/vocabulary/vocab.json | $(corpus)/test.jsonl.zst
 	unimo-tokenize -m $D/vocabulary -j $T -o $@ $(corpus)/$*.jsonl.zst
 tokens := $(foreach s,train.pairs dev.pairs test.pairs texts train.entailment dev.entailment test.entailment,$D/tokens/$s.jsonl.zst)
 
-# 5. Pre-training from scratch, with and without contrastive learning: the same examples, the same number of them.
+# 5. Pre-training from scratch, with and without contrastive learning: the same examples, the same number of them. A model is there from its
+# first measurement on; `trained` says that no steps are left.
 size     := scripts/demo.json
 pretrain  = unimo-pretrain --config $(size) --vocab $D/vocabulary --dropout 0 \
 	    --pairs $D/tokens/train.pairs.jsonl.zst --features $D/regions/train.jsonl.zst \
 	    --images $D/regions/images.jsonl.zst --texts $D/tokens/texts.jsonl.zst --mix 8:1:1 \
 	    --lr 1e-3 --mrc 0.3 --mrfr 0.02 --seed $(SEED) -j $T --save-every 200 --keep 1 --resume
-$D/model/model.safetensors: $(tokens) $(regions)
-	$(pretrain) --rows 2048 --steps 2200 --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --log $D/pretrain.log -o $(@D)
-$D/model-without-cmcl/model.safetensors: $(tokens) $(regions)
-	$(pretrain) --rows 256 --steps 2200 --cmcl 0 --log $D/pretrain-without-cmcl.log -o $(@D)
+$D/model/trained: $(tokens) $(regions)
+	$(pretrain) --rows 2048 --steps 2200 --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --log $D/pretrain.log -o $(@D) && touch $@
+$D/model-without-cmcl/trained: $(tokens) $(regions)
+	$(pretrain) --rows 256 --steps 2200 --cmcl 0 --log $D/pretrain-without-cmcl.log -o $(@D) && touch $@
 
 # 6. Fine-tuning.
 finetune = unimo-finetune -t $(1) -m $D/model --images $D/regions/train.jsonl.zst --images $D/regions/dev.jsonl.zst --seed $(SEED) -j $T \
-	   --save-every 200 --resume --log $D/$(1).log -o $D/$(1)
-$D/retrieval/model.safetensors: $D/model/model.safetensors
-	$(call finetune,retrieval) --train $D/tokens/train.pairs.jsonl.zst --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6
-$D/captioning/model.safetensors: $D/model/model.safetensors
-	$(call finetune,captioning) --train $D/tokens/train.pairs.jsonl.zst --dev $D/tokens/dev.pairs.jsonl.zst --dropout 0 --rows 2048 --epochs 5 --lr 1e-3 --eval-every 200
-$D/entailment/model.safetensors: $D/model/model.safetensors
-	$(call finetune,entailment) --train $D/tokens/train.entailment.jsonl.zst --dev $D/tokens/dev.entailment.jsonl.zst --dropout 0.1 --rows 1024 --epochs 16 --lr 5e-4
+	   --save-every 200 --resume --log $D/$(1).log -o $(@D)
+$D/retrieval/trained: $D/model/trained
+	$(call finetune,retrieval) --train $D/tokens/train.pairs.jsonl.zst --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6 && touch $@
+$D/captioning/trained: $D/model/trained
+	$(call finetune,captioning) --train $D/tokens/train.pairs.jsonl.zst --dev $D/tokens/dev.pairs.jsonl.zst --dropout 0 --rows 2048 --epochs 5 --lr 1e-3 --eval-every 200 && touch $@
+$D/entailment/trained: $D/model/trained
+	$(call finetune,entailment) --train $D/tokens/train.entailment.jsonl.zst --dev $D/tokens/dev.entailment.jsonl.zst --dropout 0.1 --rows 1024 --epochs 16 --lr 5e-4 && touch $@
 
 # 7. Predictions on scenes never seen, of compositions never seen.
 test_images := --images $D/regions/test.jsonl.zst -j $T
-$D/predictions/zero-shot.jsonl.zst: $D/model/model.safetensors
+$D/predictions/zero-shot.jsonl.zst: $D/model/trained
 	@mkdir -p $(@D)
 	unimo-predict -t retrieval -m $(<D) $(test_images) -o $@ $D/tokens/test.pairs.jsonl.zst
-$D/predictions/zero-shot-without-cmcl.jsonl.zst: $D/model-without-cmcl/model.safetensors
+$D/predictions/zero-shot-without-cmcl.jsonl.zst: $D/model-without-cmcl/trained
 	@mkdir -p $(@D)
 	unimo-predict -t retrieval -m $(<D) $(test_images) -o $@ $D/tokens/test.pairs.jsonl.zst
-$D/predictions/retrieval.jsonl.zst: $D/retrieval/model.safetensors
+$D/predictions/retrieval.jsonl.zst: $D/retrieval/trained
 	@mkdir -p $(@D)
 	unimo-predict -m $(<D) $(test_images) -o $@ $D/tokens/test.pairs.jsonl.zst
-$D/predictions/captioning.jsonl.zst: $D/captioning/model.safetensors
+$D/predictions/captioning.jsonl.zst: $D/captioning/trained
 	@mkdir -p $(@D)
 	unimo-predict -m $(<D) -j $T -o $@ $D/regions/test.jsonl.zst
-$D/predictions/entailment.jsonl.zst: $D/entailment/model.safetensors
+$D/predictions/entailment.jsonl.zst: $D/entailment/trained
 	@mkdir -p $(@D)
 	unimo-predict -m $(<D) $(test_images) -o $@ $D/tokens/test.entailment.jsonl.zst
 
