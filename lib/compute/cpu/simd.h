@@ -43,7 +43,11 @@ INLINE void store(float *p, v16 v)
 
 INLINE v16 load16(const uint16_t *p)
 {
+#ifdef __AVX512F__ /* gcc's own conversion is in halves */
+    return (v16)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i) * (const h16u *)p), 16);
+#else
     return (v16)(__builtin_convertvector(*(const h16u *)p, u16) << 16);
+#endif
 }
 
 INLINE v16 blend(i16 mask, v16 yes, v16 no)
