@@ -1,4 +1,4 @@
-# Data that people labelled, at a scale of forty minutes of processor time: one small model is pre-trained from scratch on scenes and
+# Data that people labelled, at a scale of an hour of processor time: one small model is pre-trained from scratch on scenes and
 # clip-art with their texts, on sentences, on descriptions of packages and on landscapes; fine-tuned for six tasks; and compared with bags of
 # words and with chance. An interrupted run goes on where it was.
 # Yours to set: BIN, D (the folder), T (threads), SEED.
@@ -100,10 +100,10 @@ $D/entailment/trained: $(call files,train,entailment) $(call files,dev,entailmen
 finetune_texts = unimo-finetune -t $1 -m $D/model --seed $(SEED) -j $T --save-every 200 --keep 1 --resume --log $D/$1.log -o $(@D) \
 	   --train $(data)/train.texts.$2.zst --dev $(data)/dev.texts.$2.zst
 $D/classify/trained: $(data)/train.texts.reviews.zst $(data)/dev.texts.reviews.zst $D/model/trained
-	$(call finetune_texts,classify,reviews) --dropout 0.1 --rows 1024 --epochs 4 --lr 3e-4 && touch $@
+	$(call finetune_texts,classify,reviews) --dropout 0.2 --rows 1024 --epochs 6 --lr 5e-4 --eval-every 200 && touch $@
 $D/generate/trained: $(data)/train.texts.synopses.zst $(data)/dev.texts.synopses.zst $D/model/trained
-	$(call finetune_texts,generate,synopses) --dropout 0 --rows 4096 --steps 400 --lr 1e-3 --max-source 72 --max-target 24 --min-length 2 --max-length 24 \
-	    --eval-every 200 --eval-limit 200 && touch $@
+	$(call finetune_texts,generate,synopses) --dropout 0 --rows 4096 --steps 2400 --lr 2e-3 --max-source 48 --max-target 20 --min-length 2 --max-length 20 --beam 3 \
+	    --eval-every 400 --eval-limit 200 && touch $@
 
 # 5. Predictions: the model's, those of bags of words, and those that need no input.
 to_predict = unimo-predict -m $(<D) -j $T -o $@
