@@ -176,7 +176,7 @@ $(BENCHES:tests/bench/%=bench-%): bench-%: $(PROGRAMS)
 demo: all ## from JPEGs to scores on the embedded corpus; writes demo/report.html
 	+@$(MAKE) --no-print-directory -f scripts/demo.mk BIN=$(CURDIR)/$B/bin
 
-study-swap: all ## which negatives teach whose colour is which: an hour, resumable; writes study-swap/table.txt
+study-swap: all ## which negatives teach whose colour is which, what is left of what: half an hour, resumable; writes study-swap/table.txt
 	+@$(MAKE) --no-print-directory -f scripts/study-swap.mk BIN=$(CURDIR)/$B/bin
 study: all ## what each part of the pre-training is worth: two hours, resumable; writes study/table.txt
 	+@$(MAKE) --no-print-directory -f scripts/study.mk BIN=$(CURDIR)/$B/bin

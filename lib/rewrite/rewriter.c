@@ -242,6 +242,7 @@ static struct value *negatives_of(struct rewriter *w, struct worker *k, const st
     struct negative *all = arena_new(&k->arena, struct negative, want + 1); /* edits, then sentences */
     struct substitution s = { g, facts, &w->lexicon, w->wordnet, &k->names, &k->arena, { 0 } };
     memcpy(s.weight, w->o.weight, sizeof s.weight);
+    if (!want) return list;
     int n_edits = w->o.sentence_share < 1 ? substitute(&s, all, want, r) : 0;
     if (n_edits > want - sentences_wanted) n_edits = want - sentences_wanted;
     /* what one level cannot give, the other may */
