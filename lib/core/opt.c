@@ -3,6 +3,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/pool.h"
 #include "core/signals.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -310,6 +311,7 @@ int program_main(const struct program *p, int argc, char **argv)
     static const int status[] = { [ERR_NONE] = 0, [ERR_INPUT] = 1, [ERR_IO] = 1, [ERR_USAGE] = 2, [ERR_SAVED] = 75 };
     struct err e = { 0 };
 
+    pool_unbind();
     if (p->computes) give_way(argv);
     running = p;
     log_program(p->name);

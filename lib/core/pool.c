@@ -1,5 +1,6 @@
 #include "core/pool.h"
 #include "core/mem.h"
+#include <omp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,22 @@ int pool_cpus(void)
 
     if (n > granted) n = granted;
     return n < 1 ? 1 : n;
+}
+
+void pool_unbind(void)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    for (int i = 0; i < omp_get_num_places(); i++) {
+        int n = omp_get_place_num_procs(i), *at = mem_new(int, n + 1);
+        omp_get_place_proc_ids(i, at);
+        for (int k = 0; k < n; k++) {
+            if (at[k] < CPU_SETSIZE) CPU_SET(at[k], &set);
+        }
+        free(at);
+    }
+    if (CPU_COUNT(&set)) sched_setaffinity(0, sizeof set, &set); /* where that fails, things are as they were */
 }
 
 struct loop {

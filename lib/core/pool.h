@@ -8,6 +8,9 @@
 
 /* Number of processors this process may use (affinity mask, cgroup quota), at least 1. */
 int pool_cpus(void);
+/* With OMP_PROC_BIND, OpenMP binds the first thread before main() to one processor, and with it whatever the thread
+ * starts: gives it back all those that OpenMP has. */
+void pool_unbind(void);
 
 /* Runs body(i, worker, arg, e) for i in [0, n) on `threads` threads, handing out chunks of `grain`.
  * worker is in [0, threads). When calls fail, the error of the lowest i wins; the rest stop early. */

@@ -203,6 +203,10 @@ static int load_one(struct params *p, int i, const struct safetensor *t, struct 
     if (t->dtype != DT_F32 && t->dtype != DT_BF16 && t->dtype != DT_F16 && t->dtype != DT_F64)
         return err_set(e, ERR_INPUT, "tensor %s is %s (a float type was expected)", err_quote(t->name),
                        dtype_name(t->dtype));
+    if (t->dtype == DT_F32) {
+        op_upload(p->device, params_f32(p, i).data, t->data, t->n * (int64_t)sizeof(float));
+        return 0;
+    }
     float *host = mem_try((size_t)t->n, sizeof *host);
     if (!host) return err_set(e, ERR_IO, "not enough memory for %s", err_quote(t->name));
     dtype_to_f32(host, t->data, t->dtype, t->n);

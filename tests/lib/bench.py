@@ -4,6 +4,7 @@ import json, os, statistics, subprocess, sys
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UNIMO = os.environ.get("UNIMO_BIN", f"{TOP}/build/release/bin")
 BUILD = os.environ.get("UNIMO_BUILD", f"{TOP}/build/release")
+os.environ.setdefault("OMP_PROC_BIND", "true")  # ours and theirs: else the threads of either may find themselves on one processor
 THREADS = len(os.sched_getaffinity(0))
 VOCAB, FEATURES, POSITIONS = 50265, 2048, 514
 CLS, SEP, PAD, UNK, MASK = 0, 2, 1, 3, VOCAB - 1

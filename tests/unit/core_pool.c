@@ -2,6 +2,8 @@
 #include "core/mem.h"
 #include "core/pool.h"
 #include "tap.h"
+#include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int square(int64_t i, int worker, void *arg, struct err *e)
@@ -144,8 +146,26 @@ static int spend(int64_t i, int worker, void *arg, struct err *e)
     return 0;
 }
 
-int main(void)
+/* Run again with OpenMP's threads bound: the status is how many processors it has after pool_unbind(). */
+static int bound_processors(char *self)
 {
+    int status;
+    pid_t child = fork();
+
+    if (!child) {
+        setenv("OMP_PROC_BIND", "true", 1);
+        execl(self, self, "bound", (char *)NULL);
+        _exit(255);
+    }
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) {
+        pool_unbind();
+        return pool_cpus();
+    }
     int64_t sums[1000] = { 0 };
     struct err e = { 0 };
     int wrong = 0;
@@ -163,5 +183,6 @@ int main(void)
     is_int(pool_for(100, 1, 8, spend, &s, &e), 0, "a budget lets all through, also what is larger than it");
     ok(!s.over && !s.budget.held, "and never more than it at once");
     budget_release(&s.budget);
+    is_int(bound_processors(argv[0]), pool_cpus(), "a bound program gets its processors back");
     return done();
 }
