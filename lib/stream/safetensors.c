@@ -174,22 +174,14 @@ static void add_header(struct str *out, const struct safetensor *at, int n, cons
     while (out->n % 8) str_add_char(out, ' '); /* so that the data is aligned */
 }
 
-static int read_memory(void *ctx, int i, int64_t offset, int64_t bytes, void *to, struct err *e)
-{
-    const struct safetensor *at = ctx;
-
-    (void)e;
-    memcpy(to, (const char *)at[i].data + offset, (size_t)bytes);
-    return 0;
-}
-
 int safetensors_save(const char *path, const struct safetensor *at, int n, const char *const *meta, int n_meta,
                      struct err *e)
 {
-    return safetensors_save_from(read_memory, (void *)at, path, at, n, meta, n_meta, e);
+    return safetensors_save_from(NULL, NULL, path, at, n, meta, n_meta, e);
 }
 
-static int write_data(struct out *o, safetensors_read *read, void *ctx, int i, int64_t bytes, char *part, struct err *e)
+static int write_parts(struct out *o, safetensors_read *read, void *ctx, int i, int64_t bytes, char *part,
+                       struct err *e)
 {
     int rc = 0;
 
@@ -208,11 +200,14 @@ int safetensors_save_from(safetensors_read *read, void *ctx, const char *path, c
     struct out *o = out_open(path, e);
 
     if (!o) return -1;
-    char *part = mem_new(char, PART);
+    char *part = read ? mem_new(char, PART) : NULL;
     add_header(&header, at, n, meta, n_meta);
     store_u64(length, header.n);
     int rc = out_write(o, length, 8, e) || out_write(o, header.data, header.n, e) ? -1 : 0;
-    for (int i = 0; i < n && !rc; i++) rc = write_data(o, read, ctx, i, at[i].bytes, part, e);
+    for (int i = 0; i < n && !rc; i++) {
+        if (read) rc = write_parts(o, read, ctx, i, at[i].bytes, part, e);
+        else rc = out_write(o, at[i].data, (size_t)at[i].bytes, e);
+    }
     str_release(&header);
     free(part);
     if (!rc) return out_commit(o, e);
