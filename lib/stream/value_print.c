@@ -216,17 +216,20 @@ void value_print_indented(const struct value *v, struct str *out)
     print(v, 0, out);
 }
 
-/* Room is made for some numbers at a time, since for the longest ones it is more than most need. */
-enum { AT_ONCE = 1024, INT_ROOM = 12, BYTE_ROOM = 4 };
-
-void value_print_ints(const int32_t *v, int64_t n, struct str *out)
+/* One of both is NULL. Room is made for some numbers at a time, since for the longest ones it is more than most need.
+ */
+static inline void print_row(const int32_t *ints, const uint8_t *bytes, int64_t n, struct str *out)
 {
+    enum { AT_ONCE = 1024, INT_ROOM = 12, BYTE_ROOM = 4 };
+
     str_add_char(out, '[');
     for (int64_t i = 0; i < n;) {
         int64_t to = n - i < AT_ONCE ? n : i + AT_ONCE;
-        char *at = str_room(out, (size_t)(to - i) * INT_ROOM + INTEGER_ROOM);
+        char *at = str_room(out, (size_t)(to - i) * (ints ? INT_ROOM : BYTE_ROOM) + INTEGER_ROOM);
         for (; i < to; i++) {
-            at = print_integer(v[i], at);
+            if (ints) at = print_integer(ints[i], at);
+            else if (bytes[i] < 10) *at++ = (char)('0' + bytes[i]);
+            else at = print_small(bytes[i], at);
             *at++ = ',';
         }
         end_at(out, at);
@@ -235,19 +238,12 @@ void value_print_ints(const int32_t *v, int64_t n, struct str *out)
     str_add_char(out, ']');
 }
 
+void value_print_ints(const int32_t *v, int64_t n, struct str *out)
+{
+    print_row(v, NULL, n, out);
+}
+
 void value_print_bytes(const uint8_t *v, int64_t n, struct str *out)
 {
-    str_add_char(out, '[');
-    for (int64_t i = 0; i < n;) {
-        int64_t to = n - i < AT_ONCE ? n : i + AT_ONCE;
-        char *at = str_room(out, (size_t)(to - i) * BYTE_ROOM + INTEGER_ROOM);
-        for (; i < to; i++) {
-            if (v[i] < 10) *at++ = (char)('0' + v[i]);
-            else at = print_small(v[i], at);
-            *at++ = ',';
-        }
-        end_at(out, at);
-    }
-    out->n -= n > 0;
-    str_add_char(out, ']');
+    print_row(NULL, v, n, out);
 }
