@@ -36,6 +36,21 @@ static __device__ inline void copy_tile(uint16_t *to, const uint16_t *from, int6
     }
 }
 
+/* The same of tile t of a head's keys and values, to the buffers for even or for odd tiles: k, v; k, v. */
+template <int D>
+static __device__ inline void fetch_keys(uint16_t *kv, const uint16_t *base, int t, int64_t len,
+                                         const struct attention &p)
+{
+    enum { TILE = ROWS * (D + PAD) };
+    uint16_t *to = kv + t % 2 * 2 * TILE;
+    const uint16_t *from = base + (int64_t)t * ROWS * 3 * p.h;
+    int left = (int)(len - t * ROWS);
+
+    copy_tile<D, ROWS>(to, from + p.h, 3 * p.h, left, p.d);
+    copy_tile<D, ROWS>(to + TILE, from + 2 * p.h, 3 * p.h, left, p.d);
+    copies_close();
+}
+
 /* s[16, 8 N] (+)= a b' for the warp's 16 rows of a and N * 8 rows of b, both D wide in shared memory. */
 template <int D, int N> static __device__ inline void multiply_rows(float s[N][4], const uint16_t *a, const uint16_t *b)
 {
@@ -182,19 +197,13 @@ template <int D> static __global__ void __launch_bounds__(THREADS) forward(struc
     if (q0 >= s.len) return;
     const uint16_t *base = half_at(p.qkv, s.from * h3 + head * p.d);
     int tiles = (seen(s, q0) + ROWS - 1) / ROWS;
-    auto fetch = [&](int t) {
-        uint16_t *to = kv + t % 2 * 2 * TILE;
-        copy_tile<D, ROWS>(to, base + t * ROWS * h3 + p.h, h3, s.len - t * ROWS, p.d);
-        copy_tile<D, ROWS>(to + TILE, base + t * ROWS * h3 + 2 * p.h, h3, s.len - t * ROWS, p.d);
-        copies_close();
-    };
     float out[D / 8][4] = {}, max_of[2] = { -INFINITY, -INFINITY }, total[2] = {};
     copy_tile<D, ROWS>(q, base + q0 * h3, h3, s.len - q0, p.d);
-    fetch(0);
+    fetch_keys<D>(kv, base, 0, s.len, p);
     for (int t = 0; t < tiles; t++) {
         const uint16_t *k = kv + t % 2 * 2 * TILE;
         float w[8][4];
-        if (t + 1 < tiles) fetch(t + 1);
+        if (t + 1 < tiles) fetch_keys<D>(kv, base, t + 1, s.len, p);
         if (t + 1 < tiles) copies_wait<1>();
         else copies_wait<0>();
         __syncthreads();
@@ -257,15 +266,9 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_quer
     if (q0 >= s.len) return;
     const uint16_t *base = half_at(p.qkv, s.from * h3 + head * p.d);
     int tiles = (seen(s, q0) + ROWS - 1) / ROWS;
-    auto fetch = [&](int t) {
-        uint16_t *to = kv + t % 2 * 2 * TILE;
-        copy_tile<D, ROWS>(to, base + t * ROWS * h3 + p.h, h3, s.len - t * ROWS, p.d);
-        copy_tile<D, ROWS>(to + TILE, base + t * ROWS * h3 + 2 * p.h, h3, s.len - t * ROWS, p.d);
-        copies_close();
-    };
     copy_tile<D, ROWS>(q, base + q0 * h3, h3, s.len - q0, p.d);
     copy_tile<D, ROWS>(dout, half_at(p.dout, (s.from + q0) * p.h + head * p.d), p.h, s.len - q0, p.d);
-    fetch(0);
+    fetch_keys<D>(kv, base, 0, s.len, p);
     for (int r = 0; r < 2; r++) {
         int64_t at = (s.from + own + 8 * r) * p.heads + head;
         if (own + 8 * r < s.len) lse[r] = p.lse[at], delta[r] = p.delta[at];
@@ -273,7 +276,7 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_quer
     for (int t = 0; t < tiles; t++) {
         const uint16_t *k = kv + t % 2 * 2 * TILE;
         float w[8][4], dw[8][4], f[4] = { 1, 1, 1, 1 };
-        if (t + 1 < tiles) fetch(t + 1);
+        if (t + 1 < tiles) fetch_keys<D>(kv, base, t + 1, s.len, p);
         if (t + 1 < tiles) copies_wait<1>();
         else copies_wait<0>();
         __syncthreads();
