@@ -3,8 +3,8 @@
 #include "compute/ops.h"
 
 /* Fast rows (those that fast.def names exist) and the state that they share. Every *_fast.c is compiled once for each
- * level of the processor, with ISA defined as its name: v1 (any), v3 (AVX2, FMA), v4 (AVX-512), v4b (and its products of
- * bf16 pairs). */
+ * level of the processor, with ISA defined as its name: v1 (any), v3 (AVX2, FMA), v4 (AVX-512), v4b (and its products
+ * of bf16 pairs). */
 #ifndef ISA
 #define ISA v1
 #endif
@@ -24,6 +24,9 @@ void *fast_room(struct device *d, enum fast_room which, int64_t bytes);
 struct dnnl_state *fast_dnnl(struct device *d);
 /* db[O] += sums of the columns of dy, seen as [rows, O]; one writer per column, rows in order. */
 void FAST_ROW(column_sums)(struct device *d, struct tensor db, struct tensor dy);
+/* linear_backward_weight() without the library, where gradient_fits() says so (gradient_fast.c). */
+bool FAST_ROW(gradient_fits)(struct tensor dw, struct tensor dy);
+int FAST_ROW(gradient_add)(struct device *d, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x);
 /* conv_forward's other way, and where it is the faster one (winograd_fast.c). */
 bool FAST_ROW(winograd_fits)(struct tensor y, struct tensor x, struct tensor w, struct conv c, int flags);
 int FAST_ROW(winograd)(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,

@@ -3,7 +3,7 @@
  * adds). The library's product would transpose dy first, which costs it a quarter of its rate. Columns are packed in
  * panels as wide as a tile of dw, for so many steps that panels stay in the cache; the tile is added to dw after them.
  * Every element of dw has one writer and its own order of sums, whatever the number of threads. */
-#include "compute/cpu/gradient.h"
+#include "compute/cpu/fast.h"
 #include "compute/cpu/simd.h"
 #include <omp.h>
 

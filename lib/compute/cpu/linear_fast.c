@@ -5,7 +5,6 @@
  * - Parameters are repacked into the layout that a primitive prefers once per update, not once per product. */
 #include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"
-#include "compute/cpu/gradient.h"
 #include "compute/cpu/simd.h"
 #include "core/mem.h"
 #include <omp.h>

@@ -48,21 +48,20 @@ static int64_t tiles_each(const struct tiling *t) /* of a picture */
  * there are (the library's for AVX-512): its bits are then the same in any batch. */
 bool FAST_ROW(winograd_fits)(struct tensor y, struct tensor x, struct tensor w, struct conv c, int flags)
 {
-    enum { FEWEST = 16, NARROWEST = 128 };
 #ifdef __AVX512F__
-    const bool is_here = true;
-#else
-    const bool is_here = false;
-#endif
+    enum { FEWEST = 16, NARROWEST = 128 };
     int64_t in = x.shape[3], out = y.shape[3];
 
-    if (!is_here || x.dtype != DT_F32 || y.dtype != DT_F32 || flags != LINEAR_PARAM || w.shape[1] != in ||
-        w.shape[2] != 3 || w.shape[3] != 3 || c.stride != 1 || c.pad != c.dilation || in % LANES || out % LANES ||
-        in < NARROWEST || out < NARROWEST)
+    if (x.dtype != DT_F32 || y.dtype != DT_F32 || flags != LINEAR_PARAM || w.shape[1] != in || w.shape[2] != 3 ||
+        w.shape[3] != 3 || c.stride != 1 || c.pad != c.dilation || in % LANES || out % LANES || in < NARROWEST ||
+        out < NARROWEST)
         return false;
     struct tiling t = tiling_of(y, x, c);
     int64_t tiles = tiles_each(&t);
     return tiles >= FEWEST && tiles * OUT * OUT <= 2 * y.shape[1] * y.shape[2];
+#else
+    return false;
+#endif
 }
 
 /* G g of three values. */
