@@ -189,12 +189,6 @@ t_fails "a configuration that cannot be"
 t_err 'cut/config.json: .*groups'
 
 # many pictures, one in a hundred of them bad: memory does not grow, but for their names; 100,000 with UNIMO_LONG=1
-peak() { # CMD...: its largest resident size in KiB, as the kernel counts it
-    python3 -c 'import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-sys.exit(code)' "$@" 2>peak.err
-}
 export ASAN_OPTIONS=quarantine_size_mb=1:${ASAN_OPTIONS-} # what a sanitizer keeps of freed memory is no growth
 n=${UNIMO_LONG:+100000}
 n=${n:-1000}
@@ -203,8 +197,8 @@ sed -i 's/"short_side": 192/"short_side": 48/; s/"long_side": 256/"long_side": 6
 cp bad/c.jpg kinds/gray.jpg tiny
 seq $n | awk '{ printf "{\"id\":\"%06d\",\"image\":\"%s\"}\n", $1, $1 % 100 ? "gray.jpg" : "c.jpg" }' >tiny/all.jsonl
 many="unimo-regionfeat -m tiny -j1 --skip-bad --min-boxes 4 --max-boxes 4"
-few=$(peak $many --limit $((n / 5)) -o few.zst tiny/all.jsonl)
-all=$(peak $many -o all.zst tiny/all.jsonl)
+few=$(t_peak $many --limit $((n / 5)) -o few.zst tiny/all.jsonl 2>peak.err)
+all=$(t_peak $many -o all.zst tiny/all.jsonl 2>peak.err)
 t_ok "$n pictures in ${all:-?} KiB, a fifth of them in ${few:-?}" [ "${few:-0}" -gt 0 -a $((all - few)) -lt $((16384 + n / 2)) ]
 t_ok "bad ones cost one line" grep -q "$((n / 100)) of $n images skipped (first: tiny/c.jpg: " peak.err
 t_ok "all others are there" sh -c '[ "$(unimo-view all.zst | wc -l)" = $(($1 - $1 / 100)) ]' sh $n

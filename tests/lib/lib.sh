@@ -1,5 +1,6 @@
 # Sourced by every shell test: a fresh directory, a scrubbed environment, and verbs that print TAP.
 #   t_run CMD...   runs CMD; its output is in $out, its messages in $err, its status in $rc
+#   t_peak CMD...  prints the peak of CMD's memory
 #   t_exit N WHAT  | t_ok COMMAND...   | t_err REGEX  | t_same A B  | t_fails WHAT (exit 1 or 2, exactly one line) | t_skip_all WHY | t_done
 set -u
 unset CDPATH
@@ -28,6 +29,12 @@ t_err() { grep -Eq -- "$1" "$err"; t_report $? "message matches: $1"; }
 t_out() { grep -Eq -- "$1" "$out"; t_report $? "output matches: $1"; }
 t_same() { cmp -s "$1" "$2"; t_report $? "${3:-$1 equals $2}"; }
 t_fails() { { [ "$rc" = 1 ] || [ "$rc" = 2 ]; } && [ "$(wc -l <"$err")" = 1 ]; t_report $? "$1: exit 1 or 2 with one line"; }
+t_peak() { # CMD...: its largest resident size in KiB, as the kernel counts it; needs python3
+    python3 -c 'import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)' "$@"
+}
 t_skip_all() { echo "1..0 # SKIP $1"; rm -rf "$t_dir"; exit 0; }
 t_done() {
     echo "1..$t_n"

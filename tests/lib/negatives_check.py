@@ -65,12 +65,12 @@ class WordNet:
                     self.synsets[line[:8]] = [p for _, p in pointers]
 
     def above(self, word):
-        todo, seen = [self.sense[word]] if word in self.sense else [], set()
-        while todo:
-            s = todo.pop()
+        waiting, seen = [self.sense[word]] if word in self.sense else [], set()
+        while waiting:
+            s = waiting.pop()
             if s not in seen:
                 seen.add(s)
-                todo += self.synsets[s]
+                waiting += self.synsets[s]
         return seen
 
     def related(self, a, b):
