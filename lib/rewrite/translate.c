@@ -29,7 +29,6 @@ static void shut(int *fd)
 
 static int start_child(struct child *c, const char *command, struct err *e)
 {
-    extern char **environ;
     int in[2] = { -1, -1 }, out[2] = { -1, -1 }, rc = -1;
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
