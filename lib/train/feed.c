@@ -130,10 +130,10 @@ const struct feed_item *feed_next(struct feed *f, double *waited)
     double start = clock_seconds();
     void *p = NULL;
 
-    if (f->held) queue_push(f->empty, f->held);
     if (queue_pop(f->full, &p)) abort(); /* closed by feed_close() only */
-    f->held = p;
     *waited += clock_seconds() - start;
+    if (f->held) queue_push(f->empty, f->held); /* whom this wakes may take our processor: that is no wait for data */
+    f->held = p;
     return f->held;
 }
 
