@@ -133,13 +133,18 @@ $B/lib/unimo/libunimo-nccl.so: lib/train/nccl/nccl.c lib/train/comm.h
 	$(CC) -Ilib -isystem $(CUDA_ROOT)/include -std=c17 -O2 -g $(WARN) -fPIC -shared -o $@ $< -L$(CUDA_ROOT)/lib64 -L$(CUDA_ROOT)/lib -lnccl -lcudart
 MESSAGES := $(MPI) $(NCCL)
 all: $(MESSAGES)
+# NCCL between emulated GPUs, by MPI (tests/emulated/nccl).
+EMU_NCCL := $(if $(and $(MPICC),$(EMULATED)),$B/tests/emulated/libunimo-nccl.so)
+$B/tests/emulated/libunimo-nccl.so: lib/train/nccl/nccl.c lib/train/comm.h $(wildcard tests/emulated/nccl/*) $(EMULATED)
+	@mkdir -p $(@D)
+	$(MPICC) -Itests/emulated/nccl -Ilib -std=c17 -O2 -g $(WARN) -fPIC -shared -o $@ $(filter %.c,$^) -Wl,-rpath,'$$ORIGIN' -L$(@D) -l:libunimo-cuda.so
 
 # ---- tests ----
 # T=tests/unit/x.c (or tests/cli/y.t) runs one; by default all.
 T ?= $(TEST_SRC) $(FUZZ_SRC) $(wildcard tests/cli/*.t tests/fault/*.t tests/numeric/*.t)
 RUN = $(patsubst %.c,$B/%.t,$T)
 DEVICE_TESTS := $(patsubst %,$B/tests/%.t,numeric/ops numeric/devices numeric/detect_devices unit/model_decode)
-check: $(PROGRAMS) $(PLUGIN) $(EMULATED) $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS)) $(MESSAGES) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
+check: $(PROGRAMS) $(PLUGIN) $(EMULATED) $(EMU_NCCL) $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS)) $(MESSAGES) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
 	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
 check-cuda: $(PROGRAMS) $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none

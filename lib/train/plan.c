@@ -16,20 +16,15 @@ int train_loaders(const struct model *m, const struct train_opts *o)
     return free < 1 ? 1 : free < 8 ? free : 8;
 }
 
-enum { TRIES = 12 }; /* of which the best counts: other programs may be in the way */
+enum { TRIES = 12, PEAK_LEAST = 256, PEAK_MOST = 8192 }; /* the best of all tries: other programs may be in the way */
 
-double train_peak(const struct model *m)
+/* FLOP/s of a product of two matrices of n x n. */
+static double product_rate(struct device *d, struct scratch *s, enum dtype t, int64_t n)
 {
-    struct device *d = m->device;
-    bool is_large = !strcmp(d->ops->name, "cuda");
-    int64_t n = is_large ? 8192 : 1024;
     double best = 0;
-    struct scratch s;
 
-    if (!strcmp(d->ops->name, "ref")) return 0;
-    scratch_init(&s, d);
-    struct tensor x = scratch_2d(&s, m->params.compute, n, n), w = scratch_2d(&s, m->params.compute, n, n),
-                  y = scratch_2d(&s, m->params.compute, n, n), none = { 0 };
+    scratch_reset(s);
+    struct tensor x = scratch_2d(s, t, n, n), w = scratch_2d(s, t, n, n), y = scratch_2d(s, t, n, n), none = { 0 };
     op_fill(d, x, 0.01f);
     op_fill(d, w, 0.01f);
     for (int i = 0; i < TRIES; i++) {
@@ -38,9 +33,24 @@ double train_peak(const struct model *m)
         op_linear_forward(d, y, x, w, none, LINEAR_PARAM);
         op_sync(d);
         double rate = 2.0 * (double)n * (double)n * (double)n / (clock_seconds() - start);
-        if (i && rate > best) best = rate;
+        if (i && rate > best) best = rate; /* the first makes packed copies */
     }
     op_params_changed(d); /* w is gone */
+    return best;
+}
+
+double train_peak(const struct model *m)
+{
+    double best = 0, rate = 0, seconds = 0;
+    struct scratch s;
+
+    if (!strcmp(m->device->ops->name, "ref")) return 0;
+    scratch_init(&s, m->device);
+    for (int64_t n = PEAK_LEAST; n <= PEAK_MOST && seconds < 1e-3; n *= 2) {
+        rate = product_rate(m->device, &s, m->params.compute, n);
+        seconds = 2.0 * (double)n * (double)n * (double)n / rate;
+        if (rate > best) best = rate;
+    }
     scratch_release(&s);
     return best;
 }

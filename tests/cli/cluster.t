@@ -76,4 +76,26 @@ t_ok "a rank that dies ends the job" [ $? != 0 ]
 t_ok "with a line that says which" [ "$(grep -c 'rank [01] .*exited on signal 9' died.out)" = 1 ]
 t_run $mpirun -n 2 $pretrain --steps 20 --save-every 5 --resume -o died
 t_ok "and leaves a checkpoint to go on from" [ "$(cat "$err" | grep -c 'step-')" = 0 -a -s died/model.safetensors ]
+
+# Gradients on GPUs: emulated ones, whose streams run as late as they may (tests/emulated/nccl).
+emulated=$UNIMO_BUILD/tests/emulated
+if [ -f "$emulated/libunimo-nccl.so" ]; then
+    mkdir -p gpu host
+    ln -s "$(realpath "$(dirname "$(command -v unimo-pretrain)")/../lib/unimo/libunimo-mpi.so")" "$emulated/libunimo-cuda.so" "$emulated/libunimo-nccl.so" gpu
+    ln -s "$t_dir/gpu/libunimo-mpi.so" "$emulated/libunimo-cuda.so" host
+    sed 's/"num_attention_heads": 2/"num_attention_heads": 1/' tiny.json >wide.json # heads of 32
+    on_gpu="${pretrain/tiny.json/wide.json} --device cuda --rows 64 --steps 3"
+    t_run env UNIMO_BACKEND_DIR="$t_dir/gpu" $on_gpu --accumulate 2 --log gpu.1.log -o gpu.1
+    t_exit 0 "one emulated GPU"
+    for how in gpu host; do
+        t_run env UNIMO_BACKEND_DIR="$t_dir/$how" $mpirun -n 2 $on_gpu --log $how.2.log -o $how.2
+        t_exit 0 "two of them"
+        t_ok "whose gradients are summed by $([ $how = gpu ] && echo NCCL || echo the host)" [ "$(grep -c 'by way of the host' "$err")" = $([ $how = gpu ]; echo $?) ]
+        t_ok "they have the losses of one" jq -en --slurpfile a gpu.1.log --slurpfile b $how.2.log \
+            '($b|length) == 3 and ([range(3) | $a[.].loss - $b[.].loss, $a[.].gradient_norm - $b[.].gradient_norm | fabs] | max < 1e-5)'
+    done
+    t_same gpu.2/model.safetensors host.2/model.safetensors "both ways give the same bytes"
+    t_run env UNIMO_BACKEND_DIR="$t_dir/gpu" $mpirun -n 2 $on_gpu --shard-optimizer -o gpu.3
+    t_same gpu.2/model.safetensors gpu.3/model.safetensors "so do GPUs that share the optimizer's state"
+fi
 t_done

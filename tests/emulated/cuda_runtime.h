@@ -147,5 +147,5 @@ template <class F> static inline cudaError_t cudaFuncSetAttribute(F *, cudaFuncA
 
 /* Device memory may be touched by kernels alone; where the host's part of the runtime finds it (other addresses are
  * returned as they are). */
-void *emulate_view(const void *p);
+extern "C" __attribute__((visibility("default"))) void *emulate_view(const void *p);
 #endif

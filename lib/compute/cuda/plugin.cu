@@ -151,12 +151,6 @@ extern "C" __attribute__((visibility("default"))) int unimo_cuda_open(struct dev
     return -1;
 }
 
-/* What NCCL's sums are ordered against (lib/train/nccl). */
-extern "C" __attribute__((visibility("default"))) void *unimo_cuda_queue(struct device *d)
-{
-    return gpu_queue(d);
-}
-
 /* ---- rows ---- */
 
 int cuda_allocate(struct device *d, void **data, int64_t bytes)
