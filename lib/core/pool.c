@@ -266,13 +266,18 @@ void *spares_take(struct spares *s)
     return thing;
 }
 
-bool spares_give(struct spares *s, void *thing)
+void spares_give(struct spares *s, void *thing, size_t bytes)
 {
     spares_hold(s);
-    bool is_taken = s->n < SPARES;
-    if (is_taken) s->at[s->n++] = thing;
+    bool is_kept = bytes <= s->most && s->n < SPARES;
+    if (is_kept) s->at[s->n++] = thing;
     atomic_flag_clear_explicit(&s->is_held, memory_order_release);
-    return is_taken;
+    if (!is_kept) s->drop(thing);
+}
+
+void spares_release(struct spares *s)
+{
+    for (void *thing; (thing = spares_take(s));) s->drop(thing);
 }
 
 struct queue {

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Number of processors this process may use (affinity mask, cgroup quota), at least 1. */
@@ -52,15 +53,18 @@ void budget_give(struct budget *b, int64_t n);
 void budget_release(struct budget *b);
 
 /* Things that one thread is done with and another can use again, instead of new ones: large buffers above all, which
- * cost more to get from the system than to fill. Zero is a valid empty set. */
+ * cost more to get from the system than to fill. Empty with what ends one, and the most bytes that one keeps. */
 enum { SPARES = 64 };
 struct spares {
+    void (*drop)(void *thing);
+    size_t most;
     atomic_flag is_held;
     int n;
     void *at[SPARES];
 };
-void *spares_take(struct spares *s);             /* NULL: there are none */
-bool spares_give(struct spares *s, void *thing); /* false: there are enough, it is the caller's again */
+void *spares_take(struct spares *s);                           /* NULL: there are none */
+void spares_give(struct spares *s, void *thing, size_t bytes); /* drops it when it is too large, or there are enough */
+void spares_release(struct spares *s);                         /* drops them all */
 
 /* A bounded queue of pointers between threads, for read-ahead. */
 struct queue;

@@ -5,8 +5,9 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* A batch of unlimited records ends at so many bytes: enough that handing it over costs nothing. */
-enum { BATCH_BYTES = 1 << 18 };
+/* A batch of unlimited records ends at so many bytes: enough that handing it over costs nothing, and few enough that it
+ * and what becomes of it stay in the processor's cache. */
+enum { BATCH_BYTES = 1 << 16, MOST_BYTES = 4 << 20 };
 
 /* A record on its way: a line, parsed, printed. One without tensors is printed, and freed, by the thread that worked on
  * it. */
@@ -14,9 +15,7 @@ struct item {
     struct raw raw;
     size_t line;     /* where it begins in batch.lines */
     struct err *bad; /* why it could not be used, if there is a reason */
-    bool is_printed;
-    uint64_t id;
-    size_t start, n; /* in batch.printed */
+    bool is_printed; /* the next one of batch.printed */
 };
 struct batch {
     int n;
@@ -24,7 +23,8 @@ struct batch {
     struct item *at;
     struct record **records; /* [cap] those that work() is given */
     int64_t records_cap;
-    struct str lines, printed;
+    struct str lines;
+    struct printed printed;
 };
 
 struct run {
@@ -39,17 +39,18 @@ struct run {
     bool is_over;
 };
 
-static void batch_free(struct batch *b)
+static void batch_free(void *batch)
 {
-    if (!b) return;
+    struct batch *b = batch;
+
     free(b->at);
     free(b->records);
     str_release(&b->lines);
-    str_release(&b->printed);
+    printed_release(&b->printed);
     free(b);
 }
 
-/* Ends its records; the rest is for the next batch, unless it has grown much larger than most are. */
+/* Ends its records; the rest is for the next batch. */
 static void batch_return(struct run *run, struct batch *b)
 {
     for (int i = 0; i < b->n; i++) {
@@ -58,9 +59,8 @@ static void batch_return(struct run *run, struct batch *b)
     }
     b->n = 0;
     str_clear(&b->lines);
-    str_clear(&b->printed);
-    bool is_usual = b->lines.cap + b->printed.cap < 16 * BATCH_BYTES;
-    if (!is_usual || !spares_give(&run->spares, b)) batch_free(b);
+    printed_clear(&b->printed);
+    spares_give(&run->spares, b, b->lines.cap + b->printed.text.cap);
 }
 
 /* ---- the three steps of a pipeline ---- */
@@ -147,31 +147,29 @@ static void print_items(struct batch *b)
         struct record *r = x->raw.record;
         if (!r || r->n_tensors || x->bad) continue;
         x->is_printed = true;
-        x->start = b->printed.n;
-        value_print(r->fields, &b->printed);
-        x->n = b->printed.n - x->start;
-        x->id = writer_id(record_id(r), strlen(record_id(r)));
+        value_print(r->fields, &b->printed.text);
+        printed_end(&b->printed, record_id(r), strlen(record_id(r)));
         record_free(r);
         x->raw.record = NULL;
     }
 }
 
-static uint64_t find_id(const struct outline *o, struct str *room)
+static void end_line(struct printed *p, const struct outline *o, struct str *room)
 {
     const struct outline_node *id = outline_member(o, o->at, "id", strlen("id"));
-    size_t n;
+    size_t n = 0;
+    const char *text = id && id->kind == OUTLINE_STRING ? outline_text(o, id, room, &n) : "";
 
-    if (!id || id->kind != OUTLINE_STRING) return 0;
-    const char *text = outline_text(o, id, room, &n);
-    return writer_id(text, strnlen(text, n)); /* as record_id() has it: up to a NUL */
+    printed_end(p, text, strnlen(text, n)); /* as record_id() has it: up to a NUL */
 }
 
 /* Tensors go with a record, not with its line: such a one is parsed again. */
 static int line_to_record(struct record *r, struct batch *b, size_t start, struct err *e)
 {
-    struct value *fields = value_parse(b->printed.data + start, (int64_t)(b->printed.n - start), e);
+    struct str *text = &b->printed.text;
+    struct value *fields = value_parse(text->data + start, (int64_t)(text->n - start), e);
 
-    b->printed.n = start;
+    text->n = start;
     if (!fields) return -1;
     value_free(r->fields);
     r->fields = fields;
@@ -181,20 +179,19 @@ static int line_to_record(struct record *r, struct batch *b, size_t start, struc
 static int line_item(struct run *run, struct batch *b, struct item *x, int worker, struct err *e)
 {
     struct outline *o = &run->outline[worker];
+    struct str *text = &b->printed.text, room = { 0 };
+    size_t start = text->n;
 
-    x->start = b->printed.n;
     if (raw_outline(&x->raw, o, &run->room[worker], e)) return -1;
-    if (run->f->line(run->f->arg, o, &b->printed, worker, e)) {
-        b->printed.n = x->start;
+    if (run->f->line(run->f->arg, o, text, worker, e)) {
+        text->n = start;
         return -1;
     }
     struct record *r = x->raw.record;
-    if (r && r->n_tensors) return line_to_record(r, b, x->start, e);
-    x->n = b->printed.n - x->start;
-    x->is_printed = true;
-    struct str room = { 0 };
-    x->id = find_id(o, &room);
+    if (r && r->n_tensors) return line_to_record(r, b, start, e);
+    end_line(&b->printed, o, &room);
     str_release(&room);
+    x->is_printed = true;
     record_free(r);
     x->raw.record = NULL;
     return 0;
@@ -217,25 +214,30 @@ static int work_batch(void *arg, void *job, int worker, struct err *e)
     return 0;
 }
 
-enum { AHEAD = 8 };
+static int put_other(struct run *run, struct item *x, struct err *e)
+{
+    if (x->bad && reader_bad_raw(run->in, &x->raw, x->bad)) {
+        *e = *x->bad;
+        return -1;
+    }
+    return x->raw.record && !x->bad ? writer_put(run->out, x->raw.record, e) : 0;
+}
 
+/* The printed ones that follow each other go out together. */
 static int done_batch(void *arg, void *job, bool failed, struct err *e)
 {
     struct run *run = arg;
     struct batch *b = job;
+    int64_t put = 0, printed = 0;
     int rc = 0;
 
     for (int i = 0; i < b->n && !failed && !rc; i++) {
         struct item *x = &b->at[i];
-        if (i + AHEAD < b->n) writer_expect(run->out, b->at[i + AHEAD].id);
-        if (x->bad) {
-            rc = reader_bad_raw(run->in, &x->raw, x->bad);
-            if (rc) *e = *x->bad;
-        } else if (x->is_printed) {
-            rc = writer_put_printed(run->out, x->id, b->printed.data + x->start, x->n, e);
-        } else if (x->raw.record) {
-            rc = writer_put(run->out, x->raw.record, e);
-        }
+        printed += x->is_printed;
+        if (x->is_printed && i + 1 < b->n) continue;
+        rc = writer_put_printed(run->out, &b->printed, put, printed, e);
+        put = printed;
+        if (!rc) rc = put_other(run, x, e);
     }
     run->done += b->n;
     if (run->f->progress) progress_step(&run->progress, run->done, NULL);
@@ -245,7 +247,7 @@ static int done_batch(void *arg, void *job, bool failed, struct err *e)
 
 static void release(struct run *run)
 {
-    for (struct batch *b; (b = spares_take(&run->spares));) batch_free(b);
+    spares_release(&run->spares);
     for (int i = 0; i < run->f->threads; i++) {
         outline_release(&run->outline[i]);
         str_release(&run->room[i]);
@@ -256,7 +258,7 @@ static void release(struct run *run)
 
 int filter_run(const struct filter *f, struct reader *in, struct writer *out, struct err *e)
 {
-    struct run run = { .f = f, .in = in, .out = out };
+    struct run run = { .f = f, .in = in, .out = out, .spares = { .drop = batch_free, .most = MOST_BYTES } };
     struct pipeline p = { next_batch, work_batch, done_batch, &run, f->threads, 2 * f->threads + 2 };
 
     run.outline = mem_new(struct outline, f->threads);

@@ -14,9 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A block closes at this many bytes of text and tensors (big enough to pack well, small enough to unpack for one
- * record), and, so that a reader need not wait for a slow producer, at this many records into a pipe. */
-enum { BLOCK_BYTES = 1 << 20, PIPE_RECORDS = 64 };
+/* A block closes at this many bytes of text and tensors: big enough to pack well, small enough to unpack for one
+ * record. Into a pipe the first closes at few records, and each at twice as many as the one before: a reader need not
+ * wait for a slow producer much longer than that has run, and a fast one soon has blocks worth packing. */
+enum { BLOCK_BYTES = 1 << 20, PIPE_RECORDS_FIRST = 64, PIPE_RECORDS = 4096 };
 
 /* Ids seen, by hash: open addressing, 0 is free. */
 struct ids {
@@ -37,6 +38,7 @@ struct writer {
     bool is_pipe;
     struct str packed;      /* what is not in blocks */
     struct gathered *block; /* being gathered */
+    int64_t most_records;   /* of it */
     int64_t offset;         /* of its next tensor */
     struct digest digest;
     struct frame_index index;
@@ -101,8 +103,10 @@ static struct gathered *gathered_new(struct writer *w)
     return b ? b : mem_new(struct gathered, 1);
 }
 
-static void gathered_free(struct gathered *b)
+static void gathered_free(void *block)
 {
+    struct gathered *b = block;
+
     if (!b) return;
     str_release(&b->text);
     str_release(&b->payload);
@@ -117,15 +121,6 @@ static void gathered_clear(struct gathered *b)
     str_clear(&b->packed);
     b->records = 0;
     b->has_tensors = false;
-}
-
-/* For the next block, unless it has grown much larger than most are. */
-static void gathered_return(struct writer *w, struct gathered *b)
-{
-    bool is_usual = b->text.cap + b->payload.cap < 4 * BLOCK_BYTES;
-
-    gathered_clear(b);
-    if (!is_usual || !spares_give(&w->spares, b)) gathered_free(b);
 }
 
 static void pack(struct gathered *b, int level)
@@ -170,10 +165,12 @@ static void stop_packing(struct writer *w, const struct err *why)
 static int write_packed(void *arg, void *job, bool failed, struct err *e)
 {
     struct writer *w = arg;
-    int rc = failed ? 0 : write_block(w, job, e);
+    struct gathered *b = job;
+    int rc = failed ? 0 : write_block(w, b, e);
 
     if (rc) stop_packing(w, e);
-    gathered_return(w, job);
+    gathered_clear(b);
+    spares_give(&w->spares, b, b->text.cap + b->payload.cap);
     return rc;
 }
 
@@ -219,6 +216,7 @@ static int close_block(struct writer *w, struct err *e)
 
     if (!b->records) return 0;
     w->offset = 0;
+    if (w->most_records < PIPE_RECORDS) w->most_records *= 2;
     if (w->closed) {
         w->block = gathered_new(w);
         if (!queue_push(w->closed, b)) return 0;
@@ -262,19 +260,14 @@ static bool ids_add(struct ids *s, uint64_t hash)
     return true;
 }
 
-uint64_t writer_id(const char *id, size_t n)
+static uint64_t hash_bytes(const char *id, size_t n)
 {
     return n ? hash64(id, n, 0) | 1 : 0;
 }
 
-void writer_expect(const struct writer *w, uint64_t id)
-{
-    if (w->ids.slots) __builtin_prefetch(&w->ids.hash[id & (uint64_t)(w->ids.slots - 1)]);
-}
-
 static uint64_t hash_of(const char *id)
 {
-    return writer_id(id, strlen(id));
+    return hash_bytes(id, strlen(id));
 }
 
 /* Notes the id of the next record; false when it was there before. */
@@ -384,10 +377,12 @@ static struct writer *begin(struct out *out, const struct writer_opts *opts, int
     if (opts) w->opts = *opts;
     if (!w->opts.level) w->opts.level = 3;
     w->block = mem_new(struct gathered, 1);
+    w->spares = (struct spares){ .drop = gathered_free, .most = 4 * BLOCK_BYTES };
     digest_init(&w->digest);
     if (!(w->out = out)) goto fail;
     if (w->opts.from && source_differs(w->opts.from, w->out, e)) goto fail;
     w->is_pipe = !fstat(out_fd(w->out), &st) && !S_ISREG(st.st_mode);
+    w->most_records = w->is_pipe ? PIPE_RECORDS_FIRST : INT64_MAX;
     if (isatty(out_fd(w->out))) w->opts.plain = true;
     if (!w->opts.plain) add_provenance(w, &w->packed);
     if (size ? recover(w, size, e) : flush(w, e)) goto fail;
@@ -412,17 +407,13 @@ struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, str
     return begin(out_nameless(fd, e), opts, 0, e);
 }
 
-/* The line at the end of text (packed, when plain) is whole: writes when there is enough. */
-static int end_record(struct writer *w, struct err *e)
+/* The records at the end of text (packed, when plain) are whole lines: writes when there is enough. */
+static int end_records(struct writer *w, int64_t n, struct err *e)
 {
-    if (w->opts.plain) {
-        str_add_char(&w->packed, '\n');
-        return w->packed.n < BLOCK_BYTES && !w->is_pipe ? 0 : flush(w, e);
-    }
+    if (w->opts.plain) return w->packed.n < BLOCK_BYTES && !w->is_pipe ? 0 : flush(w, e);
     struct gathered *b = w->block;
-    str_add_char(&b->text, '\n');
-    b->records++;
-    bool is_full = b->text.n + b->payload.n >= BLOCK_BYTES || (w->is_pipe && b->records >= PIPE_RECORDS);
+    b->records += n;
+    bool is_full = b->text.n + b->payload.n >= BLOCK_BYTES || b->records >= w->most_records;
     return is_full ? close_block(w, e) : 0;
 }
 
@@ -443,11 +434,64 @@ int writer_flush(struct writer *w, struct err *e)
     return w->opts.plain ? 0 : close_block(w, e);
 }
 
-int writer_put_printed(struct writer *w, uint64_t id, const char *json, size_t n, struct err *e)
+void printed_end(struct printed *p, const char *id, size_t n)
 {
-    if (!note_id(w, id)) return refuse_line(w, json, n, e);
-    str_add_bytes(w->opts.plain ? &w->packed : &w->block->text, json, n);
-    return end_record(w, e);
+    str_add_char(&p->text, '\n');
+    mem_reserve(&p->at, &p->cap, p->n + 1);
+    p->at[p->n++] = (struct printed_line){ hash_bytes(id, n), p->text.n };
+}
+
+void printed_clear(struct printed *p)
+{
+    str_clear(&p->text);
+    p->n = 0;
+}
+
+void printed_release(struct printed *p)
+{
+    str_release(&p->text);
+    free(p->at);
+    *p = (struct printed){ 0 };
+}
+
+static size_t printed_start(const struct printed *p, int64_t i)
+{
+    return i ? p->at[i - 1].end : 0;
+}
+
+/* Notes the id of one record; those some way behind it are fetched meanwhile. */
+static int note_printed(struct writer *w, const struct printed *p, int64_t i, struct err *e)
+{
+    enum { AHEAD = 8 };
+
+    if (i + AHEAD < p->n && w->ids.slots)
+        __builtin_prefetch(&w->ids.hash[p->at[i + AHEAD].id & (uint64_t)(w->ids.slots - 1)]);
+    if (note_id(w, p->at[i].id)) return 0;
+    size_t start = printed_start(p, i);
+    return refuse_line(w, p->text.data + start, p->at[i].end - 1 - start, e);
+}
+
+/* As many at once as the block takes. */
+int writer_put_printed(struct writer *w, const struct printed *p, int64_t from, int64_t to, struct err *e)
+{
+    while (from < to) {
+        struct str *text = w->opts.plain ? &w->packed : &w->block->text;
+        size_t start = printed_start(p, from), have = text->n + w->block->payload.n;
+        int64_t i = from, most = w->most_records - w->block->records;
+        do {
+            if (note_printed(w, p, i, e)) return -1;
+        } while (++i < to && i - from < most && have + p->at[i - 1].end - start < BLOCK_BYTES);
+        str_add_bytes(text, p->text.data + start, p->at[i - 1].end - start);
+        if (end_records(w, i - from, e)) return -1;
+        from = i;
+    }
+    return 0;
+}
+
+static int end_record(struct writer *w, struct str *text, struct err *e)
+{
+    str_add_char(text, '\n');
+    return end_records(w, 1, e);
 }
 
 int writer_put(struct writer *w, const struct record *r, struct err *e)
@@ -457,7 +501,7 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
     if (!note_id(w, hash_of(record_id(r)))) return refuse_id(w, record_id(r), e);
     if (w->opts.plain) {
         value_print(r->fields, &w->packed);
-        return end_record(w, e);
+        return end_record(w, &w->packed, e);
     }
     for (int i = 0; i < r->n_tensors; i++) bytes += r->tensors[i].bytes;
     if (bytes > LIMIT_BLOCK_BYTES)
@@ -468,13 +512,13 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
     block_print(r, &w->offset, &b->text);
     for (int i = 0; i < r->n_tensors; i++) str_add_bytes(&b->payload, r->tensors[i].data, (size_t)r->tensors[i].bytes);
     b->has_tensors = b->has_tensors || r->n_tensors;
-    return end_record(w, e);
+    return end_record(w, &b->text, e);
 }
 
 static void writer_free(struct writer *w)
 {
     gathered_free(w->block);
-    for (struct gathered *b; (b = spares_take(&w->spares));) gathered_free(b);
+    spares_release(&w->spares);
     str_release(&w->packed);
     frame_index_release(&w->index);
     free(w->ids.hash);

@@ -23,11 +23,22 @@ struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, str
 bool writer_has(const struct writer *w, const char *id); /* a record of this id is written */
 /* Appends the record (not taken over). A repeated id is an error unless opts.repeats. */
 int writer_put(struct writer *w, const struct record *r, struct err *e);
-/* The same for a record without tensors that is printed already (value_print()), so that threads can share the work of
- * printing; id: writer_id() of what record_id() gives. */
-int writer_put_printed(struct writer *w, uint64_t id, const char *json, size_t n, struct err *e);
-uint64_t writer_id(const char *id, size_t n);
-void writer_expect(const struct writer *w, uint64_t id); /* it is put soon: what is known of it can be fetched */
+/* Lines of JSON, each a record without tensors, so that threads can share the work of printing. A record is appended to
+ * text, then ended; id: what record_id() gives. Zero is valid and empty. */
+struct printed {
+    struct str text;
+    int64_t n, cap;
+    struct printed_line *at; /* [n] */
+};
+struct printed_line {
+    uint64_t id; /* its hash; 0: it has none */
+    size_t end;  /* in text, behind its newline */
+};
+void printed_end(struct printed *p, const char *id, size_t n);
+void printed_clear(struct printed *p); /* keeps the memory */
+void printed_release(struct printed *p);
+/* Appends records [from, to) of those printed. */
+int writer_put_printed(struct writer *w, const struct printed *p, int64_t from, int64_t to, struct err *e);
 /* Ends the block: with append, what was written so far stays when the program is killed (with threads: once they wrote
  * it). */
 int writer_flush(struct writer *w, struct err *e);

@@ -99,13 +99,13 @@ static int ask(struct one *x, const struct one_opts *o, struct err *e)
 {
     struct bpe *b = bpe_load(o->vocabulary, e);
     struct record *r = make_record(o);
-    struct str line = { 0 };
-    int rc = b ? add_tokens(b, r, &line, e) : -1;
+    struct printed line = { 0 };
+    int rc = b ? add_tokens(b, r, &line.text, e) : -1;
     struct writer *w = rc ? NULL : create(&x->input_fd, x->input, e);
 
-    uint64_t id = writer_id(record_id(r), strlen(record_id(r)));
-    rc = w ? finish(w, writer_put_printed(w, id, line.data, line.n, e), e) : -1;
-    str_release(&line);
+    printed_end(&line, record_id(r), strlen(record_id(r)));
+    rc = w ? finish(w, writer_put_printed(w, &line, 0, line.n, e), e) : -1;
+    printed_release(&line);
     record_free(r);
     bpe_close(b);
     return rc;

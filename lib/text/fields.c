@@ -6,35 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *joined(const char *name, size_t n, const char *behind)
+static struct key key_new(const char *name, size_t n, const char *behind)
 {
     struct str s = { 0 };
 
     str_add_bytes(&s, name, n);
     str_add(&s, behind);
-    return s.data;
+    return (struct key){ s.data, s.n };
+}
+
+static bool is_named(const struct field *f, const char *name)
+{
+    return f->name.n == strlen(name) && !memcmp(f->name.text, name, strlen(name));
 }
 
 /* The names of what belongs to a field: "tokens" for "text", "question_tokens" for "question". */
 static struct field field_new(const char *name, size_t n)
 {
-    bool is_text = n == strlen("text") && !memcmp(name, "text", n);
+    struct field f = { .name = key_new(name, n, "") };
+    bool is_text = is_named(&f, "text");
 
-    if (is_text) return (struct field){ mem_strdup("text"), mem_strdup("tokens"), mem_strdup("units") };
-    return (struct field){ mem_strndup(name, n), joined(name, n, "_tokens"), joined(name, n, "_units") };
+    f.tokens = key_new(name, is_text ? 0 : n, is_text ? "tokens" : "_tokens");
+    f.units = key_new(name, is_text ? 0 : n, is_text ? "units" : "_units");
+    return f;
 }
 
 static void field_release(struct field *f)
 {
-    free(f->name);
-    free(f->tokens);
-    free(f->units);
+    free(f->name.text);
+    free(f->tokens.text);
+    free(f->units.text);
 }
 
 static int find_name(const struct fields *f, const char *name)
 {
     for (int i = 0; i < f->n; i++) {
-        if (!strcmp(f->at[i].name, name)) return i;
+        if (!strcmp(f->at[i].name.text, name)) return i;
     }
     return -1;
 }
@@ -59,7 +66,7 @@ int fields_parse(struct fields *f, const char *names, struct err *e)
                            FIELDS_MAX);
         }
         struct field field = field_new(p, n);
-        if (find_name(f, field.name) < 0) f->at[f->n++] = field;
+        if (find_name(f, field.name.text) < 0) f->at[f->n++] = field;
         else field_release(&field); /* twice is once */
         p += n;
         if (!*p) return 0;
@@ -83,11 +90,15 @@ struct visitor {
     struct str *room;
 };
 
-static const struct field text_field = { (char[]){ "text" }, (char[]){ "tokens" }, (char[]){ "units" } };
+static const struct field text_field = { { (char[]){ "text" }, 4 },
+                                         { (char[]){ "tokens" }, 6 },
+                                         { (char[]){ "units" }, 5 } };
+static const struct key phrases_key = { (char[]){ "phrases" }, 7 };
 
-static const struct outline_node *member(const struct visitor *v, const struct outline_node *owner, const char *key)
+static const struct outline_node *member(const struct visitor *v, const struct outline_node *owner,
+                                         const struct key *key)
 {
-    return outline_member(v->o, owner, key, strlen(key));
+    return outline_member(v->o, owner, key->text, key->n);
 }
 
 static int visit_text(struct visitor *v, const struct outline_node *string, const struct outline_node *phrases,
@@ -102,9 +113,9 @@ static int visit_text(struct visitor *v, const struct outline_node *string, cons
 static int visit_string(struct visitor *v, const struct outline_node *owner, const struct field *field,
                         const struct outline_node *string, struct err *e)
 {
-    bool has_phrases = !strcmp(field->name, "text");
+    bool has_phrases = is_named(field, "text");
 
-    if (visit_text(v, string, has_phrases ? member(v, owner, "phrases") : NULL, e)) return -1;
+    if (visit_text(v, string, has_phrases ? member(v, owner, &phrases_key) : NULL, e)) return -1;
     v->place(v, owner, field, 1, false);
     return 0;
 }
@@ -129,7 +140,7 @@ static int visit_strings(struct visitor *v, const struct outline_node *owner, co
         const struct outline_node *entry = next_entry(v, list, i, &at);
         bool is_string = entry && entry->kind == OUTLINE_STRING;
         int rc = is_string ? visit_text(v, entry, NULL, e) : err_set(e, ERR_INPUT, "not a string, as the first one is");
-        if (rc) return err_in(e, "\"%s\": entry %" PRIu32, field->name, i);
+        if (rc) return err_in(e, "\"%s\": entry %" PRIu32, field->name.text, i);
     }
     v->place(v, owner, field, list->n, true);
     return 0;
@@ -142,13 +153,13 @@ static int visit_objects(struct visitor *v, const struct field *field, const str
     for (uint32_t i = 0; i < list->n; i++) {
         const struct outline_node *entry = next_entry(v, list, i, &at);
         bool is_object = entry && entry->kind == OUTLINE_OBJECT;
-        const struct outline_node *text = is_object ? member(v, entry, "text") : NULL;
+        const struct outline_node *text = is_object ? member(v, entry, &text_field.name) : NULL;
         int rc = 0;
         if (!is_object) rc = err_set(e, ERR_INPUT, "neither a string nor an object with \"text\"");
         else if (!text || text->kind != OUTLINE_STRING)
             rc = err_set(e, ERR_INPUT, "no \"text\" (a string was expected)");
         if (rc || visit_string(v, entry, &text_field, text, e))
-            return err_in(e, "\"%s\": entry %" PRIu32, field->name, i);
+            return err_in(e, "\"%s\": entry %" PRIu32, field->name.text, i);
     }
     return 0;
 }
@@ -160,13 +171,13 @@ static int walk(struct visitor *v, const struct fields *f, struct err *e)
 
     for (int i = 0; i < f->n; i++) {
         const struct field *field = &f->at[i];
-        const struct outline_node *x = member(v, record, field->name);
+        const struct outline_node *x = member(v, record, &field->name);
         int rc = 0;
         if (!x || x->kind == OUTLINE_NULL) continue;
         const struct outline_node *first = x + 1;
         if (x->kind == OUTLINE_STRING) rc = visit_string(v, record, field, x, e);
         else if (x->kind != OUTLINE_ARRAY)
-            rc = err_set(e, ERR_INPUT, "\"%s\" is not a string or an array of texts", field->name);
+            rc = err_set(e, ERR_INPUT, "\"%s\" is not a string or an array of texts", field->name.text);
         else if ((first = next_entry(v, x, 0, &first)) && first->kind == OUTLINE_STRING)
             rc = visit_strings(v, record, field, x, e);
         else rc = visit_objects(v, field, x, e);
@@ -174,7 +185,8 @@ static int walk(struct visitor *v, const struct fields *f, struct err *e)
         found++;
     }
     if (found) return 0;
-    return err_set(e, ERR_INPUT, "no \"%s\"%s (a text was expected)", f->at[0].name, f->n > 1 ? " or other field" : "");
+    return err_set(e, ERR_INPUT, "no \"%s\"%s (a text was expected)", f->at[0].name.text,
+                   f->n > 1 ? " or other field" : "");
 }
 
 struct reading {
@@ -216,8 +228,8 @@ struct encoded_text {
 struct addition {
     uint32_t at, end;
     int64_t order;
-    const char *key;  /* of a new one, else NULL */
-    int64_t first, n; /* texts */
+    const struct key *key; /* of a new one, else NULL */
+    int64_t first, n;      /* texts */
     bool is_list, is_units;
 };
 
@@ -255,7 +267,7 @@ static int encode_text(struct visitor *v, const char *text, size_t n, const stru
     return 0;
 }
 
-static void add(struct encode *encode, const struct outline_node *owner, const char *key, struct addition a)
+static void add(struct encode *encode, const struct outline_node *owner, const struct key *key, struct addition a)
 {
     struct encoded *x = encode->x;
     const struct outline_node *old = member(&encode->visitor, owner, key);
@@ -274,11 +286,11 @@ static void place(struct visitor *v, const struct outline_node *owner, const str
     struct encode *encode = (struct encode *)v;
     struct addition a = { .first = encode->x->n_texts - texts, .n = texts, .is_list = is_list };
 
-    if (owner == v->o->at && !is_list && !strcmp(field->name, "text")) encode->text = a.first;
-    if (owner == v->o->at && !is_list && !strcmp(field->name, "text_pair")) encode->pair = a.first;
-    add(encode, owner, field->tokens, a);
+    if (owner == v->o->at && !is_list && is_named(field, "text")) encode->text = a.first;
+    if (owner == v->o->at && !is_list && is_named(field, "text_pair")) encode->pair = a.first;
+    add(encode, owner, &field->tokens, a);
     a.is_units = true;
-    add(encode, owner, field->units, a);
+    add(encode, owner, &field->units, a);
 }
 
 /* The longer of the two loses its last token, the second one when they are equal, until both together fit. */
@@ -304,9 +316,9 @@ static int by_place(const void *a, const void *b)
 static void print_texts(const struct encoded *x, const struct addition *a, struct str *out)
 {
     if (a->key) {
-        str_add(out, ",\"");
-        str_add(out, a->key);
-        str_add(out, "\":");
+        str_add_bytes(out, ",\"", 2);
+        str_add_bytes(out, a->key->text, a->key->n);
+        str_add_bytes(out, "\":", 2);
     }
     if (a->is_list) str_add_char(out, '[');
     for (int64_t i = a->first; i < a->first + a->n; i++) {

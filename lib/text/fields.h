@@ -10,8 +10,12 @@
  *   an object in an array                                -> tokens, units in it
  * "phrases" beside a "text", [[from, to) in characters], makes one unit of the words in each. */
 enum { FIELDS_MAX = 32 };
+struct key {
+    char *text; /* without anything that JSON escapes */
+    size_t n;
+};
 struct field {
-    char *name, *tokens, *units; /* keys without anything that JSON escapes */
+    struct key name, tokens, units;
 };
 struct fields {
     int n;

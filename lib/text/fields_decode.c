@@ -74,16 +74,16 @@ int fields_decode(const struct fields *f, struct value *record, const struct bpe
 
     for (int i = 0; i < f->n && !rc; i++) {
         const struct field *field = &f->at[i];
-        const struct value *tokens = value_get(record, field->tokens);
+        const struct value *tokens = value_get(record, field->tokens.text);
         if (tokens && !value_is_null(tokens)) {
-            rc = decode_beside(record, field->name, tokens, b, e);
-            if (rc) err_in(e, "\"%s\"", field->tokens);
+            rc = decode_beside(record, field->name.text, tokens, b, e);
+            if (rc) err_in(e, "\"%s\"", field->tokens.text);
             found++;
-        } else if (value_is_array(value_get(record, field->name))) {
-            rc = decode_objects(field->name, value_get(record, field->name), b, &found, e);
+        } else if (value_is_array(value_get(record, field->name.text))) {
+            rc = decode_objects(field->name.text, value_get(record, field->name.text), b, &found, e);
         }
     }
     if (rc || found) return rc;
-    return err_set(e, ERR_INPUT, "no \"%s\"%s (token ids were expected)", f->at[0].tokens,
+    return err_set(e, ERR_INPUT, "no \"%s\"%s (token ids were expected)", f->at[0].tokens.text,
                    f->n > 1 ? " or other field" : "");
 }

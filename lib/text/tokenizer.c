@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Lines that one thread takes at once: enough that handing them over costs nothing, and no more than there are. */
-enum { BATCH_BYTES = 1 << 18 };
+/* Lines that one thread takes at once, as the loop of filters does. */
+enum { BATCH_BYTES = 1 << 16, MOST_BYTES = 4 << 20 };
 
 struct loop {
     const struct tokenizer *t;
@@ -72,20 +72,22 @@ int tokenizer_decode(const struct tokenizer *t, struct reader *in, struct writer
 
 struct line {
     int64_t number;
-    uint64_t id;
-    size_t end, printed_end;
+    size_t end;
 };
 struct line_batch {
     int64_t n, cap;
     struct line *at;
-    struct str bytes, printed;
+    struct str bytes;
+    struct printed printed;
 };
 
-static void line_batch_free(struct line_batch *b)
+static void line_batch_free(void *batch)
 {
+    struct line_batch *b = batch;
+
     free(b->at);
     str_release(&b->bytes);
-    str_release(&b->printed);
+    printed_release(&b->printed);
     free(b);
 }
 
@@ -93,9 +95,8 @@ static void line_batch_return(struct loop *l, struct line_batch *b)
 {
     b->n = 0;
     str_clear(&b->bytes);
-    str_clear(&b->printed);
-    bool is_usual = b->bytes.cap + b->printed.cap < 16 * BATCH_BYTES;
-    if (!is_usual || !spares_give(&l->spares, b)) line_batch_free(b);
+    printed_clear(&b->printed);
+    spares_give(&l->spares, b, b->bytes.cap + b->printed.text.cap);
 }
 
 static int next_lines(void *arg, void **job, struct err *e)
@@ -119,10 +120,11 @@ static int next_lines(void *arg, void **job, struct err *e)
     return 1;
 }
 
-static void print_line(const struct loop *l, struct encoded *x, struct line *line, const char *text, size_t n,
-                       struct str *out)
+static void print_line(const struct loop *l, struct encoded *x, int64_t number, const char *text, size_t n,
+                       struct printed *printed)
 {
     struct encoding *c = &x->text;
+    struct str *out = &printed->text;
     char id[24];
 
     bpe_encode(l->t->bpe, c, text, n);
@@ -133,8 +135,7 @@ static void print_line(const struct loop *l, struct encoded *x, struct line *lin
         text = str_c(&x->room);
         n = x->room.n;
     }
-    size_t digits = (size_t)snprintf(id, sizeof id, "%lld", (long long)line->number);
-    line->id = writer_id(id, digits);
+    size_t digits = (size_t)snprintf(id, sizeof id, "%lld", (long long)number);
     str_add(out, "{\"id\":\"");
     str_add_bytes(out, id, digits);
     str_add(out, "\",\"text\":");
@@ -145,6 +146,7 @@ static void print_line(const struct loop *l, struct encoded *x, struct line *lin
     value_print_bytes(c->units, c->n, out);
     encoding_trim(c);
     str_add_char(out, '}');
+    printed_end(printed, id, digits);
 }
 
 static int encode_lines(void *arg, void *job, int worker, struct err *e)
@@ -154,9 +156,8 @@ static int encode_lines(void *arg, void *job, int worker, struct err *e)
     size_t from = 0;
 
     for (int64_t i = 0; i < b->n; from = b->at[i++].end) {
-        struct line *line = &b->at[i];
-        print_line(l, &l->scratch[worker], line, str_c(&b->bytes) + from, line->end - from, &b->printed);
-        line->printed_end = b->printed.n;
+        const struct line *line = &b->at[i];
+        print_line(l, &l->scratch[worker], line->number, str_c(&b->bytes) + from, line->end - from, &b->printed);
     }
     return 0;
 }
@@ -165,23 +166,20 @@ static int put_records(void *arg, void *job, bool failed, struct err *e)
 {
     struct loop *l = arg;
     struct line_batch *b = job;
-    size_t from = 0;
-    int rc = 0;
+    int rc = failed ? 0 : writer_put_printed(l->writer, &b->printed, 0, b->printed.n, e);
 
-    for (int64_t i = 0; i < b->n && !failed && !rc; from = b->at[i++].printed_end)
-        rc = writer_put_printed(l->writer, b->at[i].id, b->printed.data + from, b->at[i].printed_end - from, e);
     line_batch_return(l, b);
     return rc;
 }
 
 int tokenizer_encode_lines(const struct tokenizer *t, struct lines *in, struct writer *out, struct err *e)
 {
-    struct loop l = { .lines = in, .writer = out };
+    struct loop l = { .lines = in, .writer = out, .spares = { .drop = line_batch_free, .most = MOST_BYTES } };
     struct pipeline p = { next_lines, encode_lines, put_records, &l, t->threads, 2 * t->threads + 2 };
 
     loop_open(&l, t);
     int rc = loop_close(&l, pipeline_run(&p, e));
-    for (struct line_batch *b; (b = spares_take(&l.spares));) line_batch_free(b);
+    spares_release(&l.spares);
     return rc;
 }
 
@@ -225,7 +223,7 @@ static int decode_lines(void *arg, void *job, int worker, struct err *e)
     for (int i = 0; i < b->n; i++) {
         struct value *tokens;
         size_t was = b->bytes.n;
-        if (value_get_array(b->record[i]->fields, l->t->fields.at[0].tokens, &tokens, &b->bad[i]) ||
+        if (value_get_array(b->record[i]->fields, l->t->fields.at[0].tokens.text, &tokens, &b->bad[i]) ||
             fields_bytes(tokens, l->t->bpe, &b->bytes, &b->bad[i]))
             b->bytes.n = was;
         else str_add_char(&b->bytes, '\n');

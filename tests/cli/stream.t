@@ -57,4 +57,9 @@ for bad in 's/AEA=/AEA/' 's/AEA=/A*A=/' 's/1,2/1,3/' 's/"AACAPwAAAEA="/5/' 's/,"
     t_fails "what is no tensor: $bad"
     t_err 'bad.jsonl: record 1: tensor "x"'
 done
+# Into a pipe blocks begin small, and grow.
+seq 6000 | sed 's/.*/{"id":"&"}/' | unimo-view --pack - | cat >piped.zst
+t_run unimo-view --index piped.zst
+awk '/^block/ { n = n " " $3 } END { print n }' "$out" >sizes
+t_ok "a pipe's blocks are of 64 records, 128, ..." grep -qx ' 64 128 256 512 1024 2048 1968' sizes
 t_done
