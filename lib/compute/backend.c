@@ -63,6 +63,13 @@ static struct device *open_cuda(int index, int threads, struct err *e)
     return NULL;
 }
 
+/* Without the driver's library there is no GPU: to find that out, the back end and the large libraries behind it need
+ * not be loaded. */
+static bool has_driver(void)
+{
+    return dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE) != NULL;
+}
+
 /* Which of the ranks on this machine this process is, as mpirun or srun say; 0 for a process on its own. */
 static int local_rank(void)
 {
@@ -92,6 +99,7 @@ struct device *device_open(const char *name, int threads, struct err *e)
     int64_t index = 0;
 
     if (name && (!strcmp(name, "cpu") || !strcmp(name, "ref"))) return open_cpu(name, threads, e);
+    if (!name && !has_driver()) return open_cpu("cpu", threads, e);
     bool is_any = !name || !strcmp(name, "cuda");
     if (!is_any && !(str_starts(name, "cuda:") && str_to_int(name + 5, 0, 1023, &index))) {
         err_set(e, ERR_USAGE, "--device %s: not one of cpu, ref, cuda, cuda:N", err_quote(name));

@@ -38,13 +38,14 @@ static void add_floats(struct parcel *p, struct tensor *to, const float *from, i
 static void send(struct parcel *p, struct scratch *s)
 {
     struct tensor all = scratch_1d(s, DT_U8, p->bytes);
-    char *host = mem_new(char, p->bytes + 1);
+    char *host = s->device->is_host ? all.data : mem_new(char, p->bytes + 1);
 
     for (int i = 0; i < p->n; i++) {
         struct tensor *to = p->item[i].to;
         to->data = (char *)all.data + p->item[i].at;
         if (to->n) memcpy(host + p->item[i].at, p->item[i].from, (size_t)tensor_bytes(*to));
     }
+    if (s->device->is_host) return;
     op_upload(s->device, all.data, host, p->bytes);
     free(host);
 }

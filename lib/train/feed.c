@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-    ITEMS = 4,            /* batches ahead */
+    ITEMS = 3,            /* batches: in use, ready, being filled */
     AHEAD = 8,            /* examples in the works for each thread */
     EMPTY_LIMIT = 1 << 20 /* examples in a row that add nothing, before that counts as a mistake */
 };

@@ -1,9 +1,10 @@
 /* A step in pieces: micro-batches add up to the large batch, activations that are computed again change nothing, every
- * layer says once when its gradients are finished. */
+ * layer says once when its gradients are finished; and after the first steps no new memory is touched. */
 #include "compute/backend.h"
 #include "model/model.h"
 #include "tap.h"
 #include "toy_batch.h"
+#include <sys/resource.h>
 
 static const float weights[LOSS_COUNT] = { 1, 1, 0.5f, 0.5f, 1, 0, 2 };
 static struct model model;
@@ -97,6 +98,42 @@ static void again(enum dtype compute)
     free(got);
 }
 
+static int64_t page_faults(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return u.ru_minflt;
+}
+
+/* Steps of a batch whose memory the system would take back, were it freed. */
+static void same_memory(struct arena *arena, struct rng *r)
+{
+    enum { PARTS = 60, STEPS = 5, FEW = 8 };
+    struct tensor square_sum = scratch_1d(&scratch, DT_F32, 1);
+    struct batch large;
+    int64_t before = 0;
+
+    batch_init(&large, &model.config);
+    for (int i = 0; i < PARTS; i++) toy_batch(&large, arena, r);
+    op_allocate(model.device, &square_sum.data, sizeof(float));
+    for (int i = -3; i < STEPS; i++) {
+        struct losses l = { 0 };
+        struct step_opts o = { .seed = 1, .number = (uint64_t)(i + 3) };
+        if (i == 0) before = page_faults();
+        step(&large, &o, &l);
+        params_step(&model.params, (struct adamw){ .step = i + 4, .eps = 1, .grad_scale = 1 }, 0, square_sum);
+    }
+    int64_t faults = page_faults() - before;
+#ifdef __SANITIZE_ADDRESS__
+    faults = 0; /* it keeps what is freed, and touches its own memory */
+#endif
+    ok(faults < FEW * STEPS, "%d steps of %d rows after the first three: %d page faults", STEPS, (int)large.n_rows,
+       (int)faults);
+    op_release(model.device, square_sum.data);
+    batch_release(&large);
+}
+
 static void run(enum dtype compute, float dropout)
 {
     struct model_config c = toy_config();
@@ -123,6 +160,7 @@ static void run(enum dtype compute, float dropout)
     }
     if (dropout > 0) again(compute);
     else micro_batches();
+    if (dropout > 0) same_memory(&arena, &r);
     for (int k = 0; k < 3; k++) batch_release(&part[k]);
     batch_release(&whole);
     scratch_release(&scratch);

@@ -67,6 +67,31 @@ static bool conv_agrees(struct device *d, struct device *ref, int64_t side, int6
     return good;
 }
 
+/* Parameters in turn, each wanted once or several times between updates: the room that they share, and memory of their
+ * own, never hold another's. */
+static int taking_turns(struct device *d, struct device *ref, enum dtype t, struct rng *r)
+{
+    enum { PARAMS = 3, IN = 40, ROWS = 5 };
+    struct tensor x = filled(tensor_2d(NULL, t, ROWS, IN), r), w[PARAMS], none = { 0 };
+    int bad = 0;
+
+    for (int i = 0; i < PARAMS; i++) w[i] = filled(tensor_2d(NULL, t, 20 + 30 * i, IN), r);
+    for (int round = 0; round < 12; round++) {
+        const struct tensor *p = &w[round % PARAMS];
+        struct tensor y = guarded(tensor_2d(NULL, DT_F32, ROWS, p->shape[0])), z = guarded(y);
+        op_linear_forward(d, y, x, *p, none, LINEAR_PARAM);
+        op_linear_forward(ref, z, x, *p, none, LINEAR_PARAM);
+        bad += compare(y, z).row > 1e-4 || !guards_hold(y);
+        guarded_free(y), guarded_free(z);
+        if (round != 4 && round != 8) continue; /* the first epoch wants two of them twice, the others each once */
+        for (int i = 0; i < PARAMS; i++) set_element(w[i], 0, 5 + round);
+        op_params_changed(d);
+    }
+    for (int i = 0; i < PARAMS; i++) guarded_free(w[i]);
+    guarded_free(x);
+    return bad;
+}
+
 int main(void)
 {
     struct err e = { 0 };
@@ -102,6 +127,7 @@ int main(void)
     guarded_free(x);
     guarded_free(y);
     guarded_free(w);
+    is_int(taking_turns(d, ref, DT_F32, &r) + taking_turns(d, ref, DT_BF16, &r), 0, "in turns, too");
     device_close(d);
     device_close(ref);
     return done();

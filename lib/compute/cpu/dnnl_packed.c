@@ -1,4 +1,7 @@
-/* Parameters in the layouts that the library prefers, shared by all primitives that want the same one. */
+/* Parameters in the layouts that the library prefers, shared by all primitives that want the same one. In training most
+ * are wanted once between updates: they are packed into a room that the next one takes, which stays in the cache. What is
+ * wanted again, and is not there any more, gets memory of its own: all of a model that predicts. */
+#include "compute/cpu/cpu.h"
 #include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"
 #include "core/hash.h"
@@ -9,6 +12,7 @@
 struct packed {
     dnnl_memory_t plain, packed;
     dnnl_primitive_t reorder;
+    void *own;      /* memory of its own, for a parameter that was packed twice for the same epoch */
     uint64_t epoch; /* of the parameters, when they were packed; 0: not yet */
 };
 
@@ -19,6 +23,7 @@ static void packed_free(void *item)
     dnnl_primitive_destroy(p->reorder);
     dnnl_memory_destroy(p->plain);
     dnnl_memory_destroy(p->packed);
+    free(p->own);
     free(p);
 }
 
@@ -27,25 +32,25 @@ uint64_t layout_hash(const struct layout *l)
     return hash64(&l->plain, sizeof l->plain, hash64(&l->wanted, sizeof l->wanted, 0));
 }
 
-static dnnl_status_t make(struct dnnl_state *state, struct packed *p, const struct layout *l, bool is_kept)
+static dnnl_status_t make(struct dnnl_state *state, struct packed *p, const struct layout *l)
 {
     dnnl_primitive_desc_t pd = NULL;
 
     dnnl_status_t s = dnnl_memory_create(&p->plain, &l->plain, state->engine, DNNL_MEMORY_NONE);
-    if (!s)
-        s = dnnl_memory_create(&p->packed, &l->wanted, state->engine,
-                               is_kept ? DNNL_MEMORY_ALLOCATE : DNNL_MEMORY_NONE);
+    if (!s) s = dnnl_memory_create(&p->packed, &l->wanted, state->engine, DNNL_MEMORY_NONE);
     if (!s) s = dnnl_reorder_primitive_desc_create(&pd, &l->plain, state->engine, &l->wanted, state->engine, NULL);
     if (!s) s = dnnl_primitive_create(&p->reorder, pd);
     dnnl_primitive_desc_destroy(pd);
     return s;
 }
 
-/* Where what is packed for one product only goes: the next one overwrites it. */
-static dnnl_status_t place(struct device *d, struct packed *p, const struct layout *l)
+/* Where what is packed goes: into a room that the next one overwrites, or into memory of its own. */
+static dnnl_status_t place(struct device *d, struct packed *p, const struct layout *l, bool is_param)
 {
-    void *room = fast_room(d, ROOM_PACKED, (int64_t)dnnl_memory_desc_get_size(&l->wanted));
+    int64_t bytes = (int64_t)dnnl_memory_desc_get_size(&l->wanted);
 
+    if (is_param && p->epoch == d->param_epoch && !p->own && cpu_allocate(d, &p->own, bytes)) return dnnl_out_of_memory;
+    void *room = p->own ? p->own : fast_room(d, is_param ? ROOM_PARAM : ROOM_PACKED, bytes);
     return room ? dnnl_memory_set_data_handle(p->packed, room) : dnnl_out_of_memory;
 }
 
@@ -61,6 +66,19 @@ static dnnl_status_t fill(struct device *d, struct packed *p, const struct layou
     return s;
 }
 
+static dnnl_status_t pack(struct device *d, struct packed *p, const struct layout *l, const void *data, bool is_param)
+{
+    struct dnnl_state *state = fast_dnnl(d);
+
+    if (is_param && p->epoch == d->param_epoch && (p->own || state->in_room == p)) return dnnl_success;
+    dnnl_status_t s = place(d, p, l, is_param);
+    if (is_param && !p->own) state->in_room = NULL;
+    if (!s) s = fill(d, p, l, data);
+    p->epoch = is_param && !s ? d->param_epoch : 0;
+    if (p->epoch && !p->own) state->in_room = p;
+    return s;
+}
+
 dnnl_memory_t dnnl_packed(struct device *d, const struct layout *l, const void *data, bool is_param)
 {
     struct dnnl_state *state = fast_dnnl(d);
@@ -71,15 +89,11 @@ dnnl_memory_t dnnl_packed(struct device *d, const struct layout *l, const void *
     struct packed *p = lru_find(state->packed, &key);
     if (!p) {
         p = mem_new(struct packed, 1);
-        s = make(state, p, l, is_param);
+        s = make(state, p, l);
         if (!s) lru_add(state->packed, &key, p);
         else packed_free(p);
     }
-    if (!s && !is_param) s = place(d, p, l);
-    if (!s && (!is_param || p->epoch != d->param_epoch)) {
-        s = fill(d, p, l, data);
-        p->epoch = is_param && !s ? d->param_epoch : 0;
-    }
+    if (!s) s = pack(d, p, l, data, is_param);
     if (!s) return p->packed;
     snprintf(d->why, sizeof d->why, "packing a matrix: the matrix library refused (status %d)", (int)s);
     return NULL;

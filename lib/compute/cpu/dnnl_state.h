@@ -13,6 +13,7 @@ struct dnnl_state {
     struct lru *convolutions; /* conv_fast.c */
     struct lru *winograd;     /* winograd_fast.c */
     struct lru *packed;       /* dnnl_packed.c */
+    const void *in_room;      /* the one of these that lies in ROOM_PARAM */
 };
 /* Primitives of each kind: a training step of the largest models uses about a hundred shapes. Packed parameters: a
  * large model has 200, each in the layouts of a few primitives, forward and backward. */

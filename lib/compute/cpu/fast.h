@@ -19,7 +19,7 @@ void FAST_ROW(rows)(struct ops *t);
 
 /* Working memory that grows and is kept: one piece per purpose. Uninitialised. NULL (with d->why set) without memory.
  */
-enum fast_room { ROOM_PARTIAL, ROOM_ATTENTION, ROOM_CONV, ROOM_PACKED, ROOM_COUNT };
+enum fast_room { ROOM_PARTIAL, ROOM_ATTENTION, ROOM_CONV, ROOM_PACKED, ROOM_PARAM, ROOM_COUNT };
 void *fast_room(struct device *d, enum fast_room which, int64_t bytes);
 struct dnnl_state *fast_dnnl(struct device *d);
 /* db[O] += sums of the columns of dy, seen as [rows, O]; one writer per column, rows in order. */

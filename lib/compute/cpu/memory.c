@@ -3,11 +3,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+enum { ALIGN = 64, HUGE_PAGE = 2 << 20 };
+
+/* Large pieces lie in huge pages where the system has any: they are had with a 500th of the faults, and found with fewer
+ * misses of the processor's table of pages. */
 int cpu_allocate(struct device *d, void **data, int64_t bytes)
 {
+    size_t size = (size_t)(bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    bool is_large = size >= HUGE_PAGE;
+
     *data = NULL;
-    if (!posix_memalign(data, 64, (size_t)(bytes + 63) & ~(size_t)63)) return 0;
+    if (!posix_memalign(data, is_large ? HUGE_PAGE : ALIGN, size)) {
+        if (is_large) madvise(*data, size, MADV_HUGEPAGE);
+        return 0;
+    }
     snprintf(d->why, sizeof d->why, "not enough memory for %lld bytes", (long long)bytes);
     return -1;
 }
