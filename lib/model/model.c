@@ -102,11 +102,13 @@ int model_open_dir(struct model *m, const char *dir, struct device *d, enum dtyp
     int rc = model_config_load(&c, config, e);
 
     *m = (struct model){ 0 };
-    if (!rc) rc = model_open(m, &c, d, compute, training, e) ? err_in(e, "%s", config) : 0;
-    if (!rc && !safetensors_open(&s, weights, e)) {
-        if (params_load(&m->params, &s, NULL, NULL, true, NULL, e)) rc = err_in(e, "%s", weights);
+    if (!rc) rc = safetensors_open(&s, weights, e);
+    if (!rc) {
+        safetensors_expect(&s);
+        rc = model_open(m, &c, d, compute, training, e) ? err_in(e, "%s", config) : 0;
+        if (!rc && params_load(&m->params, &s, NULL, NULL, true, NULL, e)) rc = err_in(e, "%s", weights);
         safetensors_close(&s);
-    } else if (!rc) rc = -1;
+    }
     if (rc) model_release(m);
     model_config_release(&c);
     free(config);

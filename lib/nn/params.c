@@ -26,21 +26,39 @@ int params_add(struct params *p, const char *name, enum param_init init, float s
     return p->n++;
 }
 
-static struct tensor flat(struct device *d, enum dtype t, int64_t n)
+static struct tensor unset(struct device *d, enum dtype t, int64_t n)
 {
     struct tensor x = tensor_1d(NULL, t, n);
 
     op_allocate(d, &x.data, tensor_bytes(x));
+    return x;
+}
+
+static struct tensor flat(struct device *d, enum dtype t, int64_t n)
+{
+    struct tensor x = unset(d, t, n);
+
     if (x.data) op_fill(d, x, 0);
     return x;
+}
+
+/* The padding behind each parameter is zero, and stays so. */
+static void fill_gaps(const struct params *p)
+{
+    for (int i = 0; i < p->n && p->value.data; i++) {
+        const struct param *q = &p->at[i];
+        int64_t end = q->from + q->n, next = i + 1 < p->n ? p->at[i + 1].from : p->total;
+        if (next > end) op_fill(p->device, tensor_rows(p->value, end, next - end), 0);
+    }
 }
 
 void params_build(struct params *p, struct device *d, enum dtype compute, bool training)
 {
     p->device = d;
     p->compute = compute;
-    p->value = flat(d, DT_F32, p->total);
-    if (compute == DT_BF16) p->value16 = flat(d, DT_BF16, p->total);
+    p->value = unset(d, DT_F32, p->total);
+    fill_gaps(p);
+    if (compute == DT_BF16) p->value16 = unset(d, DT_BF16, p->total);
     if (!training) return;
     p->grad = flat(d, DT_F32, p->total);
     p->m = flat(d, DT_F32, p->total);

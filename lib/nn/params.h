@@ -33,6 +33,7 @@ struct params {
 
 /* Adds a parameter; returns its index. Names are unique. Rank-1 parameters do not decay. */
 int params_add(struct params *p, const char *name, enum param_init init, float std, int rank, const int64_t *shape);
+/* Memory for them. The values are not set yet: params_init() or a strict params_load() does that. */
 void params_build(struct params *p, struct device *d, enum dtype compute, bool training);
 /* Each parameter is drawn from a stream named by (seed, its name): adding one does not change the others. */
 void params_init(struct params *p, uint64_t seed);

@@ -6,18 +6,23 @@
 #include "stream/value.h"
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PART = 4 << 20 }; /* bytes that are read and written at a time */
+enum { PART = 4 << 20 /* bytes that are read and written at a time */, REQUEST = 128 << 10 };
 
 struct mapping {
     uint8_t *data;
     size_t bytes;
     struct value *header;
+    pthread_t reader; /* where is_expected */
+    bool is_expected;
+    atomic_bool is_closing;
 };
 
 static int read_tensor(struct safetensor *t, const char *name, const struct value *d, int64_t data_bytes, struct err *e)
@@ -124,6 +129,23 @@ out:
     return rc;
 }
 
+/* However much the system is told to read, it reads ahead no more than a request of the disk. */
+static void *read_ahead(void *arg)
+{
+    struct mapping *m = arg;
+
+    for (size_t at = 0; at < m->bytes && !atomic_load(&m->is_closing); at += REQUEST)
+        madvise(m->data + at, m->bytes - at < REQUEST ? m->bytes - at : REQUEST, MADV_WILLNEED);
+    return NULL;
+}
+
+void safetensors_expect(struct safetensors *s)
+{
+    struct mapping *m = s->impl;
+
+    if (!m->is_expected) m->is_expected = !pthread_create(&m->reader, NULL, read_ahead, m);
+}
+
 const struct safetensor *safetensors_find(const struct safetensors *s, const char *name)
 {
     for (int i = 0; i < s->n; i++) {
@@ -144,6 +166,10 @@ void safetensors_close(struct safetensors *s)
 {
     struct mapping *m = s->impl;
 
+    if (m && m->is_expected) {
+        atomic_store(&m->is_closing, true);
+        pthread_join(m->reader, NULL);
+    }
     if (m && m->data) munmap(m->data, m->bytes);
     if (m) value_free(m->header);
     free(m);

@@ -24,6 +24,8 @@ struct safetensors {
 int safetensors_open(struct safetensors *s, const char *path, struct err *e);
 const struct safetensor *safetensors_find(const struct safetensors *s, const char *name);
 const char *safetensors_metadata(const struct safetensors *s, const char *key); /* NULL when absent */
+/* Everything will be read, in order: a thread has the system begin with that. */
+void safetensors_expect(struct safetensors *s);
 void safetensors_close(struct safetensors *s);
 
 /* Writes n tensors and metadata (n_meta pairs key, value) atomically. Same input, same bytes. */
