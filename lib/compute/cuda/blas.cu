@@ -1,6 +1,7 @@
-/* Matrix products by cuBLASLt: bias and ReLU in the epilogue, so that an output is written once. The exact GELU (with
- * erf) stays a kernel of its own: the library's epilogue is the tanh approximation. The library sees matrices column by
- * column, so that our out[m,n] = a b is its out' = b' a'. Heuristics for a shape are asked once and kept. */
+/* Matrix products by cuBLASLt: bias, ReLU and the gradient of the bias in the epilogue, so that an output is written,
+ * and its gradient read, once. The exact GELU (with erf) and its gradient stay kernels of their own: the library's
+ * epilogues are the tanh approximation. The library sees matrices column by column, so that our out[m,n] = a b is its
+ * out' = b' a'. Heuristics for a shape are asked once and kept. */
 #include "compute/cuda/blas.cuh"
 #include <cublasLt.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@ enum { KEPT = 512, WORKSPACE = 32 << 20 }; /* NVIDIA's advice for Hopper is 32 M
 /* What decides about an algorithm. */
 struct shape {
     int64_t m, n, k, a_stride, b_stride, out_stride;
-    int a_turned, b_turned, in_type, out_type, has_bias, adds, relu, a_align, b_align, out_align, bias_align;
+    int a_turned, b_turned, in_type, out_type, epilogue, adds, a_align, b_align, out_align;
 };
 struct kept {
     struct shape shape;
@@ -72,11 +73,24 @@ struct descriptors {
     cublasLtMatrixLayout_t a, b, out;
 };
 
-static cublasStatus_t describe(struct descriptors *x, const struct product &p, const void *bias)
+/* What is done with an output element, and the vector [n] for it that is read, or for BGRADB [m] written: their b is our
+ * a. */
+struct ending {
+    cublasLtEpilogue_t epilogue;
+    const void *bias;
+};
+
+static struct ending ending_of(const struct product &p, const void *bias)
+{
+    if (bias) return ending{ p.relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS, bias };
+    return ending{ p.relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT, NULL };
+}
+
+static cublasStatus_t describe(struct descriptors *x, const struct product &p, const struct ending &end)
 {
     cublasOperation_t turn_a = p.a_turned ? CUBLAS_OP_T : CUBLAS_OP_N, turn_b = p.b_turned ? CUBLAS_OP_T : CUBLAS_OP_N;
-    cublasLtEpilogue_t epilogue = bias ? (p.relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS)
-                                       : (p.relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT);
+    cublasLtEpilogue_t epilogue = end.epilogue;
+    const void *bias = end.bias;
     cudaDataType_t in = type(p.in_type), out = type(p.out_type);
 
     cublasStatus_t s = cublasLtMatmulDescCreate(&x->op, CUBLAS_COMPUTE_32F, CUDA_R_32F);
@@ -138,7 +152,7 @@ static struct kept *place_of(struct blas *b, const struct shape *k)
     return &b->kept[(h >> 20) % KEPT];
 }
 
-static int run(struct device *d, const struct product &p, const void *bias)
+static cublasStatus_t run(struct device *d, const struct product &p, const struct ending &end)
 {
     struct blas *b = (struct blas *)gpu_of(d)->blas;
     struct descriptors x = {};
@@ -149,15 +163,21 @@ static int run(struct device *d, const struct product &p, const void *bias)
     k.m = p.m, k.n = p.n, k.k = p.k;
     k.a_stride = p.a_stride, k.b_stride = p.b_stride, k.out_stride = p.out_stride;
     k.a_turned = p.a_turned, k.b_turned = p.b_turned, k.in_type = p.in_type, k.out_type = p.out_type;
-    k.has_bias = bias != NULL, k.adds = p.adds, k.relu = p.relu;
+    k.epilogue = end.epilogue, k.adds = p.adds;
     k.a_align = (int)alignment(p.a), k.b_align = (int)alignment(p.b), k.out_align = (int)alignment(p.out);
     struct kept *at = place_of(b, &k);
-    cublasStatus_t s = describe(&x, p, bias);
+    cublasStatus_t s = describe(&x, p, end);
     if (!s && (!at->is_used || memcmp(&at->shape, &k, sizeof k))) s = ask(b, &x, &k, at);
     if (!s)
         s = cublasLtMatmul(b->handle, x.op, &one, p.b, x.b, p.a, x.a, &add, p.out, x.out, p.out, x.out, &at->algorithm,
                            b->workspace, WORKSPACE, gpu_queue(d));
     release(&x);
+    return s;
+}
+
+/* What the library refuses is multiplied by a kernel of our own. */
+static int finish(struct device *d, const struct product &p, cublasStatus_t s)
+{
     if (s == CUBLAS_STATUS_NOT_SUPPORTED) return plain_product(d, p);
     return s ? failed(d, s) : gpu_check(d, "matrix product", cudaGetLastError());
 }
@@ -205,5 +225,13 @@ int blas_product(struct device *d, const struct product &p)
 {
     if (p.in_type == DT_F32 && p.out_type == DT_BF16) return product_through_f32(d, p);
     const void *bias = bias_for(d, p);
-    return p.bias && !bias ? -1 : run(d, p, bias);
+    return p.bias && !bias ? -1 : finish(d, p, run(d, p, ending_of(p, bias)));
+}
+
+int blas_product_sums(struct device *d, const struct product &p, float *sums, bool *has_sums)
+{
+    cublasStatus_t s = run(d, p, ending{ CUBLASLT_EPILOGUE_BGRADB, sums });
+
+    *has_sums = s == CUBLAS_STATUS_SUCCESS;
+    return s == CUBLAS_STATUS_NOT_SUPPORTED ? blas_product(d, p) : finish(d, p, s);
 }

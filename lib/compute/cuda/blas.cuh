@@ -16,6 +16,9 @@ struct product {
     bool adds, relu;
 };
 int blas_product(struct device *d, const struct product &p);
+/* The same, and where the library can in the same pass, sums[m] = the sums of a's columns, a turned: *has_sums says
+ * whether. */
+int blas_product_sums(struct device *d, const struct product &p, float *sums, bool *has_sums);
 /* The same by a kernel of our own, for what the library refuses (product.cu). */
 int plain_product(struct device *d, const struct product &p);
 int blas_open(struct device *d, struct gpu *g);
