@@ -103,7 +103,7 @@ struct game {
     enum loss kind;
     int64_t n;   /* targets here */
     float scale; /* of the mean over all targets */
-    struct tally tally;
+    struct loss_sums *sums;
     struct packed p;
     struct head_logits clean;
     struct tensor dclean; /* F32, like the logits */
@@ -120,7 +120,7 @@ static struct tensor zeros_like(struct game *g, struct tensor x)
 static void note(struct game *g, const struct head_run *r, struct tensor loss, float share)
 {
     op_scale(g->m->device, loss, share);
-    head_tally(r, g->kind, loss);
+    head_sum(r, g->kind, loss);
 }
 
 /* A pass with one side moved: its part of the objective, its gradients, and the gradient of the move. */
@@ -138,7 +138,7 @@ static void moved_pass(struct game *g, struct moves *x, bool is_text)
     op_upload(d, x->device.data, x->delta, tensor_bytes(x->device));
     *(is_text ? &p.text_move : &p.feature_move) = x->device;
     *(is_text ? &p.dtext_move : &p.dfeature_move) = x->dgrad;
-    struct head_run r = { .m = g->m, .s = g->s, .p = &p, .o = &o, .tally = &g->tally };
+    struct head_run r = { .m = g->m, .s = g->s, .p = &p, .o = &o, .sums = g->sums };
     r.hidden = encoder_forward(g->m, g->s, &p, &o, &saved);
     r.dhidden = zeros_like(g, r.hidden);
     head_logits_forward(&r, g->kind, &h);
@@ -159,7 +159,7 @@ static void moved_pass(struct game *g, struct moves *x, bool is_text)
 static void play(struct game *g, struct moves *text, struct moves *image)
 {
     struct encoder_saved saved = { 0 };
-    struct head_run r = { .m = g->m, .s = g->s, .p = &g->p, .o = g->o, .tally = &g->tally };
+    struct head_run r = { .m = g->m, .s = g->s, .p = &g->p, .o = g->o, .sums = g->sums };
 
     r.hidden = encoder_forward(g->m, g->s, &g->p, g->o, &saved);
     r.dhidden = zeros_like(g, r.hidden);
@@ -177,15 +177,13 @@ static void play(struct game *g, struct moves *text, struct moves *image)
     encoder_release(&saved);
 }
 
-int adversarial_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o,
-                     struct losses *out, struct err *e)
+void adversarial_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o,
+                      struct loss_sums *sums)
 {
-    struct game g = { .m = m, .s = s, .o = o };
+    struct game g = { .m = m, .s = s, .o = o, .sums = sums };
     struct moves text, image;
-    int64_t n[LOSS_COUNT];
+    const int64_t *n = sums->targets;
 
-    scratch_reset(s);
-    model_targets(b, o->weight, n);
     for (int i = 0; i < LOSS_COUNT; i++) {
         assert(!n[i] || i == LOSS_LABEL || i == LOSS_SEQ2SEQ);
         if (n[i]) g.kind = (enum loss)i;
@@ -193,8 +191,7 @@ int adversarial_step(struct model *m, struct scratch *s, const struct batch *b, 
     assert(!n[LOSS_LABEL] || !n[LOSS_SEQ2SEQ]);
     assert(o->adversary->steps >= 1 && o->adversary->steps <= ADVERSARY_STEPS_MAX);
     g.n = n[g.kind];
-    if (!g.n) return 0;
-    g.tally.slots = scratch_1d(s, DT_F32, TALLY_MAX);
+    if (!g.n) return;
     packed_upload(&g.p, s, b);
     struct head_run scale = { .o = o };
     g.scale = head_scale(&scale, g.kind, g.n);
@@ -207,5 +204,4 @@ int adversarial_step(struct model *m, struct scratch *s, const struct batch *b, 
     play(&g, &text, &image);
     moves_free(&text);
     moves_free(&image);
-    return head_fetch(m, &g.tally, n, out, e);
 }

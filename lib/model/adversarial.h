@@ -18,10 +18,10 @@ struct adversary {
 };
 enum { ADVERSARY_STEPS_MAX = 16 };
 
-/* model_step() with o->adversary: for batches with targets of one kind, LOSS_LABEL (one label of many) or LOSS_SEQ2SEQ.
- * The loss is the objective. */
-int adversarial_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o,
-                     struct losses *out, struct err *e);
+/* model_begin_step() with o->adversary: for batches with targets of one kind, LOSS_LABEL (one label of many) or
+ * LOSS_SEQ2SEQ. The loss is the objective. */
+void adversarial_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o,
+                      struct loss_sums *sums);
 /* One move of n elements: delta += lr grad / |grad|, then back to the ball of max_norm (0: none). */
 void adversarial_move(float *delta, const float *grad, int64_t n, float lr, float max_norm);
 #endif

@@ -10,13 +10,13 @@ float head_scale(const struct head_run *r, enum loss kind, int64_t n)
     return r->o->weight[kind] / (float)(all ? all : n);
 }
 
-void head_tally(const struct head_run *r, enum loss kind, struct tensor losses)
+void head_sum(const struct head_run *r, enum loss kind, struct tensor losses)
 {
-    struct tally *t = r->tally;
+    struct loss_sums *sums = r->sums;
 
-    assert(t->n < TALLY_MAX);
-    t->of[t->n] = kind;
-    op_sum(r->m->device, tensor_rows(t->slots, t->n++, 1), losses);
+    assert(sums->n < LOSS_SUMS_MAX);
+    sums->of[sums->n] = kind;
+    op_sum(r->m->device, tensor_rows(sums->slots, sums->n++, 1), losses);
 }
 
 /* ---- LM ---- */
@@ -94,7 +94,7 @@ static void lm_rows(const struct head_run *r, enum loss kind, struct tensor row,
     lm_transform(m, r->s, &saved);
     lm_output(m, logits, saved.u, params_f32(&m->params, m->lm_bias));
     op_cross_entropy(m->device, loss, dlogits, logits, label, kind == LOSS_SEQ2SEQ ? r->o->smoothing : 0, scale);
-    head_tally(r, kind, loss);
+    head_sum(r, kind, loss);
     if (r->o->train) op_scatter_add_rows(m->device, r->dhidden, lm_backward(m, r->s, dlogits, &saved), row);
     scratch_back_to(r->s, mark);
 }
@@ -105,7 +105,7 @@ void head_lm(const struct head_run *r, int kind)
     struct tensor row = r->p->lm_row[kind], label = r->p->lm_label[kind];
     int64_t n = row.n, chunk = lm_chunk(r->m);
 
-    if (chunk < (n + 127) / 128) chunk = (n + 127) / 128; /* the tally has room */
+    if (chunk < (n + 127) / 128) chunk = (n + 127) / 128; /* the sums have room */
     for (int64_t from = 0; from < n; from += chunk) {
         int64_t part = n - from < chunk ? n - from : chunk;
         lm_rows(r, loss, tensor_rows(row, from, part), tensor_rows(label, from, part), head_scale(r, loss, n));
@@ -177,7 +177,7 @@ static void region_head(const struct head_run *r, enum loss kind, struct linear 
     op_gather_rows(m->device, x, r->hidden, row, false);
     linear_forward(&m->params, l, y, x, 0);
     f(m->device, loss, dy, y, target, scale);
-    head_tally(r, kind, loss);
+    head_sum(r, kind, loss);
     if (r->o->train) {
         struct tensor dx = scratch_2d(r->s, t, n, H);
         linear_backward(&m->params, l, dx, dy, x, 0);

@@ -5,32 +5,21 @@
 /* The heads on the hidden states: each computes its loss over its rows of the batch and, in training, adds to dhidden
  * and to the parameters' gradients. Private to lib/model. */
 
-/* Sums of losses, each in its own place, fetched together at the end of the step. */
-enum { TALLY_MAX = 256 };
-struct tally {
-    struct tensor slots; /* F32 [TALLY_MAX] */
-    int n;
-    enum loss of[TALLY_MAX];
-};
 struct head_run {
     const struct model *m;
     struct scratch *s;
     const struct packed *p;
     const struct step_opts *o;
     struct tensor hidden, dhidden; /* dhidden: none without training */
-    struct tally *tally;
+    struct loss_sums *sums;        /* none without losses */
 };
 /* The factor of a loss's gradient when it is a mean over n. */
 float head_scale(const struct head_run *r, enum loss kind, int64_t n);
-void head_tally(const struct head_run *r, enum loss kind, struct tensor losses);
+void head_sum(const struct head_run *r, enum loss kind, struct tensor losses);
 
 void head_lm(const struct head_run *r, int kind); /* BATCH_MLM or BATCH_SEQ2SEQ */
 void head_regions(const struct head_run *r);      /* MRC and MRFR */
 void head_pooled(const struct head_run *r);       /* CMCL, match, label */
-
-/* Waits for the sums and adds them to out. */
-int head_fetch(const struct model *m, const struct tally *t, const int64_t n[LOSS_COUNT], struct losses *out,
-               struct err *e);
 
 /* One head in three steps, for objectives that compare several passes: of the classifier (LOSS_LABEL) or of the LM head
  * on the rows with a next token (LOSS_SEQ2SEQ). */

@@ -71,12 +71,25 @@ struct losses {
     double sum[LOSS_COUNT];
     int64_t n[LOSS_COUNT];
 };
+/* A step's sums on the device, each in its own place. */
+enum { LOSS_SUMS_MAX = 256 };
+struct loss_sums {
+    struct tensor slots; /* F32 [LOSS_SUMS_MAX] */
+    int n;
+    enum loss of[LOSS_SUMS_MAX];
+    int64_t targets[LOSS_COUNT];
+};
 /* One packed pass forward, all losses with a weight and a target in the batch, and with opts.train backward. The
  * gradient is that of sum over losses of weight * mean. CMCL's and match's groups are the same in a batch: give
  * one of them a weight. Reuses all of s (resets it first). out is added to. Waits for the device (through
  * device_check()). */
 int model_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o, struct losses *out,
                struct err *e);
+/* The same without waiting, but for an adversary's moves: sums->slots is the caller's. What is there when the device is
+ * done, model_losses() adds to out. */
+void model_begin_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o,
+                      struct loss_sums *sums);
+void model_losses(const struct model *m, const struct loss_sums *sums, const float slots[], struct losses *out);
 /* How many targets each loss with a weight has in the batch. */
 void model_targets(const struct batch *b, const float weight[LOSS_COUNT], int64_t n[LOSS_COUNT]);
 /* Floating-point operations of a training step over the batch: products and attention, forward and backward; what is

@@ -146,7 +146,7 @@ static void match_losses(const struct head_run *r, struct pool *text, struct poo
     else
         op_group_circle(m->device, loss, dscore, x.score, p->group, p->positive, r->o->margin, r->o->gamma,
                         head_scale(r, kind, n));
-    head_tally(r, kind, loss);
+    head_sum(r, kind, loss);
     if (r->o->train) match_backward(r, text, image, &x, dscore);
 }
 
@@ -247,7 +247,7 @@ static void label_loss(const struct head_run *r, struct pool *text, struct pool 
     struct tensor loss = scratch_1d(r->s, DT_F32, n), dlogits = { 0 };
     if (r->o->train) dlogits = t == DT_F32 ? y.logits : scratch_2d(r->s, t, n, m->config.n_labels);
     labels_objective(r, loss, dlogits, y.logits, head_scale(r, LOSS_LABEL, n));
-    head_tally(r, LOSS_LABEL, loss);
+    head_sum(r, LOSS_LABEL, loss);
     if (r->o->train) labels_backward(r, text, image, &y, dlogits);
 }
 

@@ -30,44 +30,55 @@ static void run_heads(const struct head_run *r, const int64_t n[LOSS_COUNT])
     if (n[LOSS_CMCL] || n[LOSS_MATCH] || n[LOSS_LABEL]) head_pooled(r);
 }
 
-/* One wait for the whole step. */
-int head_fetch(const struct model *m, const struct tally *t, const int64_t n[LOSS_COUNT], struct losses *out,
-               struct err *e)
+void model_losses(const struct model *m, const struct loss_sums *sums, const float slots[], struct losses *out)
 {
-    float host[TALLY_MAX];
-
-    op_download(m->device, host, t->slots.data, t->n * (int64_t)sizeof *host);
-    if (device_check(m->device, e)) return -1;
-    for (int i = 0; i < t->n; i++)
-        out->sum[t->of[i]] += t->of[i] == LOSS_MRFR ? (double)host[i] / m->config.features : (double)host[i];
-    for (int i = 0; i < LOSS_COUNT; i++) out->n[i] += n[i];
-    return 0;
+    for (int i = 0; i < sums->n; i++)
+        out->sum[sums->of[i]] += sums->of[i] == LOSS_MRFR ? (double)slots[i] / m->config.features : (double)slots[i];
+    for (int i = 0; i < LOSS_COUNT; i++) out->n[i] += sums->targets[i];
 }
 
-int model_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o, struct losses *out,
-               struct err *e)
+static void begin(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o,
+                  struct loss_sums *sums)
 {
     struct packed p;
     struct encoder_saved saved = { 0 };
-    struct tally tally = { 0 };
-    int64_t n[LOSS_COUNT];
 
-    if (o->train && o->adversary) return adversarial_step(m, s, b, o, out, e);
-    scratch_reset(s);
-    model_targets(b, o->weight, n);
-    check_heads(m, n);
-    tally.slots = scratch_1d(s, DT_F32, TALLY_MAX);
+    check_heads(m, sums->targets);
     packed_upload(&p, s, b);
-    struct head_run r = { .m = m, .s = s, .p = &p, .o = o, .tally = &tally };
+    struct head_run r = { .m = m, .s = s, .p = &p, .o = o, .sums = sums };
     r.hidden = encoder_forward(m, s, &p, o, o->train ? &saved : NULL);
     if (o->train) {
         r.dhidden = scratch_2d(s, r.hidden.dtype, r.hidden.shape[0], r.hidden.shape[1]);
         op_fill(m->device, r.dhidden, 0);
     }
-    run_heads(&r, n);
+    run_heads(&r, sums->targets);
     if (o->train) encoder_backward(m, s, &p, o, r.dhidden, &saved);
     encoder_release(&saved);
-    return head_fetch(m, &tally, n, out, e);
+}
+
+void model_begin_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o,
+                      struct loss_sums *sums)
+{
+    sums->n = 0;
+    model_targets(b, o->weight, sums->targets);
+    scratch_reset(s);
+    if (o->train && o->adversary) adversarial_step(m, s, b, o, sums);
+    else begin(m, s, b, o, sums);
+}
+
+int model_step(struct model *m, struct scratch *s, const struct batch *b, const struct step_opts *o, struct losses *out,
+               struct err *e)
+{
+    struct loss_sums sums = { .slots = tensor_1d(NULL, DT_F32, LOSS_SUMS_MAX) };
+    float slots[LOSS_SUMS_MAX];
+
+    op_allocate(m->device, &sums.slots.data, sizeof slots);
+    model_begin_step(m, s, b, o, &sums);
+    op_download(m->device, slots, sums.slots.data, sums.n * (int64_t)sizeof *slots);
+    if (sums.slots.data) op_release(m->device, sums.slots.data);
+    if (device_check(m->device, e)) return -1;
+    model_losses(m, &sums, slots, out);
+    return 0;
 }
 
 double losses_total(const struct losses *l, const float weight[LOSS_COUNT])

@@ -26,7 +26,9 @@ struct run {
     struct feed **feed;            /* [n_own] */
     const struct feed_item **item; /* [n_own] the micro-batches of the step */
     struct scratch scratch;
-    struct tensor square_sum; /* of the gradients */
+    struct loss_sums *batch; /* [n_own] of the micro-batches */
+    struct tensor sums;      /* what a step tells: their slots, and the sum of the gradient's squares */
+    float *fetched;          /* the same on the host */
     struct journal *journal;
     struct progress progress;
     bool is_stopping; /* some rank was told to */
@@ -76,8 +78,7 @@ static int refuse_loss(const struct run *r, const struct feed_item *x, const cha
     struct str ids = { 0 };
 
     name_examples(r, x, &ids);
-    err_set(e, ERR_INPUT, "step %" PRId64 ": the loss \"%s\" is not finite; records %s", r->at.step + 1, loss,
-            str_c(&ids));
+    err_set(e, ERR_INPUT, "step %" PRId64 ": the loss \"%s\" is not finite; records %s", r->at.step, loss, str_c(&ids));
     str_release(&ids);
     return -1;
 }
@@ -132,24 +133,35 @@ static void sum_part(void *arg, int64_t from, int64_t n)
     comm_begin_sum(r->comm, tensor_1d((float *)grad.data + from, DT_F32, n));
 }
 
-static int micro_step(struct run *r, int64_t k, struct step_opts *so, struct err *e)
+static void micro_step(struct run *r, int64_t k, struct step_opts *so)
 {
     const struct feed_item *x = r->item[k];
-    struct losses losses = { 0 };
 
     so->number = (uint64_t)(r->at.step * r->at.streams + r->first + k);
     so->finished = k == r->n_own - 1 && r->comm ? sum_part : NULL;
-    if (model_step(r->m, &r->scratch, &x->batch, so, &losses, e)) return -1;
-    const char *broken = broken_loss(&losses);
-    if (broken) return refuse_loss(r, x, broken, e);
-    for (int i = 0; i < LOSS_COUNT; i++) {
-        r->losses.sum[i] += losses.sum[i];
-        r->losses.n[i] += losses.n[i];
-    }
+    model_begin_step(r->m, &r->scratch, &x->batch, so, &r->batch[k]);
     r->rows += x->batch.n_rows;
     r->flops += model_flops(&r->m->config, &x->batch, so->weight);
     memcpy(r->at.drawn[r->first + k], x->after.drawn, sizeof *r->at.drawn);
-    return 0;
+}
+
+/* The one wait of a step: for its losses and the norm of its gradient. */
+static int fetch_sums(struct run *r, const struct step_opts *so, struct err *e)
+{
+    op_download(r->m->device, r->fetched, r->sums.data, tensor_bytes(r->sums));
+    if (device_check(r->m->device, e)) return -1;
+    for (int64_t k = 0; k < r->n_own; k++) {
+        struct losses losses = { 0 };
+        model_losses(r->m, &r->batch[k], r->fetched + k * LOSS_SUMS_MAX, &losses);
+        const char *broken = broken_loss(&losses);
+        if (broken) return refuse_loss(r, r->item[k], broken, e);
+        for (int i = 0; i < LOSS_COUNT; i++) {
+            r->losses.sum[i] += losses.sum[i];
+            r->losses.n[i] += losses.n[i];
+        }
+    }
+    r->norm = sqrt(r->fetched[r->n_own * LOSS_SUMS_MAX]);
+    return isfinite(r->norm) ? 0 : refuse_gradient(r, so, e);
 }
 
 /* What the layers' backward passes did not announce: the parameters before the first layer and after the last. */
@@ -174,16 +186,13 @@ static int step(struct run *r, struct err *e)
     const struct train_opts *o = r->o;
     struct step_opts so = r->t->step;
     double lr = o->lr * schedule_at(&o->schedule, r->at.step);
-    float square_sum;
 
     so.train = true;
     so.seed = o->seed;
     so.recompute = o->recompute;
     so.finished_arg = r;
     if (fetch(r, &so, e)) return -1;
-    for (int64_t k = 0; k < r->n_own; k++) {
-        if (micro_step(r, k, &so, e)) return -1;
-    }
+    for (int64_t k = 0; k < r->n_own; k++) micro_step(r, k, &so);
     sum_rest(r);
     r->at.step++;
     params_step(&r->m->params,
@@ -194,13 +203,10 @@ static int step(struct run *r, struct err *e)
                                 .step = r->at.step,
                                 .max_norm = (float)o->clip,
                                 .grad_scale = 1 },
-                (float)o->weight_decay, r->square_sum);
+                (float)o->weight_decay, tensor_rows(r->sums, r->n_own * LOSS_SUMS_MAX, 1));
     if (shares(r)) share_values(&r->m->params, r->comm);
     if (o->average > 0) params_average(&r->m->params, (float)o->average);
-    op_download(r->m->device, &square_sum, r->square_sum.data, sizeof square_sum);
-    if (device_check(r->m->device, e)) return -1;
-    r->norm = sqrt(square_sum);
-    return isfinite(r->norm) ? 0 : refuse_gradient(r, &so, e);
+    return fetch_sums(r, &so, e);
 }
 
 /* ---- log ---- */
@@ -364,6 +370,24 @@ static int loop(struct run *r, struct err *e)
 
 /* ---- beginning and end ---- */
 
+static void open_sums(struct run *r)
+{
+    r->sums = tensor_1d(NULL, DT_F32, r->n_own * LOSS_SUMS_MAX + 1);
+    op_allocate(r->m->device, &r->sums.data, tensor_bytes(r->sums));
+    op_fill(r->m->device, r->sums, 0);
+    r->fetched = mem_new(float, r->sums.n);
+    r->batch = mem_new(struct loss_sums, r->n_own);
+    for (int64_t k = 0; k < r->n_own && r->sums.data; k++)
+        r->batch[k].slots = tensor_rows(r->sums, k * LOSS_SUMS_MAX, LOSS_SUMS_MAX);
+}
+
+static void close_sums(struct run *r)
+{
+    if (r->sums.data) op_release(r->m->device, r->sums.data);
+    free(r->fetched);
+    free(r->batch);
+}
+
 /* A checkpoint has the last parameters; the best ones are in the published model alone. When somebody removed that
  * (make, say, which deletes the target of a recipe that was interrupted), the next measurement is the best one. */
 static void forget_lost_best(struct run *r)
@@ -419,26 +443,26 @@ static int run(struct run *r, struct err *e)
 
     if (!(r->journal = journal_open(is_first_rank(r) ? r->o->log : NULL, r->at.step, e))) return -1;
     scratch_init(&r->scratch, d);
-    op_allocate(d, &r->square_sum.data, sizeof(float));
+    open_sums(r);
     r->peak = train_peak(r->m);
     open_feeds(r);
     r->since = clock_seconds();
     progress_begin(&r->progress, "steps", r->o->schedule.total);
     r->progress.is_shown = r->progress.is_shown && is_first_rank(r);
-    int rc = loop(r, e);
+    int rc = device_check(d, e) ? -1 : loop(r, e);
     progress_end(&r->progress);
     for (int64_t k = 0; k < r->n_own; k++) feed_close(r->feed[k]);
     free(r->feed);
     free(r->item);
     journal_close(r->journal);
-    if (r->square_sum.data) op_release(d, r->square_sum.data);
+    close_sums(r);
     scratch_release(&r->scratch);
     return rc;
 }
 
 int train_run(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
 {
-    struct run r = { .m = m, .t = t, .o = o, .square_sum = tensor_1d(NULL, DT_F32, 1), .n_own = o->accumulate };
+    struct run r = { .m = m, .t = t, .o = o, .n_own = o->accumulate };
 
     if (comm_open(&r.comm, e)) return -1;
     comm_use(r.comm, m->device, m->params.grad.data);
