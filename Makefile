@@ -1,7 +1,8 @@
 # unimo: `make help` lists the targets.
 VERSION = 0.1.0
 
-# Yours to set: CC CFLAGS LDFLAGS NVCC ARCH PREFIX DESTDIR; SAN=address,undefined or SAN=thread; COV=1; WERROR=1.
+# Yours to set: CC CFLAGS LDFLAGS NVCC ARCH PREFIX DESTDIR; SAN=address,undefined or SAN=thread; COV=1; ARM64=1; WERROR=1;
+# RUNNER: what `make check` starts programs and tests by, an emulator of another processor.
 CC      = gcc
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
@@ -14,24 +15,37 @@ ifeq ($(MAKELEVEL)$(filter -j% --jobserver%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
-V := $(if $(SAN),san-$(firstword $(subst $(comma), ,$(SAN))),$(if $(COV),cov,release))
+V := $(if $(ARM64),arm64-)$(if $(SAN),san-$(firstword $(subst $(comma), ,$(SAN))),$(if $(COV),cov,release))
 B := build/$(V)
 
+PKG_CONFIG = pkg-config
+# For aarch64, on any processor: with the libraries that scripts/setup --arm64 unpacks; without what is optional.
+ifdef ARM64
+ROOT       := $(CURDIR)/build/arm64-root
+PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(ROOT) PKG_CONFIG_LIBDIR=$(ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig pkg-config
+CC         := aarch64-linux-gnu-gcc --sysroot=$(ROOT)
+AR         := aarch64-linux-gnu-ar
+RUNNER     := qemu-aarch64-static -L $(ROOT)
+CXX        :=
+NVCC       :=
+MPICC      :=
+endif
+
 PACKAGES := libzstd libturbojpeg libutf8proc link-grammar libzip zlib
-missing  := $(strip $(foreach p,$(PACKAGES),$(if $(shell pkg-config --exists $p && echo y),,$p)))
+missing  := $(strip $(foreach p,$(PACKAGES),$(if $(shell $(PKG_CONFIG) --exists $p && echo y),,$p)))
 ifneq ($(missing),)
 ifeq ($(filter clean help dist format,$(MAKECMDGOALS)),)
-$(error missing libraries: $(missing) (scripts/setup installs them))
+$(error missing libraries: $(missing) (scripts/setup$(if $(ARM64), --arm64) installs them))
 endif
 endif
 
 git_id := $(shell git describe --always --dirty 2>/dev/null)
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wwrite-strings \
           -Wundef -Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers $(if $(WERROR),-Werror)
-override CPPFLAGS += -Ilib -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES))
+override CPPFLAGS += -Ilib -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 override CFLAGS += -std=c17 -pthread -fopenmp -ffp-contract=off -fno-strict-aliasing $(WARN) \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(if $(COV),--coverage)
-override LDLIBS += $(shell pkg-config --libs $(PACKAGES)) -ldnnl -lstemmer -lm -ldl
+override LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -ldnnl -lstemmer -lm -ldl
 
 LIB_SRC   := $(shell find lib -name '*.c' ! -path 'lib/train/mpi/*' ! -path 'lib/train/nccl/*' | LC_ALL=C sort)
 CMD_SRC   := $(wildcard cmd/*.c)
@@ -142,11 +156,25 @@ $B/tests/emulated/libunimo-nccl.so: lib/train/nccl/nccl.c lib/train/comm.h $(wil
 # ---- tests ----
 # T=tests/unit/x.c (or tests/cli/y.t) runs one; by default all.
 T ?= $(TEST_SRC) $(FUZZ_SRC) $(wildcard tests/cli/*.t tests/fault/*.t tests/numeric/*.t)
-RUN = $(patsubst %.c,$B/%.t,$T)
+R := $B$(if $(RUNNER),/run)
+RUN = $(patsubst %.c,$R/%.t,$T)
+$B/run/%: $B/% $B/runner
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(RUNNER)' '$(CURDIR)/$<' >$@ && chmod +x $@
+$B/runner: FORCE
+	@echo '$(RUNNER)' | cmp -s - $@ || echo '$(RUNNER)' >$@
 DEVICE_TESTS := $(patsubst %,$B/tests/%.t,numeric/ops numeric/devices numeric/detect_devices unit/model_decode)
-check: $(PROGRAMS) $(PLUGIN) $(EMULATED) $(EMU_NCCL) $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS)) $(MESSAGES) $(SHARED) $(filter $B/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
+LEVEL_TESTS  := $(patsubst %,$B/tests/%.t,numeric/ops numeric/model_steps)
+check: $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS)) $(if $(filter %/levels.t,$T),$(LEVEL_TESTS))
+check: $(PROGRAMS:$B/%=$R/%) $(PLUGIN) $(EMULATED) $(EMU_NCCL) $(MESSAGES) $(SHARED) $(filter $R/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
-	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
+	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$R/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
+EMULABLE := $(filter tests/unit/% tests/numeric/%,$(TEST_SRC))
+emulated  = +$(MAKE) check $1 $(if $(filter file,$(origin T)),T='$2')
+check-arm64: ## the unit and numeric tests (or T) built for aarch64, by qemu-user: scripts/setup --arm64 installs what it needs
+	$(call emulated,ARM64=1,$(EMULABLE))
+check-avx2: ## the numeric tests (or T) on a processor without AVX-512, by qemu-user: half an hour
+	$(call emulated,RUNNER='qemu-x86_64-static -cpu max',$(filter tests/numeric/%,$(EMULABLE)))
 check-cuda: $(PROGRAMS) $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
 	@UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B tests/gpu/check
 bench bench-cuda: $B/tests/speed/cuda.t $(PLUGIN)
@@ -219,8 +247,8 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 FORCE:
-.PHONY: all check check-cuda check-long asan fuzz bench demo precision study study-swap real detector install uninstall dist format lint clean help FORCE
+.PHONY: all check check-arm64 check-avx2 check-cuda check-long asan fuzz bench demo precision study study-swap real detector install uninstall dist format lint clean help FORCE
 .SECONDARY:

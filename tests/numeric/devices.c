@@ -84,7 +84,6 @@ static void compare(const char *what, const struct model_config *c, const float 
 
     memcpy(opts.weight, weight, sizeof opts.weight);
     for (int half = 0; half < 2; half++) {
-        if (half && !devices[1]->has_bf16) break;
         side_open(&ref, 0, c, DT_F32);
         side_open(&dev, 1, c, half ? DT_BF16 : DT_F32);
         snprintf(text, sizeof text, "%s, %s", what, half ? "bf16" : "f32");
@@ -173,14 +172,13 @@ static void train(const struct model_config *c)
     struct tensor sum[3];
     double worst[3] = { 0 }, first = 0, loss = 0;
     struct rng r;
-    bool has_half = devices[1]->has_bf16;
 
     memcpy(opts.weight, (const float[LOSS_COUNT]){ 1, 1, 0.5f, 0.5f, 1, 0, 2 }, sizeof opts.weight);
     rng_init(&r, 8, 8);
     batch_init(&batch, c);
     toy_batch(&batch, &arena, &r);
     for (int i = 0; i < 3; i++) {
-        side_open(&side[i], i > 0, c, i == 2 && has_half ? DT_BF16 : DT_F32);
+        side_open(&side[i], i > 0, c, i == 2 ? DT_BF16 : DT_F32);
         sum[i] = tensor_1d(NULL, DT_F32, 1);
         op_allocate(side[i].m.device, &sum[i].data, 4);
     }
@@ -192,7 +190,7 @@ static void train(const struct model_config *c)
     }
     ok(worst[1] < 1e-3, "the losses of %d steps follow the reference's (%.3f to %.3f): off by %.1e of the first",
        (int)n_steps, first, loss, worst[1]);
-    ok(worst[2] < 0.03, "in %s by %.1e", has_half ? "bf16" : "f32", worst[2]);
+    ok(worst[2] < 0.03, "in bf16 by %.1e", worst[2]);
     for (int i = 0; i < 3; i++) {
         op_release(side[i].m.device, sum[i].data);
         side_close(&side[i]);
@@ -210,7 +208,7 @@ static void repeat(const struct model_config *c)
     rng_init(&r, 9, 9);
     batch_init(&batch, c);
     toy_batch(&batch, &arena, &r);
-    side_open(&dev, 1, c, devices[1]->has_bf16 ? DT_BF16 : DT_F32);
+    side_open(&dev, 1, c, DT_BF16);
     side_step(&dev);
     size_t bytes = (size_t)dev.m.params.total * sizeof *dev.grad;
     float *was = mem_new(float, dev.m.params.total);

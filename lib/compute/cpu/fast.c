@@ -24,6 +24,22 @@ static bool cpu_has_bf16(void)
 #endif
 }
 
+bool fast_multiplies_bf16(void)
+{
+    dnnl_engine_t engine = NULL;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_memory_desc_t square;
+    dnnl_matmul_desc_t op;
+
+    dnnl_status_t s = dnnl_memory_desc_init_by_tag(&square, 2, (dnnl_dims_t){ 16, 16 }, dnnl_bf16, dnnl_ab);
+    if (!s) s = dnnl_matmul_desc_init(&op, &square, &square, NULL, &square);
+    if (!s) s = dnnl_engine_create(&engine, dnnl_cpu, 0);
+    if (!s) s = dnnl_primitive_desc_create(&pd, &op, NULL, engine, NULL);
+    dnnl_primitive_desc_destroy(pd);
+    dnnl_engine_destroy(engine);
+    return !s;
+}
+
 int fast_open(struct device *d)
 {
     struct fast_state *s = mem_new(struct fast_state, 1);

@@ -16,12 +16,15 @@
 #undef ROW
 /* Puts this level's rows into the table. */
 void FAST_ROW(rows)(struct ops *t);
+/* Products and convolutions for where the library has none of bf16 (wide_fast.c). */
+void FAST_ROW(wide_rows)(struct ops *t);
 
 /* Working memory that grows and is kept: one piece per purpose. Uninitialised. NULL (with d->why set) without memory.
  */
-enum fast_room { ROOM_PARTIAL, ROOM_ATTENTION, ROOM_CONV, ROOM_PACKED, ROOM_PARAM, ROOM_COUNT };
+enum fast_room { ROOM_PARTIAL, ROOM_ATTENTION, ROOM_CONV, ROOM_PACKED, ROOM_PARAM, ROOM_WIDE, ROOM_COUNT };
 void *fast_room(struct device *d, enum fast_room which, int64_t bytes);
 struct dnnl_state *fast_dnnl(struct device *d);
+bool fast_multiplies_bf16(void); /* whether the library does, on this processor */
 /* db[O] += sums of the columns of dy, seen as [rows, O]; one writer per column, rows in order. */
 void FAST_ROW(column_sums)(struct device *d, struct tensor db, struct tensor dy);
 /* linear_backward_weight() without the library, where gradient_fits() says so (gradient_fast.c). */
