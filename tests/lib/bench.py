@@ -80,15 +80,15 @@ class Table:
 
     def __init__(self, name):
         self.name, self.rows = name, []
-        print(f"{name}: {'':58} {'floor':>9} {'ours':>9} {'ratio':>6}   peers (their time / ours)")
+        print(f"{name}: {'':58} {'floor':>9} {'ours':>9} {'ratio':>6}   peers (their time / ours, and / the floor)")
 
     def add(self, what, ours, floor=None, peers={}, unit="ms", **more):
         """Seconds of ours, of the floor, and of each peer."""
         scale = 1e3 if unit == "ms" else 1
         self.rows.append({"what": what, "floor": floor, "ours": ours, "ratio": ours / floor if floor else None,
-                          "peers": {k: {"seconds": v, "ratio": v / ours} for k, v in peers.items()}, **more})
+                          "peers": {k: {"seconds": v, "ratio": v / ours, "most": v / floor if floor else None} for k, v in peers.items()}, **more})
         at = f"{scale * floor:9.3f} {scale * ours:9.3f} {ours / floor:6.2f}" if floor else f"{'':9} {scale * ours:9.3f} {'':6}"
-        print(f"{self.name}: {what:58} {at}   " + "  ".join(f"{k} {v / ours:.2f}" for k, v in peers.items())
+        print(f"{self.name}: {what:58} {at}   " + "  ".join(f"{k} {v / ours:.2f}" + (f" of {v / floor:.2f}" if floor else "") for k, v in peers.items())
               + "".join(f"  {k} {v}" for k, v in more.items()), flush=True)
 
     def close(self):

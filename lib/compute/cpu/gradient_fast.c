@@ -149,12 +149,21 @@ static void block_exact(const struct gradient *g, uint32_t *narrow, int64_t o, i
     block(g, narrow, o, to, false);
 }
 
-/* Rows of dw that a thread takes at a time: few enough for all threads to end together. */
-static int64_t piece(int64_t rows, int threads)
-{
-    int64_t n = (rows + 4 * threads * ROWS - 1) / (4 * threads * ROWS);
+/* Rows of dw in pieces of at most PANELS tiles, as many for each thread. */
+struct pieces {
+    int64_t n, tiles;
+};
 
-    return (n < PANELS ? n : PANELS) * ROWS;
+static struct pieces cut(int64_t rows, int threads)
+{
+    int64_t tiles = (rows + ROWS - 1) / ROWS, most = (int64_t)threads * PANELS;
+
+    return (struct pieces){ (tiles + most - 1) / most * threads, tiles };
+}
+
+static int64_t piece_start(const struct pieces *p, int64_t i)
+{
+    return i * p->tiles / p->n * ROWS;
 }
 
 bool FAST_ROW(gradient_fits)(struct tensor dw, struct tensor dy)
@@ -171,7 +180,8 @@ int FAST_ROW(gradient_add)(struct device *d, struct tensor dw, struct tensor db,
 {
     bool half = dy.dtype == DT_BF16;
     int64_t T = dy.shape[0], O = dy.shape[1], I = x.shape[1], steps = half ? (T + 1) / 2 : T;
-    int64_t rows = piece(O, d->threads), blocks = (steps + STEPS - 1) / STEPS;
+    struct pieces pieces = cut(O, d->threads);
+    int64_t blocks = (steps + STEPS - 1) / STEPS;
     int64_t wide = (I + COLUMNS - 1) / COLUMNS * COLUMNS * (STEPS + 1), narrow = PANELS * (STEPS + 2) * ROWS;
     uint32_t *room = fast_room(d, ROOM_PACKED, (wide + narrow * d->threads) * (int64_t)sizeof *room);
     struct gradient g = { dw.data, db.data, { dy.data, half, T, O }, { x.data, half, T, I }, room, 0, 0 };
@@ -184,9 +194,10 @@ int FAST_ROW(gradient_add)(struct device *d, struct tensor dw, struct tensor db,
 #pragma omp for
         for (int64_t k = 0; k < g.steps; k++) pack_wide(g.wide, &g.x, g.from, k);
 #pragma omp for schedule(dynamic)
-        for (int64_t o = 0; o < O; o += rows)
-            (half ? block_half : block_exact)(&g, room + wide + narrow * omp_get_thread_num(), o,
-                                              o + rows < O ? o + rows : O);
+        for (int64_t i = 0; i < pieces.n; i++) {
+            int64_t o = piece_start(&pieces, i), to = piece_start(&pieces, i + 1);
+            (half ? block_half : block_exact)(&g, room + wide + narrow * omp_get_thread_num(), o, to < O ? to : O);
+        }
     }
     return 0;
 }
