@@ -33,6 +33,9 @@ struct tensor scratch_upload(struct scratch *s, struct tensor host); /* copy of 
 int64_t scratch_mark(const struct scratch *s);                       /* and back to it, for temporaries inside a step */
 void scratch_back_to(struct scratch *s, int64_t mark);
 void scratch_reserve(struct scratch *s, int64_t bytes); /* so much from here on will be in one piece */
+/* On a host what comes next lies in one piece, so that temporaries that take turns share it: where a piece ends, some
+ * would use its rest and others the next. */
+void scratch_turns(struct scratch *s);
 void scratch_reset(struct scratch *s);
 void scratch_release(struct scratch *s);
 #endif

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { SCRATCH_ALIGN = 256, SCRATCH_CHUNK = 4 << 20 };
+enum { SCRATCH_ALIGN = 256, SCRATCH_CHUNK = 4 << 20, TURNS = 256 << 20 };
 struct scratch_chunk {
     struct scratch_chunk *older;
     char *data;
@@ -140,6 +140,11 @@ void scratch_reserve(struct scratch *s, int64_t bytes)
     const struct scratch_chunk *c = s->chunk;
 
     if (!c || s->used - c->from + bytes > c->bytes) add_chunk(s, bytes > SCRATCH_CHUNK ? bytes : SCRATCH_CHUNK);
+}
+
+void scratch_turns(struct scratch *s)
+{
+    if (s->device->is_host) scratch_reserve(s, s->used + TURNS);
 }
 
 int64_t scratch_mark(const struct scratch *s)

@@ -78,19 +78,22 @@ struct tensor encoder_forward(const struct model *m, struct scratch *s, const st
                               const struct step_opts *o, struct encoder_saved *saved)
 {
     struct encoder_saved own;
-    struct tensor x = encoder_embed(m, s, p, o, saved ? saved : &own);
+    struct tensor x = encoder_embed(m, s, p, o, saved ? saved : &own), out[2] = { x, x };
 
     if (saved) saved->layer = mem_new(struct transformer_saved, m->config.layers);
     for (int i = 0; i < m->config.layers; i++) {
         struct transformer_opts opts = encoder_opts(m, o, i);
         struct transformer_saved dropped;
-        struct tensor y = saved ? scratch_2d(s, x.dtype, x.shape[0], x.shape[1]) : x;
+        /* A layer's output that backward does not find it makes again (layer_input()): two have room for all. */
+        if (saved && (o->recompute || i < 2)) out[i % 2] = scratch_2d(s, x.dtype, x.shape[0], x.shape[1]);
+        struct tensor y = out[i % 2];
         int64_t mark = scratch_mark(s);
         transformer_forward(&m->params, &m->layer[i], &opts, s, y, x, p->sequences,
                             saved ? &saved->layer[i] : &dropped);
         if (!saved || o->recompute) scratch_back_to(s, mark);
         x = y;
     }
+    if (saved) scratch_turns(s);
     return x;
 }
 
@@ -150,12 +153,25 @@ static void embed_backward(const struct model *m, struct scratch *s, const struc
     if (p->dfeature_move.data) op_convert(m->device, p->dfeature_move, dfeature);
 }
 
+/* What went into layer i: with recompute all of these are kept; else they are the norms' before. */
+static struct tensor layer_input(const struct model *m, struct scratch *s, const struct step_opts *o, int i,
+                                 const struct transformer_saved *saved)
+{
+    struct tensor x = saved->x;
+
+    if (o->recompute || i == 0) return x;
+    x = scratch_2d(s, x.dtype, x.shape[0], x.shape[1]);
+    norm_forward(&m->params, m->layer[i - 1].ffn_norm, x, saved[-1].stats2, saved[-1].sum2, m->config.norm_eps);
+    return x;
+}
+
 static void layer_backward(const struct model *m, struct scratch *s, const struct packed *p, const struct step_opts *o,
                            int i, struct tensor dy, struct transformer_saved *saved)
 {
     struct transformer_opts opts = encoder_opts(m, o, i);
     int64_t mark = scratch_mark(s), n;
 
+    saved->x = layer_input(m, s, o, i, saved);
     if (o->recompute) {
         struct tensor x = saved->x, y = scratch_2d(s, x.dtype, x.shape[0], x.shape[1]);
         transformer_forward(&m->params, &m->layer[i], &opts, s, y, x, p->sequences, saved);

@@ -96,23 +96,21 @@ void transformer_after(const struct params *p, const struct transformer *l, cons
 
     saved->sum1 = scratch_2d(s, x.dtype, T, H);
     saved->stats1 = scratch_2d(s, DT_F32, T, 2);
-    saved->y1 = scratch_2d(s, x.dtype, T, H);
     saved->wide = scratch_2d(s, x.dtype, T, o->inner);
     saved->sum2 = scratch_2d(s, x.dtype, T, H);
     saved->stats2 = scratch_2d(s, DT_F32, T, 2);
+    mark = scratch_mark(s);
+    struct tensor y1 = scratch_2d(s, x.dtype, T, H), act = scratch_2d(s, x.dtype, T, o->inner);
     linear_forward(p, l->attention_out, saved->sum1, context, 0);
-    op_residual_norm_forward(p->device, saved->y1, saved->sum1, saved->stats1, x, saved->sum1,
+    op_residual_norm_forward(p->device, y1, saved->sum1, saved->stats1, x, saved->sum1,
                              params_f32(p, l->attention_norm.g), params_f32(p, l->attention_norm.b), o->norm_eps,
                              drop(o, o->dropout, SITE_ATTENTION_OUT));
-    linear_forward(p, l->ffn_in, saved->wide, saved->y1, 0);
-    mark = scratch_mark(s);
-    struct tensor act = scratch_2d(s, x.dtype, T, o->inner);
+    linear_forward(p, l->ffn_in, saved->wide, y1, 0);
     op_gelu_forward(p->device, act, saved->wide);
     linear_forward(p, l->ffn_out, saved->sum2, act, 0);
+    op_residual_norm_forward(p->device, y, saved->sum2, saved->stats2, y1, saved->sum2, params_f32(p, l->ffn_norm.g),
+                             params_f32(p, l->ffn_norm.b), o->norm_eps, drop(o, o->dropout, SITE_FFN_OUT));
     scratch_back_to(s, mark);
-    op_residual_norm_forward(p->device, y, saved->sum2, saved->stats2, saved->y1, saved->sum2,
-                             params_f32(p, l->ffn_norm.g), params_f32(p, l->ffn_norm.b), o->norm_eps,
-                             drop(o, o->dropout, SITE_FFN_OUT));
 }
 
 void transformer_forward(const struct params *p, const struct transformer *l, const struct transformer_opts *o,
@@ -139,7 +137,7 @@ void transformer_backward(const struct params *p, const struct transformer *l, c
     int64_t T = dy.shape[0], H = dy.shape[1], mark = scratch_mark(s);
     struct tensor dsub = scratch_2d(s, dy.dtype, T, H), dwide = scratch_2d(s, dy.dtype, T, o->inner),
                   act = scratch_2d(s, dy.dtype, T, o->inner);
-    struct tensor dcontext = scratch_2d(s, dy.dtype, T, H), dqkv = scratch_2d(s, dy.dtype, T, 3 * H);
+    struct tensor y1 = scratch_2d(s, dy.dtype, T, H), dcontext = y1, dqkv = scratch_2d(s, dy.dtype, T, 3 * H);
 
     op_residual_norm_backward(d, dy, dsub, params_grad(p, l->ffn_norm.g), params_grad(p, l->ffn_norm.b), dy,
                               saved->sum2, saved->stats2, params_f32(p, l->ffn_norm.g),
@@ -147,7 +145,8 @@ void transformer_backward(const struct params *p, const struct transformer *l, c
     op_linear_backward_input(d, dwide, dsub, params_weight(p, l->ffn_out.w), LINEAR_PARAM);
     op_gelu_backward(d, dwide, act, dwide, saved->wide);
     op_linear_backward_weight(d, params_grad(p, l->ffn_out.w), params_grad(p, l->ffn_out.b), dsub, act);
-    linear_backward(p, l->ffn_in, dy, dwide, saved->y1, LINEAR_ADD);
+    norm_forward(p, l->attention_norm, y1, saved->stats1, saved->sum1, o->norm_eps);
+    linear_backward(p, l->ffn_in, dy, dwide, y1, LINEAR_ADD);
     op_residual_norm_backward(d, dy, dsub, params_grad(p, l->attention_norm.g), params_grad(p, l->attention_norm.b), dy,
                               saved->sum1, saved->stats1, params_f32(p, l->attention_norm.g),
                               drop(o, o->dropout, SITE_ATTENTION_OUT));

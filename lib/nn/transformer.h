@@ -19,9 +19,10 @@ enum { TRANSFORMER_SITES = 4 };
 /* Adds the parameters with BERT's names under prefix. hidden is a multiple of 16. */
 struct transformer transformer_add(struct params *p, const char *prefix, int64_t hidden, int64_t inner, float std);
 
-/* What forward leaves for backward; all in the scratch memory. */
+/* What forward leaves for backward; all in the scratch memory. What a norm or GELU made is not there: backward makes
+ * it again from what went in, to the same bits. */
 struct transformer_saved {
-    struct tensor x, qkv, context, lse, sum1, stats1, y1, wide, sum2, stats2;
+    struct tensor x, qkv, context, lse, sum1, stats1, wide, sum2, stats2;
 };
 /* y[T,H] from x[T,H], in the compute type. saved gets the tensors. y may be x only when no backward follows. */
 void transformer_forward(const struct params *p, const struct transformer *l, const struct transformer_opts *o,
