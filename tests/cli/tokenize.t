@@ -115,6 +115,9 @@ done
 t_run unimo-tokenize -m gpt2 --plain written.jsonl
 t_ok "what is there already is replaced where it stands" sh -c 'jq -ce "if .id == \"1\" then keys_unsorted == [\"id\",\"text\",\"text_pair\",\"tags\",\"units\",\"x\",\"tokens\",\"text_pair_tokens\",\"text_pair_units\",\"tags_tokens\",\"tags_units\"] and .tokens == [] and (.tags_tokens | length) == 3 else true end" "$1" | sort -u | grep -qx true' sh "$out"
 t_ok "also within a list" sh -c 'sed -n 2p "$1" | jq -ce ".positives == [{units:[0,0],text:\"Two dogs\",z:{},tokens:[7571,6844]},{text:\"A \\\"dog\\\"\",tokens:[32,366,9703,1],units:[0,0,0,0]}]"' sh "$out"
+printf '{"text":"a dog","tokens":"two dogs"}\n{"text":"a dog"}\n{"tokens":[7]}\n' >named.jsonl
+t_run unimo-tokenize -m gpt2 --plain --skip-bad -F text,tokens named.jsonl
+t_ok "a field named as a result is read as it came" sh -c 'jq -c "[.tokens, .tokens_tokens]" "$1" | tr -d "\n" | grep -qxF "[[64,3290],[11545,6844]][[64,3290],null]"' sh "$out"
 printf '{"text":"good"}\n{"text":bad}\n' >half.jsonl
 t_run unimo-tokenize -m gpt2 --plain --skip-bad half.jsonl
 t_ok "one of two skipped is not all" sh -c '[ "$(wc -l <"$1")" = 1 ]' sh "$out"
