@@ -23,6 +23,7 @@ struct reading {
     struct str name, text; /* numbers as words */
     bool may_repeat;       /* an id may come again within the file */
     int file;
+    int64_t next; /* behind the item of the last prediction */
 };
 
 enum { CHUNK = 1 << 16 };
@@ -186,16 +187,28 @@ static int put_note(void *arg, const char *id, const char *name, const char *wor
 
 /* ---- predictions ---- */
 
+/* The item of an id, or -1: most predictions are in the order of the references. */
+static int64_t find_item(const struct reading *x, const char *id, size_t n)
+{
+    const struct map *ids = &x->j->ids;
+    const struct map_entry *next = &ids->at[x->next];
+
+    if (x->next < ids->n && next->n == n && !memcmp(next->key, id, n)) return x->next;
+    const int64_t *at = map_find(ids, id, n);
+    return at ? *at : -1;
+}
+
 static int set_pred(struct reading *x, const char *id, size_t n_id, const char *text, size_t n, struct err *e)
 {
-    const int64_t *at = map_find(&x->j->ids, id, n_id);
+    int64_t at = find_item(x, id, n_id);
 
-    if (!at && x->f->missing != JOIN_ERROR) {
+    if (at < 0 && x->f->missing != JOIN_ERROR) {
         x->j->unknown++;
         return 0;
     }
-    if (!at) return err_set(e, ERR_INPUT, "id %s has no reference", err_quote(id));
-    struct refs *refs = &x->refs[*at];
+    if (at < 0) return err_set(e, ERR_INPUT, "id %s has no reference", err_quote(id));
+    x->next = at + 1;
+    struct refs *refs = &x->refs[at];
     if (refs->pred) return err_set(e, ERR_INPUT, "id %s is there twice", err_quote(id));
     refs->pred = keep(x, text, n);
     x->j->empty += !n;
