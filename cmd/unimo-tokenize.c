@@ -55,7 +55,7 @@ static int count_records(struct bpe_learner *l, const struct fields *f, struct r
 
     while (!rc && (got = reader_next_raw(in, &raw, e)) > 0) {
         struct err bad = { 0 };
-        rc = raw_outline(&raw, &outline, &room, &bad) || fields_each(f, &outline, add_text, l, &bad);
+        rc = raw_outline(&raw, OUTLINE_SPACED, &outline, &room, &bad) || fields_each(f, &outline, add_text, l, &bad);
         if (rc && (rc = reader_bad_raw(in, &raw, &bad))) *e = bad;
         record_free(raw.record);
     }

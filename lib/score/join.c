@@ -2,6 +2,7 @@
 #include "core/str.h"
 #include "score/forms.h"
 #include "stream/reader.h"
+#include "stream/value.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,30 +44,43 @@ static const char *keep(struct reading *x, const char *text, size_t n)
     return at;
 }
 
-/* A string, or a number as it is written; valid until room changes or the record is gone. NULL: neither. */
-static const char *word_of(struct str *room, const struct value *v, size_t *n_out)
+/* A string, or a number as it is written; no NUL behind it; valid until room changes. NULL: neither. */
+static const char *word_of(const struct outline *o, const struct outline_node *v, struct str *room, size_t *n)
 {
-    int64_t n;
-
-    if (value_is_string(v)) {
-        const char *text = value_text(v, &n);
-        *n_out = (size_t)n;
-        return text;
-    }
-    if (!value_is_number(v)) return NULL;
-    str_clear(room);
-    value_print(v, room);
-    *n_out = room->n;
-    return str_c(room);
+    *n = 0;
+    if (v && v->kind == OUTLINE_STRING) return outline_text(o, v, room, n);
+    const char *text = v ? o->line + v->at : "";
+    if (*text != '-' && (*text < '0' || *text > '9')) return NULL;
+    *n = v->end - v->at;
+    return text;
 }
 
-static int read_word(struct str *room, const struct value *v, const char *field, const char **out, size_t *n,
+static int check_word(const char *word, size_t n, const char *field, struct err *e)
+{
+    if (!word) return err_set(e, ERR_INPUT, "\"%s\": expected a string or a number", field);
+    if (memchr(word, 0, n)) return err_set(e, ERR_INPUT, "\"%s\": holds the character 0", field);
+    return 0;
+}
+
+static const struct outline_node *member(const struct outline *o, const char *field)
+{
+    return outline_get(o, o->at, field);
+}
+
+static int read_word(const struct outline *o, const char *field, struct str *room, const char **out, size_t *n,
                      struct err *e)
 {
-    *out = word_of(room, v, n);
-    if (!*out) return err_set(e, ERR_INPUT, "\"%s\": expected a string or a number", field);
-    if (strlen(*out) != *n) return err_set(e, ERR_INPUT, "\"%s\": holds the character 0", field);
-    return 0;
+    *out = word_of(o, member(o, field), room, n);
+    return check_word(*out, *n, field, e);
+}
+
+static int bad_id(const char *id, size_t n, const char *why, struct err *e)
+{
+    char *name = mem_strndup(id, n);
+
+    err_set(e, ERR_INPUT, "id %s %s", err_quote(name), why);
+    free(name);
+    return -1;
 }
 
 static struct refs *find(struct reading *x, const char *id, size_t n, bool *is_new)
@@ -100,7 +114,7 @@ static int begin_ref(struct reading *x, const char *id, size_t n, struct refs **
     bool is_new;
     struct refs *refs = find(x, id, n, &is_new);
 
-    if (refs->file == x->file && !x->may_repeat) return err_set(e, ERR_INPUT, "id %s is there twice", err_quote(id));
+    if (refs->file == x->file && !x->may_repeat) return bad_id(id, n, "is there twice", e);
     refs->file = x->file;
     *out = refs;
     return 0;
@@ -116,51 +130,62 @@ static void add_note(struct reading *x, struct refs *refs, int note, const char 
     refs->words[note] = (int32_t)*at;
 }
 
-static int read_notes(struct reading *x, struct refs *refs, const struct record *r, struct err *e)
+static int read_notes(struct reading *x, struct refs *refs, const struct outline *o, struct err *e)
 {
     for (int k = 0; k < x->j->n_notes; k++) {
         const char *name = x->j->notes[k].name, *word;
-        const struct value *v = value_get(r->fields, name);
+        const struct outline_node *v = member(o, name);
         size_t n;
-        if (!v || value_is_null(v)) continue;
-        if (read_word(&x->text, v, name, &word, &n, e)) return -1;
+        if (!v || v->kind == OUTLINE_NULL) continue;
+        if (read_word(o, name, &x->text, &word, &n, e)) return -1;
         add_note(x, refs, k, word, n);
     }
     return 0;
 }
 
-static int add_list(struct reading *x, struct refs *refs, const struct value *list, const char *field, struct err *e)
+/* An outline has no nodes for numbers in a list, so it is parsed. */
+static int add_list(struct reading *x, struct refs *refs, const struct outline *o, const struct outline_node *v,
+                    const char *field, struct err *e)
 {
-    for (int64_t i = 0; i < value_count(list); i++) {
-        size_t n;
-        const char *text;
-        if (read_word(&x->text, value_at(list, i), field, &text, &n, e)) return err_in(e, "element %lld", (long long)i);
-        add_ref(refs, keep(x, text, n));
+    struct value *list = value_parse(o->line + v->at, v->end - v->at, e);
+    int rc = list ? 0 : -1;
+
+    for (int64_t i = 0; i < value_count(list) && !rc; i++) {
+        const struct value *entry = value_at(list, i);
+        int64_t n = 0;
+        const char *text = value_text(entry, &n);
+        if (!text && value_is_number(entry)) {
+            str_clear(&x->text);
+            value_print(entry, &x->text);
+            text = str_c(&x->text);
+            n = (int64_t)x->text.n;
+        }
+        rc = check_word(text, (size_t)n, field, e);
+        if (rc) err_in(e, "element %lld", (long long)i);
+        else add_ref(refs, keep(x, text, (size_t)n));
     }
-    return 0;
+    value_free(list);
+    return rc;
 }
 
-static int read_ref(void *arg, const struct record *r, struct err *e)
+static int read_ref(void *arg, const struct outline *o, struct err *e)
 {
     struct reading *x = arg;
-    const struct value *list = value_get(r->fields, "refs"),
-                       *label = value_get(r->fields, x->f->field ? x->f->field : "label");
-    bool groups = !list && !label && value_get(r->fields, "image") && value_get(r->fields, "text");
-    const char *named = x->f->field ? x->f->field : "label", *of = groups ? "image" : "id",
-               *field = list     ? "refs"
-                        : groups ? "text"
-                                 : named;
-    const struct value *v = value_get(r->fields, field);
+    const char *named = x->f->field ? x->f->field : "label";
+    const struct outline_node *list = member(o, "refs"), *label = member(o, named);
+    bool groups = !list && !label && member(o, "image") && member(o, "text");
+    const char *of = groups ? "image" : "id", *field = list ? "refs" : groups ? "text" : named;
+    const struct outline_node *v = member(o, field);
     const char *id, *text;
     struct refs *refs = NULL;
     size_t n;
 
-    if (read_word(&x->name, value_get(r->fields, of), of, &id, &n, e)) return -1;
+    if (read_word(o, of, &x->name, &id, &n, e)) return -1;
     x->may_repeat = groups;
-    if (begin_ref(x, id, n, &refs, e) || read_notes(x, refs, r, e)) return -1;
-    if (list && !value_is_array(list)) return err_set(e, ERR_INPUT, "\"refs\": expected an array of strings");
-    if (value_is_array(v)) return add_list(x, refs, v, field, e);
-    if (read_word(&x->text, v, field, &text, &n, e)) return -1;
+    if (begin_ref(x, id, n, &refs, e) || read_notes(x, refs, o, e)) return -1;
+    if (list && list->kind != OUTLINE_ARRAY) return err_set(e, ERR_INPUT, "\"refs\": expected an array of strings");
+    if (v && v->kind == OUTLINE_ARRAY) return add_list(x, refs, o, v, field, e);
+    if (read_word(o, field, &x->text, &text, &n, e)) return -1;
     add_ref(refs, keep(x, text, n));
     return 0;
 }
@@ -206,23 +231,23 @@ static int set_pred(struct reading *x, const char *id, size_t n_id, const char *
         x->j->unknown++;
         return 0;
     }
-    if (at < 0) return err_set(e, ERR_INPUT, "id %s has no reference", err_quote(id));
+    if (at < 0) return bad_id(id, n_id, "has no reference", e);
     x->next = at + 1;
     struct refs *refs = &x->refs[at];
-    if (refs->pred) return err_set(e, ERR_INPUT, "id %s is there twice", err_quote(id));
+    if (refs->pred) return bad_id(id, n_id, "is there twice", e);
     refs->pred = keep(x, text, n);
     x->j->empty += !n;
     return 0;
 }
 
-static int read_pred(void *arg, const struct record *r, struct err *e)
+static int read_pred(void *arg, const struct outline *o, struct err *e)
 {
     struct reading *x = arg;
     const char *id, *text;
     size_t n_id, n;
 
-    if (read_word(&x->name, value_get(r->fields, "id"), "id", &id, &n_id, e)) return -1;
-    if (read_word(&x->text, value_get(r->fields, "pred"), "pred", &text, &n, e)) return -1;
+    if (read_word(o, "id", &x->name, &id, &n_id, e)) return -1;
+    if (read_word(o, "pred", &x->text, &text, &n, e)) return -1;
     return set_pred(x, id, n_id, text, n, e);
 }
 
@@ -240,8 +265,7 @@ static int read_file(struct reading *x, const char *path, bool is_pred, struct e
     const struct forms_sink sink = { x, is_pred ? put_pred : put_refs, is_pred ? NULL : put_note };
 
     x->file++;
-    if (!strcmp(form, "records"))
-        return reader_each(path, &(struct reader_opts){ .skip_tensors = true }, is_pred ? read_pred : read_ref, x, e);
+    if (!strcmp(form, "records")) return reader_each_outline(path, is_pred ? read_pred : read_ref, x, e);
     x->may_repeat = !is_pred && !strcmp(form, "document"); /* COCO has a caption an entry */
     return forms_read(path, form, is_pred, &sink, e);
 }

@@ -182,7 +182,7 @@ static int line_item(struct run *run, struct batch *b, struct item *x, int worke
     struct str *text = &b->printed.text, room = { 0 };
     size_t start = text->n;
 
-    if (raw_outline(&x->raw, o, &run->room[worker], e)) return -1;
+    if (raw_outline(&x->raw, OUTLINE_SAME, o, &run->room[worker], e)) return -1;
     if (run->f->line(run->f->arg, o, text, worker, e)) {
         text->n = start;
         return -1;

@@ -1,5 +1,6 @@
 /* The scanner follows value_print(): what that would write differently (white space, other escapes, -0, keys in objects
- * too large to compare one by one) is refused, and so is all that value_parse() would refuse. */
+ * too large to compare one by one) is refused, and so is all that value_parse() would refuse; but white space may be
+ * allowed. */
 #include "stream/outline.h"
 #include "core/mem.h"
 #include "stream/limits.h"
@@ -12,14 +13,29 @@ struct scan {
     struct outline *o;
     const char *at, *end; /* *end is not read */
     int depth;
-    bool is_printed;
+    bool is_printed, is_spaced;
 };
+
+static void pass_space(struct scan *s)
+{
+    while (s->is_spaced && s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\r' || *s->at == '\n'))
+        s->at++;
+}
 
 static bool take(struct scan *s, char c)
 {
     if (s->at == s->end || *s->at != c) return false;
     s->at++;
     return true;
+}
+
+/* The same with white space around it. */
+static bool take_mark(struct scan *s, char c)
+{
+    pass_space(s);
+    bool is_there = take(s, c);
+    pass_space(s);
+    return is_there;
 }
 
 /* How long the escape at s is, when print_string() would write it. */
@@ -102,7 +118,7 @@ static bool scan_entries(struct scan *s, uint32_t *n)
         struct outline_node entry = { .place = *n };
         if (starts_number(s) ? !scan_number(s, &number) : !scan_value(s, &entry)) return false;
         ++*n;
-    } while (take(s, ','));
+    } while (take_mark(s, ','));
     return take(s, ']');
 }
 
@@ -120,13 +136,14 @@ static bool scan_members(struct scan *s, int64_t object, uint32_t *n)
     do {
         const char *key = s->at + 1;
         bool is_escaped;
-        if (!scan_string(s, &is_escaped) || !take(s, ':')) return false;
-        size_t key_n = (size_t)(s->at - 2 - key);
+        if (!scan_string(s, &is_escaped)) return false;
+        size_t key_n = (size_t)(s->at - 1 - key);
+        if (!take_mark(s, ':')) return false;
         bool is_new = s->is_printed || (*n < VALUE_INDEXED && !is_escaped && !has_key(s->o, object, key, key_n));
         struct outline_node member = { .key = (uint32_t)(key - s->o->line), .key_n = (uint32_t)key_n };
         if (!is_new || !scan_value(s, &member)) return false;
         ++*n;
-    } while (take(s, ','));
+    } while (take_mark(s, ','));
     return take(s, '}');
 }
 
@@ -137,6 +154,7 @@ static bool scan_container(struct scan *s, int64_t node, bool is_array)
     if (s->depth == LIMIT_JSON_DEPTH) return false;
     s->depth++;
     s->at++;
+    pass_space(s);
     bool is_right = is_array ? scan_entries(s, &n) : scan_members(s, node, &n);
     s->depth--;
     s->o->at[node].n = n;
@@ -166,15 +184,18 @@ static bool scan_value(struct scan *s, const struct outline_node *as)
     return is_right;
 }
 
-bool outline_read(struct outline *o, const char *line, size_t n, bool is_printed)
+bool outline_read(struct outline *o, const char *line, size_t n, enum outline_form form)
 {
-    struct scan s = { o, line, line + n, 0, is_printed };
+    struct scan s = { o, line, line + n, 0, form == OUTLINE_PRINTED, form == OUTLINE_SPACED };
 
     assert(n < UINT32_MAX);
     o->line = line;
     o->length = n;
     o->n = 0;
-    return scan_value(&s, &(struct outline_node){ 0 }) && s.at == s.end;
+    pass_space(&s);
+    bool is_right = scan_value(&s, &(struct outline_node){ 0 });
+    pass_space(&s);
+    return is_right && s.at == s.end;
 }
 
 void outline_release(struct outline *o)
@@ -190,6 +211,19 @@ const struct outline_node *outline_member(const struct outline *o, const struct 
         if (m->key_n == n && !memcmp(o->line + m->key, key, n)) return m;
     }
     return NULL;
+}
+
+const struct outline_node *outline_get(const struct outline *o, const struct outline_node *object, const char *key)
+{
+    struct str printed = { 0 };
+    size_t n = strlen(key);
+    bool is_ascii;
+
+    if (value_plain_length(key, key + n, &is_ascii) == n) return outline_member(o, object, key, n);
+    value_print_string(key, n, &printed);
+    const struct outline_node *found = outline_member(o, object, printed.data + 1, printed.n - 2);
+    str_release(&printed);
+    return found;
 }
 
 static char unescaped(const char *s)

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /* Where the values of a line of JSON lie, without a tree of them: for programs that add to a line and leave the rest of
- * it as it is. Only a line that value_print() would write in the same bytes has an outline, and no reals. Zero is a
- * valid empty outline, and can be read into again and again. */
+ * it as it is, or only read it. Only a line that value_print() would write in the same bytes has an outline, and no
+ * reals. Zero is a valid empty outline, and can be read into again and again. */
 enum outline_kind {
     OUTLINE_WORD, /* true, false, or a real */
     OUTLINE_NULL,
@@ -31,14 +31,21 @@ struct outline {
     int64_t n, cap;
 };
 
-/* False for a line without an outline, which may well be JSON. is_printed: value_print() wrote it, so it has one, with
- * reals, too. */
-bool outline_read(struct outline *o, const char *line, size_t n, bool is_printed);
+/* What is known of a line, or asked of it. */
+enum outline_form {
+    OUTLINE_SAME,    /* value_print() would write it in the same bytes */
+    OUTLINE_SPACED,  /* but for white space between values: for those that only read */
+    OUTLINE_PRINTED, /* value_print() wrote it, so it has an outline, with reals, too */
+};
+/* False for a line without an outline, which may well be JSON. */
+bool outline_read(struct outline *o, const char *line, size_t n, enum outline_form form);
 void outline_release(struct outline *o);
 
 /* The member of an object by its key as value_print() writes it, without quotes; or NULL. */
 const struct outline_node *outline_member(const struct outline *o, const struct outline_node *object, const char *key,
                                           size_t n);
+/* By its key as it is. */
+const struct outline_node *outline_get(const struct outline *o, const struct outline_node *object, const char *key);
 /* The string's n bytes, which for one with escapes are put into room; borrowed. */
 const char *outline_text(const struct outline *o, const struct outline_node *string, struct str *room, size_t *n);
 #endif

@@ -8,7 +8,6 @@
 #include "core/mem.h"
 #include "stream/block.h"
 #include "stream/frame.h"
-#include "stream/outline.h"
 #include "stream/source.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -514,13 +513,13 @@ static bool is_plain(const struct outline *o)
     return !id || id->kind == OUTLINE_INTEGER || is_name;
 }
 
-int raw_outline(struct raw *raw, struct outline *o, struct str *room, struct err *e)
+int raw_outline(struct raw *raw, enum outline_form form, struct outline *o, struct str *room, struct err *e)
 {
-    if (!raw->record && outline_read(o, raw->line, raw->n, false) && is_plain(o)) return 0;
+    if (!raw->record && outline_read(o, raw->line, raw->n, form) && is_plain(o)) return 0;
     if (!raw->record && raw_parse(raw, e)) return -1;
     str_clear(room);
     value_print(raw->record->fields, room);
-    outline_read(o, room->data, room->n, true);
+    outline_read(o, room->data, room->n, OUTLINE_PRINTED);
     return 0;
 }
 
@@ -642,6 +641,25 @@ int reader_each(const char *path, const struct reader_opts *opts,
         if (each(arg, r, e)) got = err_in(e, "%s: record %lld", r->file, (long long)r->number);
         record_free(r);
     }
+    reader_close(in);
+    return got;
+}
+
+int reader_each_outline(const char *path, int (*each)(void *arg, const struct outline *o, struct err *e), void *arg,
+                        struct err *e)
+{
+    struct reader *in = reader_open(&path, 1, &(struct reader_opts){ .skip_tensors = true }, e);
+    struct outline o = { 0 };
+    struct str room = { 0 };
+    struct raw raw;
+    int got = in ? 1 : -1;
+
+    while (got > 0 && (got = reader_next_raw(in, &raw, e)) > 0) {
+        if (raw_outline(&raw, OUTLINE_SPACED, &o, &room, e) || each(arg, &o, e)) got = reader_bad_raw(in, &raw, e);
+        record_free(raw.record);
+    }
+    outline_release(&o);
+    str_release(&room);
     reader_close(in);
     return got;
 }

@@ -1,5 +1,6 @@
 #ifndef STREAM_READER_H
 #define STREAM_READER_H
+#include "stream/outline.h"
 #include "stream/record.h"
 
 /* Reads records from files as if they were concatenated: our blocks, foreign zstd, plain JSON Lines.
@@ -29,10 +30,9 @@ int reader_next_raw(struct reader *r, struct raw *raw, struct err *e); /* as rea
 bool reader_has_line(const struct reader *r);                          /* that call need not wait for more input */
 /* Parses the line into raw->record. Any thread may. */
 int raw_parse(struct raw *raw, struct err *e);
-/* The outline of the record without its tensors: of its line or, where that has none, of the parsed record as printed
- * to room. Both are to live as long as the outline is used. */
-struct outline;
-int raw_outline(struct raw *raw, struct outline *o, struct str *room, struct err *e);
+/* The outline of the record without its tensors: of its line, SAME or SPACED, or, where that has none, of the parsed
+ * record as printed to room. Both are to live as long as the outline is used. */
+int raw_outline(struct raw *raw, enum outline_form form, struct outline *o, struct str *room, struct err *e);
 
 /* From now on records of these ids are passed over, as if they had been delivered: what an interrupted run did. */
 void reader_leave_out(struct reader *r, bool (*is_done)(const void *arg, const char *id), const void *arg);
@@ -48,5 +48,8 @@ int64_t reader_skipped(const struct reader *r); /* of which so many were skipped
  * record. */
 int reader_each(const char *path, const struct reader_opts *opts,
                 int (*each)(void *arg, const struct record *r, struct err *e), void *arg, struct err *e);
+/* The same with the record's outline, without tensors: no tree is made of most. */
+int reader_each_outline(const char *path, int (*each)(void *arg, const struct outline *o, struct err *e), void *arg,
+                        struct err *e);
 void reader_close(struct reader *r); /* NULL is fine. Prints the one line of P10 when records were skipped */
 #endif

@@ -85,7 +85,7 @@ static int add_tokens(const struct bpe *b, struct record *r, struct str *line, s
     struct str room = { 0 };
     struct encoded x = { 0 };
     struct fields f;
-    int rc = fields_parse(&f, "text,text_pair,turns", e) || raw_outline(&raw, &outline, &room, e) ||
+    int rc = fields_parse(&f, "text,text_pair,turns", e) || raw_outline(&raw, OUTLINE_SAME, &outline, &room, e) ||
              fields_encode(&f, &outline, b, &x, 0, line, e);
 
     fields_release(&f);

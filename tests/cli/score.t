@@ -32,6 +32,10 @@ t_ok "--by breaks figures down" holds "$out" '.[0].by.kind.x == {"n":2,"score":5
 printf '{"id":"c","answer":2}\n{"id":"a","answer":"no"}\n{"id":"b","answer":["none","no"]}\n' >answers
 t_run unimo-score -m accuracy --field answer pred answers
 t_ok "--field names the label; of several any will do" holds "$out" '.[0].score > 66.66 and .[0].score < 66.67'
+printf '{ "\\u0069d" :"c", "the \\"answer\\"":2.0 }\n{"id": "\\u0061" , "the \\"answer\\"" : "y\\u0065s"}\n{"id":"b","the \\"answer\\"":[2,"no"]}\n' >spaced
+sed 's/"pred":2/"pred" : 2.0/' pred >real
+t_run unimo-score -m accuracy --field 'the "answer"' real spaced
+t_ok "however JSON writes it, and whatever it is called" holds "$out" '.[0].score == 100'
 t_run unimo-score -m accuracy --per-item each pred ref
 t_ok "--per-item" holds each 'length == 3 and (map({(.id): .score}) | add) == {"a":100,"b":0,"c":100}'
 t_run unimo-score -m accuracy --time pred ref
