@@ -73,7 +73,9 @@ static struct tensor lm_backward(const struct model *m, struct scratch *s, struc
     return dx;
 }
 
-/* Rows whose logits are computed at a time: 128 MiB of them. */
+/* Rows whose logits are computed, made into gradients and forgotten at a time: 128 MiB of them. Smaller tiles, that
+ * stay in the processor's cache, would win at most what the loss takes outside of products (0.2 % of a step of base),
+ * and the word table's gradient is read and written once a tile. */
 static int64_t lm_chunk(const struct model *m)
 {
     int64_t n = ((int64_t)1 << 25) / m->config.vocab;
