@@ -25,7 +25,7 @@ ROOT       := $(CURDIR)/build/arm64-root
 PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(ROOT) PKG_CONFIG_LIBDIR=$(ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig pkg-config
 CC         := aarch64-linux-gnu-gcc --sysroot=$(ROOT)
 AR         := aarch64-linux-gnu-ar
-RUNNER     := qemu-aarch64-static -L $(ROOT)
+RUNNER     := env QEMU_LD_PREFIX=$(ROOT) qemu-aarch64-static
 CXX        :=
 NVCC       :=
 MPICC      :=
@@ -42,8 +42,9 @@ endif
 git_id := $(shell git describe --always --dirty 2>/dev/null)
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wwrite-strings \
           -Wundef -Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers $(if $(WERROR),-Werror)
+IS_X86 := $(filter x86_64%,$(shell $(CC) -dumpmachine))
 override CPPFLAGS += -Ilib -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
-override CFLAGS += -std=c17 -pthread -fopenmp -ffp-contract=off -fno-strict-aliasing $(WARN) \
+override CFLAGS += -std=c17 -pthread -fopenmp -ffp-contract=off -fno-strict-aliasing $(if $(IS_X86),,-fsigned-char) $(WARN) \
           $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(if $(COV),--coverage)
 override LDLIBS += $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -ldnnl -lstemmer -lm -ldl
 
@@ -53,7 +54,7 @@ TEST_SRC  := $(shell find tests/unit tests/numeric tests/fault -name '*.c' 2>/de
 FUZZ_SRC  := $(wildcard tests/fuzz/*.c)
 # Vector kernels are compiled for each level of the processor and chosen at run time. (Not by function attributes: what is inlined into a
 # clone was already broken up for the plainest processor by then.)
-ISAS      := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),v1 v3 v4 v4b,v1)
+ISAS      := $(if $(IS_X86),v1 v3 v4 v4b,v1)
 FLAGS_v3  := -march=x86-64-v3
 FLAGS_v4  := -march=x86-64-v4 -mprefer-vector-width=512
 FLAGS_v4b := $(FLAGS_v4) -mavx512bf16

@@ -1,7 +1,9 @@
 #include "core/dtype.h"
 #include <assert.h>
+#include <limits.h>
 
 static_assert(sizeof(void *) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "64-bit little-endian hosts only");
+static_assert(CHAR_MIN < 0, "char is signed, which -fsigned-char makes so everywhere");
 
 static const struct {
     const char *name;

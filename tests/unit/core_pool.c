@@ -146,6 +146,8 @@ static int spend(int64_t i, int worker, void *arg, struct err *e)
     return 0;
 }
 
+enum { NOT_STARTED = 255 };
+
 /* Run again with OpenMP's threads bound: the status is how many processors it has after pool_unbind(). */
 static int bound_processors(char *self)
 {
@@ -155,7 +157,7 @@ static int bound_processors(char *self)
     if (!child) {
         setenv("OMP_PROC_BIND", "true", 1);
         execl(self, self, "bound", (char *)NULL);
-        _exit(255);
+        _exit(NOT_STARTED);
     }
     return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -183,6 +185,8 @@ int main(int argc, char **argv)
     is_int(pool_for(100, 1, 8, spend, &s, &e), 0, "a budget lets all through, also what is larger than it");
     ok(!s.over && !s.budget.held, "and never more than it at once");
     budget_release(&s.budget);
-    is_int(bound_processors(argv[0]), pool_cpus(), "a bound program gets its processors back");
+    int bound = bound_processors(argv[0]);
+    if (bound == NOT_STARTED) ok(true, "a bound program # SKIP an emulated one cannot start itself");
+    else is_int(bound, pool_cpus(), "a bound program gets its processors back");
     return done();
 }
