@@ -216,9 +216,9 @@ static int put_note(void *arg, const char *id, const char *name, const char *wor
 static int64_t find_item(const struct reading *x, const char *id, size_t n)
 {
     const struct map *ids = &x->j->ids;
-    const struct map_entry *next = &ids->at[x->next];
+    const struct map_entry *next = x->next < ids->n ? &ids->at[x->next] : NULL;
 
-    if (x->next < ids->n && next->n == n && !memcmp(next->key, id, n)) return x->next;
+    if (next && next->n == n && !memcmp(next->key, id, n)) return x->next;
     const int64_t *at = map_find(ids, id, n);
     return at ? *at : -1;
 }
