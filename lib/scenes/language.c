@@ -124,6 +124,8 @@ static void caption_relation(struct str *out, const struct scene *s, const struc
 static void caption_form(struct str *out, const struct scene *s, int form, const struct group *g, int n, struct rng *r)
 {
     static const char *const picture[] = { "a picture of ", "a photo of ", "a view of ", "an image of " };
+    const char *place;
+    bool is_plain;
 
     switch (form) {
     case 0: /* a list */
@@ -156,13 +158,11 @@ static void caption_form(struct str *out, const struct scene *s, int form, const
         list_phrase(out, s, g, n, ARTICLE_A, r);
         str_addf(out, " %s", place_phrase(s, r));
         break;
-    case 6: /* passive */
+    case 6: /* passive; the draws are statements: compilers choose the order of arguments */
         list_phrase(out, s, g, n, ARTICLE_A, r);
-        str_addf(out, " %s %s",
-                 n > 1 || g[0].count > 1 ? "can be seen"
-                 : rng_uniform(r) < 0.5  ? "is seen"
-                                         : "can be seen",
-                 place_phrase(s, r));
+        place = place_phrase(s, r);
+        is_plain = n == 1 && g[0].count == 1 && rng_uniform(r) < 0.5;
+        str_addf(out, " %s %s", is_plain ? "is seen" : "can be seen", place);
         break;
     default: /* a headline: no articles, no full stop */
         list_phrase(out, s, g, n, ARTICLE_NONE, r);
