@@ -8,6 +8,8 @@ t_run $make -j1 -o one
 t_exit 0 "a corpus is made"
 t_run $make -j3 -o three
 t_ok "its bytes do not depend on threads" diff -r one three
+for f in one/*.jsonl.zst; do unimo-view "$f"; done >records.jsonl || exit 1
+t_ok "nor what it says on the processor" [ "$(cksum <records.jsonl)" = "2127455187 227729" ]
 t_run unimo-scenes --seed 3 --train 20 --dev 0 --test 0 --images 0 --texts 0 -o fewer
 t_ok "nor a scene on how many there are" cmp one/train/train-000007.jpg fewer/train/train-000007.jpg
 t_run unimo-scenes --seed 4 --train 20 --dev 0 --test 0 --images 0 --texts 0 -o other
