@@ -21,7 +21,7 @@ static int insert_stream(struct mapped *m, int file, const struct frame_index *x
     int64_t records = (int64_t)x->records, counted = 0;
 
     mem_reserve(&m->block, &m->cap_block, m->n_blocks + x->n_blocks + 1);
-    mem_reserve(&m->id, &m->cap_id, m->n_records + records);
+    mem_reserve(&m->id, &m->cap_id, m->n_records + records + 1); /* not NULL for none */
     memmove(m->block + b0 + x->n_blocks, m->block + b0, (size_t)(m->n_blocks - b0) * sizeof *m->block);
     memmove(m->id + r0 + records, m->id + r0, (size_t)(m->n_records - r0) * sizeof *m->id);
     m->n_blocks += x->n_blocks;
