@@ -129,6 +129,11 @@ void *device_queue(struct device *d)
     return d->queue;
 }
 
+void device_will_train(struct device *d)
+{
+    d->trains = true;
+}
+
 bool device_has_bf16(const struct device *d)
 {
     return d->has_bf16;

@@ -11,6 +11,8 @@ void device_close(struct device *d);
 /* The CUDA stream that operations are enqueued on, for those that enqueue work of their own; NULL on a CPU, where an
  * operation is done when it returns. */
 void *device_queue(struct device *d);
+/* Most parameters will be wanted once between changes: what is made of them need not be kept. */
+void device_will_train(struct device *d);
 bool device_has_bf16(const struct device *d); /* bf16 products are faster than f32 ones here */
 
 /* The first failure of the operations so far (a wrong shape is a bug of ours, out of memory or a lost device are not);

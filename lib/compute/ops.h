@@ -28,6 +28,7 @@ struct device {
     uint64_t param_epoch;    /* counts params_changed(), for back ends that keep packed parameters */
     struct profile *profile; /* compute/profile.h; NULL: none is kept */
     bool is_host;            /* its memory is the host's: the host may read it, and what is not touched costs nothing */
+    bool trains;             /* parameters change at every step, by device_will_train() */
 };
 
 /* Dropout: keep with probability 1 - p and scale by 1 / (1 - p). Element i is kept when draw i of the Philox stream

@@ -60,6 +60,7 @@ void params_build(struct params *p, struct device *d, enum dtype compute, bool t
     fill_gaps(p);
     if (compute == DT_BF16) p->value16 = unset(d, DT_BF16, p->total);
     if (!training) return;
+    device_will_train(d);
     p->grad = flat(d, DT_F32, p->total);
     p->m = flat(d, DT_F32, p->total);
     p->v = flat(d, DT_F32, p->total);

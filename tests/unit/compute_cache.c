@@ -128,6 +128,8 @@ int main(void)
     guarded_free(y);
     guarded_free(w);
     is_int(taking_turns(d, ref, DT_F32, &r) + taking_turns(d, ref, DT_BF16, &r), 0, "in turns, too");
+    device_will_train(d);
+    is_int(taking_turns(d, ref, DT_F32, &r) + taking_turns(d, ref, DT_BF16, &r), 0, "and in training");
     device_close(d);
     device_close(ref);
     return done();

@@ -1,6 +1,6 @@
 /* Parameters in the layouts that the library prefers, shared by all primitives that want the same one. In training most
  * are wanted once between updates: they are packed into a room that the next one takes, which stays in the cache. What is
- * wanted again, and is not there any more, gets memory of its own: all of a model that predicts. */
+ * wanted again, and is not there any more, gets memory of its own, and so does all of a model that only predicts. */
 #include "compute/cpu/cpu.h"
 #include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"
@@ -12,7 +12,7 @@
 struct packed {
     dnnl_memory_t plain, packed;
     dnnl_primitive_t reorder;
-    void *own;      /* memory of its own, for a parameter that was packed twice for the same epoch */
+    void *own;      /* memory of its own, or NULL */
     uint64_t epoch; /* of the parameters, when they were packed; 0: not yet */
 };
 
@@ -48,8 +48,9 @@ static dnnl_status_t make(struct dnnl_state *state, struct packed *p, const stru
 static dnnl_status_t place(struct device *d, struct packed *p, const struct layout *l, bool is_param)
 {
     int64_t bytes = (int64_t)dnnl_memory_desc_get_size(&l->wanted);
+    bool is_kept = is_param && (!d->trains || p->epoch == d->param_epoch);
 
-    if (is_param && p->epoch == d->param_epoch && !p->own && cpu_allocate(d, &p->own, bytes)) return dnnl_out_of_memory;
+    if (is_kept && !p->own && cpu_allocate(d, &p->own, bytes)) return dnnl_out_of_memory;
     void *room = p->own ? p->own : fast_room(d, is_param ? ROOM_PARAM : ROOM_PACKED, bytes);
     return room ? dnnl_memory_set_data_handle(p->packed, room) : dnnl_out_of_memory;
 }
