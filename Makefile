@@ -172,9 +172,9 @@ check: $(PROGRAMS:$B/%=$R/%) $(PLUGIN) $(EMULATED) $(EMU_NCCL) $(MESSAGES) $(SHA
 	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$R/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
 EMULABLE := $(filter tests/unit/% tests/numeric/%,$(TEST_SRC))
 emulated  = +$(MAKE) check $1 $(if $(filter file,$(origin T)),T='$2')
-check-arm64: ## the unit and numeric tests (or T) built for aarch64, by qemu-user: scripts/setup --arm64 installs what it needs
+check-arm64: ## the unit and numeric tests (or T) built for aarch64, by qemu-user: slow; scripts/setup --arm64 installs what it needs
 	$(call emulated,ARM64=1,$(EMULABLE))
-check-avx2: ## the numeric tests (or T) on a processor without AVX-512, by qemu-user: half an hour
+check-avx2: ## the numeric tests (or T) on a processor without AVX-512, by qemu-user: slow
 	$(call emulated,RUNNER='qemu-x86_64-static -cpu max',$(filter tests/numeric/%,$(EMULABLE)))
 check-cuda: $(PROGRAMS) $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
 	@UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B tests/gpu/check

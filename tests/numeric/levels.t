@@ -6,7 +6,7 @@
 agree() { # WHAT TRIALS COMMAND...: its own lines are shown when it fails
     local what=$1 trials=$2 t
     shift 2
-    for t in "ops.t cpu $trials" model_steps.t; do
+    for t in "ops.t cpu $trials" "model_steps.t emulated"; do
         t_run "$@" "$UNIMO_BUILD"/tests/numeric/$t
         t_exit 0 "${t%%.*} on $what"
         [ "$rc" = 0 ] || grep -E '^not ok|^#' "$out" | sed 's/^/# /' | head -20

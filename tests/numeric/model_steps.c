@@ -10,6 +10,7 @@ static const float weights[LOSS_COUNT] = { 1, 1, 0.5f, 0.5f, 1, 0, 2 };
 static struct model model;
 static struct scratch scratch;
 static struct batch part[3], whole;
+static bool is_emulated; /* by an argument: without what takes long then */
 
 static void step(const struct batch *b, struct step_opts *o, struct losses *l)
 {
@@ -160,7 +161,7 @@ static void run(enum dtype compute, float dropout)
     }
     if (dropout > 0) again(compute);
     else micro_batches();
-    if (dropout > 0) same_memory(&arena, &r);
+    if (dropout > 0 && !is_emulated) same_memory(&arena, &r);
     for (int k = 0; k < 3; k++) batch_release(&part[k]);
     batch_release(&whole);
     scratch_release(&scratch);
@@ -170,8 +171,9 @@ static void run(enum dtype compute, float dropout)
     device_close(d);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    is_emulated = argc > 1;
     run(DT_F32, 0);
     run(DT_F32, 0.2f);
     run(DT_BF16, 0.2f);
