@@ -45,6 +45,9 @@ int fast_open(struct device *d)
     struct fast_state *s = mem_new(struct fast_state, 1);
 
     d->impl = s;
+    /* Working memory and columns are shared out between as many threads as there will be. */
+    if (d->threads > omp_get_thread_limit()) d->threads = omp_get_thread_limit();
+    omp_set_dynamic(0);
     omp_set_num_threads(d->threads);
     d->has_bf16 = cpu_has_bf16();
     if (!dnnl_engine_create(&s->dnnl.engine, dnnl_cpu, 0) &&
