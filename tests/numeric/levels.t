@@ -19,6 +19,7 @@ held() { # OUR LEVEL, THE LIBRARY'S
 held v1 SSE41
 held v3 AVX2
 held v4 AVX512_CORE
+agree "fewer threads than processors" 4 env OMP_THREAD_LIMIT=1
 qemu=$(command -v qemu-x86_64-static || command -v qemu-x86_64)
 [ "$qemu" ] || { echo "# no qemu: no processor is emulated"; t_done; }
 agree "a processor with AVX2" 3 "$qemu" -cpu max
