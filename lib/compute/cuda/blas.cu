@@ -1,7 +1,8 @@
 /* Matrix products by cuBLASLt: bias, ReLU and the gradient of the bias in the epilogue, so that an output is written,
  * and its gradient read, once. The exact GELU (with erf) and its gradient stay kernels of their own: the library's
  * epilogues are the tanh approximation. The library sees matrices column by column, so that our out[m,n] = a b is its
- * out' = b' a'. Heuristics for a shape are asked once and kept. */
+ * out' = b' a'. Heuristics for a shape are asked once and kept,
+ * refusals too. */
 #include "compute/cuda/blas.cuh"
 #include <cublasLt.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct shape {
 };
 struct kept {
     struct shape shape;
-    bool is_used;
+    bool is_used, is_refused;
     cublasLtMatmulAlgo_t algorithm;
 };
 struct blas {
@@ -120,7 +121,7 @@ static void release(struct descriptors *x)
 static cublasStatus_t ask(const struct blas *b, const struct descriptors *x, const struct shape *k, struct kept *to)
 {
     cublasLtMatmulPreference_t wish = NULL;
-    cublasLtMatmulHeuristicResult_t found;
+    cublasLtMatmulHeuristicResult_t found = {};
     size_t workspace = WORKSPACE;
     uint32_t a = (uint32_t)k->b_align, c = (uint32_t)k->a_align, out = (uint32_t)k->out_align; /* theirs: a is our b */
     int n = 0;
@@ -136,11 +137,10 @@ static cublasStatus_t ask(const struct blas *b, const struct descriptors *x, con
     if (!s)
         s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &out, sizeof out);
     if (!s) s = cublasLtMatmulAlgoGetHeuristic(b->handle, x->op, x->b, x->a, x->out, x->out, wish, 1, &found, &n);
-    if (!s && !n) s = CUBLAS_STATUS_NOT_SUPPORTED;
+    bool is_refused = s == CUBLAS_STATUS_NOT_SUPPORTED || (!s && !n);
     if (wish) cublasLtMatmulPreferenceDestroy(wish);
-    if (s) return s;
-    *to = kept{ *k, true, found.algo };
-    return s;
+    if (!s || is_refused) *to = kept{ *k, true, is_refused, found.algo };
+    return is_refused ? CUBLAS_STATUS_NOT_SUPPORTED : s;
 }
 
 /* The place of a shape in the table; whatever was there gives way. */
@@ -168,6 +168,7 @@ static cublasStatus_t run(struct device *d, const struct product &p, const struc
     struct kept *at = place_of(b, &k);
     cublasStatus_t s = describe(&x, p, end);
     if (!s && (!at->is_used || memcmp(&at->shape, &k, sizeof k))) s = ask(b, &x, &k, at);
+    else if (!s && at->is_refused) s = CUBLAS_STATUS_NOT_SUPPORTED;
     if (!s)
         s = cublasLtMatmul(b->handle, x.op, &one, p.b, x.b, p.a, x.a, &add, p.out, x.out, p.out, x.out, &at->algorithm,
                            b->workspace, WORKSPACE, gpu_queue(d));
