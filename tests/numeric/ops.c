@@ -646,7 +646,7 @@ int main(int argc, char **argv)
     size_t n_trials = sizeof trials / sizeof *trials;
     struct rng r;
 
-    if (argc > 2) n_trials = strtoul(argv[2], NULL, 10);
+    if (argc > 2 && strtoul(argv[2], NULL, 10) < n_trials) n_trials = strtoul(argv[2], NULL, 10);
     ref = device_open("ref", 1, &e);
     if (!ref || !dev) {
         printf("# %s\n", e.text);
