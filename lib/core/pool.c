@@ -167,6 +167,25 @@ static void line_do(struct line *l, int worker)
     pthread_cond_broadcast(&l->changed);
 }
 
+/* Whether to make a job now: when none waits, or, where that costs no waiting, not one for each thread, so that none has
+ * to sleep until another has made one. */
+static bool line_wants(const struct line *l)
+{
+    int64_t waiting = l->made - l->taken;
+    bool may_make = !l->is_making && !l->is_over && !l->is_stopping && l->made - l->finished < l->p->depth;
+
+    return may_make && (!waiting || (waiting < l->p->threads && l->p->is_ready && l->p->is_ready(l->p->arg)));
+}
+
+static bool line_help(struct line *l)
+{
+    if (!l->p->help) return false;
+    pthread_mutex_unlock(&l->lock);
+    bool has_helped = l->p->help(l->p->arg);
+    pthread_mutex_lock(&l->lock);
+    return has_helped;
+}
+
 static void *line_work(void *arg)
 {
     struct line_worker *w = arg;
@@ -174,11 +193,12 @@ static void *line_work(void *arg)
 
     pthread_mutex_lock(&l->lock);
     for (;;) {
-        bool may_make = !l->is_making && !l->is_over && !l->is_stopping && l->made - l->finished < l->p->depth;
-        if (l->taken < l->made) line_do(l, w->worker);
-        else if (may_make) line_make(l);
+        int64_t finished = l->finished;
+        if (line_help(l)) continue;
+        if (line_wants(l)) line_make(l);
+        else if (l->taken < l->made) line_do(l, w->worker);
         else if (l->is_over || l->is_stopping) break;
-        else pthread_cond_wait(&l->changed, &l->lock);
+        else if (l->finished == finished) pthread_cond_wait(&l->changed, &l->lock); /* else help may be wanted anew */
     }
     pthread_mutex_unlock(&l->lock);
     return NULL;

@@ -21,7 +21,9 @@ int pool_for(int64_t n, int64_t grain, int threads, int (*body)(int64_t i, int w
 /* An ordered pipeline: `next` (one thread) makes jobs, `work` (threads) does them, `done` (the calling
  * thread) takes them in the order in which they were made. At most `depth` jobs are in flight.
  * next: 1 and *job, 0 at the end, -1 on error. done is called for every job that was made, with
- * failed = true after an error, so that it can free it. The first error by job order wins. */
+ * failed = true after an error, so that it can free it. The first error by job order wins.
+ * is_ready: next will not wait for input, so that jobs can be made before a thread wants one; NULL: it may.
+ * help: other work, made by done, that a thread does before it turns to a job; false when there is none. NULL: never. */
 struct pipeline {
     int (*next)(void *arg, void **job, struct err *e);
     int (*work)(void *arg, void *job, int worker, struct err *e);
@@ -29,6 +31,8 @@ struct pipeline {
     void *arg;
     int threads;
     int depth;
+    bool (*is_ready)(void *arg);
+    bool (*help)(void *arg);
 };
 int pipeline_run(const struct pipeline *p, struct err *e);
 

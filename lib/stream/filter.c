@@ -74,7 +74,7 @@ static int next_batch(void *arg, void **job, struct err *e)
 
     if (!b) b = mem_new(struct batch, 1);
     while (b->n < want && !run->is_over) {
-        if (is_open && b->n && (b->lines.n >= BATCH_BYTES || !reader_has_line(run->in))) break;
+        if (is_open && b->n && (b->lines.n >= BATCH_BYTES || !reader_is_ready(run->in))) break;
         struct raw raw;
         got = reader_next_raw(run->in, &raw, e);
         if (got < 0) break;
@@ -245,6 +245,20 @@ static int done_batch(void *arg, void *job, bool failed, struct err *e)
     return rc;
 }
 
+static bool is_ready(void *arg)
+{
+    const struct run *run = arg;
+
+    return reader_is_ready(run->in);
+}
+
+static bool help(void *arg)
+{
+    struct run *run = arg;
+
+    return writer_help(run->out);
+}
+
 static void release(struct run *run)
 {
     spares_release(&run->spares);
@@ -259,7 +273,7 @@ static void release(struct run *run)
 int filter_run(const struct filter *f, struct reader *in, struct writer *out, struct err *e)
 {
     struct run run = { .f = f, .in = in, .out = out, .spares = { .drop = batch_free, .most = MOST_BYTES } };
-    struct pipeline p = { next_batch, work_batch, done_batch, &run, f->threads, 2 * f->threads + 2 };
+    struct pipeline p = { next_batch, work_batch, done_batch, &run, f->threads, 2 * f->threads + 2, is_ready, help };
 
     run.outline = mem_new(struct outline, f->threads);
     run.room = mem_new(struct str, f->threads);

@@ -9,7 +9,8 @@
 
 static const char tail_mark[8] = { 'U', 'N', 'M', 'I', 'T', 'A', 'I', 'L' };
 
-void frame_add(struct str *out, const char *kind, const void *payload, size_t n)
+/* What a frame begins with, before a payload of n bytes. */
+static void add_head(struct str *out, const char *kind, size_t n)
 {
     uint8_t head[8 + FRAME_HEAD] = { 0 };
 
@@ -19,6 +20,11 @@ void frame_add(struct str *out, const char *kind, const void *payload, size_t n)
     head[12] = FRAME_MAJOR;
     head[13] = FRAME_MINOR;
     str_add_bytes(out, head, sizeof head);
+}
+
+void frame_add(struct str *out, const char *kind, const void *payload, size_t n)
+{
+    add_head(out, kind, n);
     str_add_bytes(out, payload, n);
 }
 
@@ -103,32 +109,34 @@ int frame_decompress(uint8_t **out, int64_t *out_n, const void *data, size_t n, 
  * records) and ids (u64 each), and the tail: u64 size of the whole frame, the mark. */
 enum { INDEX_HEAD = 40, INDEX_BLOCK = 12 };
 
-void frame_index_print(const struct frame_index *x, struct str *out)
+void frame_index_add(struct str *out, const struct frame_index *x)
 {
-    size_t n = (size_t)x->n_blocks * INDEX_BLOCK + (size_t)x->records * 8;
+    size_t n = (size_t)x->n_blocks * INDEX_BLOCK + (size_t)x->records * 8, start = out->n;
     uint8_t *body = mem_new(uint8_t, n), *p = body;
-    uint8_t head[INDEX_HEAD], tail[FRAME_TAIL];
-    struct str packed = { 0 };
+    uint8_t head[INDEX_HEAD] = { 0 }, tail[FRAME_TAIL];
 
     for (int64_t i = 0; i < x->n_blocks; i++, p += INDEX_BLOCK) {
         store_u64(p, x->blocks[i].offset);
         store_u32(p + 8, x->blocks[i].records);
     }
     for (uint64_t i = 0; i < x->records; i++, p += 8) store_u64(p, x->ids[i]);
-    frame_compress(&packed, body, n, 1); /* most of it is hashes, which no level packs */
-    uint64_t whole = 8 + FRAME_HEAD + INDEX_HEAD + packed.n + FRAME_TAIL;
+    add_head(out, FRAME_INDEX, 0);
+    str_add_bytes(out, head, sizeof head);
+    size_t before = out->n;
+    frame_compress(out, body, n, 1); /* most of it is hashes, which no level packs */
+    free(body);
+    size_t packed = out->n - before, whole = before - start + packed + FRAME_TAIL;
+    uint8_t *frame = (uint8_t *)out->data + start;
+    store_u32(frame + 4, (uint32_t)(whole - 8));
     store_u64(head, x->records);
     store_u64(head + 8, x->digest);
     store_u64(head + 16, x->length + whole);
     store_u64(head + 24, (uint64_t)x->n_blocks);
-    store_u64(head + 32, packed.n);
+    store_u64(head + 32, packed);
+    memcpy(frame + 8 + FRAME_HEAD, head, sizeof head);
     store_u64(tail, whole);
     memcpy(tail + 8, tail_mark, 8);
-    str_add_bytes(out, head, sizeof head);
-    str_add_bytes(out, packed.data, packed.n);
     str_add_bytes(out, tail, sizeof tail);
-    str_release(&packed);
-    free(body);
 }
 
 int frame_index_parse(struct frame_index *x, const uint8_t *data, size_t n, struct err *e)

@@ -40,8 +40,9 @@ void frame_compress(struct str *out, const void *data, size_t n, int level);
 /* One whole zstd frame of n bytes into a fresh buffer of exactly what it holds, at most limit. */
 int frame_decompress(uint8_t **out, int64_t *out_n, const void *data, size_t n, int64_t limit, struct err *e);
 
-/* An index as the bytes of its frame's payload, and back. frame_index_parse() checks every count against n. */
-void frame_index_print(const struct frame_index *x, struct str *out);
+/* Appends the whole frame of an index; x->length is that of what is before it. */
+void frame_index_add(struct str *out, const struct frame_index *x);
+/* The payload of one; every count is checked against n. */
 int frame_index_parse(struct frame_index *x, const uint8_t *data, size_t n, struct err *e);
 void frame_index_release(struct frame_index *x);
 /* Bytes of the index frame that ends a file, found from its last 16 bytes; 0 when there is none. */

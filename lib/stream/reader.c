@@ -24,7 +24,7 @@ struct source {
     int fd;
     uint8_t *buf;
     int64_t cap, at, end;
-    bool is_over;
+    bool is_over, is_file;
 };
 
 enum mode { MODE_NONE, MODE_PLAIN, MODE_FRAMES };
@@ -145,12 +145,14 @@ static int detect_mode(struct reader *r, struct err *e)
 static int open_next(struct reader *r, struct err *e)
 {
     int i = r->next_path++;
+    struct stat st;
 
     r->file = file_name(r, i);
     r->in.fd = file_open(r->paths[i], e);
     if (r->in.fd < 0) return -1;
     r->in.at = r->in.end = 0;
     r->in.is_over = false;
+    r->in.is_file = !fstat(r->in.fd, &st) && S_ISREG(st.st_mode);
     r->is_open = true;
     r->in_stream = r->in_frame = r->text_is_block = false;
     r->number = 0;
@@ -471,7 +473,7 @@ static int next(struct reader *r, struct raw *raw, bool parses, struct err *e)
         }
         close(r->in.fd);
         r->in.fd = -1;
-        r->is_open = false;
+        r->is_open = r->in.is_file = false;
     }
 }
 
@@ -489,8 +491,9 @@ int reader_next_raw(struct reader *r, struct raw *raw, struct err *e)
     return next(r, raw, false, e);
 }
 
-bool reader_has_line(const struct reader *r)
+bool reader_is_ready(const struct reader *r)
 {
+    if (r->in.is_file) return true;
     return r->text.n > r->text_at && memchr(r->text.data + r->text_at, '\n', r->text.n - r->text_at);
 }
 

@@ -27,7 +27,7 @@ struct raw {
     struct record *record; /* parsed already, which the caller frees, when the order in which that is done matters */
 };
 int reader_next_raw(struct reader *r, struct raw *raw, struct err *e); /* as reader_next() */
-bool reader_has_line(const struct reader *r);                          /* that call need not wait for more input */
+bool reader_is_ready(const struct reader *r);                          /* that call need not wait for more input */
 /* Parses the line into raw->record. Any thread may. */
 int raw_parse(struct raw *raw, struct err *e);
 /* The outline of the record without its tensors: of its line, SAME or SPACED, or, where that has none, of the parsed

@@ -30,6 +30,18 @@ struct gathered {
     struct str text, payload, packed;
     int64_t records;
     bool has_tensors; /* a record of the block names some, if only empty ones */
+    bool is_packed;
+};
+
+/* Blocks on their way to the file: block i is in ring[i % depth]. They are packed by the caller and by whoever calls
+ * writer_help(), and written in order by the thread that finds the next one packed. */
+struct closed {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct gathered **ring;
+    int64_t depth, closed, taken, written;
+    bool is_writing;
+    struct err failure; /* of the first write that failed; what follows it is dropped */
 };
 
 struct writer {
@@ -44,10 +56,7 @@ struct writer {
     struct frame_index index;
     int64_t blocks_cap, ids_cap;
     struct ids ids;
-
-    struct queue *closed; /* blocks for the threads that pack; NULL: the caller packs and writes */
-    pthread_t packing;    /* writes, in order; index.blocks, index.length and the digest are its own until it ends */
-    struct err failure;   /* why it closed the queue */
+    struct closed closed; /* who writes has index.blocks, index.length and the digest */
     struct spares spares; /* blocks that are written */
 };
 
@@ -120,7 +129,7 @@ static void gathered_clear(struct gathered *b)
     str_clear(&b->payload);
     str_clear(&b->packed);
     b->records = 0;
-    b->has_tensors = false;
+    b->has_tensors = b->is_packed = false;
 }
 
 static void pack(struct gathered *b, int level)
@@ -141,92 +150,78 @@ static int write_block(struct writer *w, const struct gathered *b, struct err *e
     return out_write(w->out, b->packed.data, b->packed.n, e);
 }
 
-static int next_closed(void *arg, void **job, struct err *e)
+/* Those whose turn it is. Called and returns with the lock held. */
+static void write_packed(struct writer *w)
 {
-    struct writer *w = arg;
+    struct closed *c = &w->closed;
 
-    return !queue_pop(w->closed, job);
+    while (!c->is_writing && c->written < c->closed && c->ring[c->written % c->depth]->is_packed) {
+        struct gathered *b = c->ring[c->written % c->depth];
+        struct err e = c->failure;
+        c->is_writing = true;
+        pthread_mutex_unlock(&c->lock);
+        if (!e.code) write_block(w, b, &e);
+        gathered_clear(b);
+        spares_give(&w->spares, b, b->text.cap + b->payload.cap);
+        pthread_mutex_lock(&c->lock);
+        c->failure = e;
+        c->is_writing = false;
+        c->written++;
+        pthread_cond_broadcast(&c->changed);
+    }
 }
 
-static int pack_closed(void *arg, void *job, int worker, struct err *e)
+/* Packs a block, if one waits for it. Called and returns with the lock held. */
+static bool pack_next(struct writer *w)
 {
-    const struct writer *w = arg;
+    struct closed *c = &w->closed;
 
-    pack(job, w->opts.level);
-    return 0;
+    if (c->taken == c->closed) return false;
+    struct gathered *b = c->ring[c->taken++ % c->depth];
+    bool is_dropped = c->failure.code;
+    pthread_mutex_unlock(&c->lock);
+    if (!is_dropped) pack(b, w->opts.level);
+    pthread_mutex_lock(&c->lock);
+    b->is_packed = true;
+    write_packed(w);
+    return true;
 }
 
-static void stop_packing(struct writer *w, const struct err *why)
+bool writer_help(struct writer *w)
 {
-    w->failure = *why;
-    queue_close(w->closed);
+    pthread_mutex_lock(&w->closed.lock);
+    bool has_helped = pack_next(w);
+    pthread_mutex_unlock(&w->closed.lock);
+    return has_helped;
 }
 
-static int write_packed(void *arg, void *job, bool failed, struct err *e)
+/* Until no more than so many closed blocks are not written. */
+static int finish_blocks(struct writer *w, int64_t left, struct err *e)
 {
-    struct writer *w = arg;
-    struct gathered *b = job;
-    int rc = failed ? 0 : write_block(w, b, e);
+    struct closed *c = &w->closed;
 
-    if (rc) stop_packing(w, e);
-    gathered_clear(b);
-    spares_give(&w->spares, b, b->text.cap + b->payload.cap);
+    pthread_mutex_lock(&c->lock);
+    while (c->closed - c->written > left) {
+        if (!pack_next(w)) pthread_cond_wait(&c->changed, &c->lock);
+    }
+    int rc = c->failure.code ? -1 : 0;
+    if (rc) *e = c->failure;
+    pthread_mutex_unlock(&c->lock);
     return rc;
-}
-
-static void *run_packing(void *arg)
-{
-    struct writer *w = arg;
-    struct pipeline p = { next_closed, pack_closed, write_packed, w, w->opts.threads, 0 };
-    struct err e = { 0 };
-
-    if (pipeline_run(&p, &e) && !w->failure.code) stop_packing(w, &e);
-    return NULL;
-}
-
-/* Without threads to be had, the caller packs. */
-static void start_packing(struct writer *w)
-{
-    if (w->opts.threads < 2 || w->opts.plain) return;
-    w->closed = queue_new(1);
-    if (!pthread_create(&w->packing, NULL, run_packing, w)) return;
-    queue_free(w->closed);
-    w->closed = NULL;
-}
-
-/* Waits until all closed blocks are written. */
-static int end_packing(struct writer *w, struct err *e)
-{
-    void *left;
-
-    if (!w->closed) return 0;
-    queue_close(w->closed);
-    pthread_join(w->packing, NULL);
-    while (!queue_pop(w->closed, &left)) gathered_free(left);
-    queue_free(w->closed);
-    w->closed = NULL;
-    if (w->failure.code) *e = w->failure;
-    return w->failure.code ? -1 : 0;
 }
 
 static int close_block(struct writer *w, struct err *e)
 {
-    struct gathered *b = w->block;
-    int rc = 0;
+    struct closed *c = &w->closed;
 
-    if (!b->records) return 0;
+    if (!w->block->records) return 0;
     w->offset = 0;
     if (w->most_records < PIPE_RECORDS) w->most_records *= 2;
-    if (w->closed) {
-        w->block = gathered_new(w);
-        if (!queue_push(w->closed, b)) return 0;
-        gathered_free(b);
-        *e = w->failure;
-        return -1;
-    }
-    pack(b, w->opts.level);
-    rc = write_block(w, b, e);
-    gathered_clear(b);
+    pthread_mutex_lock(&c->lock);
+    c->ring[c->closed++ % c->depth] = w->block;
+    pthread_mutex_unlock(&c->lock);
+    int rc = finish_blocks(w, c->depth - 1, e);
+    w->block = gathered_new(w);
     return rc;
 }
 
@@ -237,7 +232,7 @@ static void ids_grow(struct ids *s)
     struct ids old = *s;
 
     s->slots = old.slots ? old.slots * 2 : 64;
-    s->hash = mem_new(uint64_t, s->slots);
+    s->hash = mem_new_large(uint64_t, s->slots);
     for (int64_t i = 0; i < old.slots; i++) {
         if (!old.hash[i]) continue;
         uint64_t at = old.hash[i] & (uint64_t)(s->slots - 1);
@@ -273,7 +268,7 @@ static uint64_t hash_of(const char *id)
 /* Notes the id of the next record; false when it was there before. */
 static bool note_id(struct writer *w, uint64_t id)
 {
-    mem_reserve(&w->index.ids, &w->ids_cap, (int64_t)w->index.records + 1);
+    if ((int64_t)w->index.records == w->ids_cap) mem_extend(&w->index.ids, &w->ids_cap, w->ids_cap + 1);
     w->index.ids[w->index.records++] = id;
     return !id || w->opts.repeats || ids_add(&w->ids, id);
 }
@@ -378,6 +373,10 @@ static struct writer *begin(struct out *out, const struct writer_opts *opts, int
     if (!w->opts.level) w->opts.level = 3;
     w->block = mem_new(struct gathered, 1);
     w->spares = (struct spares){ .drop = gathered_free, .most = 4 * BLOCK_BYTES };
+    w->closed.depth = w->opts.threads > 1 ? 2 * w->opts.threads : 1;
+    w->closed.ring = mem_new(struct gathered *, w->closed.depth);
+    pthread_mutex_init(&w->closed.lock, NULL);
+    pthread_cond_init(&w->closed.changed, NULL);
     digest_init(&w->digest);
     if (!(w->out = out)) goto fail;
     if (w->opts.from && source_differs(w->opts.from, w->out, e)) goto fail;
@@ -386,7 +385,6 @@ static struct writer *begin(struct out *out, const struct writer_opts *opts, int
     if (isatty(out_fd(w->out))) w->opts.plain = true;
     if (!w->opts.plain) add_provenance(w, &w->packed);
     if (size ? recover(w, size, e) : flush(w, e)) goto fail;
-    start_packing(w);
     return w;
 fail:
     writer_abort(w);
@@ -431,7 +429,7 @@ bool writer_has(const struct writer *w, const char *id)
 
 int writer_flush(struct writer *w, struct err *e)
 {
-    return w->opts.plain ? 0 : close_block(w, e);
+    return w->opts.plain || (!close_block(w, e) && !finish_blocks(w, 0, e)) ? 0 : -1;
 }
 
 void printed_end(struct printed *p, const char *id, size_t n)
@@ -518,6 +516,9 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
 static void writer_free(struct writer *w)
 {
     gathered_free(w->block);
+    free(w->closed.ring);
+    pthread_mutex_destroy(&w->closed.lock);
+    pthread_cond_destroy(&w->closed.changed);
     spares_release(&w->spares);
     str_release(&w->packed);
     frame_index_release(&w->index);
@@ -527,23 +528,15 @@ static void writer_free(struct writer *w)
 
 int writer_close(struct writer *w, struct err *e)
 {
-    struct str body = { 0 };
-    struct err failure = { 0 };
-    int rc = w->opts.plain ? 0 : close_block(w, e);
+    int rc = writer_flush(w, e);
 
-    if (end_packing(w, &failure) && !rc) {
-        *e = failure;
-        rc = -1;
-    }
     if (!rc && !w->opts.plain) {
         w->index.digest = digest_value(&w->digest);
-        frame_index_print(&w->index, &body);
-        frame_add(&w->packed, FRAME_INDEX, body.data, body.n);
+        frame_index_add(&w->packed, &w->index);
     }
     if (!rc) rc = flush(w, e);
     if (rc) out_abort(w->out);
     else rc = out_commit(w->out, e);
-    str_release(&body);
     writer_free(w);
     return rc;
 }
@@ -553,7 +546,7 @@ void writer_abort(struct writer *w)
     struct err ignored = { 0 };
 
     if (!w) return;
-    end_packing(w, &ignored);
+    finish_blocks(w, 0, &ignored);
     out_abort(w->out);
     writer_free(w);
 }

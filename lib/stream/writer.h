@@ -12,8 +12,8 @@ struct writer_opts {
     const struct reader *from; /* its provenance is carried on, its inputs must differ from the output; may be NULL */
     bool append;               /* go on with what an earlier writer left in PATH.partial, or with PATH, which must have
                                 * been begun by the same program with the same options */
-    int threads;               /* above 1: so many threads pack blocks behind the caller; the bytes are the same, but a
-                                * write that fails is told by a later call */
+    int threads;               /* above 1: blocks wait for so many threads that call writer_help(), up to two each; the
+                                * bytes are the same, but a write that fails is told by a later call */
     bool repeats;              /* allow repeated ids (predictions of several questions on one image, say) */
 };
 /* path NULL or "-": standard output. The provenance entry comes from core/opt. */
@@ -39,8 +39,10 @@ void printed_clear(struct printed *p); /* keeps the memory */
 void printed_release(struct printed *p);
 /* Appends records [from, to) of those printed. */
 int writer_put_printed(struct writer *w, const struct printed *p, int64_t from, int64_t to, struct err *e);
-/* Ends the block: with append, what was written so far stays when the program is killed (with threads: once they wrote
- * it). */
+/* Packs a block that waits for it, and writes those whose turn it is; false when none waits. For any thread, at any
+ * time until writer_close() or writer_abort(). */
+bool writer_help(struct writer *w);
+/* Ends the block and writes it: with append, what was put so far stays when the program is killed. */
 int writer_flush(struct writer *w, struct err *e);
 /* Ends the stream with its index and commits the file. Frees w also on failure. */
 int writer_close(struct writer *w, struct err *e);

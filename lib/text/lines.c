@@ -18,6 +18,7 @@ struct lines {
     size_t at, have;
     int64_t number, delivered;
     bool is_any; /* some byte was read */
+    bool is_file;
 };
 
 static const char *const standard_input[] = { "-" };
@@ -58,6 +59,8 @@ static const char *shown(const char *path)
 /* 1 with bytes in the buffer, 0 at the end of the last file, -1. */
 static int fill(struct lines *l, bool *is_end_of_file, struct err *e)
 {
+    struct stat st;
+
     *is_end_of_file = false;
     while (l->at == l->have) {
         bool is_first = l->fd < 0;
@@ -65,6 +68,7 @@ static int fill(struct lines *l, bool *is_end_of_file, struct err *e)
             if (l->next_path == l->n_paths) return 0;
             l->path = l->paths[l->next_path++];
             if ((l->fd = file_open(l->path, e)) < 0) return -1;
+            l->is_file = !fstat(l->fd, &st) && S_ISREG(st.st_mode);
         }
         ssize_t got = file_read(l->fd, l->buffer, BUFFER, e);
         l->at = 0;
@@ -73,6 +77,7 @@ static int fill(struct lines *l, bool *is_end_of_file, struct err *e)
         if (got) break;
         close(l->fd);
         l->fd = -1;
+        l->is_file = false;
         *is_end_of_file = true;
         return 1;
     }
@@ -126,9 +131,9 @@ int lines_next(struct lines *l, struct str *line, int64_t *number, struct err *e
     return 0;
 }
 
-bool lines_has_line(const struct lines *l)
+bool lines_is_ready(const struct lines *l)
 {
-    return memchr(l->buffer + l->at, '\n', l->have - l->at);
+    return l->is_file || memchr(l->buffer + l->at, '\n', l->have - l->at);
 }
 
 void lines_close(struct lines *l)

@@ -107,7 +107,7 @@ static int next_lines(void *arg, void **job, struct err *e)
     int got = 1;
 
     if (!b) b = mem_new(struct line_batch, 1);
-    while (!b->n || (b->bytes.n < BATCH_BYTES && lines_has_line(l->lines))) {
+    while (!b->n || (b->bytes.n < BATCH_BYTES && lines_is_ready(l->lines))) {
         if ((got = lines_next(l->lines, &b->bytes, &number, e)) <= 0) break;
         mem_reserve(&b->at, &b->cap, b->n + 1);
         b->at[b->n++] = (struct line){ .number = number, .end = b->bytes.n };
@@ -172,10 +172,24 @@ static int put_records(void *arg, void *job, bool failed, struct err *e)
     return rc;
 }
 
+static bool is_ready(void *arg)
+{
+    const struct loop *l = arg;
+
+    return lines_is_ready(l->lines);
+}
+
+static bool help(void *arg)
+{
+    const struct loop *l = arg;
+
+    return writer_help(l->writer);
+}
+
 int tokenizer_encode_lines(const struct tokenizer *t, struct lines *in, struct writer *out, struct err *e)
 {
     struct loop l = { .lines = in, .writer = out, .spares = { .drop = line_batch_free, .most = MOST_BYTES } };
-    struct pipeline p = { next_lines, encode_lines, put_records, &l, t->threads, 2 * t->threads + 2 };
+    struct pipeline p = { next_lines, encode_lines, put_records, &l, t->threads, 2 * t->threads + 2, is_ready, help };
 
     loop_open(&l, t);
     int rc = loop_close(&l, pipeline_run(&p, e));

@@ -71,6 +71,69 @@ static void pipelines(int threads)
     ok(f.seen == 20 && !strcmp(e.text, "no more"), "after the jobs it had made");
 }
 
+/* Every job leaves something to help with; the last one is not made before half of it is done. */
+struct leaving {
+    int64_t made, done, left, helped;
+    bool is_ready;
+};
+
+static int leaving_next(void *arg, void **job, struct err *e)
+{
+    struct leaving *l = arg;
+
+    if (l->made == 100) return 0;
+    for (int ms = 0; l->made == 99 && __atomic_load_n(&l->helped, __ATOMIC_SEQ_CST) < 50 && ms < 10000; ms++) usleep(1000);
+    l->made++;
+    *job = l;
+    return 1;
+}
+
+static int leaving_work(void *arg, void *job, int worker, struct err *e)
+{
+    usleep(100);
+    return 0;
+}
+
+static int leaving_done(void *arg, void *job, bool failed, struct err *e)
+{
+    struct leaving *l = arg;
+
+    l->done += !failed;
+    __atomic_add_fetch(&l->left, 1, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+static bool leaving_is_ready(void *arg)
+{
+    return ((const struct leaving *)arg)->is_ready;
+}
+
+static bool leaving_help(void *arg)
+{
+    struct leaving *l = arg;
+    int64_t left = __atomic_load_n(&l->left, __ATOMIC_SEQ_CST);
+
+    while (left && !__atomic_compare_exchange_n(&l->left, &left, left - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        continue;
+    __atomic_add_fetch(&l->helped, left > 0, __ATOMIC_SEQ_CST);
+    return left > 0;
+}
+
+static void helpers(void)
+{
+    struct leaving l = { 0 };
+    struct pipeline p = { leaving_next, leaving_work, leaving_done, &l, 2, 6, leaving_is_ready, leaving_help };
+    struct err e = { 0 };
+
+    is_int(pipeline_run(&p, &e), 0, "a pipeline whose jobs leave more to do");
+    ok(l.helped >= 50, "a thread does it while the other waits for input (%d)", (int)l.helped);
+    for (p.threads = 2; p.threads <= 4; p.threads++) {
+        l = (struct leaving){ .is_ready = true };
+        ok(!pipeline_run(&p, &e) && l.done == 100, "jobs made ahead, %d threads", p.threads);
+        is_int(l.helped + l.left, 100, "and what they leave");
+    }
+}
+
 struct trail {
     int64_t n, sum, failed, fails_at;
     bool out_of_order;
@@ -179,6 +242,7 @@ int main(int argc, char **argv)
     is_str(e.text, "item 40", "the one of the lowest index");
     pipelines(1);
     pipelines(4);
+    helpers();
     followers();
     struct spending s = { 0 };
     budget_init(&s.budget, 64);
