@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static void (*failure_handler)(size_t bytes);
 
@@ -41,16 +40,6 @@ void *mem_alloc(size_t count, size_t size)
     void *p = mem_try(count, size);
 
     if (!p) out_of_memory(count * size);
-    return p;
-}
-
-void *mem_alloc_large(size_t count, size_t size)
-{
-    enum { HUGE_PAGE = 2 << 20 };
-    void *p = mem_alloc(count, size);
-    uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE, end = (uintptr_t)p + count * size;
-
-    if (end > from + HUGE_PAGE) madvise((void *)from, end - from, MADV_HUGEPAGE); /* where it can't, nothing is lost */
     return p;
 }
 

@@ -17,9 +17,6 @@ bool mem_size(size_t *bytes, size_t a, size_t b, size_t c);
 /* Zeroed memory, released with free(). */
 void *mem_alloc(size_t count, size_t size);
 #define mem_new(type, count) ((type *)mem_alloc((size_t)(count), sizeof(type)))
-/* The same for what is written all over soon: in huge pages, where the system has them. */
-void *mem_alloc_large(size_t count, size_t size);
-#define mem_new_large(type, count) ((type *)mem_alloc_large((size_t)(count), sizeof(type)))
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t n);
 

@@ -112,6 +112,7 @@ struct out {
     int fd;
     char *path, *temporary; /* temporary NULL: written to directly */
     bool is_kept;           /* also when it is not complete */
+    int64_t written, begun; /* bytes, and those of them that are on their way to the disk */
     struct unfinished *entry;
 };
 
@@ -200,6 +201,7 @@ struct out *out_continue(const char *path, int64_t *size, struct err *e)
 
 int out_cut(struct out *o, int64_t size, struct err *e)
 {
+    o->written = o->begun = size;
     if (!ftruncate(o->fd, size) && lseek(o->fd, size, SEEK_SET) == size) return 0;
     err_errno(e, "cannot write");
     return err_in(e, "%s", o->temporary);
@@ -210,10 +212,22 @@ int out_fd(const struct out *o)
     return o->fd;
 }
 
+/* The disk gets what is written now and then, so that it has little left to do when the file is synced in the end. */
+static void begin_sync(struct out *o, size_t n)
+{
+    enum { SYNC_BYTES = 8 << 20 };
+
+    o->written += (int64_t)n;
+    if (!o->temporary || o->written - o->begun < SYNC_BYTES) return;
+    sync_file_range(o->fd, o->begun, o->written - o->begun, SYNC_FILE_RANGE_WRITE); /* no more than a hint */
+    o->begun = o->written;
+}
+
 int out_write(struct out *o, const void *data, size_t n, struct err *e)
 {
-    if (!file_write(o->fd, data, n, e)) return 0;
-    return err_in(e, "%s", o->path ? o->path : "standard output");
+    if (file_write(o->fd, data, n, e)) return err_in(e, "%s", o->path ? o->path : "standard output");
+    begin_sync(o, n);
+    return 0;
 }
 
 int out_differs(const struct out *o, int fd, const char *path, struct err *e)

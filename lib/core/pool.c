@@ -122,7 +122,8 @@ struct slot {
 struct line {
     const struct pipeline *p;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    pthread_cond_t wanted; /* there may be something for a worker to do */
+    pthread_cond_t ended;  /* the next job for done may be there, or none be left */
     struct slot *ring;
     int64_t made, taken, finished; /* jobs made, handed to a worker, passed to done; slot of job j: j % depth */
     bool is_making, is_over, is_stopping;
@@ -148,7 +149,12 @@ static void line_make(struct line *l)
     if (got > 0) l->ring[l->made++ % l->p->depth] = (struct slot){ .state = SLOT_MADE, .job = job };
     else l->is_over = true;
     if (got < 0) l->make_error = e;
-    pthread_cond_broadcast(&l->changed);
+    if (!l->is_over) {
+        pthread_cond_signal(&l->wanted);
+        return;
+    }
+    pthread_cond_broadcast(&l->wanted);
+    pthread_cond_signal(&l->ended);
 }
 
 static void line_do(struct line *l, int worker)
@@ -164,7 +170,7 @@ static void line_do(struct line *l, int worker)
     s->e = e;
     s->failed = rc != 0;
     s->state = SLOT_DONE;
-    pthread_cond_broadcast(&l->changed);
+    if (s == &l->ring[l->finished % l->p->depth]) pthread_cond_signal(&l->ended);
 }
 
 /* Whether to make a job now: when none waits, or, where that costs no waiting, not one for each thread, so that none has
@@ -198,7 +204,7 @@ static void *line_work(void *arg)
         if (line_wants(l)) line_make(l);
         else if (l->taken < l->made) line_do(l, w->worker);
         else if (l->is_over || l->is_stopping) break;
-        else if (l->finished == finished) pthread_cond_wait(&l->changed, &l->lock); /* else help may be wanted anew */
+        else if (l->finished == finished) pthread_cond_wait(&l->wanted, &l->lock); /* else help may be wanted anew */
     }
     pthread_mutex_unlock(&l->lock);
     return NULL;
@@ -214,7 +220,7 @@ static int line_finish(struct line *l, struct err *e)
         bool is_last = l->finished == l->made && !l->is_making && (l->is_over || l->is_stopping);
         if (is_last) return rc;
         if (l->finished == l->made || s->state != SLOT_DONE) {
-            pthread_cond_wait(&l->changed, &l->lock);
+            pthread_cond_wait(&l->ended, &l->lock);
             continue;
         }
         if (s->failed && !rc) {
@@ -233,7 +239,7 @@ static int line_finish(struct line *l, struct err *e)
         }
         s->state = SLOT_FREE;
         l->finished++;
-        pthread_cond_broadcast(&l->changed);
+        pthread_cond_broadcast(&l->wanted);
     }
 }
 
@@ -247,7 +253,8 @@ int pipeline_run(const struct pipeline *given, struct err *e)
     struct line l = { .p = &p, .ring = mem_new(struct slot, p.depth) };
     struct line_worker *w = mem_new(struct line_worker, p.threads);
     pthread_mutex_init(&l.lock, NULL);
-    pthread_cond_init(&l.changed, NULL);
+    pthread_cond_init(&l.wanted, NULL);
+    pthread_cond_init(&l.ended, NULL);
     for (; started < p.threads; started++) {
         w[started] = (struct line_worker){ .line = &l, .worker = started };
         if (pthread_create(&w[started].thread, NULL, line_work, &w[started])) break;
@@ -265,7 +272,8 @@ int pipeline_run(const struct pipeline *given, struct err *e)
     } else {
         err_set(e, ERR_IO, "cannot start a thread");
     }
-    pthread_cond_destroy(&l.changed);
+    pthread_cond_destroy(&l.wanted);
+    pthread_cond_destroy(&l.ended);
     pthread_mutex_destroy(&l.lock);
     free(w);
     free(l.ring);

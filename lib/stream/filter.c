@@ -4,6 +4,7 @@
 #include "core/pool.h"
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A batch of unlimited records ends at so many bytes: enough that handing it over costs nothing, and few enough that it
  * and what becomes of it stay in the processor's cache. */
@@ -82,7 +83,9 @@ static int next_batch(void *arg, void **job, struct err *e)
         if (!got) break;
         mem_reserve(&b->at, &b->cap, b->n + 1);
         b->at[b->n++] = (struct item){ .raw = raw, .line = b->lines.n };
-        if (!raw.record) str_add_bytes(&b->lines, raw.line, raw.n);
+        if (raw.record) continue;
+        memcpy(str_room(&b->lines, raw.n), raw.line, raw.n);
+        b->lines.n += raw.n;
     }
     if (got < 0 || !b->n) {
         batch_return(run, b);

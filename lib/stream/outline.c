@@ -204,15 +204,6 @@ void outline_release(struct outline *o)
     *o = (struct outline){ 0 };
 }
 
-const struct outline_node *outline_member(const struct outline *o, const struct outline_node *object, const char *key,
-                                          size_t n)
-{
-    for (const struct outline_node *m = object + 1; m < o->at + object->next; m = o->at + m->next) {
-        if (m->key_n == n && !memcmp(o->line + m->key, key, n)) return m;
-    }
-    return NULL;
-}
-
 const struct outline_node *outline_get(const struct outline *o, const struct outline_node *object, const char *key)
 {
     struct str printed = { 0 };

@@ -3,6 +3,7 @@
 #include "core/str.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Where the values of a line of JSON lie, without a tree of them: for programs that add to a line and leave the rest of
  * it as it is, or only read it. Only a line that value_print() would write in the same bytes has an outline, and no
@@ -42,8 +43,14 @@ bool outline_read(struct outline *o, const char *line, size_t n, enum outline_fo
 void outline_release(struct outline *o);
 
 /* The member of an object by its key as value_print() writes it, without quotes; or NULL. */
-const struct outline_node *outline_member(const struct outline *o, const struct outline_node *object, const char *key,
-                                          size_t n);
+static inline const struct outline_node *outline_member(const struct outline *o, const struct outline_node *object,
+                                                        const char *key, size_t n)
+{
+    for (const struct outline_node *m = object + 1; m < o->at + object->next; m = o->at + m->next) {
+        if (m->key_n == n && !memcmp(o->line + m->key, key, n)) return m;
+    }
+    return NULL;
+}
 /* By its key as it is. */
 const struct outline_node *outline_get(const struct outline *o, const struct outline_node *object, const char *key);
 /* The string's n bytes, which for one with escapes are put into room; borrowed. */

@@ -61,6 +61,14 @@ struct reader {
     const void *is_done_arg;
 };
 
+/* What is there, at most SOURCE_CHUNK bytes. */
+static ssize_t read_some(int fd, void *at, struct err *e)
+{
+    ssize_t got = read(fd, at, SOURCE_CHUNK);
+
+    return got >= 0 ? got : file_read(fd, at, SOURCE_CHUNK, e); /* retries EINTR, words the error */
+}
+
 /* Makes at least n bytes available at in.buf + in.at, unless the input ends before. Returns what is there, or -1. */
 static int64_t source_need(struct source *s, int64_t n, struct err *e)
 {
@@ -72,12 +80,8 @@ static int64_t source_need(struct source *s, int64_t n, struct err *e)
             s->at = 0;
         }
         if (mem_reserve_try(&s->buf, &s->cap, s->end + SOURCE_CHUNK)) return err_set(e, ERR_IO, "not enough memory");
-        ssize_t got = read(s->fd, s->buf + s->end, SOURCE_CHUNK);
-        if (got < 0) {
-            ssize_t again = file_read(s->fd, s->buf + s->end, SOURCE_CHUNK, e); /* retries EINTR, words the error */
-            if (again < 0) return -1;
-            got = again;
-        }
+        ssize_t got = read_some(s->fd, s->buf + s->end, e);
+        if (got < 0) return -1;
         if (!got) s->is_over = true;
         s->end += got;
     }
@@ -352,14 +356,20 @@ static int more_frames(struct reader *r, struct err *e)
 
 static int more_plain(struct reader *r, struct err *e)
 {
-    int64_t have = source_need(&r->in, 1, e);
+    int64_t have = r->in.end - r->in.at;
 
-    if (have <= 0) return (int)have;
     if ((int64_t)r->text.n > LIMIT_RECORD_BYTES)
         return err_set(e, ERR_INPUT, "a line of more than %lld bytes", LIMIT_RECORD_BYTES);
-    str_add_bytes(&r->text, r->in.buf + r->in.at, (size_t)have);
-    r->in.at += have;
-    return 1;
+    if (have) { /* what was read to see what this is */
+        str_add_bytes(&r->text, r->in.buf + r->in.at, (size_t)have);
+        r->in.at += have;
+        return 1;
+    }
+    ssize_t got = read_some(r->in.fd, str_room(&r->text, SOURCE_CHUNK), e);
+    if (got < 0) return -1;
+    r->text.n += (size_t)got;
+    r->text.data[r->text.n] = 0;
+    return got > 0;
 }
 
 /* The next line of this input without its newline; 0 at the end. */

@@ -1,6 +1,7 @@
 /* Values to JSON text: numbers in the fewest digits that read back to the same double. */
 #include "stream/value_layout.h"
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -216,20 +217,46 @@ void value_print_indented(const struct value *v, struct str *out)
     print(v, 0, out);
 }
 
+/* The digits of what tokens mostly are, so that a row of them is printed by copying. */
+enum { WRITTEN = 1 << 16 };
+static struct written {
+    char digits[7];
+    uint8_t n;
+} written[WRITTEN];
+
+static void write_all(void)
+{
+    for (uint32_t i = 0; i < WRITTEN; i++) {
+        char at[8];
+        written[i].n = (uint8_t)(print_small(i, at) - at);
+        memcpy(written[i].digits, at, sizeof written[i].digits);
+    }
+}
+
+/* at has 8 bytes. */
+static inline char *print_token(uint32_t i, char *at)
+{
+    memcpy(at, &written[i], sizeof written[i]);
+    return at + written[i].n;
+}
+
 /* One of both is NULL. Room is made for some numbers at a time, since for the longest ones it is more than most need.
  */
 static inline void print_row(const int32_t *ints, const uint8_t *bytes, int64_t n, struct str *out)
 {
     enum { AT_ONCE = 1024, INT_ROOM = 12, BYTE_ROOM = 4 };
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+    pthread_once(&once, write_all);
     str_add_char(out, '[');
     for (int64_t i = 0; i < n;) {
         int64_t to = n - i < AT_ONCE ? n : i + AT_ONCE;
         char *at = str_room(out, (size_t)(to - i) * (ints ? INT_ROOM : BYTE_ROOM) + INTEGER_ROOM);
         for (; i < to; i++) {
-            if (ints) at = print_integer(ints[i], at);
+            if (ints && (uint32_t)ints[i] >= WRITTEN) at = print_integer(ints[i], at);
+            else if (ints) at = print_token((uint32_t)ints[i], at);
             else if (bytes[i] < 10) *at++ = (char)('0' + bytes[i]);
-            else at = print_small(bytes[i], at);
+            else at = print_token(bytes[i], at);
             *at++ = ',';
         }
         end_at(out, at);

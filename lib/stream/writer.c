@@ -232,7 +232,7 @@ static void ids_grow(struct ids *s)
     struct ids old = *s;
 
     s->slots = old.slots ? old.slots * 2 : 64;
-    s->hash = mem_new_large(uint64_t, s->slots);
+    s->hash = mem_new(uint64_t, s->slots);
     for (int64_t i = 0; i < old.slots; i++) {
         if (!old.hash[i]) continue;
         uint64_t at = old.hash[i] & (uint64_t)(s->slots - 1);
@@ -245,7 +245,7 @@ static void ids_grow(struct ids *s)
 /* Notes an id; false when it was there. */
 static bool ids_add(struct ids *s, uint64_t hash)
 {
-    if (s->n * 2 >= s->slots) ids_grow(s);
+    if (s->n * 4 >= s->slots * 3) ids_grow(s);
     uint64_t at = hash & (uint64_t)(s->slots - 1);
     for (; s->hash[at]; at = (at + 1) & (uint64_t)(s->slots - 1)) {
         if (s->hash[at] == hash) return false;

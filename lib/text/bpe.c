@@ -483,7 +483,7 @@ static void add_piece(const struct bpe *b, struct encoding *out, const struct pi
     out->n += got;
 }
 
-void bpe_encode(const struct bpe *b, struct encoding *out, const char *text, size_t n)
+void bpe_append(const struct bpe *b, struct encoding *out, const char *text, size_t n)
 {
     enum piece_kind previous = PIECE_SPACE;
     struct piece found[AHEAD];
@@ -491,7 +491,6 @@ void bpe_encode(const struct bpe *b, struct encoding *out, const char *text, siz
     assert(n < INT32_MAX);
     if (!out->cache) out->cache = bpe_cache_new(b);
     assert(out->cache->of == b);
-    out->n = 0;
     for (size_t i = 0; i < n;) {
         int pieces = find_pieces(out->cache, found, text + i, n - i);
         for (int k = 0; k < pieces; k++) {
@@ -502,6 +501,12 @@ void bpe_encode(const struct bpe *b, struct encoding *out, const char *text, siz
         }
     }
     bpe_cache_trim(out->cache);
+}
+
+void bpe_encode(const struct bpe *b, struct encoding *out, const char *text, size_t n)
+{
+    out->n = 0;
+    bpe_append(b, out, text, n);
 }
 
 void encoding_trim(struct encoding *c)

@@ -40,6 +40,8 @@ struct encoding {
 /* Replaces *out by the tokens of text, n bytes of any kind (n < 2^31). Special tokens are neither added nor recognised.
  * A word is letters and digits with its contraction ("don't", "mp3"); a run of punctuation or of spaces is one too. */
 void bpe_encode(const struct bpe *b, struct encoding *out, const char *text, size_t n);
+/* Appends them instead. */
+void bpe_append(const struct bpe *b, struct encoding *out, const char *text, size_t n);
 void encoding_trim(struct encoding *c); /* gives back what a very long text took */
 void encoding_release(struct encoding *c);
 

@@ -245,25 +245,21 @@ static int encode_text(struct visitor *v, const char *text, size_t n, const stru
 {
     const struct encode *encode = (const struct encode *)v;
     struct encoded *x = encode->x;
-    struct encoding *c = &x->text;
+    int64_t first = x->all.n;
     int rc = 0;
 
-    bpe_encode(encode->b, c, text, n);
+    bpe_append(encode->b, &x->all, text, n);
+    struct encoding own = { .n = x->all.n - first, .ids = x->all.ids + first, .units = x->all.units + first };
     if (phrases) {
         struct value *spans = value_parse(v->o->line + phrases->at, phrases->end - phrases->at, e);
-        rc = spans ? units_join(c, encode->b, text, (int64_t)n, spans, e) : -1;
+        rc = spans ? units_join(&own, encode->b, text, (int64_t)n, spans, e) : -1;
         value_free(spans);
     }
     if (rc) return rc;
-    if (encode->max_length && c->n > encode->max_length) c->n = encode->max_length;
+    if (encode->max_length && own.n > encode->max_length) own.n = encode->max_length;
     mem_reserve(&x->texts, &x->texts_cap, x->n_texts + 1);
-    mem_extend(&x->ids, &x->ids_cap, x->n + c->n);
-    mem_extend(&x->units, &x->units_cap, x->n + c->n);
-    x->texts[x->n_texts++] = (struct encoded_text){ x->n, c->n };
-    if (c->n) memcpy(x->ids + x->n, c->ids, (size_t)c->n * sizeof *c->ids);
-    if (c->n) memcpy(x->units + x->n, c->units, (size_t)c->n);
-    x->n += c->n;
-    encoding_trim(c);
+    x->texts[x->n_texts++] = (struct encoded_text){ first, own.n };
+    x->all.n = first + own.n;
     return 0;
 }
 
@@ -323,8 +319,8 @@ static void print_texts(const struct encoded *x, const struct addition *a, struc
     if (a->is_list) str_add_char(out, '[');
     for (int64_t i = a->first; i < a->first + a->n; i++) {
         if (i > a->first) str_add_char(out, ',');
-        if (a->is_units) value_print_bytes(x->units + x->texts[i].first, x->texts[i].n, out);
-        else value_print_ints(x->ids + x->texts[i].first, x->texts[i].n, out);
+        if (a->is_units) value_print_bytes(x->all.units + x->texts[i].first, x->texts[i].n, out);
+        else value_print_ints(x->all.ids + x->texts[i].first, x->texts[i].n, out);
     }
     if (a->is_list) str_add_char(out, ']');
 }
@@ -358,7 +354,8 @@ int fields_encode(const struct fields *f, const struct outline *record, const st
 {
     struct encode encode = { { encode_text, place, record, &x->room }, b, x, max_length, -1, -1 };
 
-    x->n = x->n_texts = x->n_additions = 0;
+    encoding_trim(&x->all);
+    x->all.n = x->n_texts = x->n_additions = 0;
     if (walk(&encode.visitor, f, e)) return -1;
     if (max_length && encode.text >= 0 && encode.pair >= 0)
         cut_pair(&x->texts[encode.text], &x->texts[encode.pair], max_length);
@@ -368,9 +365,7 @@ int fields_encode(const struct fields *f, const struct outline *record, const st
 
 void encoded_release(struct encoded *x)
 {
-    encoding_release(&x->text);
-    free(x->ids);
-    free(x->units);
+    encoding_release(&x->all);
     free(x->texts);
     free(x->additions);
     str_release(&x->room);

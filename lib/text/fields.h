@@ -31,13 +31,11 @@ int fields_each(const struct fields *f, const struct outline *record,
 
 /* What one thread encodes records with, again and again. Zero is valid and empty; it serves one vocabulary only. */
 struct encoded {
-    struct encoding text; /* the last one */
-    int64_t n, n_texts, n_additions;
-    int32_t *ids;   /* [n] of all texts of a record */
-    uint8_t *units; /* [n] */
+    struct encoding all; /* texts of a record, one behind the other */
+    int64_t n_texts, n_additions;
     struct encoded_text *texts;
     struct addition *additions;
-    int64_t ids_cap, units_cap, texts_cap, additions_cap;
+    int64_t texts_cap, additions_cap;
     struct str room; /* a text without its escapes */
 };
 void encoded_release(struct encoded *x);

@@ -123,7 +123,7 @@ static int next_lines(void *arg, void **job, struct err *e)
 static void print_line(const struct loop *l, struct encoded *x, int64_t number, const char *text, size_t n,
                        struct printed *printed)
 {
-    struct encoding *c = &x->text;
+    struct encoding *c = &x->all;
     struct str *out = &printed->text;
     char id[24];
 
