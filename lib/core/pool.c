@@ -173,8 +173,8 @@ static void line_do(struct line *l, int worker)
     if (s == &l->ring[l->finished % l->p->depth]) pthread_cond_signal(&l->ended);
 }
 
-/* Whether to make a job now: when none waits, or, where that costs no waiting, not one for each thread, so that none has
- * to sleep until another has made one. */
+/* Whether to make a job now: when none waits, or, where that costs no waiting, not one for each thread, so that none
+ * has to sleep until another has made one. */
 static bool line_wants(const struct line *l)
 {
     int64_t waiting = l->made - l->taken;

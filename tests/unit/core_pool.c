@@ -82,7 +82,8 @@ static int leaving_next(void *arg, void **job, struct err *e)
     struct leaving *l = arg;
 
     if (l->made == 100) return 0;
-    for (int ms = 0; l->made == 99 && __atomic_load_n(&l->helped, __ATOMIC_SEQ_CST) < 50 && ms < 10000; ms++) usleep(1000);
+    for (int ms = 0; l->made == 99 && __atomic_load_n(&l->helped, __ATOMIC_SEQ_CST) < 50 && ms < 10000; ms++)
+        usleep(1000);
     l->made++;
     *job = l;
     return 1;
