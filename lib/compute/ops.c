@@ -115,8 +115,9 @@ void op_params_changed(struct device *d)
 
 void op_linear_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, int flags)
 {
+    bool is_rounded = w.dtype == DT_F32 && (flags & LINEAR_PARAM) && d->is_host;
     bool good = x.rank == 2 && w.rank == 2 && y.rank == 2 && x.shape[1] == w.shape[1] && y.shape[0] == x.shape[0] &&
-                y.shape[1] == w.shape[0] && is_float(x) && x.dtype == w.dtype && is_float(y) &&
+                y.shape[1] == w.shape[0] && is_float(x) && (x.dtype == w.dtype || is_rounded) && is_float(y) &&
                 (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
     if (fits(d, good, SHOW(y, x, w, b), "linear_forward: y, x, w, b do not fit:") && y.n)
         RUN_PRODUCT(2.0 * (double)w.n * (double)x.shape[0], linear_forward, y, x, w, b, flags);

@@ -106,7 +106,8 @@ int model_open_dir(struct model *m, const char *dir, struct device *d, enum dtyp
     if (!rc) {
         safetensors_expect(&s);
         rc = model_open(m, &c, d, compute, training, e) ? err_in(e, "%s", config) : 0;
-        if (!rc && params_load(&m->params, &s, NULL, NULL, true, NULL, e)) rc = err_in(e, "%s", weights);
+        if (!rc && !params_map(&m->params, &s) && params_load(&m->params, &s, NULL, NULL, true, NULL, e))
+            rc = err_in(e, "%s", weights);
         safetensors_close(&s);
     }
     if (rc) model_release(m);

@@ -113,12 +113,15 @@ void params_swap_average(struct params *p)
 
 struct tensor params_weight(const struct params *p, int i)
 {
-    return part(p->compute == DT_BF16 ? p->value16 : p->value, &p->at[i]);
+    return p->value16.data ? part(p->value16, &p->at[i]) : params_f32(p, i);
 }
 
 struct tensor params_f32(const struct params *p, int i)
 {
-    return part(p->value, &p->at[i]);
+    struct tensor x = part(p->value, &p->at[i]);
+
+    if (p->file.n) x.data = (void *)(uintptr_t)p->file.at[i].data;
+    return x;
 }
 
 struct tensor params_grad(const struct params *p, int i)
@@ -263,6 +266,25 @@ int params_load(struct params *p, const struct safetensors *s, const char *(*ren
     str_release(&own.text);
     free(used);
     return rc;
+}
+
+bool params_map(struct params *p, struct safetensors *s)
+{
+    bool fits = p->device->is_host && !p->grad.data && s->n == p->n;
+
+    for (int i = 0; i < p->n && fits; i++) {
+        const struct safetensor *t = &s->at[i];
+        fits = !strcmp(t->name, p->at[i].name) && t->dtype == DT_F32 && same_shape(&p->at[i], t) &&
+               (uintptr_t)t->data % sizeof(float) == 0;
+    }
+    if (!fits) return false;
+    op_release(p->device, p->value.data);
+    if (p->value16.data) op_release(p->device, p->value16.data);
+    p->value.data = p->value16.data = NULL;
+    p->file = *s;
+    *s = (struct safetensors){ 0 };
+    params_changed(p);
+    return true;
 }
 
 /* A file's tensors: those of one flat buffer after the other. */
@@ -441,6 +463,7 @@ void params_release(struct params *p)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i].data) op_release(p->device, all[i].data);
     }
+    safetensors_close(&p->file);
     free(p->at);
     *p = (struct params){ 0 };
 }

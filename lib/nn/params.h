@@ -29,6 +29,7 @@ struct params {
     struct tensor value, value16, grad, m, v; /* flat; value16 none in F32; grad, m, v none without training */
     struct tensor average;                    /* of the values over the steps (F32), or none */
     int64_t own_from, own_n;                  /* elements whose moments are kept here: all, unless params_share() */
+    struct safetensors file;                  /* of params_map(), which has the values instead of value; or none */
 };
 
 /* Adds a parameter; returns its index. Names are unique. Rank-1 parameters do not decay. */
@@ -53,7 +54,10 @@ struct params_report {
  * A wrong shape is always an error. F32, F16, BF16 and F64 files are read. */
 int params_load(struct params *p, const struct safetensors *s, const char *(*rename)(const char *name, void *arg),
                 void *arg, bool strict, struct params_report *report, struct err *e);
-/* model.safetensors: F32, or BF16 when half. */
+/* The same without a copy, when the values are only read, and by the host, and the file has just these parameters, in
+ * this order, in F32: takes over s, whose data they are from then on. Else false, and nothing is changed. */
+bool params_map(struct params *p, struct safetensors *s);
+/* model.safetensors: F32, or BF16 when half. Not of values that params_map() found. */
 int params_save(const struct params *p, const char *path, bool half, struct err *e);
 /* Keeps moments for a part of the elements only, which params_step() then steps alone; who keeps the others steps them
  * and sends their values. To be called before moments are loaded. */

@@ -197,7 +197,7 @@ static void add_header(struct str *out, const struct safetensor *at, int n, cons
     }
     value_print(header, out);
     value_free(header);
-    while (out->n % 8) str_add_char(out, ' '); /* so that the data is aligned */
+    while ((8 + out->n) % 64) str_add_char(out, ' '); /* so that the data is aligned, where it is mapped, too */
 }
 
 int safetensors_save(const char *path, const struct safetensor *at, int n, const char *const *meta, int n_meta,

@@ -2,20 +2,102 @@
 #include "core/file.h"
 #include "nn/params.h"
 #include "tap.h"
+#include <math.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/unimo-params.XXXXXX";
 
-static struct params make(struct device *d, bool extra)
+static struct params declare(bool extra)
 {
     struct params p = { 0 };
 
     params_add(&p, "a.weight", INIT_TRUNC_NORMAL, 0.02f, 2, (int64_t[]){ 3, 5 });
     params_add(&p, "a.bias", INIT_ZERO, 0, 1, (int64_t[]){ 3 });
     if (extra) params_add(&p, "b.weight", INIT_UNIFORM, 0.5f, 2, (int64_t[]){ 2, 3 });
+    return p;
+}
+
+static struct params make(struct device *d, bool extra)
+{
+    struct params p = declare(extra);
+
     params_build(&p, d, DT_F32, true);
     params_init(&p, 7);
     return p;
+}
+
+static bool maps(struct params *p, const char *path)
+{
+    struct err e = { 0 };
+    struct safetensors s;
+
+    if (safetensors_open(&s, path, &e)) return false;
+    bool is_mapped = params_map(p, &s);
+    safetensors_close(&s);
+    return is_mapped;
+}
+
+/* What a[2,5] w^T is, with the weight of the parameters. */
+static void product(const struct params *p, float y[6])
+{
+    uint16_t half[10];
+    float whole[10];
+
+    for (int i = 0; i < 10; i++) whole[i] = (float)(i % 4) - 1.5f;
+    dtype_from_f32(half, DT_BF16, whole, 10);
+    bool is_half = p->compute == DT_BF16;
+    struct tensor x = tensor_2d(is_half ? (void *)half : whole, p->compute, 2, 5), none = { 0 };
+    op_linear_forward(p->device, tensor_2d(y, DT_F32, 2, 3), x, params_weight(p, 0), none, LINEAR_PARAM);
+}
+
+static void mapped(const char *path)
+{
+    struct err e = { 0 };
+
+    for (int half = 0; half < 2; half++) {
+        struct device *d = device_open("cpu", 1, &e);
+        struct params p = declare(false), loaded = declare(false);
+        float y[6], as[6];
+        double gap = 0;
+        params_build(&p, d, half ? DT_BF16 : DT_F32, false);
+        params_build(&loaded, d, half ? DT_BF16 : DT_F32, false);
+        struct safetensors s;
+        safetensors_open(&s, path, &e);
+        ok(!params_load(&loaded, &s, NULL, NULL, true, NULL, &e), "parameters are loaded, %s", half ? "bf16" : "f32");
+        safetensors_close(&s);
+        ok(maps(&p, path), "and mapped");
+        for (int i = 0; i < 2; i++) {
+            ok(!memcmp(params_f32(&p, i).data, params_f32(&loaded, i).data, (size_t)p.at[i].n * sizeof(float)),
+               "with the same values");
+        }
+        product(&p, y);
+        product(&loaded, as);
+        for (int i = 0; i < 6; i++) gap = fmax(gap, fabs(y[i] - as[i]));
+        ok(gap <= (half ? 1e-3 : 0), "and the same product (%g)", gap);
+        params_release(&p);
+        params_release(&loaded);
+        device_close(d);
+    }
+}
+
+static void unmapped(struct device *d, const char *path, const char *half)
+{
+    struct params p = declare(false), q = declare(true), r = declare(false), s = { 0 };
+
+    params_build(&p, d, DT_F32, true);
+    ok(!maps(&p, path), "not what is trained");
+    params_build(&q, d, DT_F32, false);
+    ok(!maps(&q, path), "nor a file without some of them");
+    params_build(&r, d, DT_F32, false);
+    ok(!maps(&r, half), "nor one in bf16");
+    params_add(&s, "a.bias", INIT_ZERO, 0, 1, (int64_t[]){ 3 });
+    params_add(&s, "a.weight", INIT_ZERO, 0, 2, (int64_t[]){ 3, 5 });
+    params_build(&s, d, DT_F32, false);
+    ok(!maps(&s, path), "nor one in another order");
+    params_release(&p);
+    params_release(&q);
+    params_release(&r);
+    params_release(&s);
 }
 
 static const char *shorter(const char *name, void *arg)
@@ -53,6 +135,9 @@ int main(void)
     is_int(two.unexpected, 1, "with a name nobody expects");
     str_release(&two.text);
     safetensors_close(&s);
+    is_int(params_save(&p, "half.safetensors", true, &e), 0, "save half");
+    mapped("m.safetensors");
+    unmapped(d, "m.safetensors", "half.safetensors");
 
     float sum[1];
     for (int step = 1; step <= 400; step++) { /* minimise |w - 1|^2 */

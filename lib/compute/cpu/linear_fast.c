@@ -16,6 +16,7 @@ struct product {
     int64_t m, n, k;
     int64_t src_stride[2], wei_stride[2];
     enum dtype in, out;
+    enum dtype lies; /* wei's, which is rounded to `in` when it is packed, if it is a parameter */
     bool has_bias, adds;
     bool is_param;  /* wei stays the same until parameters change */
     bool is_packed; /* wei is brought into the library's layout first; always so for a parameter */
@@ -67,7 +68,7 @@ static dnnl_status_t prepare(struct dnnl_state *state, struct prepared *p, const
     if (!s) s = dnnl_primitive_desc_create(&pd, &op, attr, state->engine, NULL);
     if (!s) s = dnnl_primitive_create(&p->run, pd);
     if (!s) p->layout.wanted = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    if (!s) s = describe(&p->layout.plain, k->k, k->n, k->in, k->wei_stride);
+    if (!s) s = describe(&p->layout.plain, k->k, k->n, k->is_param ? k->lies : k->in, k->wei_stride);
     if (!s) s = dnnl_memory_create(&p->src, &src, state->engine, DNNL_MEMORY_NONE);
     if (!s) s = dnnl_memory_create(&p->wei, k->is_packed ? &p->layout.wanted : &wei, state->engine, DNNL_MEMORY_NONE);
     if (!s) s = dnnl_memory_create(&p->dst, &dst, state->engine, DNNL_MEMORY_NONE);
@@ -96,7 +97,7 @@ static struct prepared *find_prepared(struct device *d, const struct product *k)
 {
     struct dnnl_state *state = fast_dnnl(d);
     const struct lru_key key = { { k->m, k->n, k->k, k->src_stride[0], k->src_stride[1], k->wei_stride[0],
-                                   k->wei_stride[1], k->in, k->out, k->has_bias, k->adds, k->is_packed } };
+                                   k->wei_stride[1], k->in, k->out, k->has_bias, k->adds, k->is_packed, k->lies } };
 
     if (!state->products) state->products = lru_new(PRIMITIVES_MOST, prepared_free);
     struct prepared *p = lru_find(state->products, &key);
@@ -164,6 +165,7 @@ int FAST_ROW(linear_forward)(struct device *d, struct tensor y, struct tensor x,
                            .wei_stride = { 1, in },
                            .in = x.dtype,
                            .out = y.dtype,
+                           .lies = w.dtype,
                            .has_bias = b.data != NULL,
                            .adds = flags & LINEAR_ADD,
                            .is_param = flags & LINEAR_PARAM,
@@ -186,6 +188,7 @@ int FAST_ROW(linear_backward_input)(struct device *d, struct tensor dx, struct t
                            .wei_stride = { in, 1 },
                            .in = dy.dtype,
                            .out = dx.dtype,
+                           .lies = w.dtype,
                            .adds = flags & LINEAR_ADD,
                            .is_param = flags & LINEAR_PARAM,
                            .is_packed = flags & LINEAR_PARAM };
