@@ -1,6 +1,7 @@
 #include "nn/params.h"
 #include "core/hash.h"
 #include "core/mem.h"
+#include "core/pool.h"
 #include "core/rng.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -168,17 +169,35 @@ static float draw(const struct param *q, struct rng *r)
     return 0;
 }
 
+struct drawn {
+    const struct param *at;
+    uint64_t seed;
+    float **host; /* [parameters] */
+};
+
+static int draw_one(int64_t i, int worker, void *arg, struct err *e)
+{
+    const struct drawn *all = arg;
+    const struct param *q = &all->at[i];
+    struct rng r;
+
+    all->host[i] = mem_new(float, q->n);
+    rng_init(&r, all->seed, rng_stream(RNG_PARAMS, hash64(q->name, strlen(q->name), 0), 0));
+    for (int64_t k = 0; k < q->n; k++) all->host[i][k] = draw(q, &r);
+    return 0;
+}
+
 void params_init(struct params *p, uint64_t seed)
 {
+    struct drawn all = { p->at, seed, mem_new(float *, p->n + 1) };
+    struct err none = { 0 };
+
+    pool_for(p->n, 1, p->device->threads, draw_one, &all, &none);
     for (int i = 0; i < p->n; i++) {
-        const struct param *q = &p->at[i];
-        float *host = mem_new(float, q->n);
-        struct rng r;
-        rng_init(&r, seed, rng_stream(RNG_PARAMS, hash64(q->name, strlen(q->name), 0), 0));
-        for (int64_t k = 0; k < q->n; k++) host[k] = draw(q, &r);
-        op_upload(p->device, params_f32(p, i).data, host, q->n * (int64_t)sizeof(float));
-        free(host);
+        op_upload(p->device, params_f32(p, i).data, all.host[i], p->at[i].n * (int64_t)sizeof(float));
+        free(all.host[i]);
     }
+    free(all.host);
     params_changed(p);
 }
 

@@ -1,5 +1,5 @@
 """What the benchmarks of computation share: the models' sizes, the peers, the limits of the machine, the table."""
-import json, os, statistics, subprocess, sys
+import base64, json, os, random, statistics, struct, subprocess, sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UNIMO = os.environ.get("UNIMO_BIN", f"{TOP}/build/release/bin")
@@ -38,6 +38,26 @@ def config(path, size):
                "vocab_size": VOCAB, "max_position_embeddings": POSITIONS, "bos_token_id": CLS, "pad_token_id": PAD, "eos_token_id": SEP, "unk_token_id": UNK,
                "mask_token_id": MASK, "max_text": 512, "max_regions": 100, "image_feature_size": FEATURES, "image_class_size": 4, "label_hidden": 0}, open(path, "w"))
     return path
+
+
+def write(path, records):
+    with open(path, "w") as f:
+        f.writelines(json.dumps({"id": str(i)} | r) + "\n" for i, r in enumerate(records))
+
+
+def said(n):
+    """A record of n tokens."""
+    return {"text": "", "tokens": [random.randrange(260, VOCAB - 1) for _ in range(n)]}
+
+
+def images(folder, n, regions):
+    """A stream of n images of so many regions, all alike."""
+    one = struct.pack(f"<{FEATURES}f", *(random.gauss(0, 1) for _ in range(FEATURES)))
+    features, boxes = base64.b64encode(one * regions).decode(), base64.b64encode(struct.pack("<4f", 10, 10, 110, 110) * regions).decode()
+    write(f"{folder}/images.jsonl", ({"image": str(i), "width": 640, "height": 480, "tensors": {
+        "boxes": {"dtype": "F32", "shape": [regions, 4], "base64": boxes}, "features": {"dtype": "F32", "shape": [regions, FEATURES], "base64": features}}} for i in range(n)))
+    subprocess.run([f"{UNIMO}/unimo-view", "--pack", "-o", f"{folder}/images{regions}.zst", f"{folder}/images.jsonl"], check=True)
+    return f"{folder}/images{regions}.zst"
 
 
 def layer(size, precision, texts=64, length=128, part="", threads=THREADS):
