@@ -113,11 +113,16 @@ void op_params_changed(struct device *d)
     if (fits(d, true, NULL, "params_changed")) d->ops->params_changed(d);
 }
 
+/* On the host a parameter may be F32 beside BF16: it is rounded when it is packed. */
+static bool is_factor(const struct device *d, struct tensor w, struct tensor x, int flags)
+{
+    return w.dtype == x.dtype || (w.dtype == DT_F32 && d->is_host && (flags & LINEAR_PARAM));
+}
+
 void op_linear_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, int flags)
 {
-    bool is_rounded = w.dtype == DT_F32 && (flags & LINEAR_PARAM) && d->is_host;
     bool good = x.rank == 2 && w.rank == 2 && y.rank == 2 && x.shape[1] == w.shape[1] && y.shape[0] == x.shape[0] &&
-                y.shape[1] == w.shape[0] && is_float(x) && (x.dtype == w.dtype || is_rounded) && is_float(y) &&
+                y.shape[1] == w.shape[0] && is_float(x) && is_factor(d, w, x, flags) && is_float(y) &&
                 (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
     if (fits(d, good, SHOW(y, x, w, b), "linear_forward: y, x, w, b do not fit:") && y.n)
         RUN_PRODUCT(2.0 * (double)w.n * (double)x.shape[0], linear_forward, y, x, w, b, flags);
@@ -126,7 +131,7 @@ void op_linear_forward(struct device *d, struct tensor y, struct tensor x, struc
 void op_linear_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, int flags)
 {
     bool good = dx.rank == 2 && dy.rank == 2 && w.rank == 2 && dx.shape[0] == dy.shape[0] &&
-                dx.shape[1] == w.shape[1] && dy.shape[1] == w.shape[0] && is_float(dy) && dy.dtype == w.dtype &&
+                dx.shape[1] == w.shape[1] && dy.shape[1] == w.shape[0] && is_float(dy) && is_factor(d, w, dy, flags) &&
                 is_float(dx) && dx.data != dy.data;
     if (fits(d, good, SHOW(dx, dy, w), "linear_backward_input: dx, dy, w do not fit:") && dx.n)
         RUN_PRODUCT(2.0 * (double)w.n * (double)dx.shape[0], linear_backward_input, dx, dy, w, flags);
@@ -482,7 +487,7 @@ static double conv_flops(struct tensor y, struct tensor w)
 void op_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
                      struct conv c, bool relu, int flags)
 {
-    bool good = is_grouped_conv(y, x, w, c) && is_float(x) && is_float(y) && x.dtype == w.dtype &&
+    bool good = is_grouped_conv(y, x, w, c) && is_float(x) && is_float(y) && is_factor(d, w, x, flags) &&
                 (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
     if (fits(d, good, SHOW(y, x, w, b),
              "conv_forward: y, x, w, b do not fit (stride %d, pad %d, dilation %d):", c.stride, c.pad, c.dilation) &&
@@ -493,7 +498,7 @@ void op_conv_forward(struct device *d, struct tensor y, struct tensor x, struct 
 void op_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c,
                             int flags)
 {
-    bool good = is_conv(dy, dx, w, c) && is_float(dx) && is_float(dy) && dy.dtype == w.dtype && dx.data != dy.data;
+    bool good = is_conv(dy, dx, w, c) && is_float(dx) && is_float(dy) && is_factor(d, w, dy, flags) && dx.data != dy.data;
     if (fits(d, good, SHOW(dx, dy, w), "conv_backward_input: dx, dy, w do not fit:") && dx.n)
         RUN_PRODUCT(conv_flops(dy, w), conv_backward_input, dx, dy, w, c, flags);
 }

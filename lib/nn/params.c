@@ -59,7 +59,7 @@ void params_build(struct params *p, struct device *d, enum dtype compute, bool t
     p->compute = compute;
     p->value = unset(d, DT_F32, p->total);
     fill_gaps(p);
-    if (compute == DT_BF16) p->value16 = unset(d, DT_BF16, p->total);
+    if (compute == DT_BF16 && !d->is_host) p->value16 = unset(d, DT_BF16, p->total);
     if (!training) return;
     device_will_train(d);
     p->grad = flat(d, DT_F32, p->total);
@@ -298,8 +298,7 @@ bool params_map(struct params *p, struct safetensors *s)
     }
     if (!fits) return false;
     op_release(p->device, p->value.data);
-    if (p->value16.data) op_release(p->device, p->value16.data);
-    p->value.data = p->value16.data = NULL;
+    p->value.data = NULL;
     p->file = *s;
     *s = (struct safetensors){ 0 };
     params_changed(p);

@@ -5,7 +5,7 @@
 #include "stream/safetensors.h"
 
 /* The named parameters of a model in flat buffers on one device: F32 masters, a BF16 copy for products when the compute
- * type is BF16, and for training gradients and AdamW moments. Used in three steps: params_add() for each,
+ * type is BF16 and the device is not the host, which rounds where it packs, and for training gradients and AdamW moments. Used in three steps: params_add() for each,
  * params_build(), then params_init() and/or params_load(). */
 enum param_init { INIT_ZERO, INIT_ONE, INIT_TRUNC_NORMAL, INIT_NORMAL, INIT_UNIFORM };
 enum { PARAM_NAME_MAX = 128 };
@@ -26,7 +26,7 @@ struct params {
     struct param *at;
     int64_t total;                            /* elements of the flat buffers (segments padded to 16) */
     enum dtype compute;                       /* DT_F32 or DT_BF16 */
-    struct tensor value, value16, grad, m, v; /* flat; value16 none in F32; grad, m, v none without training */
+    struct tensor value, value16, grad, m, v; /* flat; value16 may be none; grad, m, v none without training */
     struct tensor average;                    /* of the values over the steps (F32), or none */
     int64_t own_from, own_n;                  /* elements whose moments are kept here: all, unless params_share() */
     struct safetensors file;                  /* of params_map(), which has the values instead of value; or none */
@@ -38,7 +38,7 @@ int params_add(struct params *p, const char *name, enum param_init init, float s
 void params_build(struct params *p, struct device *d, enum dtype compute, bool training);
 /* Each parameter is drawn from a stream named by (seed, its name): adding one does not change the others. */
 void params_init(struct params *p, uint64_t seed);
-struct tensor params_weight(const struct params *p, int i); /* in the compute type, for products and gathers */
+struct tensor params_weight(const struct params *p, int i); /* for products: in the compute type, or F32 on the host */
 struct tensor params_f32(const struct params *p, int i);    /* master: biases, norms */
 struct tensor params_grad(const struct params *p, int i);
 int params_find(const struct params *p, const char *name); /* -1 */

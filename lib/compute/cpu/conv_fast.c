@@ -15,6 +15,7 @@ struct shape {
     int64_t x[4], y[4], k[2], groups;
     struct conv c;
     enum dtype in, out; /* of the operands and of the result */
+    enum dtype lies;    /* of the filters, which are rounded to `in` when they are packed */
     bool has_bias, relu, adds;
 };
 struct made {
@@ -124,7 +125,7 @@ static dnnl_status_t make(struct dnnl_state *state, struct made *m, const struct
     if (!s)
         m->layout.wanted =
             *dnnl_primitive_desc_query_md(pd, is_weight ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
-    if (!s) s = describe_filters(&m->layout.plain, k, is_weight ? dnnl_f32 : type(k->in), false);
+    if (!s) s = describe_filters(&m->layout.plain, k, is_weight ? dnnl_f32 : type(k->lies), false);
     if (!s) m->layout.hash = layout_hash(&m->layout);
     if (!s && is_weight) s = make_reorder(state, m);
     if (!s) s = dnnl_memory_create(&m->x, &x, state->engine, DNNL_MEMORY_NONE);
@@ -155,7 +156,7 @@ static struct lru_key key_of(const struct shape *k)
     struct lru_key key = { { k->way, k->k[0], k->k[1], k->c.stride, k->c.pad, k->c.dilation, k->in, k->out, k->has_bias,
                              k->relu, k->adds } };
 
-    key.v[11] = k->groups;
+    key.v[11] = k->groups * 2 + (k->lies == DT_BF16);
     memcpy(key.v + 12, k->x, sizeof k->x);
     memcpy(key.v + 16, k->y, sizeof k->y);
     return key;
@@ -204,6 +205,7 @@ int FAST_ROW(conv_forward)(struct device *d, struct tensor y, struct tensor x, s
     if (FAST_ROW(winograd_fits)(y, x, w, c, flags)) return FAST_ROW(winograd)(d, y, x, w, b, c, relu);
     k.in = x.dtype;
     k.out = y.dtype;
+    k.lies = w.dtype;
     k.has_bias = b.data;
     k.relu = relu;
     k.adds = flags & LINEAR_ADD;
@@ -228,6 +230,7 @@ int FAST_ROW(conv_backward_input)(struct device *d, struct tensor dx, struct ten
 
     k.in = dy.dtype;
     k.out = dx.dtype;
+    k.lies = w.dtype;
     if (flags & LINEAR_ADD && !(to.data = fast_room(d, ROOM_CONV, tensor_bytes(dx)))) return -1;
     struct made *m = find(d, &k);
     dnnl_memory_t filters = m ? dnnl_packed(d, &m->layout, w.data, flags & LINEAR_PARAM) : NULL;
