@@ -7,8 +7,8 @@
 #include "core/mem.h"
 #include "core/pool.h"
 #include "features/stats.h"
+#include "stream/lines.h"
 #include "stream/writer.h"
-#include "text/lines.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

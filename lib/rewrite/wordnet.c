@@ -2,9 +2,9 @@
  * offset. Nothing is trusted: every number is checked against the file's size, and a line ends where the file does. */
 #include "rewrite/wordnet.h"
 #include "core/file.h"
+#include "core/sorted.h"
 #include "core/str.h"
 #include "rewrite/inflect.h"
-#include "text/sorted.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "score/answers.h"
+#include "core/unicode.h"
 #include "score/pytext.h"
-#include "text/unicode.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "score/forms.h"
 #include "core/str.h"
-#include "text/lines.h"
+#include "stream/lines.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* METEOR's normaliser is a list of replacements, each from left to right without overlap over the whole text. */
 #include "score/meteor_text.h"
 #include "core/mem.h"
+#include "core/unicode.h"
 #include "score/unicode.h"
-#include "text/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 #include "score/prepare.h"
 #include "core/str.h"
+#include "core/unicode.h"
 #include "score/pytext.h"
 #include "score/unicode.h"
-#include "text/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "score/rouge_google.h"
+#include "core/unicode.h"
 #include "score/porter.h"
 #include "score/rouge_text.h"
-#include "text/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 

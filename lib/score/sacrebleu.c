@@ -1,10 +1,10 @@
 #include "score/sacrebleu.h"
 #include "core/log.h"
+#include "core/unicode.h"
 #include "score/bleu.h"
 #include "score/explain.h"
 #include "score/texts.h"
 #include "score/unicode.h"
-#include "text/unicode.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* sacreBLEU's tokenizers: passes of replacements from left to right that do not overlap. */
 #include "core/mem.h"
+#include "core/unicode.h"
 #include "score/sacrebleu.h"
-#include "text/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "score/synonyms.h"
 #include "core/mem.h"
+#include "core/sorted.h"
 #include "core/str.h"
-#include "text/sorted.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "score/unicode.h"
 #include "core/dtype.h"
+#include "core/unicode.h"
 #include "score/unicode_ranges.h"
-#include "text/unicode.h"
 #include <string.h>
 
 #define ROWS(table) ((int)(sizeof table / sizeof *table))

@@ -1,7 +1,7 @@
 #include "score/vqa.h"
+#include "core/unicode.h"
 #include "score/pytext.h"
 #include "score/unicode.h"
-#include "text/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 

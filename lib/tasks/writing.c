@@ -1,6 +1,6 @@
 #include "tasks/writing.h"
-#include "text/lines.h"
-#include "text/unicode.h"
+#include "core/unicode.h"
+#include "stream/lines.h"
 #include <stdlib.h>
 
 /* ---- settings ---- */

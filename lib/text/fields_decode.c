@@ -1,7 +1,7 @@
 /* From tokens back to texts. */
 #include "core/mem.h"
+#include "core/unicode.h"
 #include "text/fields.h"
-#include "text/unicode.h"
 #include <inttypes.h>
 #include <stdlib.h>
 

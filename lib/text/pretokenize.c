@@ -1,6 +1,6 @@
 /* GPT-2's splitting pattern by hand: ASCII goes through a table of 256 bytes, everything else through unicode.c. */
 #include "text/pretokenize.h"
-#include "text/unicode.h"
+#include "core/unicode.h"
 
 enum { HIGH = 4 }; /* a byte that belongs to no ASCII character */
 enum { O = UNICODE_OTHER, L = UNICODE_LETTER, N = UNICODE_NUMBER, S = UNICODE_SPACE };

@@ -1,8 +1,8 @@
 #include "text/tokenizer.h"
 #include "core/mem.h"
 #include "core/pool.h"
+#include "core/unicode.h"
 #include "stream/filter.h"
-#include "text/unicode.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 #include "core/file.h"
+#include "stream/lines.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 #include "text/fields.h"
-#include "text/lines.h"
 
 /* The loops of unimo-tokenize: order out = order in, whatever the number of threads. */
 struct tokenizer {

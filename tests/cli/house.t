@@ -4,7 +4,7 @@
 
 t_run awk -F: '
 BEGIN {
-    split("core 1 stream 2 text 3 image 3 compute 3 score 4 rewrite 4 scenes 4 features 4 nn 4 detect 5 model 5 tasks 6 train 6", w, " ")
+    split("core 1 stream 2 text 3 image 3 compute 3 score 3 rewrite 4 scenes 4 features 4 nn 4 detect 5 model 5 tasks 6 train 6", w, " ")
     for (i = 1; i in w; i += 2) floor[w[i]] = w[i + 1]
 }
 FNR == 1 { n = split(FILENAME, part, "/"); for (i = 1; i < n; i++) if (part[i] == "lib") from = part[i + 1] }
@@ -45,7 +45,7 @@ home cuda '^lib/(compute/cuda|train/nccl)/'
 home cublas '^lib/compute/cuda/'
 home 'link-grammar' '^lib/rewrite/'
 home zip.h '^lib/features/npz.c$'
-home utf8proc.h '^lib/text/unicode.c$'
+home utf8proc.h '^lib/core/unicode.c$'
 
 shopt -s nullglob
 for c in "$top"/cmd/unimo-*.c; do

@@ -1,11 +1,11 @@
 /* Any bytes as texts: every tokenizer, normaliser and stemmer of the scorer must end, give what is not longer than can
  * be explained, and know no yesterday. The first byte chooses. */
 #include "core/mem.h"
+#include "core/unicode.h"
 #include "score/meteor_text.h"
 #include "score/porter.h"
 #include "score/pytext.h"
 #include "score/sacrebleu.h"
-#include "text/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 

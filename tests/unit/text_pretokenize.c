@@ -1,7 +1,7 @@
 /* The splitter against an expected list, and against GPT-2's pattern spelled out alternative by alternative. */
+#include "core/unicode.h"
 #include "tap.h"
 #include "text/pretokenize.h"
-#include "text/unicode.h"
 
 static void is_split(const char *text, const char *want)
 {

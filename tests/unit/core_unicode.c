@@ -1,6 +1,6 @@
+#include "core/unicode.h"
 #include "tap.h"
 #include "text/byte_symbols.h"
-#include "text/unicode.h"
 
 static void check_classes(void)
 {

@@ -1,5 +1,5 @@
-#ifndef TEXT_LINES_H
-#define TEXT_LINES_H
+#ifndef STREAM_LINES_H
+#define STREAM_LINES_H
 #include "core/str.h"
 #include "stream/reader.h"
 

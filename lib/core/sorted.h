@@ -1,5 +1,5 @@
-#ifndef TEXT_SORTED_H
-#define TEXT_SORTED_H
+#ifndef CORE_SORTED_H
+#define CORE_SORTED_H
 #include "core/err.h"
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "text/lines.h"
+#include "stream/lines.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include <inttypes.h>

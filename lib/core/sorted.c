@@ -1,4 +1,4 @@
-#include "text/sorted.h"
+#include "core/sorted.h"
 #include "core/file.h"
 #include "core/str.h"
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Unicode classes from utf8proc, completed to Unicode 16.0, the version that Hugging Face's tokenizers and tiktoken
  * use: so ids are theirs on any text, whatever utf8proc is installed. */
-#include "text/unicode.h"
+#include "core/unicode.h"
 #include <utf8proc.h>
 
 /* Letters and numbers that Unicode 15.1 and 16.0 added (utf8proc 2.8 knows 15.0). In order. */

@@ -1,5 +1,5 @@
-#ifndef TEXT_UNICODE_H
-#define TEXT_UNICODE_H
+#ifndef CORE_UNICODE_H
+#define CORE_UNICODE_H
 #include "core/str.h"
 #include <stdbool.h>
 #include <stddef.h>
