@@ -1,7 +1,9 @@
 #include "core/signals.h"
 #include "core/file.h"
+#include "core/opt.h"
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t stop_signal;
@@ -20,6 +22,32 @@ static void remove_and_die(int signal)
     raise(signal); /* blocked until the handler returns, then ends the process */
 }
 
+/* A page of a mapped file is not there any more. With system calls only. */
+static void end_of_file(int signal, siginfo_t *info, void *context)
+{
+    static const char why[] = ": a file in use was cut short, or could not be read\n";
+    char line[128];
+    size_t n = strnlen(opt_program(), sizeof line - sizeof why);
+
+    if (info->si_code != BUS_ADRERR) {
+        remove_and_die(signal);
+        return;
+    }
+    memcpy(line, opt_program(), n);
+    memcpy(line + n, why, sizeof why - 1);
+    out_remove_all();
+    ssize_t ignored = write(2, line, n + sizeof why - 1);
+    (void)ignored;
+    _exit(1);
+}
+
+static void on_missing_page(void)
+{
+    struct sigaction a = { .sa_sigaction = end_of_file, .sa_flags = SA_SIGINFO };
+
+    sigaction(SIGBUS, &a, NULL);
+}
+
 static void ask_to_stop(int signal)
 {
     if (stop_signal == SIGINT && signal == SIGINT) remove_and_die(signal);
@@ -30,6 +58,7 @@ void signals_filter(void)
 {
     on(SIGPIPE, SIG_DFL); /* a parent may have left it ignored */
     on(SIGXFSZ, SIG_IGN);
+    on_missing_page();
     on(SIGINT, remove_and_die);
     on(SIGTERM, remove_and_die);
     on(SIGHUP, remove_and_die);
@@ -39,6 +68,7 @@ void signals_trainer(void)
 {
     on(SIGPIPE, SIG_IGN);
     on(SIGXFSZ, SIG_IGN);
+    on_missing_page();
     on(SIGHUP, remove_and_die);
     on(SIGINT, ask_to_stop);
     on(SIGTERM, ask_to_stop);

@@ -56,6 +56,23 @@ unimo-predict -m entailment --images scenes/regions.zst -n 5 --plain dev.entailm
 jq -c 'del(.looked_at)' "$out" >explained
 t_same plain explained "and with the same predictions"
 
+# A model in use is mapped; one that is cut short meanwhile is an error as others are.
+cp -r model cut
+mkfifo records
+unimo-predict -m cut -t embed -o cut.zst records 2>"$err" &
+predict=$!
+exec 5>records
+for _ in $(seq 2000); do grep -q cut/model.safetensors /proc/$predict/maps 2>/dev/null && break; sleep 0.01; done
+t_ok "a model is mapped" grep -q cut/model.safetensors /proc/$predict/maps
+: >cut/model.safetensors
+jq -nc '{id: "1", text: "", tokens: [300, 301]}' >&5
+exec 5>&-
+rc=0 t_last="unimo-predict -m cut"
+wait $predict || rc=$?
+t_fails "cut short under it, it ends the program"
+t_err '^unimo-predict: a file in use was cut short'
+t_ok "and nothing is left of the output" sh -c '[ -z "$(ls -A | grep cut.zst)" ]'
+
 # A long run that is killed goes on where it was.
 pairs="corpus/train.pairs.zst corpus/test.pairs.zst"
 all="unimo-predict -m retrieval --images corpus/test.regions.zst --images corpus/train.regions.zst --images corpus/dev.regions.zst --append -j 1 --rows 1"
