@@ -471,8 +471,7 @@ static void add_piece(const struct bpe *b, struct encoding *out, const struct pi
     uint8_t *units = out->units + out->n;
     if (p->slots && cached_find(p->slots, &p->key)) {
         got = p->slots->n_ids;
-        memcpy(ids, p->slots->ids, 2 * sizeof *ids); /* most have no more, and a size that is known needs no call */
-        if (got > 2) memcpy(ids + 2, p->slots->ids + 2, (CACHED_IDS - 2) * sizeof *ids);
+        cached_ids(ids, p->slots);
     } else {
         got = encode_piece(b, out->cache, p->text, p->n, ids);
         if (p->slots) cached_put(p->slots, &p->key, ids, got);

@@ -2,7 +2,7 @@
 #include "core/mem.h"
 #include <stdlib.h>
 
-_Static_assert(sizeof(struct cached) == 64, "a slot is one line of the cache");
+_Static_assert(sizeof(struct cached) == 32, "a pair of slots is one line of the cache");
 
 struct bpe_cache *bpe_cache_new(const void *of)
 {

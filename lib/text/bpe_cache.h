@@ -1,5 +1,6 @@
 #ifndef TEXT_BPE_CACHE_H
 #define TEXT_BPE_CACHE_H
+#include "core/dtype.h"
 #include "core/mem.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,11 +10,11 @@
 /* A thread's memory of short pieces of text and their tokens: a table of fixed size, in pairs of slots, the piece that
  * was met last in front; a new one takes the place of the other. Also the space that merging a long piece needs.
  * Private to bpe.c. */
-enum { CACHED_BYTES = 16, CACHED_IDS = 11, CACHE_BITS = 17 };
-struct cached {             /* 64 bytes: one line of the processor's cache */
-    uint64_t key[2];        /* the piece, padded with zeros */
-    uint8_t n_bytes, n_ids; /* n_bytes 0: nothing here yet */
-    int32_t ids[CACHED_IDS];
+enum { CACHED_BYTES = 16, CACHED_IDS = 4, CACHED_ID_BYTES = 3, CACHE_BITS = 18 };
+struct cached {                                    /* 32 bytes: a pair is one line of the processor's cache */
+    uint64_t key[2];                               /* the piece, padded with zeros */
+    uint8_t n_bytes, n_ids;                        /* n_bytes 0: nothing here yet */
+    uint8_t ids[CACHED_IDS * CACHED_ID_BYTES + 2]; /* little-endian; one is read as four bytes */
 };
 struct candidate {
     int32_t rank, at;
@@ -76,12 +77,23 @@ static inline bool cached_find(struct cached pair[2], const struct cached *key)
     return true;
 }
 
+/* The ids of a piece that was found; to has room for CACHED_IDS. */
+static inline void cached_ids(int32_t *to, const struct cached *c)
+{
+    for (int i = 0; i < CACHED_IDS; i++) to[i] = (int32_t)(load_u32(c->ids + CACHED_ID_BYTES * i) & 0xffffff);
+}
+
 static inline void cached_put(struct cached pair[2], const struct cached *key, const int32_t *ids, int n)
 {
+    struct cached new = *key;
+
     if (n > CACHED_IDS) return;
+    new.n_ids = (uint8_t)n;
+    for (int i = 0; i < n; i++) {
+        if (ids[i] > 0xffffff) return;
+        store_u32(new.ids + CACHED_ID_BYTES *i, (uint32_t)ids[i]);
+    }
     pair[1] = pair[0];
-    memcpy(pair, key, offsetof(struct cached, n_ids));
-    pair[0].n_ids = (uint8_t)n;
-    memcpy(pair[0].ids, ids, (size_t)n * sizeof *ids);
+    pair[0] = new;
 }
 #endif
