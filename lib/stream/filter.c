@@ -75,7 +75,7 @@ static int next_batch(void *arg, void **job, struct err *e)
 
     if (!b) b = mem_new(struct batch, 1);
     while (b->n < want && !run->is_over) {
-        if (is_open && b->n && (b->lines.n >= BATCH_BYTES || !reader_is_ready(run->in))) break;
+        if (is_open && b->n && (b->lines.n >= BATCH_BYTES || !reader_has_line(run->in))) break;
         struct raw raw;
         got = reader_next_raw(run->in, &raw, e);
         if (got < 0) break;

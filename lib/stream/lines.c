@@ -133,7 +133,12 @@ int lines_next(struct lines *l, struct str *line, int64_t *number, struct err *e
 
 bool lines_is_ready(const struct lines *l)
 {
-    return l->is_file || memchr(l->buffer + l->at, '\n', l->have - l->at);
+    return l->is_file || lines_has_line(l);
+}
+
+bool lines_has_line(const struct lines *l)
+{
+    return memchr(l->buffer + l->at, '\n', l->have - l->at);
 }
 
 void lines_close(struct lines *l)

@@ -10,7 +10,8 @@ struct lines *lines_open(const char *const *paths, int n, const struct reader_op
 /* 1 with a line, without its newline, appended to *line, and its number from 1 over all files; 0 at the end; -1. Zero
  * bytes of input are an error. */
 int lines_next(struct lines *l, struct str *line, int64_t *number, struct err *e);
-bool lines_is_ready(const struct lines *l); /* that call need not wait for more input */
+bool lines_has_line(const struct lines *l); /* that call need not read anything */
+bool lines_is_ready(const struct lines *l); /* nor wait for more than a disk */
 void lines_close(struct lines *l);          /* NULL is fine */
 /* An error when one of the files is the one that would be written. */
 int lines_differ(const char *const *paths, int n, const char *output, struct err *e);

@@ -503,7 +503,11 @@ int reader_next_raw(struct reader *r, struct raw *raw, struct err *e)
 
 bool reader_is_ready(const struct reader *r)
 {
-    if (r->in.is_file) return true;
+    return r->in.is_file || reader_has_line(r);
+}
+
+bool reader_has_line(const struct reader *r)
+{
     return r->text.n > r->text_at && memchr(r->text.data + r->text_at, '\n', r->text.n - r->text_at);
 }
 
@@ -605,6 +609,14 @@ static bool file_digest(int fd, int64_t bytes, uint64_t *digest)
     return true;
 }
 
+/* Anything else, a named pipe above all, may be opened but once. */
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return strcmp(path, "-") && !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
 struct value *source_inputs(const struct reader *r)
 {
     struct value *list = value_array();
@@ -616,8 +628,8 @@ struct value *source_inputs(const struct reader *r)
         char hex[20];
         struct err ignored = { 0 };
         value_set(v, "name", value_str(utf8_valid(r->paths[i], strlen(r->paths[i])) ? path_base(r->paths[i]) : "?"));
-        int fd = strcmp(r->paths[i], "-") ? file_open(r->paths[i], &ignored) : -1;
-        if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
+        int fd = is_file(r->paths[i]) ? file_open(r->paths[i], &ignored) : -1;
+        if (fd >= 0 && !fstat(fd, &st)) {
             value_set(v, "bytes", value_int(st.st_size));
             if (file_digest(fd, st.st_size, &digest)) {
                 snprintf(hex, sizeof hex, "%016" PRIx64, digest);
@@ -634,7 +646,7 @@ int source_differs(const struct reader *r, const struct out *o, struct err *e)
 {
     for (int i = 0; i < r->n_paths; i++) {
         struct err ignored = { 0 };
-        int fd = strcmp(r->paths[i], "-") ? file_open(r->paths[i], &ignored) : 0;
+        int fd = !strcmp(r->paths[i], "-") ? 0 : is_file(r->paths[i]) ? file_open(r->paths[i], &ignored) : -1;
         if (fd < 0) continue;
         int rc = out_differs(o, fd, file_name(r, i), e);
         if (fd) close(fd);

@@ -27,7 +27,8 @@ struct raw {
     struct record *record; /* parsed already, which the caller frees, when the order in which that is done matters */
 };
 int reader_next_raw(struct reader *r, struct raw *raw, struct err *e); /* as reader_next() */
-bool reader_is_ready(const struct reader *r);                          /* that call need not wait for more input */
+bool reader_has_line(const struct reader *r);                          /* that call need not read anything */
+bool reader_is_ready(const struct reader *r);                          /* nor wait for more than a disk */
 /* Parses the line into raw->record. Any thread may. */
 int raw_parse(struct raw *raw, struct err *e);
 /* The outline of the record without its tensors: of its line, SAME or SPACED, or, where that has none, of the parsed

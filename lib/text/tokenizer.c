@@ -107,7 +107,7 @@ static int next_lines(void *arg, void **job, struct err *e)
     int got = 1;
 
     if (!b) b = mem_new(struct line_batch, 1);
-    while (!b->n || (b->bytes.n < BATCH_BYTES && lines_is_ready(l->lines))) {
+    while (!b->n || (b->bytes.n < BATCH_BYTES && lines_has_line(l->lines))) {
         if ((got = lines_next(l->lines, &b->bytes, &number, e)) <= 0) break;
         mem_reserve(&b->at, &b->cap, b->n + 1);
         b->at[b->n++] = (struct line){ .number = number, .end = b->bytes.n };

@@ -13,6 +13,17 @@ t_exit 0 "foreign zstd is read"
 t_ok "to the same records" sh -c 'unimo-view plain.jsonl | cmp -s - "$1"' sh "$out"
 t_run sh -c 'zstdcat plain.jsonl.zst | unimo-view -'
 t_exit 0 "standard input too"
+# Named pipes are opened once: who writes into one that is closed again is killed, and who opens it twice waits for ever.
+sed 's/"id":"r/"id":"p/' plain.jsonl >other.jsonl
+mkfifo pipe
+for try in 1 2 3 4 5; do
+    cat other.jsonl >pipe &
+    t_run timeout 20 unimo-view --pack -o "packed.$try" plain.jsonl pipe
+    [ "$rc" = 0 ] || break
+    kill $! 2>/dev/null
+done
+t_exit 0 "named pipes are read"
+t_ok "to their last record" sh -c '[ "$(unimo-view packed.5 | jq -r .id | tr "\n" " ")" = "r1 r2 r3 r4 r5 p1 p2 p3 p4 p5 " ]'
 t_run unimo-view --select r2 --select r4 plain.jsonl
 t_ok "--select picks" sh -c '[ "$(jq -r .id "$1" | tr "\n" " ")" = "r2 r4 " ]' sh "$out"
 t_run unimo-view --select nobody plain.jsonl
