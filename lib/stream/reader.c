@@ -365,11 +365,13 @@ static int more_plain(struct reader *r, struct err *e)
         r->in.at += have;
         return 1;
     }
-    ssize_t got = read_some(r->in.fd, str_room(&r->text, SOURCE_CHUNK), e);
+    ssize_t got = r->in.is_over ? 0 : read_some(r->in.fd, str_room(&r->text, SOURCE_CHUNK), e);
     if (got < 0) return -1;
+    r->in.is_over = !got; /* a terminal would go on */
+    if (!got) return 0;
     r->text.n += (size_t)got;
     r->text.data[r->text.n] = 0;
-    return got > 0;
+    return 1;
 }
 
 /* The next line of this input without its newline; 0 at the end. */
