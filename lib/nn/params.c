@@ -172,7 +172,7 @@ static float draw(const struct param *q, struct rng *r)
 struct drawn {
     const struct param *at;
     uint64_t seed;
-    float **host; /* [parameters] */
+    float **host; /* [parameters] where they are drawn: in place, where the host can */
 };
 
 static int draw_one(int64_t i, int worker, void *arg, struct err *e)
@@ -181,7 +181,7 @@ static int draw_one(int64_t i, int worker, void *arg, struct err *e)
     const struct param *q = &all->at[i];
     struct rng r;
 
-    all->host[i] = mem_new(float, q->n);
+    if (!all->host[i]) all->host[i] = mem_new(float, q->n);
     rng_init(&r, all->seed, rng_stream(RNG_PARAMS, hash64(q->name, strlen(q->name), 0), 0));
     for (int64_t k = 0; k < q->n; k++) all->host[i][k] = draw(q, &r);
     return 0;
@@ -192,8 +192,9 @@ void params_init(struct params *p, uint64_t seed)
     struct drawn all = { p->at, seed, mem_new(float *, p->n + 1) };
     struct err none = { 0 };
 
+    for (int i = 0; i < p->n && p->device->is_host; i++) all.host[i] = params_f32(p, i).data;
     pool_for(p->n, 1, p->device->threads, draw_one, &all, &none);
-    for (int i = 0; i < p->n; i++) {
+    for (int i = 0; i < p->n && !p->device->is_host; i++) {
         op_upload(p->device, params_f32(p, i).data, all.host[i], p->at[i].n * (int64_t)sizeof(float));
         free(all.host[i]);
     }

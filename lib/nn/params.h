@@ -5,8 +5,8 @@
 #include "stream/safetensors.h"
 
 /* The named parameters of a model in flat buffers on one device: F32 masters, a BF16 copy for products when the compute
- * type is BF16 and the device is not the host, which rounds where it packs, and for training gradients and AdamW moments. Used in three steps: params_add() for each,
- * params_build(), then params_init() and/or params_load(). */
+ * type is BF16 and the device is not the host, which rounds where it packs, and for training gradients and AdamW
+ * moments. Used in three steps: params_add() for each, params_build(), then params_init() and/or params_load(). */
 enum param_init { INIT_ZERO, INIT_ONE, INIT_TRUNC_NORMAL, INIT_NORMAL, INIT_UNIFORM };
 enum { PARAM_NAME_MAX = 128 };
 struct param {
@@ -67,7 +67,7 @@ void params_keep_average(struct params *p);
 void params_average(struct params *p, float decay);
 /* Puts the averages in the place of the values, and back. */
 void params_swap_average(struct params *p);
-/* Values were changed from outside: the copy for products follows. */
+/* Values were changed from outside: what is made of them for products follows. */
 void params_changed(struct params *p);
 /* Moments of AdamW: names "m.NAME" and "v.NAME", and averages: "average.NAME". fetch: brings elements of p->m, p->v or
  * p->average to the host when others keep a part of them; NULL: all are kept here. */
