@@ -24,8 +24,8 @@ struct bench {
     struct tensor x, y, sub, sum, dsub, stats, g, b, dg, db; /* rows of H, and what a norm has */
     struct tensor wide, act, dwide, qkv, dqkv, lse;
     struct tensor w, dw, u, du, logits, dlogits, label,
-        loss;                               /* w: the largest matrix, V x H; layers use its first part */
-    struct tensor p, p16, m, v, square_sum; /* of the optimizer; its gradient is dw */
+        loss;                          /* w: the largest matrix, V x H; layers use its first part */
+    struct tensor p, m, v, square_sum; /* of the optimizer; its gradient is dw */
 };
 
 static const struct tensor none;
@@ -200,9 +200,9 @@ static double optimizer(struct bench *k, double *bytes)
     struct tensor grad = tensor_view1(k->dw);
 
     op_sum_of_squares(k->d, k->square_sum, grad);
-    op_adamw(k->d, k->p, k->p16, grad, k->m, k->v, k->square_sum, &all, 1,
+    op_adamw(k->d, k->p, (struct tensor){ 0 }, grad, k->m, k->v, k->square_sum, &all, 1,
              (struct adamw){ 1e-4f, 0.9f, 0.98f, 1e-6f, 10, 1, 1 });
-    *bytes = BYTES(k->p, k->p, k->p16, grad, grad, k->m, k->m, k->v, k->v);
+    *bytes = BYTES(k->p, k->p, grad, grad, k->m, k->m, k->v, k->v);
     return 0;
 }
 static double copy(struct bench *k, double *bytes)
@@ -326,7 +326,6 @@ static void set_up(struct bench *k, int64_t texts, int64_t length)
     k->p = tensor_view1(fresh(k, DT_F32, k->V, H, 0.02));
     k->m = tensor_view1(fresh(k, DT_F32, k->V, H, 0));
     k->v = tensor_view1(fresh(k, DT_F32, k->V, H, 0));
-    k->p16 = k->t == DT_F32 ? none : tensor_view1(fresh(k, k->t, k->V, H, 0.02));
     k->square_sum = scratch_1d(&k->s, DT_F32, 1);
     k->seq = (struct sequences){ texts, length, numbers(k, texts + 1, 0, length), { 0 } };
     k->seq.prefix = numbers(k, texts, length, 0);
