@@ -260,8 +260,8 @@ void op_attention_cached(struct device *d, struct tensor out, struct tensor qkv,
 
 void op_cache_rows(struct device *d, struct tensor k, struct tensor v, struct tensor qkv, struct tensor slot)
 {
-    bool good = k.rank == 2 && alike(k, v) && qkv.rank == 2 && qkv.shape[1] == 3 * k.shape[1] &&
-                k.dtype == qkv.dtype && v.dtype == qkv.dtype && is_index(slot, qkv.shape[0]);
+    bool good = k.rank == 2 && alike(k, v) && qkv.rank == 2 && qkv.shape[1] == 3 * k.shape[1] && k.dtype == qkv.dtype &&
+                v.dtype == qkv.dtype && is_index(slot, qkv.shape[0]);
     if (fits(d, good, SHOW(k, v, qkv, slot), "cache_rows: k, v, qkv, slot do not fit:") && slot.n)
         RUN(cache_rows, k, v, qkv, slot);
 }
@@ -498,7 +498,8 @@ void op_conv_forward(struct device *d, struct tensor y, struct tensor x, struct 
 void op_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy, struct tensor w, struct conv c,
                             int flags)
 {
-    bool good = is_conv(dy, dx, w, c) && is_float(dx) && is_float(dy) && is_factor(d, w, dy, flags) && dx.data != dy.data;
+    bool good =
+        is_conv(dy, dx, w, c) && is_float(dx) && is_float(dy) && is_factor(d, w, dy, flags) && dx.data != dy.data;
     if (fits(d, good, SHOW(dx, dy, w), "conv_backward_input: dx, dy, w do not fit:") && dx.n)
         RUN_PRODUCT(conv_flops(dy, w), conv_backward_input, dx, dy, w, c, flags);
 }

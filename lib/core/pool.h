@@ -23,7 +23,8 @@ int pool_for(int64_t n, int64_t grain, int threads, int (*body)(int64_t i, int w
  * next: 1 and *job, 0 at the end, -1 on error. done is called for every job that was made, with
  * failed = true after an error, so that it can free it. The first error by job order wins.
  * is_ready: next will not wait for input, so that jobs can be made before a thread wants one; NULL: it may.
- * help: other work, made by done, that a thread does before it turns to a job; false when there is none. NULL: never. */
+ * help: other work, made by done, that a thread does before it turns to a job; false when there is none. NULL: never.
+ */
 struct pipeline {
     int (*next)(void *arg, void **job, struct err *e);
     int (*work)(void *arg, void *job, int worker, struct err *e);

@@ -80,7 +80,7 @@ static inline bool cached_find(struct cached pair[2], const struct cached *key)
 /* The ids of a piece that was found; to has room for CACHED_IDS. */
 static inline void cached_ids(int32_t *to, const struct cached *c)
 {
-    for (int i = 0; i < CACHED_IDS; i++) to[i] = (int32_t)(load_u32(c->ids + CACHED_ID_BYTES * i) & 0xffffff);
+    for (int i = 0; i < CACHED_IDS; i++) to[i] = (int32_t)(load_u32(c->ids + i * CACHED_ID_BYTES) & 0xffffff);
 }
 
 static inline void cached_put(struct cached pair[2], const struct cached *key, const int32_t *ids, int n)
@@ -91,7 +91,7 @@ static inline void cached_put(struct cached pair[2], const struct cached *key, c
     new.n_ids = (uint8_t)n;
     for (int i = 0; i < n; i++) {
         if (ids[i] > 0xffffff) return;
-        store_u32(new.ids + CACHED_ID_BYTES *i, (uint32_t)ids[i]);
+        store_u32(new.ids + i *CACHED_ID_BYTES, (uint32_t)ids[i]);
     }
     pair[1] = pair[0];
     pair[0] = new;
