@@ -166,7 +166,8 @@ $B/runner: FORCE
 	@echo '$(RUNNER)' | cmp -s - $@ || echo '$(RUNNER)' >$@
 DEVICE_TESTS := $(patsubst %,$B/tests/%.t,numeric/ops numeric/devices numeric/detect_devices unit/model_decode)
 LEVEL_TESTS  := $(patsubst %,$B/tests/%.t,numeric/ops numeric/model_steps)
-check: $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS)) $(if $(filter %/levels.t,$T),$(LEVEL_TESTS))
+SPEED_TESTS  := $(patsubst %.c,$B/%.t,$(wildcard tests/speed/*.c))
+check: $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS)) $(if $(filter %/levels.t,$T),$(LEVEL_TESTS)) $(if $(filter %/benchmarks.t,$T),$(SPEED_TESTS))
 check: $(PROGRAMS:$B/%=$R/%) $(PLUGIN) $(EMULATED) $(EMU_NCCL) $(MESSAGES) $(SHARED) $(filter $R/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
 	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$R/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
@@ -178,7 +179,7 @@ check-avx2: ## the numeric tests (or T) on a processor without AVX-512, by qemu-
 	$(call emulated,RUNNER='qemu-x86_64-static -cpu max',$(filter tests/numeric/%,$(EMULABLE)))
 check-cuda: $(PROGRAMS) $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
 	@UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B tests/gpu/check
-bench bench-cuda: $B/tests/speed/cuda.t $(PLUGIN)
+bench bench-cuda: $(PLUGIN)
 check-long: ## the tests with long loops: kill and resume 20 times, more fuzzing
 	UNIMO_LONG=1 $(MAKE) check
 asan: ## build and test with the address and undefined-behaviour sanitizers
@@ -197,13 +198,10 @@ fuzz: ## fuzz every parser with clang's libFuzzer for FUZZ_SECONDS each
 
 # One after the other: a neighbour would spoil the figures.
 BENCHES := $(wildcard tests/bench/*)
-bench bench-tokenize: $B/tests/speed/bpe.t
-bench bench-rewrite: $B/tests/speed/index.t
-bench bench-train bench-layer bench-predict: $B/tests/speed/layer.t
 BENCH    = UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B
-bench: $(PROGRAMS) ## measure speed as ratios to limits and peers in the same run; bench-NAME for tests/bench/NAME alone
+bench: $(PROGRAMS) $(SPEED_TESTS) ## measure speed as ratios to limits and peers in the same run; bench-NAME for tests/bench/NAME alone
 	@for b in $(BENCHES); do $(BENCH) $$b || exit 1; done
-$(BENCHES:tests/bench/%=bench-%): bench-%: $(PROGRAMS)
+$(BENCHES:tests/bench/%=bench-%): bench-%: $(PROGRAMS) $(SPEED_TESTS)
 	@$(BENCH) tests/bench/$*
 
 # ---- the demo: every step is a rule in scripts/demo.mk that can be copied into a shell ----

@@ -11,6 +11,10 @@ while read -r line; do
     *.tokens) t_ok "tokens are shown" grep -qE '^\[[0-9]+(,[0-9]+)+\]$' "$out" ;;
     esac
 done <commands
+make -s -C "$top" help | sed 's/ .*//' >targets
+printf 'bench-%s\n' $(ls "$top/tests/bench") >>targets
+grep -oE '`make [a-z0-9-]+' "$top/README.md" | sed 's/.* //' | sort -u >named
+t_ok "make has every target that README names" sh -c '[ "$(wc -l <named)" -gt 10 ] && ! grep -vxFf targets named >&2'
 t_ok "the set-up commands exist" sh -c 'cd "$1" && scripts/setup -n && make -n check demo >/dev/null' sh "$top"
 t_ok "and are what CI runs" grep -q 'scripts/setup' "$top/.ci/run"
 t_done

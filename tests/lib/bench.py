@@ -6,9 +6,10 @@ UNIMO = os.environ.get("UNIMO_BIN", f"{TOP}/build/release/bin")
 BUILD = os.environ.get("UNIMO_BUILD", f"{TOP}/build/release")
 os.environ.setdefault("OMP_PROC_BIND", "true")  # ours and theirs: else the threads of either may find themselves on one processor
 THREADS = len(os.sched_getaffinity(0))
-VOCAB, FEATURES, POSITIONS = 50265, 2048, 514
+QUICK = "UNIMO_BENCH_QUICK" in os.environ  # sizes that measure nothing, for a test that sees whether the benchmarks run
+VOCAB, FEATURES, POSITIONS = (1000, 64, 514) if QUICK else (50265, 2048, 514)
 CLS, SEP, PAD, UNK, MASK = 0, 2, 1, 3, VOCAB - 1
-SIZES = {"base": (12, 768, 12), "small": (4, 256, 4)}  # layers, hidden, heads
+SIZES = {"base": (2, 64, 1), "small": (1, 64, 1)} if QUICK else {"base": (12, 768, 12), "small": (4, 256, 4)}  # layers, hidden, heads
 # glibc gives freed memory back to the system and takes it anew at every step unless told otherwise.
 BEST_MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
 
