@@ -52,7 +52,7 @@ stop() {
 }
 trap 'stop; rm -rf "$t_dir"' EXIT
 slurmctld && slurmd -N "$host" || { t_ok "the daemons start" false; t_done; }
-wait_for() { for _ in $(seq 600); do ! eval "$1" || return 0; sleep 0.1; done; return 1; }
+wait_for() { for _ in $(seq "${2:-600}"); do ! eval "$1" || return 0; sleep 0.1; done; return 1; } # CONDITION [TENTHS OF A SECOND]
 t_ok "a cluster of one machine is up" wait_for 'sinfo -h -o %T 2>/dev/null | grep -q idle'
 [ "$t_bad" = 0 ] || { tail -n 3 "$dir"/*.log | sed 's/^/# /'; stop; t_done; }
 
@@ -71,7 +71,7 @@ resumes() { # FOLDER: the job in the queue ends like the one that was never stop
     t_ok "having saved" grep -q 'saved, run again with --resume' "unimo-$job.log"
     t_ok "but is not finished" [ ! -e "$1/model.safetensors" ]
     t_ok "later it begins again" wait_for again
-    t_ok "and ends" wait_for 'state | grep -q COMPLETED'
+    t_ok "and ends" wait_for 'state | grep -q COMPLETED' 6000
     t_same straight/model.safetensors "$1/model.safetensors" "with the bytes of the one that never stopped"
 }
 
@@ -100,7 +100,7 @@ fi
 if timeout 5 srun --mpi=list 2>&1 </dev/null | grep -q pmix && [ -e "$(dirname "$(command -v unimo-pretrain)")/../lib/unimo/libunimo-mpi.so" ]; then
     export SRUN=--mpi=pmix
     submit --ntasks=2 "$top/scripts/slurm/train.sbatch" $train --steps 20 --precision f32 --log ranks.log -o ranks
-    t_ok "two ranks" wait_for 'state | grep -q COMPLETED'
+    t_ok "two ranks" wait_for 'state | grep -q COMPLETED' 6000
     t_run $train --steps 20 --precision f32 --accumulate 2 --log one.log -o one
     t_ok "do the steps of one that accumulates two" jq -en --slurpfile a ranks.log --slurpfile b one.log '($a[-1].loss - $b[-1].loss | fabs) < 1e-5 and $a[-1].rows == $b[-1].rows'
     submit --ntasks=2 "$top/scripts/slurm/train.sbatch" $train --steps 100000 -o died

@@ -41,6 +41,6 @@ t_done() {
     cd / || exit 1
     if [ "$t_bad" = 0 ]; then rm -rf "$t_dir"; exit 0; fi
     echo "# kept: $t_dir"
-    echo "# again: make check T=tests/${0##*/tests/}"
+    echo "# again: make check T=tests/${0##*tests/}"
     exit 1
 }
