@@ -125,7 +125,7 @@ $B/lib/unimo/libunimo-cuda.so: $(CUDA_SRC:%=$B/%.o)
 all: $(PLUGIN)
 # The same sources for the host, so that tests run the kernels where there is no GPU (tests/emulated).
 EMULATED := $(if $(shell command -v $(CXX)),$B/tests/emulated/libunimo-cuda.so)
-EMU_SRC  := $(filter-out %/blas.cu,$(CUDA_SRC)) $(wildcard tests/emulated/*.cc)
+EMU_SRC  := $(CUDA_SRC) $(wildcard tests/emulated/*.cc)
 $B/tests/emulated/%.o: % $B/flags
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-unknown-pragmas \

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEPT = 512, WORKSPACE = 32 << 20 }; /* NVIDIA's advice for Hopper is 32 MiB */
+enum { KEPT = 512, WORKSPACE = 32 << 20 /* NVIDIA's advice for Hopper */, BIAS_ALIGN = 16 };
 
 /* What decides about an algorithm. */
 struct shape {
@@ -74,8 +74,8 @@ struct descriptors {
     cublasLtMatrixLayout_t a, b, out;
 };
 
-/* What is done with an output element, and the vector [n] for it that is read, or for BGRADB [m] written: their b is our
- * a. */
+/* What is done with an output element, and the vector [n] for it that is read, or for BGRADB [m] written: their b is
+ * our a. */
 struct ending {
     cublasLtEpilogue_t epilogue;
     const void *bias;
@@ -123,6 +123,7 @@ static cublasStatus_t ask(const struct blas *b, const struct descriptors *x, con
     cublasLtMatmulPreference_t wish = NULL;
     cublasLtMatmulHeuristicResult_t found = {};
     size_t workspace = WORKSPACE;
+    uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE; /* parts of a sum are F32 until they are added */
     uint32_t a = (uint32_t)k->b_align, c = (uint32_t)k->a_align, out = (uint32_t)k->out_align; /* theirs: a is our b */
     int n = 0;
 
@@ -130,6 +131,9 @@ static cublasStatus_t ask(const struct blas *b, const struct descriptors *x, con
     if (!s)
         s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
                                                  sizeof workspace);
+    if (!s)
+        s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions,
+                                                 sizeof reductions);
     if (!s) s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &a, sizeof a);
     if (!s) s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &c, sizeof c);
     if (!s)
@@ -137,7 +141,7 @@ static cublasStatus_t ask(const struct blas *b, const struct descriptors *x, con
     if (!s)
         s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &out, sizeof out);
     if (!s) s = cublasLtMatmulAlgoGetHeuristic(b->handle, x->op, x->b, x->a, x->out, x->out, wish, 1, &found, &n);
-    bool is_refused = s == CUBLAS_STATUS_NOT_SUPPORTED || (!s && !n);
+    bool is_refused = s == CUBLAS_STATUS_NOT_SUPPORTED || s == CUBLAS_STATUS_INVALID_VALUE || (!s && !n);
     if (wish) cublasLtMatmulPreferenceDestroy(wish);
     if (!s || is_refused) *to = kept{ *k, true, is_refused, found.algo };
     return is_refused ? CUBLAS_STATUS_NOT_SUPPORTED : s;
@@ -183,15 +187,14 @@ static int finish(struct device *d, const struct product &p, cublasStatus_t s)
     return s ? failed(d, s) : gpu_check(d, "matrix product", cudaGetLastError());
 }
 
-/* The epilogue takes a bias of the output's type. */
+/* The epilogue takes a bias of the output's type, and reads it 16 bytes at a time: no preference tells it of less. */
 static const void *bias_for(struct device *d, const struct product &p)
 {
-    if (!p.bias || p.out_type == DT_F32) return p.bias;
-    void *half = gpu_room(d, ROOM_BIAS, p.n * 2);
+    if (!p.bias || (p.out_type == DT_F32 && alignment(p.bias) >= BIAS_ALIGN)) return p.bias;
     struct tensor from = { (void *)(uintptr_t)p.bias, p.n, { p.n, 1, 1, 1 }, 1, DT_F32 }, to = from;
-    to.data = half;
-    to.dtype = DT_BF16;
-    return half && !cuda_convert(d, to, from) ? half : NULL;
+    to.data = gpu_room(d, ROOM_BIAS, p.n * 4);
+    to.dtype = p.out_type;
+    return to.data && !cuda_convert(d, to, from) ? to.data : NULL;
 }
 
 /* y[m,n] = x, rows y_stride and x_stride elements apart. */
