@@ -265,13 +265,15 @@ static void run_block(int threads, bool is_reversed)
     }
 }
 
+enum { SHARED_MOST = 99 << 10 }; /* of a block: compute capability 8.6, 8.9 and 12.0; 8.0 and 9.0 have more */
+
 void emulate_launch(dim3 grid, int threads, size_t shared_bytes, const std::function<void()> &thread)
 {
     static bool is_reversed;
     int64_t blocks = (int64_t)grid.x * grid.y * grid.z;
 
     if (threads < 1 || threads > THREADS_MOST || !blocks || grid.y > 65535 || grid.z > 65535 ||
-        shared_bytes > 227 << 10)
+        shared_bytes > SHARED_MOST)
         fail("a launch that no GPU takes");
     free(shared);
     if (posix_memalign((void **)&shared, 128, shared_bytes + 128)) fail("memory");

@@ -17,8 +17,9 @@
 enum { WARPS = 4, THREADS = WARPS * WARP, ROWS = 64 /* of a block */, PAD = 8 };
 static const float log2e = 1.44269504f;
 
-/* Query rows at a time where keys have the block: registers hold two sums of 16 x D there. */
-template <int D> static constexpr int query_tile = D > 64 ? 32 : 64;
+/* Rows of the other side at a time in backward. Wide heads take half: registers hold two sums of 16 x D where keys have
+ * the block, and shared memory is 99 KiB on most GPUs. */
+template <int D> static constexpr int other_tile = D > 64 ? 32 : 64;
 
 static __device__ inline uint16_t *half_at(const struct array &x, int64_t i)
 {
@@ -37,17 +38,17 @@ static __device__ inline void copy_tile(uint16_t *to, const uint16_t *from, int6
 }
 
 /* The same of tile t of a head's keys and values, to the buffers for even or for odd tiles: k, v; k, v. */
-template <int D>
+template <int D, int N>
 static __device__ inline void fetch_keys(uint16_t *kv, const uint16_t *base, int t, int64_t len,
                                          const struct attention &p)
 {
-    enum { TILE = ROWS * (D + PAD) };
+    enum { TILE = N * (D + PAD) };
     uint16_t *to = kv + t % 2 * 2 * TILE;
-    const uint16_t *from = base + (int64_t)t * ROWS * 3 * p.h;
-    int left = (int)(len - t * ROWS);
+    const uint16_t *from = base + (int64_t)t * N * 3 * p.h;
+    int left = (int)(len - t * N);
 
-    copy_tile<D, ROWS>(to, from + p.h, 3 * p.h, left, p.d);
-    copy_tile<D, ROWS>(to + TILE, from + 2 * p.h, 3 * p.h, left, p.d);
+    copy_tile<D, N>(to, from + p.h, 3 * p.h, left, p.d);
+    copy_tile<D, N>(to + TILE, from + 2 * p.h, 3 * p.h, left, p.d);
     copies_close();
 }
 
@@ -199,11 +200,11 @@ template <int D> static __global__ void __launch_bounds__(THREADS) forward(struc
     int tiles = (seen(s, q0) + ROWS - 1) / ROWS;
     float out[D / 8][4] = {}, max_of[2] = { -INFINITY, -INFINITY }, total[2] = {};
     copy_tile<D, ROWS>(q, base + q0 * h3, h3, s.len - q0, p.d);
-    fetch_keys<D>(kv, base, 0, s.len, p);
+    fetch_keys<D, ROWS>(kv, base, 0, s.len, p);
     for (int t = 0; t < tiles; t++) {
         const uint16_t *k = kv + t % 2 * 2 * TILE;
         float w[8][4];
-        if (t + 1 < tiles) fetch_keys<D>(kv, base, t + 1, s.len, p);
+        if (t + 1 < tiles) fetch_keys<D, ROWS>(kv, base, t + 1, s.len, p);
         if (t + 1 < tiles) copies_wait<1>();
         else copies_wait<0>();
         __syncthreads();
@@ -255,7 +256,7 @@ static __device__ inline void slopes(const struct attention &p, float *score, fl
 
 template <int D> static __global__ void __launch_bounds__(THREADS) backward_queries(struct attention p)
 {
-    enum { TILE = ROWS * (D + PAD) };
+    enum { TILE = ROWS * (D + PAD), KEYS = other_tile<D>, PART = KEYS * (D + PAD), N = KEYS / 8 };
     uint16_t *q = (uint16_t *)shared_memory(), *dout = q + TILE, *kv = dout + TILE;
     struct stretch s = stretch_of(p);
     int q0 = blockIdx.y * ROWS, head = blockIdx.z, lane = threadIdx.x % WARP;
@@ -265,33 +266,33 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_quer
 
     if (q0 >= s.len) return;
     const uint16_t *base = half_at(p.qkv, s.from * h3 + head * p.d);
-    int tiles = (seen(s, q0) + ROWS - 1) / ROWS;
+    int tiles = (seen(s, q0) + KEYS - 1) / KEYS;
     copy_tile<D, ROWS>(q, base + q0 * h3, h3, s.len - q0, p.d);
     copy_tile<D, ROWS>(dout, half_at(p.dout, (s.from + q0) * p.h + head * p.d), p.h, s.len - q0, p.d);
-    fetch_keys<D>(kv, base, 0, s.len, p);
+    fetch_keys<D, KEYS>(kv, base, 0, s.len, p);
     for (int r = 0; r < 2; r++) {
         int64_t at = (s.from + own + 8 * r) * p.heads + head;
         if (own + 8 * r < s.len) lse[r] = p.lse[at], delta[r] = p.delta[at];
     }
     for (int t = 0; t < tiles; t++) {
-        const uint16_t *k = kv + t % 2 * 2 * TILE;
-        float w[8][4], dw[8][4], f[4] = { 1, 1, 1, 1 };
-        if (t + 1 < tiles) fetch_keys<D>(kv, base, t + 1, s.len, p);
+        const uint16_t *k = kv + t % 2 * 2 * PART;
+        float w[N][4], dw[N][4], f[4] = { 1, 1, 1, 1 };
+        if (t + 1 < tiles) fetch_keys<D, KEYS>(kv, base, t + 1, s.len, p);
         if (t + 1 < tiles) copies_wait<1>();
         else copies_wait<0>();
         __syncthreads();
-        multiply_rows<D, 8>(w, q, k);
-        multiply_rows<D, 8>(dw, dout, k + TILE);
+        multiply_rows<D, N>(w, q, k);
+        multiply_rows<D, N>(dw, dout, k + PART);
 #pragma unroll
-        for (int n = 0; n < 8; n++) {
-            if (p.mask.is_on) row_factors(f, p, s.from + own, head, t * ROWS + n * 8);
+        for (int n = 0; n < N; n++) {
+            if (p.mask.is_on) row_factors(f, p, s.from + own, head, t * KEYS + n * 8);
 #pragma unroll
             for (int e = 0; e < 4; e++) {
-                int j = t * ROWS + n * 8 + lane % 4 * 2 + e % 2;
+                int j = t * KEYS + n * 8 + lane % 4 * 2 + e % 2;
                 slopes(p, &w[n][e], &dw[n][e], sees(s, own + e / 2 * 8, j), f[e], lse[e / 2], delta[e / 2]);
             }
         }
-        multiply_columns<D, 8>(dq, dw, k);
+        multiply_columns<D, N>(dq, dw, k);
         __syncthreads();
     }
     write_rows<D>(half_at(p.dqkv, (s.from + q0) * h3 + head * p.d), h3, dq, s.len - q0, p.d, p.scale, p.scale);
@@ -299,7 +300,7 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_quer
 
 template <int D> static __global__ void __launch_bounds__(THREADS) backward_keys(struct attention p)
 {
-    enum { TILE = ROWS * (D + PAD), QUERIES = query_tile<D>, PART = QUERIES * (D + PAD), N = QUERIES / 8 };
+    enum { TILE = ROWS * (D + PAD), QUERIES = other_tile<D>, PART = QUERIES * (D + PAD), N = QUERIES / 8 };
     uint16_t *k = (uint16_t *)shared_memory(), *v = k + TILE, *qd = v + TILE; /* q, dout; q, dout */
     struct stretch s = stretch_of(p);
     int k0 = blockIdx.y * ROWS, head = blockIdx.z, lane = threadIdx.x % WARP, first = k0 < s.prefix ? 0 : k0 / QUERIES;
@@ -379,8 +380,8 @@ template <int D> static int forward_of(struct device *d, const struct attention 
 
 template <int D> static int backward_of(struct device *d, const struct attention &p)
 {
-    if (run(d, "attention_backward", backward_queries<D>, 6 * ROWS, D, p)) return -1;
-    return run(d, "attention_backward", backward_keys<D>, 2 * ROWS + 4 * query_tile<D>, D, p);
+    if (run(d, "attention_backward", backward_queries<D>, 2 * ROWS + 4 * other_tile<D>, D, p)) return -1;
+    return run(d, "attention_backward", backward_keys<D>, 2 * ROWS + 4 * other_tile<D>, D, p);
 }
 
 int tiles_forward(struct device *d, const struct attention &p)
