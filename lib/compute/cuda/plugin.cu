@@ -131,9 +131,11 @@ extern "C" __attribute__((visibility("default"))) int unimo_cuda_open(struct dev
         snprintf(why, n, "no device %d (there %s %d)", index, count == 1 ? "is" : "are", count);
         return -1;
     }
-    if (cudaSetDevice(index) != cudaSuccess ||
-        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) != cudaSuccess || major < 8) {
-        snprintf(why, n, "device %d is too old or does not start (compute capability 8.0 is needed)", index);
+    error = cudaSetDevice(index);
+    if (error == cudaSuccess) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index);
+    if (error != cudaSuccess || major < 8) {
+        snprintf(why, n, "device %d: %s", index,
+                 error != cudaSuccess ? cudaGetErrorString(error) : "too old (compute capability 8.0 is needed)");
         return -1;
     }
     struct gpu *g = (struct gpu *)calloc(1, sizeof *g);
@@ -161,6 +163,7 @@ int cuda_allocate(struct device *d, void **data, int64_t bytes)
     if (error == cudaSuccess) return 0;
     *data = NULL;
     cudaGetLastError(); /* it is reported here, not after the next launch */
+    if (error != cudaErrorMemoryAllocation) return gpu_check(d, "allocate", error); /* of work before it, say */
     if (!d->why[0])
         snprintf(d->why, sizeof d->why, "not enough memory on GPU %d for %lld bytes", gpu_of(d)->index,
                  (long long)bytes);
