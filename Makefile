@@ -126,9 +126,11 @@ all: $(PLUGIN)
 # The same sources for the host, so that tests run the kernels where there is no GPU (tests/emulated).
 EMULATED := $(if $(shell command -v $(CXX)),$B/tests/emulated/libunimo-cuda.so)
 EMU_SRC  := $(CUDA_SRC) $(wildcard tests/emulated/*.cc)
+# Products and sums are contracted, as nvcc does, where the processor can.
+EMU_FMA  := $(if $(shell grep -qw fma /proc/cpuinfo && echo y),-mfma -ffp-contract=fast,-ffp-contract=off)
 $B/tests/emulated/%.o: % $B/flags
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-unknown-pragmas \
+	$(CXX) -std=c++17 -O2 -g -fPIC -fvisibility=hidden $(EMU_FMA) -Wall -Wextra -Wno-unused-parameter -Wno-unknown-pragmas \
 	 $(if $(WERROR),-Werror) -Itests/emulated -Ilib -MMD -MP -x c++ -c -o $@ $<
 $B/tests/emulated/libunimo-cuda.so: $(EMU_SRC:%=$B/tests/emulated/%.o)
 	@mkdir -p $(@D)
