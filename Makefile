@@ -179,7 +179,7 @@ check-arm64: ## the unit and numeric tests (or T) built for aarch64, by qemu-use
 	$(call emulated,ARM64=1,$(EMULABLE))
 check-avx2: ## the numeric tests (or T) on a processor without AVX-512, by qemu-user: slow
 	$(call emulated,RUNNER='qemu-x86_64-static -cpu max',$(filter tests/numeric/%,$(EMULABLE)))
-check-cuda: $(PROGRAMS) $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
+check-cuda: $(PROGRAMS) $(SHARED) $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
 	@UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B tests/gpu/check
 bench bench-cuda: $(PLUGIN)
 check-long: ## the tests with long loops: kill and resume 20 times, more fuzzing
