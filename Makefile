@@ -181,6 +181,8 @@ check-avx2: ## the numeric tests (or T) on a processor without AVX-512, by qemu-
 	$(call emulated,RUNNER='qemu-x86_64-static -cpu max',$(filter tests/numeric/%,$(EMULABLE)))
 check-cuda: $(PROGRAMS) $(SHARED) $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
 	@UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B tests/gpu/check
+pack-cuda: $(PROGRAMS) $(SHARED) $(DEVICE_TESTS) $B/tests/speed/cuda.t $(PLUGIN) ## build/release/unimo-gpu.tar.gz: check-cuda and bench-cuda for a machine without the libraries
+	tests/gpu/pack $B/unimo-gpu.tar.gz
 bench bench-cuda: $(PLUGIN)
 check-long: ## the tests with long loops: kill and resume 20 times, more fuzzing
 	UNIMO_LONG=1 $(MAKE) check
@@ -251,5 +253,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 FORCE:
-.PHONY: all check check-arm64 check-avx2 check-cuda check-long asan fuzz bench demo precision study study-swap real detector install uninstall dist format lint clean help FORCE
+.PHONY: all check check-arm64 check-avx2 check-cuda pack-cuda check-long asan fuzz bench demo precision study study-swap real detector install uninstall dist format lint clean help FORCE
 .SECONDARY:
