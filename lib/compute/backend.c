@@ -107,7 +107,10 @@ struct device *device_open(const char *name, int threads, struct err *e)
     }
     struct device *d = is_any ? open_own_cuda(threads, &why) : open_cuda((int)index, threads, &why);
     if (d) return d;
-    if (!name) return open_cpu("cpu", threads, e);
+    if (!name) {
+        log_line("%s: the CPU is used", why.text);
+        return open_cpu("cpu", threads, e);
+    }
     *e = why;
     err_in(e, "--device %s", name);
     return NULL;

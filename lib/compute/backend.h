@@ -4,8 +4,8 @@
 #include "core/err.h"
 
 /* Opens "ref" (plain C, the oracle), "cpu" (fast), "cuda" or "cuda:N" (the plugin libunimo-cuda.so, opened at run
- * time), or NULL: cuda when it is built and usable, else cpu. threads 0: all. One line says why a device cannot be
- * opened. */
+ * time), or NULL: cuda when it is built and usable, else cpu, telling why where there is a driver. threads 0: all. One
+ * line says why a device cannot be opened. */
 struct device *device_open(const char *name, int threads, struct err *e);
 void device_close(struct device *d);
 /* The CUDA stream that operations are enqueued on, for those that enqueue work of their own; NULL on a CPU, where an

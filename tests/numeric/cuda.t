@@ -17,6 +17,12 @@ mkdir empty
 t_run env UNIMO_BACKEND_DIR="$t_dir/empty" unimo-predict --device cuda -m none
 t_fails "no plugin"
 t_err 'no CUDA back end built'
+mkdir driver
+echo 'int cuInit;' | gcc -shared -x c -o driver/libcuda.so.1 -
+t_run env UNIMO_BACKEND_DIR="$t_dir/empty" LD_LIBRARY_PATH="$t_dir/driver" unimo-predict -m none
+t_err '^unimo-predict: no CUDA back end built .*: the CPU is used$'
+t_run env UNIMO_BACKEND_DIR="$t_dir/empty" LD_LIBRARY_PATH="$t_dir/driver" unimo-predict --device cpu -m none
+t_fails "nothing is said where the CPU was asked for"
 echo "not a library" >empty/libunimo-cuda.so
 t_run env UNIMO_BACKEND_DIR="$t_dir/empty" unimo-predict --device cuda -m none
 t_fails "a broken plugin"

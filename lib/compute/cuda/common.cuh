@@ -39,7 +39,10 @@ void *gpu_room(struct device *d, enum room which, int64_t bytes);
 /* 0, or -1 with d->why set from the runtime's error; after every launch, with the row's name. */
 int gpu_check(struct device *d, const char *row, cudaError_t error);
 
-/* Launches and checks: launch(d, "row", kernel, grid, threads, shared bytes, arguments...). */
+/* Launches and checks: launch(d, "row", kernel, grid, threads, shared bytes, arguments...). There are no captured
+ * graphs: a training step of 12 layers has 340 launches and 200 products (counted on the emulated device), some
+ * microseconds of the host's time each, which runs ahead of a step of some 0.1 s on 65,536 rows and waits once; and
+ * packed batches hardly ever repeat a shape. */
 template <class K, class... A>
 static inline int launch(struct device *d, const char *row, K kernel, dim3 grid, int threads, size_t shared, A... args)
 {
