@@ -6,15 +6,32 @@
 #include <math.h>
 #include <stdlib.h>
 
-void view_size(const struct detect_config *c, int width, int height, int *w, int *h, float scale[2])
+/* The factor that sides are multiplied by. The release rounds before it compares with the long side. */
+static double factor(const struct detect_config *c, int width, int height)
 {
     int small = width < height ? width : height, large = width < height ? height : width;
-    float both = fminf((float)c->short_side / (float)small, (float)c->long_side / (float)large);
+    double by_short = (double)c->short_side / small, length = by_short * large;
 
-    *w = (int)fmaxf(roundf((float)width * both), INPUT_SIDE_MIN);
-    *h = (int)fmaxf(roundf((float)height * both), INPUT_SIDE_MIN);
-    scale[0] = fmaxf(both, INPUT_SIDE_MIN / (float)width);
-    scale[1] = fmaxf(both, INPUT_SIDE_MIN / (float)height);
+    return (c->is_exact_scale ? rint(length) : length) > c->long_side ? (double)c->long_side / large : by_short;
+}
+
+/* A side of the input, and its scale. OpenCV, which the release resizes with, rounds halves to the even side, and its
+ * pixels are 1/factor apart; the ports round halves up, and stretch the picture to what comes out. */
+static int input_side(const struct detect_config *c, int side, double by, float *scale)
+{
+    double length = side * by;
+    int n = (int)fmax(c->is_exact_scale ? rint(length) : floor(length + 0.5), INPUT_SIDE_MIN);
+
+    *scale = (float)(c->is_exact_scale ? fmax(by, INPUT_SIDE_MIN / (double)side) : n / (double)side);
+    return n;
+}
+
+void view_size(const struct detect_config *c, int width, int height, int *w, int *h, float scale[2])
+{
+    double by = factor(c, width, height);
+
+    *w = input_side(c, width, by, &scale[0]);
+    *h = input_side(c, height, by, &scale[1]);
 }
 
 /* Pixels of m from one input pixel to the next: m is `part` times smaller than the picture, but for rounding up. */

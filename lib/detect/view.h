@@ -11,8 +11,8 @@ struct view {
     float scale[2];                /* input pixels per picture pixel along x and y */
     float *pixels;                 /* [input_height][input_width][3], owned */
 };
-/* Size to which a picture is resized, and input pixels per picture pixel along x and y: the same, unless a side of a
- * very long picture would fall below INPUT_SIDE_MIN. */
+/* Size to which a picture is resized, and input pixels per picture pixel along x and y: with exact_scale the same,
+ * unless a side of a very long picture would fall below INPUT_SIDE_MIN; else what the rounded sides come to. */
 enum { INPUT_SIDE_MIN = 32 };
 void view_size(const struct detect_config *c, int width, int height, int *w, int *h, float scale[2]);
 /* m is the picture, or a part of its size as jpeg_decode_part() makes it; width and height are those of the whole. */

@@ -50,19 +50,23 @@ def resample(x, n, step):
 
 
 def input_of(c, rgb):
-    """[1,3,h,w], and the scale."""
+    """[1,3,h,w], and the scale of x, y, x, y: one factor in the release, whose sides OpenCV rounds to the even; in the ports what a half,
+    rounded up, comes to."""
     height, width = rgb.shape[:2]
     scale = min(c["short_side"] / min(width, height), c["long_side"] / max(width, height))
-    w, h = round(width * scale), round(height * scale)
     x = rgb.permute(2, 0, 1)[None]
     if c.get("exact_scale"):
+        w, h = round(width * scale), round(height * scale)
         x = resample(resample(x, w, 1 / scale).transpose(2, 3), h, 1 / scale).transpose(2, 3)
+        scale = [scale] * 4
     else:
+        w, h = math.floor(width * scale + 0.5), math.floor(height * scale + 0.5)
         x = F.interpolate(x, (h, w), mode="bilinear", align_corners=False, antialias=False)
+        scale = [w / width, h / height] * 2
     if c["order"] == "bgr":
         x = x.flip(1)
     mean, factor = (torch.tensor(c[k], dtype=REAL)[None, :, None, None] for k in ("mean", "scale"))
-    return (x - mean) * factor, scale
+    return (x - mean) * factor, torch.tensor(scale, dtype=REAL)
 
 
 class Net:
@@ -162,10 +166,10 @@ def nms_is_torchvisions(box, score, kept, most, threshold, extra):
 
 def proposals(c, score, box, extra, scale):
     r = c["regions"]
-    side = r["min_side"] * (scale if r.get("min_side_of_picture") else 1)
+    side = r["min_side"] * (scale[:2] if r.get("min_side_of_picture") else torch.ones(2))
     order = score.flatten().argsort(descending=True, stable=True)[:None if extra else r["pre_nms"]]
     box, score = box.reshape(-1, 4)[order], score.flatten()[order]
-    large = ((box[:, 2] - box[:, 0] + extra) >= side) & ((box[:, 3] - box[:, 1] + extra) >= side)
+    large = ((box[:, 2:] - box[:, :2] + extra) >= side).all(1)
     box, score = box[large][:r["pre_nms"]], score[large][:r["pre_nms"]]
     kept = nms(box, torch.arange(len(box)), r["post_nms"], r["rpn_nms"], extra)
     assert nms_is_torchvisions(box, score, kept, r["post_nms"], r["rpn_nms"], extra), "torchvision keeps other proposals"

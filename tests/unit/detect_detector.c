@@ -7,25 +7,35 @@
 
 static void sizes(void)
 {
-    static const int cases[][6] = { { 600, 1000, 640, 480, 800, 600 },    { 600, 1000, 480, 640, 600, 800 },
-                                    { 600, 1000, 1920, 1080, 1000, 563 }, { 600, 1000, 100, 100, 600, 600 },
-                                    { 192, 256, 256, 192, 256, 192 },     { 192, 256, 5000, 20, 256, 32 },
-                                    { 192, 256, 1, 65500, 32, 256 } };
+    /* 0: as the ports; 1: as the release. What OpenCV 5.0 makes of the factor of each was looked at. */
+    static const int cases[][7] = { { 0, 600, 1000, 640, 480, 800, 600 },    { 0, 600, 1000, 480, 640, 600, 800 },
+                                    { 0, 600, 1000, 1920, 1080, 1000, 563 }, { 0, 600, 1000, 100, 100, 600, 600 },
+                                    { 0, 192, 256, 256, 192, 256, 192 },     { 0, 192, 256, 5000, 20, 256, 32 },
+                                    { 0, 192, 256, 1, 65500, 32, 256 },      { 1, 600, 1000, 1920, 1080, 1000, 562 },
+                                    { 1, 600, 1000, 640, 360, 1000, 562 },   { 1, 600, 1000, 400, 503, 600, 754 },
+                                    { 1, 600, 1000, 640, 427, 899, 600 },    { 1, 600, 1000, 3, 5000, 32, 1000 } };
     int bad = 0;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int *k = cases[i];
-        struct detect_config c = { .short_side = k[0], .long_side = k[1] };
-        float scale[2];
+        struct detect_config c = { .is_exact_scale = k[0], .short_side = k[1], .long_side = k[2] };
+        float scale[2], most = k[0] ? 0.5f : 1e-3f;
         int w, h;
-        view_size(&c, k[2], k[3], &w, &h, scale);
-        if (w == k[4] && h == k[5] && fabsf(scale[0] * (float)k[2] - (float)w) <= 0.5f &&
-            fabsf(scale[1] * (float)k[3] - (float)h) <= 0.5f)
+        view_size(&c, k[3], k[4], &w, &h, scale);
+        if (w == k[5] && h == k[6] && fabsf(scale[0] * (float)k[3] - (float)w) <= most &&
+            fabsf(scale[1] * (float)k[4] - (float)h) <= most)
             continue;
-        printf("# %d x %d becomes %d x %d\n", k[2], k[3], w, h);
+        printf("# %d x %d becomes %d x %d, by %g and %g\n", k[3], k[4], w, h, (double)scale[0], (double)scale[1]);
         bad++;
     }
     is_int(bad, 0, "pictures are resized to the short side, within the long side, and no side vanishes");
+
+    /* 0.75 of 1334 is 1000.5: to the release no longer than 1000 */
+    struct detect_config c = { .is_exact_scale = true, .short_side = 600, .long_side = 1000 };
+    float scale[2];
+    int w, h;
+    view_size(&c, 1334, 800, &w, &h, scale);
+    ok(w == 1000 && h == 600 && scale[0] == 0.75f && scale[1] == 0.75f, "a long side is rounded before it is compared");
 }
 
 static bool same(const struct detections *a, const struct detections *b, const struct detector *d)
