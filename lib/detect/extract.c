@@ -9,6 +9,7 @@
 #include "detect/pictures.h"
 #include "image/draw.h"
 #include "image/jpeg.h"
+#include "stream/lines.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,13 +143,39 @@ static struct record *grid_record(const struct run *run, const struct item *item
     return r;
 }
 
+/* Where a picture is drawn; an id is no path. */
+static char *drawn_path(const struct run *run, const struct item *item)
+{
+    struct str path = { 0 };
+
+    str_addf(&path, "%s/%s.jpg", run->o->draw, item->id);
+    for (char *p = path.data + strlen(run->o->draw) + 1; *p; p++) {
+        if (*p == '/') *p = '_';
+    }
+    return path.data;
+}
+
+/* The folder to draw in may be that of the pictures: none of them is drawn over. */
+static int begin_drawing(const struct run *run, struct err *e)
+{
+    int rc = dir_make(run->o->draw, e);
+
+    for (int64_t i = 0; i < run->all.n && !rc; i++) {
+        const char *picture = run->all.at[i].path;
+        char *drawn = drawn_path(run, &run->all.at[i]);
+        rc = lines_differ(&picture, 1, drawn, e);
+        free(drawn);
+    }
+    return rc;
+}
+
 /* The picture is decoded again: keeping all of a batch would take much memory for what is rarely asked for. */
 static int draw_regions(struct run *run, const struct item *item, const struct detections *x, const struct selection *s,
                         struct err *e)
 {
     const struct detect_config *c = &run->d->config;
     const struct box *boxes = run->o->select.refined ? x->refined : x->proposals;
-    struct str path = { 0 }, label = { 0 };
+    struct str label = { 0 };
     struct image m;
 
     if (jpeg_load(&m, item->path, e)) return -1;
@@ -163,12 +190,9 @@ static int draw_regions(struct run *run, const struct item *item, const struct d
         draw_label(&m, (int)b.x1, (int)b.y1 - LABEL_HEIGHT * size, size, label.data, 0xffffff,
                    draw_colour(s->class_of[i]));
     }
-    str_addf(&path, "%s/%s.jpg", run->o->draw, item->id);
-    for (char *p = path.data + strlen(run->o->draw) + 1; *p; p++) {
-        if (*p == '/') *p = '_'; /* an id is no path */
-    }
-    int rc = jpeg_save(&m, path.data, 90, e);
-    str_release(&path);
+    char *path = drawn_path(run, item);
+    int rc = jpeg_save(&m, path, 90, e);
+    free(path);
     str_release(&label);
     image_release(&m);
     return rc;
@@ -313,7 +337,7 @@ int extract_regions_to(struct detector *d, const char *const *paths, int n, cons
 
     for (int i = 0; i < n && !rc; i++) rc = items_add(&run.all, paths[i], o->skip_bad, e);
     items_filter(&run.all, is_of_shard, &run);
-    if (!rc && o->draw) rc = dir_make(o->draw, e);
+    if (!rc && o->draw) rc = begin_drawing(&run, e);
     if (!rc && o->append) items_filter(&run.all, is_new, &run);
     if (!rc) {
         progress_begin(&run.progress, "images", run.all.n);

@@ -76,6 +76,11 @@ t_run $feat --nms 2 scenes/dev
 t_exit 2 "an IoU above 1"
 t_run $feat --draw drawn --threshold 0 -o drawn.zst scenes/dev
 t_ok "--draw writes a picture for each" sh -c '[ "$(ls drawn | wc -l)" = 4 ] && ! cmp -s drawn/dev-000001.jpg scenes/dev/dev-000001.jpg'
+cp scenes/dev/dev-000001.jpg drawn/other.jpg
+t_run $feat --draw drawn/../drawn -o drawn.zst drawn
+t_fails "a picture is not drawn over"
+t_err 'drawn/dev-000000.jpg: is both input and output$'
+t_ok "nor is the one that could have been, before it was seen" cmp drawn/other.jpg scenes/dev/dev-000001.jpg
 t_run $feat -o redrawn.zst drawn
 t_exit 0 "that are pictures again"
 
