@@ -27,21 +27,29 @@ static int tiff_orientation(const uint8_t *p, size_t n)
     unsigned entries = be16(p + at, is_little);
     for (unsigned i = 0; i < entries && n - at >= 2 + 12 * (size_t)(i + 1); i++) {
         const uint8_t *entry = p + at + 2 + 12 * (size_t)i;
-        unsigned value = be16(entry + 8, is_little);
+        bool is_long = be16(entry + 2, is_little) == 4; /* instead of a short: allowed nowhere, and written by some */
+        uint32_t value = is_long ? be32(entry + 8, is_little) : be16(entry + 8, is_little);
         if (be16(entry, is_little) == 0x0112) return value >= 1 && value <= 8 ? (int)value : 1;
     }
     return 1;
 }
 
+/* The segment at p[at], before which any number of 0xff may stand; n when the picture itself is there, or nothing. */
+static size_t segment_at(const uint8_t *p, size_t n, size_t at)
+{
+    while (at + 4 < n && p[at] == 0xff && p[at + 1] == 0xff) at++;
+    return at + 4 <= n && p[at] == 0xff && p[at + 1] != 0xda ? at : n;
+}
+
 /* Walks the segments before the picture to the APP1 that holds EXIF. */
 static int exif_orientation(const uint8_t *p, size_t n)
 {
-    for (size_t at = 2; at + 4 <= n && p[at] == 0xff;) {
+    for (size_t at = segment_at(p, n, 2); at < n;) {
         size_t length = be16(p + at + 2, false);
-        if (p[at + 1] == 0xda || length < 2 || length > n - at - 2) break;
+        if (length < 2 || length > n - at - 2) break;
         if (p[at + 1] == 0xe1 && length >= 8 && !memcmp(p + at + 4, "Exif\0", 6))
             return tiff_orientation(p + at + 10, length - 8);
-        at += 2 + length;
+        at = segment_at(p, n, at + 2 + length);
     }
     return 1;
 }
@@ -51,9 +59,8 @@ static int exif_orientation(const uint8_t *p, size_t n)
  */
 static bool is_plausible(const uint8_t *p, size_t n, int64_t pixels)
 {
-    for (size_t at = 2; at + 4 <= n && p[at] == 0xff && p[at + 1] != 0xda;) {
+    for (size_t at = segment_at(p, n, 2); at < n; at = segment_at(p, n, at + 2 + be16(p + at + 2, false))) {
         if (p[at + 1] >= 0xc9 && p[at + 1] <= 0xcf && p[at + 1] != 0xcc) return true; /* arithmetic coding */
-        at += 2 + be16(p + at + 2, false);
     }
     return pixels / (16 * 16 * 8) <= (int64_t)n; /* the first component may be halved by subsampling both ways */
 }

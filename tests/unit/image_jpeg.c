@@ -55,14 +55,21 @@ static void orientations(const uint8_t *data, size_t n)
     static const char *const shown[] = { "rgbw", "grwb", "wbgr", "bwrg", "rbgw", "brwg", "wgbr", "gwrb" };
     uint8_t exif[] = { 0xff, 0xe1, 0, 34,   'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
                        0,    1,    1, 0x12, 0,   3,   0,   0,   0, 1, 0,   0,   0, 0,  0, 0, 0, 0 };
-    uint8_t *with = mem_new(uint8_t, n + sizeof exif);
+    uint8_t *with = mem_new(uint8_t, n + sizeof exif + 2), *at;
 
     for (int o = 1; o <= 8; o++) {
-        exif[29] = (uint8_t)o;
-        memcpy(with, data, 2);
-        memcpy(with + 2, exif, sizeof exif);
-        memcpy(with + 2 + sizeof exif, data + 2, n - 2);
-        corners(with, n + sizeof exif, shown[o - 1], o < 5 ? 48 : 32);
+        for (int way = 0; way < 3; way++) { /* a short; behind 0xff, as any marker may be; a long */
+            at = with;
+            exif[23] = way == 2 ? 4 : 3;
+            exif[29] = (uint8_t)(way == 2 ? 0 : o);
+            exif[31] = (uint8_t)(way == 2 ? o : 0);
+            *at++ = data[0];
+            *at++ = data[1];
+            for (int i = 0; i < 2 && way == 1; i++) *at++ = 0xff;
+            memcpy(at, exif, sizeof exif);
+            memcpy(at + sizeof exif, data + 2, n - 2);
+            corners(with, (size_t)(at - with) + sizeof exif + n - 2, shown[o - 1], o < 5 ? 48 : 32);
+        }
     }
     free(with);
 }
