@@ -43,6 +43,14 @@ static int read_box(struct box *b, const struct value *v, struct err *e)
     return 0;
 }
 
+static bool has_attribute(const struct annotation *a, int attribute)
+{
+    for (int i = 0; i < a->n_attributes; i++) {
+        if (a->attributes[i] == attribute) return true;
+    }
+    return false;
+}
+
 void annotation_attributes(struct annotation *a, const struct value *object, struct detect_config *c, bool learns)
 {
     const struct value *list = value_get(object, "attributes");
@@ -50,7 +58,7 @@ void annotation_attributes(struct annotation *a, const struct value *object, str
     for (int64_t i = 0; i < value_count(list) && a->n_attributes < 8; i++) {
         const char *attribute = value_text(value_at(list, i), NULL);
         int k = attribute ? annotation_class(&c->attributes, attribute, learns) : -1;
-        if (k > 0) a->attributes[a->n_attributes++] = k;
+        if (k > 0 && !has_attribute(a, k)) a->attributes[a->n_attributes++] = k;
     }
 }
 

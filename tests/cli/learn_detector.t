@@ -21,6 +21,9 @@ t_same coco/model.safetensors stream/model.safetensors "and the same detector"
 jq -c '.annotations += [{image_id: 100, category_id: 7, bbox: [0, 0, 50, 50], iscrowd: 1}, {image_id: 101, category_id: 9, bbox: [5, 5, 0, 9]}]' coco.json >crowd.json
 t_run $learn --steps 3 --images scenes -o crowd crowd.json
 t_same crowd/model.safetensors stream/model.safetensors "crowds and empty boxes are left out"
+jq -c '.annotations[].attributes |= (. + .[:1] + .)' coco.json >again.json
+t_run $learn --steps 3 --images scenes -o again again.json
+t_same again/model.safetensors stream/model.safetensors "an attribute that is named twice counts once"
 bad() { # WHAT FILTER REGEX
     jq -c "$2" coco.json >bad.json
     t_run $learn --steps 1 --images scenes -o bad bad.json
