@@ -47,6 +47,7 @@ static struct tensor summed(struct detector *d, struct tensor loss)
 
 struct batch {
     int n;
+    float share;           /* of the step's losses and gradients */
     float scale[2];        /* input pixels per picture pixel along x and y */
     float width, height;   /* of the input */
     struct picture *truth; /* boxes in input pixels */
@@ -66,7 +67,7 @@ static struct tensor rpn_losses(struct detector *d, const struct batch *b, const
     for (int i = 0; i < b->n; i++) {
         int sampled = rpn_targets(label, delta + 4 * n * i, anchors, n, b->truth[i].objects, b->truth[i].n, b->width,
                                   b->height, RPN_SAMPLE, extra, r);
-        float share = 1 / (float)((sampled ? sampled : 1) * b->n);
+        float share = b->share / (float)((sampled ? sampled : 1) * b->n);
         for (int64_t k = 0; k < n; k++) {
             target[i * n + k] = label[k] == 1;
             weight[i * n + k] = label[k] >= 0 ? share : 0;
@@ -172,7 +173,8 @@ static void attribute_loss(struct detector *d, const struct batch *b, const stru
     op_relu_forward(d->device, h, h);
     op_linear_forward(d->device, logits, h, params_weight(p, d->attribute), params_f32(p, d->attribute_out_bias),
                       LINEAR_PARAM);
-    op_soft_cross_entropy(d->device, loss, logits, logits, goal, ATTRIBUTE_WEIGHT / (float)(objects ? objects : 1));
+    op_soft_cross_entropy(d->device, loss, logits, logits, goal,
+                          ATTRIBUTE_WEIGHT * b->share / (float)(objects ? objects : 1));
     out->sum = summed(d, loss);
     struct tensor dlogits = narrow(d, logits), dh = scratch_2d(&d->scratch, mean.dtype, objects, hidden);
     op_linear_backward_weight(d->device, params_grad(p, d->attribute), params_grad(p, d->attribute_out_bias), dlogits,
@@ -195,7 +197,7 @@ static struct tensor region_losses(struct detector *d, const struct batch *b, co
     int classes = d->config.classes.n, sets = d->config.boxes_per_class ? classes : 1;
     int32_t *label = mem_new(int32_t, g->n);
     float *delta = mem_new(float, (int64_t)g->n *sets * 4), *weight = mem_new(float, (int64_t)g->n *sets),
-          share = 1 / (float)(g->n ? g->n : 1);
+          share = b->share / (float)(g->n ? g->n : 1);
 
     for (int i = 0; i < g->n; i++) {
         int set = d->config.boxes_per_class ? g->at[i].class_of : 0;
@@ -261,10 +263,10 @@ static struct picture *scaled_truth(const struct picture *truth, int n, const fl
     return own;
 }
 
-int detect_step(struct detector *d, const struct image *pictures, const struct picture *truth, int n, struct rng *r,
-                struct detect_losses *losses, struct err *e)
+int detect_step(struct detector *d, const struct image *pictures, const struct picture *truth, int n, float share,
+                struct rng *r, struct detect_losses *losses, struct err *e)
 {
-    struct batch b = { .n = n };
+    struct batch b = { .n = n, .share = share };
     struct view *views = mem_new(struct view, n);
     struct pending out[5] = { 0 };
     struct regions g;
@@ -293,9 +295,9 @@ int detect_step(struct detector *d, const struct image *pictures, const struct p
     }
     losses->objectness = sums[0];
     losses->rpn_box = sums[1];
-    losses->cls = sums[2] / (g.n ? g.n : 1);
+    losses->cls = share * sums[2] / (g.n ? g.n : 1);
     losses->box = sums[3];
-    losses->attribute = sums[4] / (out[4].rows ? out[4].rows : 1);
+    losses->attribute = share * sums[4] / (out[4].rows ? out[4].rows : 1);
     for (int i = 0; i < n; i++) {
         free(b.truth[i].objects);
         view_release(&views[i]);

@@ -119,18 +119,19 @@ static void add_losses(struct detect_losses *sum, const struct detect_losses *l)
     sum->attribute += l->attribute;
 }
 
-/* Forward and backward of all, size by size; *groups: how many sizes. The input's size is changed for this step. */
+/* Forward and backward of all, size by size: each picture counts as much, however many have its size. The input's size
+ * is changed for this step. */
 static int run_groups(struct detector *d, struct examples *x, double zoom, struct rng *r, struct detect_losses *losses,
-                      int *groups, struct err *e)
+                      struct err *e)
 {
     int was[2] = { d->config.short_side, d->config.long_side }, rc = 0;
 
     d->config.short_side = (int)lround(was[0] * zoom);
     d->config.long_side = (int)lround(was[1] * zoom);
-    for (int from = 0, n; from < x->n && !rc; from += n, ++*groups) {
+    for (int from = 0, n; from < x->n && !rc; from += n) {
         struct detect_losses l = { 0 };
         n = gather_size(x, from);
-        rc = detect_step(d, x->pictures + from, x->truth + from, n, r, &l, e);
+        rc = detect_step(d, x->pictures + from, x->truth + from, n, (float)n / (float)x->n, r, &l, e);
         add_losses(losses, &l);
     }
     d->config.short_side = was[0];
@@ -140,13 +141,12 @@ static int run_groups(struct detector *d, struct examples *x, double zoom, struc
 
 /* One step's gradients: pictures are drawn from a permutation of each epoch. */
 static int run_step(struct detector *d, const struct annotations *train, const struct detect_train_opts *o,
-                    int64_t step, struct detect_losses *losses, int *groups, struct err *e)
+                    int64_t step, struct detect_losses *losses, struct err *e)
 {
     struct examples x = { 0, mem_new(struct image, o->batch), mem_new(struct picture, o->batch) };
     struct rng r;
     int rc = 0;
 
-    *groups = 0;
     rng_init(&r, o->seed, rng_stream(RNG_DETECT, (uint64_t)step, 0));
     for (int64_t k = 0; k < o->batch && !rc; k++) {
         int64_t at = step * o->batch + k,
@@ -155,7 +155,7 @@ static int run_step(struct detector *d, const struct annotations *train, const s
         if (!rc) x.n++;
     }
     double zoom = o->zoom > 0 ? 1 + o->zoom * (double)(rng_below(&r, 5) - 2) / 2 : 1;
-    if (!rc) rc = run_groups(d, &x, zoom, &r, losses, groups, e);
+    if (!rc) rc = run_groups(d, &x, zoom, &r, losses, e);
     examples_release(&x);
     return rc;
 }
@@ -222,7 +222,7 @@ static int log_step(struct out *log, int64_t step, const struct detect_losses *l
     if (!log) return 0;
     str_addf(&s,
              "{\"step\":%" PRId64 ",\"lr\":%.6g,\"loss\":%.5f,\"objectness\":%.5f,\"rpn_box\":%.5f,\"class\":%.5f,"
-                                  "\"box\":%.5f,\"attribute\":%.5f",
+             "\"box\":%.5f,\"attribute\":%.5f",
              step, lr, total, l->objectness, l->rpn_box, l->cls, l->box, l->attribute);
     if (p->ap50 >= 0) str_addf(&s, ",\"ap50\":%.4f,\"ap\":%.4f", p->ap50, p->ap);
     str_add(&s, "}\n");
@@ -270,15 +270,12 @@ static int one_step(struct training *t, int64_t step, struct err *e)
     struct detect_precision now = { -1, -1 };
     float lr = learning_rate(o, step);
     char note[96];
-    int groups;
 
-    if (run_step(t->d, t->train, o, step, &l, &groups, e)) return -1;
-    double total = (l.objectness + l.rpn_box + l.cls + l.box + l.attribute) / groups;
+    if (run_step(t->d, t->train, o, step, &l, e)) return -1;
+    double total = l.objectness + l.rpn_box + l.cls + l.box + l.attribute;
     if (!isfinite(total)) return err_set(e, ERR_INPUT, "step %" PRId64 ": the loss is not finite", step + 1);
-    l = (struct detect_losses){ l.objectness / groups, l.rpn_box / groups, l.cls / groups, l.box / groups,
-                                l.attribute / groups };
-    params_step(&t->d->params, (struct adamw){ lr, 0.9f, 0.999f, 1e-8f, step + 1, 5, 1 / (float)groups },
-                (float)o->weight_decay, t->sum);
+    params_step(&t->d->params, (struct adamw){ lr, 0.9f, 0.999f, 1e-8f, step + 1, 5, 1 }, (float)o->weight_decay,
+                t->sum);
     bool is_time = step + 1 == o->steps || (o->eval_every && (step + 1) % o->eval_every == 0);
     if (t->dev && is_time) {
         if (detect_evaluate(t->d, t->dev, &now, e)) return -1;

@@ -26,9 +26,10 @@ struct detect_precision {
 struct detect_losses {
     double objectness, rpn_box, cls, box, attribute;
 };
-/* Forward and backward of n pictures of one size; adds to gradients. objects are in the pictures' pixels. */
-int detect_step(struct detector *d, const struct image *pictures, const struct picture *truth, int n, struct rng *r,
-                struct detect_losses *losses, struct err *e);
+/* Forward and backward of n pictures of one size, which are `share` of the step's: losses and gradients are multiplied
+ * by it, and gradients added. objects are in the pictures' pixels. */
+int detect_step(struct detector *d, const struct image *pictures, const struct picture *truth, int n, float share,
+                struct rng *r, struct detect_losses *losses, struct err *e);
 /* Of the refined boxes after per-class suppression (detection_ap). */
 int detect_evaluate(struct detector *d, const struct annotations *dev, struct detect_precision *p, struct err *e);
 /* The whole training; dev may be NULL. The last precision is in *p. A signal saves a checkpoint and ends it with

@@ -51,6 +51,11 @@ t_ok "the detector keeps its own size" jq -e '.input.short_side == 192 and .inpu
 t_run $learn --steps 4 --images scenes --contrast 0.2 --saturation 0.3 -o other mixed.json
 t_ok "without a change of size it is another" sh -c '! cmp -s mixed/model.safetensors other/model.safetensors'
 
+# three pictures of one size and one of another, without objects: before anything is learnt, the loss of attributes is ln n in the three
+jq -c '.images = [.images[range(3)], {id: 1, file_name: "gray.jpg"}] | [.images[].id] as $i | .annotations |= map(select(.image_id as $k | $i | index($k)))' coco.json >four.json
+t_run $learn --steps 1 --batch 4 --images scenes --log four.log -o four four.json
+t_ok "each picture of a step counts as much, however many have its size" jq -se --slurpfile c four/config.json '(last.attribute / ($c[0].attributes | length | log)) as $part | $part > 0.72 and $part < 0.78' four.log
+
 # another size of the input; a detector learnt on from another
 t_run $learn --steps 1 --short-side 400 -o large scenes/train.jsonl.zst
 t_exit 0 "a larger input"

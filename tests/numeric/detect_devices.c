@@ -29,7 +29,8 @@ static void side_step(struct side *x)
 
     rng_init(&r, 5, 5);
     op_fill(x->d.device, p->grad, 0);
-    ok(!detect_step(&x->d, pictures, truth, 2, &r, &x->losses, &e), "a step on %s %s", x->d.device->ops->name, e.text);
+    ok(!detect_step(&x->d, pictures, truth, 2, 1, &r, &x->losses, &e), "a step on %s %s", x->d.device->ops->name,
+       e.text);
     x->grad = mem_new(float, p->total);
     op_download(x->d.device, x->grad, p->grad.data, tensor_bytes(p->grad));
 }

@@ -19,7 +19,7 @@ static double loss(void)
     struct rng r;
 
     rng_init(&r, 5, 5);
-    if (detect_step(&d, pictures, truth, PICTURES, &r, &l, &e)) {
+    if (detect_step(&d, pictures, truth, PICTURES, 1, &r, &l, &e)) {
         ok(false, "%s", e.text);
         return NAN;
     }
@@ -93,6 +93,28 @@ static void check(const char *what, const char *const *prefixes)
     free(grad);
 }
 
+/* A quarter of a step is a quarter of its losses and of its gradients, to the last bit. */
+static void shares(void)
+{
+    int64_t n = d.params.grad.n;
+    float *whole = mem_new(float, n), *grad = d.params.grad.data;
+    struct detect_losses l = { 0 };
+    struct err e = { 0 };
+    struct rng r;
+    int64_t bad = 0;
+
+    memset(grad, 0, (size_t)n * 4);
+    double all = loss();
+    memcpy(whole, grad, (size_t)n * 4);
+    memset(grad, 0, (size_t)n * 4);
+    rng_init(&r, 5, 5);
+    ok(!detect_step(&d, pictures, truth, PICTURES, 0.25f, &r, &l, &e), "a quarter of a step %s", e.text);
+    for (int64_t i = 0; i < n; i++) bad += grad[i] != whole[i] / 4;
+    is_int(bad, 0, "has a quarter of its gradients");
+    near(l.objectness + l.rpn_box + l.cls + l.box + 0.5 * l.attribute, all / 4, 1e-6, "and of its losses");
+    free(whole);
+}
+
 static void setup(struct detect_config c, struct device *device)
 {
     static const struct box where[PICTURES][2] = { { { 8, 6, 40, 30 }, { 30, 20, 60, 46 } },
@@ -134,6 +156,7 @@ int main(void)
         const char *name = caffe ? "Caffe style" : "as learnt";
         setup(c, device);
         check(name, second_stage);
+        shares();
         d.config.min_side = 4000; /* no proposal is that large */
         check(name, everything);
         release();
@@ -141,11 +164,11 @@ int main(void)
     setup(toy_detector_learnt(), device);
     truth[0].n = truth[1].n = 0; /* nothing to find: only the background's losses */
     rng_init(&r, 1, 1);
-    ok(!detect_step(&d, pictures, truth, PICTURES, &r, &l, &e), "pictures without objects %s", e.text);
+    ok(!detect_step(&d, pictures, truth, PICTURES, 1, &r, &l, &e), "pictures without objects %s", e.text);
     ok(l.objectness > 0 && l.cls > 0 && l.rpn_box == 0 && l.box == 0 && l.attribute == 0,
        "have no boxes or attributes to learn");
     d.config.min_side = 4000;
-    ok(!detect_step(&d, pictures, truth, PICTURES, &r, &l, &e), "neither proposals nor objects %s", e.text);
+    ok(!detect_step(&d, pictures, truth, PICTURES, 1, &r, &l, &e), "neither proposals nor objects %s", e.text);
     ok(isfinite(l.cls) && isfinite(l.objectness), "and finite losses");
     release();
     device_close(device);
