@@ -75,7 +75,7 @@ static int decode(struct view *v, const struct detect_config *c, const uint8_t *
 
     if (jpeg_size(data, n, &width, &height, e)) return -1;
     part = shrinks ? part_of(c, width, height) : 1;
-    int64_t bytes = 3 * (int64_t)width * height / (part * part);
+    int64_t bytes = jpeg_memory(data, n, width, height, part);
     if (memory) budget_take(memory, bytes);
     int rc = jpeg_decode_part(&m, data, n, part, e);
     if (!rc) view_make(v, c, &m, width, height);

@@ -34,22 +34,28 @@ static int tiff_orientation(const uint8_t *p, size_t n)
     return 1;
 }
 
-/* The segment at p[at], before which any number of 0xff may stand; n when the picture itself is there, or nothing. */
+enum { EXIF = 0xe1, FIRST_SCAN = 0xda };
+
+/* The segment at p[at], before which any number of 0xff may stand; n when none is there. */
 static size_t segment_at(const uint8_t *p, size_t n, size_t at)
 {
     while (at + 4 < n && p[at] == 0xff && p[at + 1] == 0xff) at++;
-    return at + 4 <= n && p[at] == 0xff && p[at + 1] != 0xda ? at : n;
+    return at + 4 <= n && p[at] == 0xff ? at : n;
+}
+
+static size_t segment_behind(const uint8_t *p, size_t n, size_t at)
+{
+    return segment_at(p, n, at + 2 + be16(p + at + 2, false));
 }
 
 /* Walks the segments before the picture to the APP1 that holds EXIF. */
 static int exif_orientation(const uint8_t *p, size_t n)
 {
-    for (size_t at = segment_at(p, n, 2); at < n;) {
+    for (size_t at = segment_at(p, n, 2); at < n && p[at + 1] != FIRST_SCAN; at = segment_behind(p, n, at)) {
         size_t length = be16(p + at + 2, false);
         if (length < 2 || length > n - at - 2) break;
-        if (p[at + 1] == 0xe1 && length >= 8 && !memcmp(p + at + 4, "Exif\0", 6))
+        if (p[at + 1] == EXIF && length >= 8 && !memcmp(p + at + 4, "Exif\0", 6))
             return tiff_orientation(p + at + 10, length - 8);
-        at = segment_at(p, n, at + 2 + length);
     }
     return 1;
 }
@@ -59,7 +65,7 @@ static int exif_orientation(const uint8_t *p, size_t n)
  */
 static bool is_plausible(const uint8_t *p, size_t n, int64_t pixels)
 {
-    for (size_t at = segment_at(p, n, 2); at < n; at = segment_at(p, n, at + 2 + be16(p + at + 2, false))) {
+    for (size_t at = segment_at(p, n, 2); at < n && p[at + 1] != FIRST_SCAN; at = segment_behind(p, n, at)) {
         if (p[at + 1] >= 0xc9 && p[at + 1] <= 0xcf && p[at + 1] != 0xcc) return true; /* arithmetic coding */
     }
     return pixels / (16 * 16 * 8) <= (int64_t)n; /* the first component may be halved by subsampling both ways */
@@ -75,6 +81,48 @@ static bool is_long(const uint8_t *p, size_t n, int64_t pixels)
     for (const uint8_t *end = p + n - 1; p < end && (p = memchr(p, 0xff, (size_t)(end - p))); p++)
         scans += p[1] == 0xda;
     return scans > 1 && scans * pixels > SCANNED_MOST;
+}
+
+static bool is_frame(uint8_t marker)
+{
+    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+}
+
+/* What is in the frame header: the components, and the samples that all have for each pixel. */
+struct frame {
+    int components;
+    double samples;
+    bool is_kept; /* all coefficients are, until the last of several scans was read */
+};
+
+static struct frame read_frame(const uint8_t *p, size_t n)
+{
+    struct frame f = { 3, 3, false };
+    size_t at = segment_at(p, n, 2), most = 1, sum = 0;
+
+    for (; at < n && p[at + 1] != FIRST_SCAN; at = segment_behind(p, n, at)) {
+        if (!is_frame(p[at + 1]) || at + 10 > n || at + 10 + 3 * (size_t)p[at + 9] > n) continue;
+        f.components = p[at + 9];
+        f.is_kept = p[at + 1] == 0xc2 || p[at + 1] == 0xca; /* progressive */
+        for (int i = 0; i < f.components; i++) {
+            size_t both = (size_t)(p[at + 11 + 3 * (size_t)i] >> 4) * (p[at + 11 + 3 * (size_t)i] & 15);
+            most = both > most ? both : most;
+            sum += both;
+        }
+        f.samples = (double)sum / (double)most;
+    }
+    if (at + 4 < n && p[at + 4] < f.components) f.is_kept = true; /* of the first scan */
+    return f;
+}
+
+int64_t jpeg_memory(const uint8_t *data, size_t n, int width, int height, int part)
+{
+    struct frame f = read_frame(data, n);
+    int64_t shown = ((int64_t)width + part - 1) / part * (((int64_t)height + part - 1) / part),
+            kept = f.is_kept ? (int64_t)(2 * f.samples * (double)width * height) : 0, cmyk = f.components == 4 ? 4 : 0,
+            decoding = (3 + cmyk) * shown + kept, turning = exif_orientation(data, n) > 1 ? 6 * shown : 0;
+
+    return decoding > turning ? decoding : turning;
 }
 
 /* Turns a picture as orientation 2..8 asks. */

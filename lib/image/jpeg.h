@@ -13,6 +13,9 @@ int jpeg_size(const uint8_t *data, size_t n, int *width, int *height, struct err
 /* The picture at 1/part of its size (1, 2, 4 or 8; sides are rounded up): the decoder leaves out what is finer, which
  * takes less time and memory and smooths as it should. */
 int jpeg_decode_part(struct image *m, const uint8_t *data, size_t n, int part, struct err *e);
+/* Bytes that this takes, of a picture of the size that jpeg_size() said: the pixels, twice where they are turned, and
+ * all coefficients of one that comes in several scans, as progressive ones do, whatever the part. */
+int64_t jpeg_memory(const uint8_t *data, size_t n, int width, int height, int part);
 /* Encodes at quality 1..100 (4:2:0) into a fresh heap buffer. Same pixels, same bytes. */
 int jpeg_encode(const struct image *m, int quality, uint8_t **data, size_t *n, struct err *e);
 int jpeg_save(const struct image *m, const char *path, int quality, struct err *e);

@@ -1,4 +1,5 @@
 /* Pictures: decoding what cameras write, orientation, refusing what is broken, resizing. */
+#include "core/file.h"
 #include "core/mem.h"
 #include "image/draw.h"
 #include "image/jpeg.h"
@@ -93,6 +94,30 @@ static void parts(const uint8_t *data, size_t n)
     }
 }
 
+/* What decoding takes of memory, of pictures of 128 x 96 pixels that other encoders made. */
+static void memory(void)
+{
+    static const struct {
+        const char *path;
+        int part;
+        int64_t bytes;
+    } cases[] = { { "testdata/jpeg/baseline.jpg", 1, 3 * 12288 },    { "testdata/jpeg/baseline.jpg", 8, 3 * 192 },
+                  { "testdata/jpeg/gray.jpg", 1, 3 * 12288 },        { "testdata/jpeg/cmyk.jpg", 1, 7 * 12288 },
+                  { "testdata/jpeg/progressive.jpg", 1, 6 * 12288 }, { "testdata/jpeg/progressive.jpg", 8, 37440 } };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err e = { 0 };
+        int width = 0, height = 0;
+        size_t n = 0;
+        char *data = file_load(cases[i].path, JPEG_FILE_MAX, &n, &e);
+        ok(data && !jpeg_size((uint8_t *)data, n, &width, &height, &e), "%s at 1/%d %s", cases[i].path, cases[i].part,
+           e.text);
+        is_int(data ? jpeg_memory((uint8_t *)data, n, width, height, cases[i].part) : -1, cases[i].bytes,
+               "takes so many bytes");
+        free(data);
+    }
+}
+
 int main(void)
 {
     struct err e = { 0 };
@@ -104,6 +129,7 @@ int main(void)
     corners(data, n, "rgbw", 48);
     orientations(data, n);
     parts(data, n);
+    memory();
     int refused = 0, accepted = 0;
     for (size_t cut = 0; cut < n; cut += 7) {
         err_clear(&e);
