@@ -76,6 +76,11 @@ bool unicode_is_symbol(uint32_t code)
     return is_between(code, UTF8PROC_CATEGORY_SM, UTF8PROC_CATEGORY_SO);
 }
 
+bool unicode_is_mark(uint32_t code)
+{
+    return is_between(code, UTF8PROC_CATEGORY_MN, UTF8PROC_CATEGORY_ME);
+}
+
 bool unicode_is_number(uint32_t code)
 {
     return is_between(code, UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO);

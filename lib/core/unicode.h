@@ -14,11 +14,12 @@ enum unicode_class unicode_class(uint32_t code);
  * its own, UNICODE_OTHER (as U+FFFD would be). */
 enum unicode_class unicode_next(const char *s, size_t n, size_t *length);
 
-/* General categories P*, S*, N* and Nd, as utf8proc has them. */
+/* General categories P*, S*, N*, Nd and M*, as utf8proc has them. */
 bool unicode_is_punctuation(uint32_t code);
 bool unicode_is_symbol(uint32_t code);
 bool unicode_is_number(uint32_t code);
 bool unicode_is_decimal(uint32_t code);
+bool unicode_is_mark(uint32_t code); /* M*: accents and the like, which belong to the character before */
 /* Letters and signs that are capital or small. */
 bool unicode_is_cased(uint32_t code);
 

@@ -80,6 +80,15 @@ void parser_free(struct parser *p)
 
 /* ---- from the text to Link Grammar's sentence and back ---- */
 
+/* The word as it is written, but for apostrophes: the dictionary has straight ones. */
+static void add_word(struct str *out, const char *s, size_t n)
+{
+    for (size_t i = 0, mark; i < n; i += mark ? mark : 1) {
+        mark = apostrophe_at(s, n, i);
+        str_add_char(out, mark ? '\'' : s[i]);
+    }
+}
+
 /* Where each word begins in the sentence; -1 for punctuation that is left out. False when nothing is left: an empty
  * sentence ends Link Grammar, and us with it. */
 static bool write_sentence(struct parser *p, const char *prefix, const struct words *w, const char *text, int from,
@@ -98,7 +107,7 @@ static bool write_sentence(struct parser *p, const char *prefix, const struct wo
         any = any || x->class != WORD_PUNCTUATION;
         if (i == from && *prefix && x->to - x->from > 0 && (x->to - x->from == 1 || text[x->from + 1] >= 'a'))
             str_add(&p->sentence, x->lower);
-        else str_add_bytes(&p->sentence, text + x->from, (size_t)(x->to - x->from));
+        else add_word(&p->sentence, text + x->from, (size_t)(x->to - x->from));
     }
     return any;
 }

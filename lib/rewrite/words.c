@@ -13,8 +13,7 @@ static const struct {
                        "no its his her their our my your other " },
     { WORD_CONJUNCTION, " and or but while as " },
     { WORD_PRONOUN, " it he she they them him i we you who which there something someone themselves itself " },
-    { WORD_AUXILIARY,
-      " is are was were be been being am has have had can could will would may might do does did isn't aren't " },
+    { WORD_AUXILIARY, " is are was were be been being am has have had can could will would may might do does did " },
     { WORD_PREPOSITION, " in on at by near with without under above below over behind beside besides beneath "
                         "underneath between among amongst around across along "
                         "against inside outside onto into toward towards through of from to for atop upon up down off "
@@ -108,8 +107,23 @@ static bool is_one_of(const char *lower, const char *list)
     return strstr(list, key) != NULL;
 }
 
+/* "doesn't", "they're": a verb that helps, or a pronoun with one. */
+static enum word_class contraction_class(const char *lower)
+{
+    static const char *const ends[] = { "'re", "'m", "'ve", "'ll", "'d" };
+
+    if (str_ends(lower, "n't")) return WORD_AUXILIARY;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        if (str_ends(lower, ends[i])) return WORD_PRONOUN;
+    }
+    return WORD_OTHER;
+}
+
 enum word_class word_closed_class(const char *lower)
 {
+    enum word_class contraction = strchr(lower, '\'') ? contraction_class(lower) : WORD_OTHER;
+
+    if (contraction != WORD_OTHER) return contraction;
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) {
         if (is_one_of(lower, closed[i].words)) return closed[i].class;
     }
@@ -149,10 +163,28 @@ static size_t letter_at(const char *s, size_t n, size_t i)
     return class == UNICODE_LETTER || class == UNICODE_NUMBER ? length : 0;
 }
 
-/* Whether an "'s" that is a word of its own stands at s[i]. */
-static bool is_possessive(const char *s, size_t n, size_t i)
+/* Bytes of the mark at s[i] that belongs to the letter before, as in decomposed text; 0 when it is none. */
+static size_t mark_at(const char *s, size_t n, size_t i)
 {
-    return s[i] == '\'' && i + 1 < n && (s[i + 1] == 's' || s[i + 1] == 'S') && !letter_at(s, n, i + 2);
+    uint32_t code;
+    int length = i < n && (unsigned char)s[i] >= 0x80 ? utf8_decode(s + i, n - i, &code) : 0;
+
+    return length > 0 && unicode_is_mark(code) ? (size_t)length : 0;
+}
+
+size_t apostrophe_at(const char *s, size_t n, size_t i)
+{
+    if (i < n && s[i] == '\'') return 1;
+    return i + 3 <= n && !memcmp(s + i, "\xe2\x80\x99", 3) ? 3 : 0;
+}
+
+/* Bytes of the "'s" that is a word of its own at s[i], or 0. */
+static size_t possessive_at(const char *s, size_t n, size_t i)
+{
+    size_t mark = apostrophe_at(s, n, i), end = i + mark + 1;
+
+    if (!mark || end > n || (s[end - 1] != 's' && s[end - 1] != 'S')) return 0;
+    return letter_at(s, n, end) || mark_at(s, n, end) ? 0 : mark + 1;
 }
 
 /* The end of the word that starts at i. */
@@ -160,20 +192,25 @@ static size_t word_end(const char *s, size_t n, size_t i)
 {
     for (size_t length; i < n; i += length) {
         length = letter_at(s, n, i);
+        if (!length) length = mark_at(s, n, i);
         if (length) continue;
-        if ((s[i] != '-' && s[i] != '\'') || !letter_at(s, n, i + 1) || is_possessive(s, n, i)) break;
-        length = 1;
+        length = s[i] == '-' ? 1 : apostrophe_at(s, n, i);
+        if (!length || !letter_at(s, n, i + length) || possessive_at(s, n, i)) break;
     }
     return i;
 }
 
+/* In lower case, with straight apostrophes. */
 static const char *lower_copy(struct arena *a, const char *s, size_t n)
 {
     char *out = arena_strndup(a, s, n);
+    size_t m = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        if (out[i] >= 'A' && out[i] <= 'Z') out[i] = (char)(out[i] + 32);
+    for (size_t i = 0, mark; i < n; i += mark ? mark : 1) {
+        mark = apostrophe_at(s, n, i);
+        out[m++] = mark ? '\'' : s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] + 32) : s[i];
     }
+    out[m] = 0;
     return out;
 }
 
@@ -184,10 +221,10 @@ void words_split(struct words *w, const char *text, struct arena *a)
     for (int pass = 0; pass < 2; pass++) {
         for (i = count = 0; i < n;) {
             size_t from = i;
-            size_t length = 1;
+            size_t length = 1, possessive = possessive_at(text, n, i);
             bool is_word = letter_at(text, n, i) != 0, is_blank = (unsigned char)text[i] <= ' ';
             if ((unsigned char)text[i] >= 0x80) is_blank = unicode_next(text + i, n - i, &length) == UNICODE_SPACE;
-            i = is_word ? word_end(text, n, i) : is_possessive(text, n, i) ? i + 2 : i + length;
+            i = is_word ? word_end(text, n, i) : i + (possessive ? possessive : length);
             if (is_blank) continue;
             if (pass) {
                 const char *lower = lower_copy(a, text + from, i - from);

@@ -22,16 +22,19 @@ enum word_class {
 };
 struct word {
     int32_t from, to;      /* bytes [from, to) of the text */
-    const char *lower;     /* ASCII letters in lower case; in the arena */
+    const char *lower;     /* ASCII letters in lower case, apostrophes straight; in the arena */
     enum word_class class; /* of closed classes at once, the rest by the parser */
 };
 struct words {
     int n;
     struct word *at;
 };
-/* text is valid UTF-8. Letters and digits with inner hyphens and apostrophes make words; "'s" is a word of its own,
- * and every other character but blanks. */
+/* text is valid UTF-8. Letters and digits with their marks and with inner hyphens and apostrophes make words; "'s" is a
+ * word of its own, and every other character but blanks. */
 void words_split(struct words *w, const char *text, struct arena *a);
+
+/* Bytes of the apostrophe at s[i] of n, straight or as printers set it (U+2019), or 0. */
+size_t apostrophe_at(const char *s, size_t n, size_t i);
 
 /* The first word after `from` that begins a new sentence, or w->n. */
 int words_sentence_end(const struct words *w, int from);

@@ -139,6 +139,27 @@ static void test_truth(void)
     ok(!any_with("far from"), "nor relations of one of several");
 }
 
+/* Captions from the web have the apostrophes of typesetters, and some have accents apart from their letters. */
+static void test_unicode(void)
+{
+    negate("A boy\xe2\x80\x99s dog sits on a red car.", "", 2);
+    ok(any_with("s dog sits on a blue car.") && n_got > 5, "an apostrophe of typesetters");
+    for (int i = 0; i < n_got; i++) {
+        const char *mark = strstr(got[i].text, "\xe2\x80\x99");
+        if (!mark || strncmp(mark + 3, "s ", 2)) ok(false, "after it: %s", got[i].text);
+    }
+    negate("A big pin\xcc\x83"
+           "ata and a red car.",
+           "", 2);
+    ok(n_got > 5, "an accent apart from its letter");
+    for (int i = 0; i < n_got; i++) {
+        if (strstr(got[i].text, "\xcc\x83") && !strstr(got[i].text, "pin\xcc\x83"
+                                                                    "ata"))
+            ok(false, "is not left without it: %s", got[i].text);
+        if (strstr(got[i].text, "ata") && !strstr(got[i].text, "pin")) ok(false, "nor a word cut: %s", got[i].text);
+    }
+}
+
 static void test_repeat(void)
 {
     char first[20000] = "", second[20000] = "";
@@ -192,6 +213,7 @@ int main(void)
     learn();
     test_edits();
     test_truth();
+    test_unicode();
     test_repeat();
     test_grammar();
     parser_free(parser);

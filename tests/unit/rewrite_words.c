@@ -31,7 +31,20 @@ static void test_split(void)
              "x",
              "a|\xe2\x80\x9c|quote|\xe2\x80\x9d|dog|\xe2\x80\x94|x");
     split_is("boys' toys", "boys|'|toys");
+    split_is("A man\xe2\x80\x99s dogs\xe2\x80\x99 toys don\xe2\x80\x99t \xe2\x80\x99",
+             "A|man|\xe2\x80\x99s|dogs|\xe2\x80\x99|toys|don\xe2\x80\x99t|\xe2\x80\x99");
+    split_is("a pin\xcc\x83"
+             "ata, a cafe\xcc\x81's cup and \xcc\x81",
+             "a|pin\xcc\x83"
+             "ata|,|a|cafe\xcc\x81|'s|cup|and|\xcc\x81");
     struct words w;
+    words_split(&w, "It ISN\xe2\x80\x99T man\xe2\x80\x99s", &a);
+    ok(!strcmp(w.at[1].lower, "isn't") && w.at[1].class == WORD_AUXILIARY && !strcmp(w.at[3].lower, "'s") &&
+           w.at[3].class == WORD_POSSESSIVE,
+       "an apostrophe is one, straight or not");
+    ok(word_closed_class("doesn't") == WORD_AUXILIARY && word_closed_class("they're") == WORD_PRONOUN &&
+           word_closed_class("o'clock") == WORD_OTHER,
+       "contractions are no nouns");
     words_split(&w, "One dog. Two cats! Three", &a);
     is_int(words_sentence_end(&w, 0), 3, "a sentence ends after its stop");
     is_int(words_sentence_end(&w, 3), 6, "and the next one");
