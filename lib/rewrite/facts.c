@@ -7,6 +7,7 @@
 void facts_print(const struct scene_graph *g, struct str *out)
 {
     for (int i = 0; i < g->n_objects; i++) {
+        if (g->objects[i].is_absent) continue;
         str_addf(out, "%s%s\n", g->objects[i].name, g->objects[i].is_plural ? "+" : "");
         for (int k = 0; k < g->n_attributes; k++) {
             if (g->attributes[k].object == i) str_addf(out, "%s|%s\n", g->objects[i].name, g->attributes[k].name);

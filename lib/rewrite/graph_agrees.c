@@ -173,18 +173,25 @@ static bool has_any_of(const struct words *w, const char *list)
     return false;
 }
 
+static bool denies(const struct words *w)
+{
+    for (int i = 0; i < w->n; i++) {
+        if (!strcmp(w->at[i].lower, "no") || word_denies(w->at[i].lower)) return true;
+    }
+    return false;
+}
+
 /* Whether y denies no less and no more than x, and means nobody else: not "a mother and his baby" for "a mother and her
  * baby". */
 static bool means_the_same(const struct words *x, const struct words *y)
 {
-    static const char negation[] = "no not never nobody nothing none neither nor cannot";
     static const char *const persons[] = { "he him his himself", "she her hers herself", "it its itself",
                                            "they them their theirs themselves", "i me my mine myself" };
 
     for (size_t p = 0; p < sizeof persons / sizeof *persons; p++) {
         if (has_any_of(y, persons[p]) && !has_any_of(x, persons[p])) return false;
     }
-    return has_any_of(x, negation) == has_any_of(y, negation);
+    return denies(x) == denies(y);
 }
 
 bool scene_graph_agrees(const struct scene_graph *a, const struct scene_graph *b, const struct wordnet *wordnet,

@@ -195,6 +195,42 @@ static void find_objects(struct graph_work *k)
     }
 }
 
+bool word_denies(const char *lower)
+{
+    static const char list[] = " not never nobody nothing none neither nor cannot ";
+
+    return word_is_one_of(lower, list) || str_ends(lower, "n't");
+}
+
+/* Whether the text says that object o is not there. "no parking sign" is a sign; so is "a no smoking area". */
+static bool is_absent(const struct graph_work *k, const struct graph_object *o, const struct graph_object *before)
+{
+    int start = o->article >= 0 ? o->article : o->phrase_from;
+    const char *left = start > k->from ? k->w->at[start - 1].lower : "";
+
+    if (o->article >= 0 && !strcmp(k->w->at[o->article].lower, "no"))
+        return !str_ends(o->name, "sign") && !word_is_one_of(left, " a an the this ");
+    if (!strcmp(left, "without")) return true;
+    return before && before->is_absent && before->to == start - 1 && !strcmp(left, "or"); /* "no cars or people" */
+}
+
+static void find_denied(struct graph_work *k)
+{
+    struct scene_graph *g = k->g;
+    bool denies = false;
+
+    for (int i = k->from; i < k->to; i++) denies = denies || word_denies(k->w->at[i].lower);
+    for (int i = k->first_object; i < g->n_objects; i++) {
+        struct graph_object *o = &g->objects[i];
+        bool says_no = o->article >= 0 && !strcmp(k->w->at[o->article].lower, "no");
+        o->is_absent = !denies && is_absent(k, o, i > k->first_object ? o - 1 : NULL);
+        o->is_unsure = denies || (says_no && !o->is_absent);
+    }
+    for (int i = 0; i < g->n_relations; i++) { /* "no dog on the sofa": whether there is a sofa, who knows */
+        if (g->objects[g->relations[i].subject].is_absent) g->objects[g->relations[i].object].is_unsure = true;
+    }
+}
+
 void scene_graph_make(struct scene_graph *g, const char *text, struct parser *parser, const struct wordnet *wordnet,
                       struct arena *a)
 {
@@ -224,5 +260,6 @@ void scene_graph_make(struct scene_graph *g, const char *text, struct parser *pa
         graph_settle_classes(&k);
         find_objects(&k);
         graph_find_relations(&k);
+        find_denied(&k);
     }
 }

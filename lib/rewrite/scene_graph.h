@@ -13,6 +13,8 @@ struct graph_object {
     int from, to;                /* the noun with the nouns before it ("stop sign") */
     int phrase_from;             /* the phrase with its attributes begins here, without its article */
     int article;                 /* the word a, an, one, a number, the ..., or -1 */
+    bool is_absent;              /* "no dog", "without a dog": the text says that none is there */
+    bool is_unsure;              /* in a sentence with "not": what is true of it, nobody knows here */
 };
 struct graph_attribute {
     int object;
@@ -40,6 +42,9 @@ struct scene_graph {
  * NULL. */
 void scene_graph_make(struct scene_graph *g, const char *text, struct parser *parser, const struct wordnet *wordnet,
                       struct arena *a);
+
+/* "not", "nobody", "isn't": whether a sentence with this word denies something ("no" denies what it stands before). */
+bool word_denies(const char *lower);
 
 extern const char *const parse_kind_names[]; /* "pattern", "full", "repaired" */
 

@@ -100,6 +100,12 @@ static bool begins_sentence(const struct scene_graph *g, int word)
     return word == 0 || strchr(".!?", g->words.at[word - 1].lower[0]) != NULL;
 }
 
+/* Whether another thing in the place of o makes the text false: not of "no dog", as there may be no cat either. */
+static bool may_change(const struct graph_object *o)
+{
+    return !o->is_absent && !o->is_unsure;
+}
+
 /* The text with n changes, in order of place, made; articles before them and capitals follow. */
 static const char *rewritten(const struct scene_graph *g, const struct change *changes, int n, struct arena *a)
 {
@@ -239,7 +245,8 @@ static void replace_objects(struct work *w)
         const struct graph_object *o = &w->g->objects[i];
         int file = sort_of(w->s, o->name);
         const char *from = inner_text(w->g, o->from, o->to, w->s->arena);
-        for (int k = 0; k < DRAWS && !noun_is_abstract(o->name); k++) {
+        if (!may_change(o) || noun_is_abstract(o->name)) continue;
+        for (int k = 0; k < DRAWS; k++) {
             const char *name = other_object(w, o, file);
             if (!name) break;
             if (noun_is_place(o->name) && !is_usual_place(w, o, name)) continue;
@@ -257,7 +264,7 @@ static void replace_phrases(struct work *w)
         const struct graph_object *o = &w->g->objects[i];
         const char *from = inner_text(w->g, o->phrase_from, o->to, w->s->arena);
         int file = sort_of(w->s, o->name);
-        if (noun_is_place(o->name) || noun_is_abstract(o->name)) continue;
+        if (!may_change(o) || noun_is_place(o->name) || noun_is_abstract(o->name)) continue;
         for (int k = 0; k < 2 * TRIES; k++) {
             const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, file, w->r),
                        *tab = drawn ? strchr(drawn, '\t') : NULL;
@@ -280,7 +287,7 @@ static void replace_places(struct work *w)
     for (int i = 0; i < at_most(w->g->n_relations); i++) {
         const struct graph_relation *r = &w->g->relations[i];
         const struct graph_object *o = &w->g->objects[r->object];
-        if (!relation_is_place(w->g, i)) continue;
+        if (!relation_is_place(w->g, i) || !may_change(o) || !may_change(&w->g->objects[r->subject])) continue;
         const char *from = inner_text(w->g, r->from, o->to, w->s->arena);
         for (int k = 0; k < TRIES; k++) {
             const char *drawn = lexicon_draw(w->s->lexicon, LEX_PLACES, -1, w->r),
@@ -343,6 +350,7 @@ static void replace_attributes(struct work *w)
         const char *name = w->g->objects[x->object].name, *from = inner_text(w->g, x->from, x->to, w->s->arena),
                    **opposites;
         int class, before = w->lists[KIND_ATTRIBUTE].n;
+        if (!may_change(&w->g->objects[x->object])) continue;
         if (noun_is_place(name)) continue; /* "a small city": who can tell */
         int file = sort_of(w->s, name);
         const struct attribute_kind *kind = attribute_kind_of(x->name, &class);
@@ -386,7 +394,8 @@ static void swap_attributes(struct work *w)
                 y = swap;
             }
             const struct graph_object *a = &w->g->objects[x->object], *b = &w->g->objects[y->object];
-            if (x->object == y->object || attributes_contrast(x->name, y->name) != CONTRAST_CONTRARY ||
+            if (!may_change(a) || !may_change(b) || x->object == y->object ||
+                attributes_contrast(x->name, y->name) != CONTRAST_CONTRARY ||
                 names_related(w->s->names, a->name, b->name))
                 continue;
             if (may_have(w, a->name, y->name) || may_have(w, b->name, x->name)) continue;
@@ -408,6 +417,14 @@ static bool is_single(const struct work *w, const struct graph_object *o)
         if (&w->g->objects[i] != o && names_related(w->s->names, w->g->objects[i].name, o->name)) return false;
     }
     return o->count == 1;
+}
+
+/* Whether a text is false with another relation. Only "without" may be turned: what is absent is then there. */
+static bool relation_may_change(const struct work *w, const struct graph_relation *x)
+{
+    const struct graph_object *o = &w->g->objects[x->object];
+
+    return may_change(&w->g->objects[x->subject]) && !o->is_unsure && (!o->is_absent || !strcmp(x->name, "without"));
 }
 
 static const char *verb_ending(const char *verb)
@@ -467,6 +484,7 @@ static void replace_relations(struct work *w)
                 sure = sure && is_single(w, &w->g->objects[y->subject]) && is_single(w, &w->g->objects[y->object]);
         }
         if (i && w->g->relations[i - 1].from == x->from) continue;
+        if (!relation_may_change(w, x)) continue;
         if (x->is_verb) {
             replace_verb(w, x, from);
             continue;
@@ -488,8 +506,8 @@ static void swap_objects(struct work *w)
     for (int i = 0; i < at_most(w->g->n_relations); i++) {
         const struct graph_relation *x = &w->g->relations[i];
         const struct graph_object *a = &w->g->objects[x->subject], *b = &w->g->objects[x->object];
-        if (!relation_is_directed(x->name) || !is_single(w, a) || !is_single(w, b) || noun_is_place(a->name) ||
-            noun_is_place(b->name))
+        if (!may_change(a) || !may_change(b) || !relation_is_directed(x->name) || !is_single(w, a) ||
+            !is_single(w, b) || noun_is_place(a->name) || noun_is_place(b->name))
             continue;
         if (a->has_article != b->has_article || a->to > b->phrase_from) continue;
         bool whole = moves_article(w, a) && moves_article(w, b); /* "under her arm": "her" stays */
@@ -507,7 +525,7 @@ static void replace_counts(struct work *w)
     for (int i = 0; i < at_most(w->g->n_objects); i++) {
         const struct graph_object *o = &w->g->objects[i];
         int others = 0;
-        if (o->count < 2 || o->count > 10 || o->article < 0) continue;
+        if (o->count < 2 || o->count > 10 || o->article < 0 || !may_change(o)) continue;
         for (int k = 0; k < at_most(w->g->n_objects); k++)
             others += k != i && names_related(w->s->names, w->g->objects[k].name, o->name);
         if (others) continue;

@@ -166,6 +166,8 @@ static void test_agreement(void)
     agree("A vase is placed on a table.", "A vase is planted on a table.", false);
     agree("A close up of a sandwich on a plate.", "Near up of a sandwich on a plate.", false);
     agree("A dog that is not on a leash.", "A dog that is on a leash.", false);
+    agree("A dog that isn't on a leash.", "A dog that is on a leash.", false);
+    agree("A dog that isn't on a leash.", "A dog that is not on a leash.", true);
 }
 
 int main(void)

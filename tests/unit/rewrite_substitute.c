@@ -139,6 +139,38 @@ static void test_truth(void)
     ok(!any_with("far from"), "nor relations of one of several");
 }
 
+/* What a caption denies is as true with another word: "no cat" where it says "no dog". */
+static void test_denial(void)
+{
+    negate("A man without a hat riding a brown horse.", "", 1);
+    ok(has("A man with a hat riding a brown horse.") && any_with("without a hat riding a white horse"),
+       "what is not there may be, and what is may be another");
+    for (int i = 0; i < n_got; i++) {
+        if (strstr(got[i].text, "without") && !strstr(got[i].text, "without a hat")) ok(false, "%s", got[i].text);
+    }
+    negate("A street with no cars or dogs and a blue bus.", "", 1);
+    ok(any_with("no cars or dogs and a") && n_got > 5, "the rest is edited");
+    for (int i = 0; i < n_got; i++) {
+        if (!strstr(got[i].text, "no cars or dogs")) ok(false, "%s", got[i].text);
+    }
+    negate("There is no dog on the red bench.", "", 1);
+    is_int(n_got, 0, "nor a thing that nothing is on");
+    negate("A dog isn't on the red bench. A blue car near a tree.", "", 1);
+    ok(any_with("A red car near a tree."), "another sentence is edited");
+    for (int i = 0; i < n_got; i++) {
+        if (!strstr(got[i].text, "A dog isn't on the red bench.")) ok(false, "%s", got[i].text);
+    }
+    negate("A no parking sign next to a red car.", "", 1);
+    ok(any_with("A no parking sign next to a blue car."), "a sign that forbids is there");
+
+    struct scene_graph g;
+    struct str own = { 0 };
+    scene_graph_make(&g, "A street with no cars and a dog without a hat.", parser, wordnet, &a);
+    facts_print(&g, &own);
+    is_str(str_c(&own), "street\ndog\n", "what is not there is no fact");
+    str_release(&own);
+}
+
 /* Captions from the web have the apostrophes of typesetters, and some have accents apart from their letters. */
 static void test_unicode(void)
 {
@@ -213,6 +245,7 @@ int main(void)
     learn();
     test_edits();
     test_truth();
+    test_denial();
     test_unicode();
     test_repeat();
     test_grammar();
