@@ -296,6 +296,14 @@ static int rewrite_record(struct rewriter *w, struct worker *k, struct record *r
     return 0;
 }
 
+/* The text of a record that translators are given, or NULL: that of a pair which is not too long. */
+static const char *text_to_translate(const struct record *r)
+{
+    const char *text = value_text(value_get(r->fields, "text"), NULL);
+
+    return text && value_get(r->fields, "image") && strlen(text) <= TEXT_MAX ? text : NULL;
+}
+
 /* All texts of pairs in the batch through all translators. One record that is tried again alone finds its results still
  * there. */
 static int translate_batch(struct rewriter *w, struct worker *k, struct record **r, int n, struct err *e)
@@ -304,16 +312,16 @@ static int translate_batch(struct rewriter *w, struct worker *k, struct record *
     const char **texts, **results;
 
     if (n == 1 && k->translated.n) {
-        const char *text = value_text(value_get(r[0]->fields, "text"), NULL);
+        const char *text = text_to_translate(r[0]);
         if (!text || map_find(&k->translated, text, strlen(text))) return 0;
     }
     map_clear(&k->translated);
     arena_reset(&k->batch);
     texts = arena_new(&k->batch, const char *, n + 1);
     for (int i = 0; i < n; i++) {
-        const char *text = value_text(value_get(r[i]->fields, "text"), NULL);
+        const char *text = text_to_translate(r[i]);
         bool is_new = false;
-        if (!text || !value_get(r[i]->fields, "image") || strlen(text) > TEXT_MAX) continue;
+        if (!text) continue;
         int64_t *at = map_put(&k->translated, text, strlen(text), &is_new);
         if (!is_new) continue;
         *at = n_texts;

@@ -116,6 +116,9 @@ t_err '^unimo-rewrite: translator "exit 7": '
 t_ok "leaves nothing" [ ! -e bad.zst ]
 t_run unimo-rewrite -m model --translator 'sed 1d' --skip-bad -o bad.zst pairs.jsonl
 t_fails "one that drops a line"
+{ cat pairs.jsonl; jq -nc '{id: "long", image: "i", text: ("a red car " * 8000)}, (range(40) | {id: "t\(.)", text: "A red car \(.)."}, {id: "p\(.)", image: "p\(.)", text: "A blue car \(.)."})'; } >mixed.jsonl
+t_run unimo-rewrite -m model --translator 'echo >>starts; cat' --skip-bad -o mixed.zst mixed.jsonl
+t_ok "a batch with a bad record and texts without images is translated once" [ "$(wc -l <starts)" = 1 ]
 t_run unimo-rewrite -m model --translator 'cat >/dev/null; sleep 60' --translator-time 0.3 -o bad.zst pairs.jsonl
 t_fails "one that hangs"
 t_err 'within 0.3 s'
