@@ -112,6 +112,7 @@ static int add_learnt(struct learner *l, struct learnt *x, struct err *e)
     int has = x->bad.code ? 0 : tfidf_builder_has(l->index, id, e);
     if (has < 0) return -1;
     if (has) err_set(&x->bad, ERR_INPUT, "the id %s occurs twice", err_quote(id));
+    if (!x->bad.code && l->means) means_builder_fits(l->means, x->width, &x->bad);
     if (x->bad.code) {
         int rc = reader_bad(l->in, x->record, &x->bad);
         if (rc) *e = x->bad;

@@ -1,8 +1,9 @@
-/* Every image is compared with every other: features are dense, and an index would only approximate. Vectors are kept in
- * half precision, which moves a cosine by less than a thousandth and halves what is read. */
+/* Every image is compared with every other: features are dense, and an index would only approximate. Vectors are kept
+ * in half precision, which moves a cosine by less than a thousandth and halves what is read. */
 #include "rewrite/means.h"
 #include "core/spool.h"
 #include "stream/safetensors.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,15 +52,20 @@ int means_of(const struct record *r, const float **out, int64_t *width, struct a
     return 0;
 }
 
+int means_builder_fits(const struct means_builder *b, int64_t width, struct err *e)
+{
+    if (!b->n || width == b->width) return 0;
+    return err_set(e, ERR_INPUT, "tensor \"features\" is %lld wide (expected %lld, as in the image before)",
+                   (long long)width, (long long)b->width);
+}
+
 int means_builder_add(struct means_builder *b, const float *mean, int64_t width, struct err *e)
 {
     if (!b->n) {
         b->width = width;
         b->half = mem_new(uint16_t, width);
     }
-    if (width != b->width)
-        return err_set(e, ERR_INPUT, "tensor \"features\" is %lld wide (expected %lld, as in the image before)",
-                       (long long)width, (long long)b->width);
+    assert(width == b->width);
     dtype_from_f32(b->half, DT_F16, mean, width);
     b->n++;
     return spool_add(b->spool, b->half, sizeof *b->half * (size_t)width, e);

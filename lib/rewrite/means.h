@@ -9,6 +9,8 @@ struct means_builder;
 struct means_builder *means_builder_new(const char *dir, struct err *e); /* where a temporary file may be */
 /* The mean of an image's features, in the arena. */
 int means_of(const struct record *r, const float **out, int64_t *width, struct arena *a, struct err *e);
+/* Features must be as wide as those before them. */
+int means_builder_fits(const struct means_builder *b, int64_t width, struct err *e);
 int means_builder_add(struct means_builder *b, const float *mean, int64_t width, struct err *e);
 int means_builder_save(struct means_builder *b, const char *path, struct err *e);
 void means_builder_free(struct means_builder *b); /* NULL is fine */

@@ -83,6 +83,14 @@ t_exit 0 "mean features"
 t_run unimo-rewrite -m means --image-score features --limit 3 --plain pairs.jsonl
 t_ok "the nearest by their cosine, none that has none" jq -se '.[0].related_images == ["a", "b", "c"]' "$out"
 t_ok "one that was not learnt by what its captions name" jq -se '.[2].related_images == []' "$out"
+{ image i1 AACAPwAAAAAAAAAA | tee wide.jsonl; sed 's/i1/b/; s/1,3/1,2/; s/AACAPwAAAAAAAAAA/AACAPwAAAAA=/' wide.jsonl; sed s/i1/c/ wide.jsonl; } | unimo-view --pack -o widths.zst
+t_run unimo-rewrite --learn --mean-features -o widths --images widths.zst pairs.jsonl
+t_fails "features of two widths"
+t_err 'widths.zst: record 2: tensor "features" is 2 wide \(expected 3'
+t_run unimo-rewrite --learn --mean-features --skip-bad -o widths --images widths.zst pairs.jsonl
+t_exit 0 "are skipped as any bad record"
+t_run unimo-rewrite -m widths --image-score features --limit 1 --plain pairs.jsonl
+t_ok "and the others are there" jq -e '.related_images == ["c"]' "$out"
 t_run unimo-rewrite -m means --mean-features pairs.jsonl
 t_exit 2 "--mean-features goes with --learn"
 cp -r means broken-means

@@ -1,6 +1,6 @@
 /* Mean features: the nearest by them are those of a plain search in double precision. */
-#include "rewrite/means.h"
 #include "core/rng.h"
+#include "rewrite/means.h"
 #include "tap.h"
 #include <math.h>
 #include <stdio.h>
@@ -92,7 +92,7 @@ int main(void)
         record_free(r);
     }
     struct record *r = image_record(0, WIDTH - 1);
-    ok(!rc && !means_of(r, &mean, &width, &a, &e) && means_builder_add(b, mean, width, &e), "another width is refused: %s",
+    ok(!rc && !means_of(r, &mean, &width, &a, &e) && means_builder_fits(b, width, &e), "another width is refused: %s",
        e.text);
     record_free(r);
     err_clear(&e);
