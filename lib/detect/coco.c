@@ -1,9 +1,11 @@
 /* COCO's annotations of boxes: {"images": [{"id", "file_name"}], "categories": [{"id", "name"}], "annotations":
  * [{"image_id", "category_id", "bbox": [x, y, width, height], "iscrowd"}]}. Crowds and boxes without an area are left
  * out; "attributes", an array of names, may be there. */
+#include "core/file.h"
 #include "core/hash.h"
 #include "core/mem.h"
 #include "detect/annotations.h"
+#include "stream/limits.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +87,8 @@ struct reading {
     struct detect_config *c;
     const char *folder;
     bool learns;
+    int part;      /* that is looked for */
+    bool has_part; /* and was found */
 };
 
 static int category_entry(struct reading *r, const struct value *v, struct err *e)
@@ -110,14 +114,25 @@ static const struct {
               { "images", "image", image_entry },
               { "annotations", "annotation", annotation_entry } };
 
-static int read_parts(struct reading *r, const struct value *whole, struct err *e)
+static int visit(void *arg, const char *key, int64_t number, const struct value *v, struct err *e)
+{
+    struct reading *r = arg;
+
+    if (strcmp(key, parts[r->part].key)) return 0;
+    if (!number && v) return err_set(e, ERR_INPUT, "\"%s\" is not an array", key);
+    r->has_part = true;
+    if (!v || !parts[r->part].read(r, v, e)) return 0;
+    return err_in(e, "%s %lld", parts[r->part].name, (long long)number);
+}
+
+/* The file has its parts in any order, and is large: it is gone through once for each, an entry at a time. */
+static int read_parts(struct reading *r, const char *text, size_t n, struct err *e)
 {
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-        struct value *list;
-        if (value_get_array(whole, parts[k].key, &list, e)) return -1;
-        for (int64_t i = 0; i < value_count(list); i++) {
-            if (parts[k].read(r, value_at(list, i), e)) return err_in(e, "%s %lld", parts[k].name, (long long)i + 1);
-        }
+        r->part = (int)k;
+        r->has_part = false;
+        if (value_walk(text, (int64_t)n, visit, r, e)) return -1;
+        if (!r->has_part) return err_set(e, ERR_INPUT, "no \"%s\" (an array was expected)", parts[k].key);
     }
     return r->a->n ? 0 : err_set(e, ERR_INPUT, "no images");
 }
@@ -125,20 +140,20 @@ static int read_parts(struct reading *r, const struct value *whole, struct err *
 int annotations_load_coco(struct annotations *a, const char *path, const char *folder, struct detect_config *c,
                           bool learns, struct err *e)
 {
-    struct value *whole = value_load(path, e);
-    char *inside = folder ? path_join(folder, "") : mem_strdup(path);
+    size_t n;
+    char *text = file_load(path, LIMIT_JSON_WALKED, &n, e), *inside = folder ? path_join(folder, "") : mem_strdup(path);
     struct reading r = { .a = a, .c = c, .folder = inside, .learns = learns };
     int rc = -1;
 
     *a = (struct annotations){ 0 };
-    if (whole) {
-        rc = read_parts(&r, whole, e);
+    if (text) {
+        rc = read_parts(&r, text, n, e);
         if (rc) err_in(e, "%s", path);
     }
     if (rc) annotations_release(a);
     map_release(&r.ids.images);
     map_release(&r.ids.categories);
     free(inside);
-    value_free(whole);
+    free(text);
     return rc;
 }

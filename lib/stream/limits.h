@@ -13,6 +13,6 @@
 #define LIMIT_WINDOW_LOG 27             /* zstd window: 128 MiB, what zstd itself accepts without --long */
 #define LIMIT_SAFETENSORS_HEADER (100LL * 1000 * 1000) /* that format's own limit */
 #define LIMIT_ID_BYTES 1024                            /* an id is a name, not a document */
-#define LIMIT_JSON_FILE                                                                                                \
-    (256LL << 20) /* config.json, vocab.json (1 MB), COCO annotations (a few 100 MB are converted by scripts) */
+#define LIMIT_JSON_FILE (256LL << 20)                  /* config.json, vocab.json (1 MB), annotations to score with */
+#define LIMIT_JSON_WALKED (4LL << 30)                  /* annotations to train with: COCO's are 470 MB, LVIS's 1.1 GB */
 #endif

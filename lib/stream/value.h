@@ -12,6 +12,11 @@ struct value;
 /* Parses one JSON text of n bytes; depth, numbers and UTF-8 are checked. NULL on error. */
 struct value *value_parse(const char *text, int64_t n, struct err *e);
 struct value *value_load(const char *path, struct err *e); /* a JSON file */
+/* For large files: calls visit for each member of the object that the text is, one at a time and in order: the elements
+ * of an array by themselves, numbered from 1, behind a call with number 0 and no value where it begins; any other value
+ * with number 0. Values are valid until visit returns; an error of visit ends the walk. */
+typedef int value_visit(void *arg, const char *key, int64_t number, const struct value *v, struct err *e);
+int value_walk(const char *text, int64_t n, value_visit *visit, void *arg, struct err *e);
 void value_free(struct value *v);
 struct value *value_copy(const struct value *v);          /* deep */
 void value_print(const struct value *v, struct str *out); /* compact, key order kept */

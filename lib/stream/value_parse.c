@@ -296,3 +296,69 @@ struct value *value_parse(const char *text, int64_t n, struct err *e)
     str_release(&p.text);
     return v;
 }
+
+/* ---- one value at a time ---- */
+
+static int visit_value(struct parser *p, const char *key, int64_t number, value_visit *visit, void *arg)
+{
+    struct value *v = read_value(p);
+    int rc = v ? visit(arg, key, number, v, p->e) : -1;
+
+    value_free(v);
+    return rc;
+}
+
+static int walk_elements(struct parser *p, const char *key, value_visit *visit, void *arg)
+{
+    p->at++;
+    if (visit(arg, key, 0, NULL, p->e)) return -1;
+    if (peek(p) == ']') return p->at++, 0;
+    for (int64_t number = 1;; number++) {
+        if (visit_value(p, key, number, visit, arg)) return -1;
+        char c = peek(p);
+        if (c != ',' && c != ']') return refuse(p, "',' or ']' was expected");
+        p->at++;
+        if (c == ']') return 0;
+    }
+}
+
+/* One member; the keys before it are in `seen`. */
+static int walk_member(struct parser *p, struct value *seen, value_visit *visit, void *arg)
+{
+    const char *s;
+    size_t n;
+
+    if (peek(p) != '"') return refuse(p, "a string was expected as key");
+    if (read_string(p, &s, &n)) return -1;
+    if (memchr(s, 0, n)) return refuse(p, "a NUL in a key");
+    char *key = mem_strndup(s, n); /* values may need the parser's own room */
+    struct value *known = value_bool(true);
+    int rc = value_add_member(value_as_object(seen), key, n, known) ? 0 : -1;
+    if (rc) value_free(known);
+    if (rc) refuse(p, "the same key twice in one object");
+    else if (peek(p) != ':') rc = refuse(p, "':' was expected");
+    else p->at++;
+    if (!rc) rc = peek(p) == '[' ? walk_elements(p, key, visit, arg) : visit_value(p, key, 0, visit, arg);
+    free(key);
+    return rc;
+}
+
+int value_walk(const char *text, int64_t n, value_visit *visit, void *arg, struct err *e)
+{
+    struct parser p = { .start = text, .at = text, .end = text + n, .e = e };
+    struct value *seen = value_object();
+    int rc = peek(&p) == '{' ? 0 : refuse(&p, "an object was expected");
+    char c = 0;
+
+    p.at += !rc;
+    if (!rc && peek(&p) == '}') c = *p.at++;
+    while (!rc && c != '}') {
+        if (!(rc = walk_member(&p, seen, visit, arg))) c = peek(&p);
+        if (!rc && c != ',' && c != '}') rc = refuse(&p, "',' or '}' was expected");
+        p.at += !rc;
+    }
+    if (!rc && peek(&p)) rc = refuse(&p, "more behind the value");
+    value_free(seen);
+    str_release(&p.text);
+    return rc;
+}

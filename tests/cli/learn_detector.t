@@ -24,6 +24,11 @@ t_same crowd/model.safetensors stream/model.safetensors "crowds and empty boxes 
 jq -c '.annotations[].attributes |= (. + .[:1] + .)' coco.json >again.json
 t_run $learn --steps 3 --images scenes -o again again.json
 t_same again/model.safetensors stream/model.safetensors "an attribute that is named twice counts once"
+{ printf '{"info": "'; head -c 270000000 /dev/zero | tr '\0' x; printf '", "annotations": '; jq -c .annotations coco.json; printf ', "images": '; jq -c .images coco.json
+    printf ', "categories": '; jq -c .categories coco.json; echo '}'; } >large.json
+t_run $learn --steps 3 --images scenes -o large large.json
+t_same large/model.safetensors stream/model.safetensors "so are parts in another order, of a file as large as COCO's"
+rm large.json
 bad() { # WHAT FILTER REGEX
     jq -c "$2" coco.json >bad.json
     t_run $learn --steps 1 --images scenes -o bad bad.json

@@ -1,4 +1,5 @@
 /* JSON values: what is read, what is refused and where, what is printed; arrays and objects as they grow. */
+#include "core/mem.h"
 #include "core/rng.h"
 #include "stream/limits.h"
 #include "stream/value.h"
@@ -218,11 +219,57 @@ static void check_wrong_kinds(void)
     value_free(v);
 }
 
+/* What a walk meets, as text: "key number value", and at 9 it stops. */
+static int note(void *arg, const char *key, int64_t number, const struct value *v, struct err *e)
+{
+    struct str *s = arg;
+
+    str_addf(s, "%s %lld ", key, (long long)number);
+    if (v) value_print(v, s);
+    else str_add(s, "begins");
+    str_add(s, "; ");
+    return v && value_integer(v) == 9 ? err_set(e, ERR_INPUT, "a nine") : 0;
+}
+
+static void walk_is(const char *text, const char *met, const char *why)
+{
+    struct str s = { 0 };
+    struct err e = { 0 };
+    char *copy = mem_alloc(strlen(text), 1); /* to its exact size: a sanitizer sees one byte too far */
+
+    memcpy(copy, text, strlen(text));
+    int rc = value_walk(copy, (int64_t)strlen(text), note, &s, &e);
+    is_str(str_c(&s), met, text);
+    is_str(rc ? e.text : "", why, *why ? why : "to its end");
+    free(copy);
+    str_release(&s);
+}
+
+static void check_walk(void)
+{
+    walk_is(" { \"a\" : [ 1 , {\"b\":[2]} ] , \"c\\n\" : [ ] , \"d\":{\"e\":3},\"f\":null } ",
+            "a 0 begins; a 1 1; a 2 {\"b\":[2]}; c\n 0 begins; d 0 {\"e\":3}; f 0 null; ", "");
+    walk_is("{}", "", "");
+    walk_is("{\"a\":[8,9,10]}", "a 0 begins; a 1 8; a 2 9; ", "a nine");
+    walk_is("[1]", "", "bad JSON at byte 0: an object was expected");
+    walk_is("", "", "bad JSON at byte 0: an object was expected");
+    walk_is("{", "", "bad JSON at byte 1: a string was expected as key");
+    walk_is("{\"a\":1,}", "a 0 1; ", "bad JSON at byte 7: a string was expected as key");
+    walk_is("{\"a\" 1}", "", "bad JSON at byte 5: ':' was expected");
+    walk_is("{\"a\":[1 2]}", "a 0 begins; a 1 1; ", "bad JSON at byte 8: ',' or ']' was expected");
+    walk_is("{\"a\":[1,]}", "a 0 begins; a 1 1; ", "bad JSON at byte 8: a value was expected");
+    walk_is("{\"a\":1 \"b\":2}", "a 0 1; ", "bad JSON at byte 7: ',' or '}' was expected");
+    walk_is("{\"a\":1,\"a\":2}", "a 0 1; ", "bad JSON at byte 10: the same key twice in one object");
+    walk_is("{\"a\":1}2", "a 0 1; ", "bad JSON at byte 7: more behind the value");
+    walk_is("{\"a\":[1", "a 0 begins; a 1 1; ", "bad JSON at byte 7: ',' or ']' was expected");
+}
+
 int main(void)
 {
     check_accepted();
     check_refused();
     check_depth();
+    check_walk();
     check_reals();
     check_objects();
     check_arrays();
