@@ -336,6 +336,7 @@ int extract_regions_to(struct detector *d, const char *const *paths, int n, cons
     int rc = 0;
 
     for (int i = 0; i < n && !rc; i++) rc = items_add(&run.all, paths[i], o->skip_bad, e);
+    if (!rc) rc = items_differ(&run.all, e); /* before any is looked at, and over all shards */
     items_filter(&run.all, is_of_shard, &run);
     if (!rc && o->draw) rc = begin_drawing(&run, e);
     if (!rc && o->append) items_filter(&run.all, is_new, &run);

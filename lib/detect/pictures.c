@@ -1,5 +1,6 @@
 #include "detect/pictures.h"
 #include "core/file.h"
+#include "core/hash.h"
 #include "core/mem.h"
 #include "core/str.h"
 #include "detect/annotations.h"
@@ -73,6 +74,24 @@ int items_add(struct items *all, const char *path, bool skip_bad, struct err *e)
         return add_stream(all, path, skip_bad, e);
     add_file(all, path);
     return 0;
+}
+
+int items_differ(const struct items *all, struct err *e)
+{
+    struct slots ids = { 0 };
+    int rc = 0;
+
+    for (int64_t i = 0; i < all->n && !rc; i++) {
+        const char *id = all->at[i].id;
+        uint64_t hash = hash64(id, strlen(id), 0), at = hash;
+        for (int64_t k; !rc && (k = slots_next(&ids, hash, &at)) >= 0;) {
+            if (strcmp(all->at[k].id, id)) continue;
+            rc = err_set(e, ERR_INPUT, "%s: id %s is that of %s, too", all->at[i].path, err_quote(id), all->at[k].path);
+        }
+        if (!rc) slots_add(&ids, hash);
+    }
+    slots_release(&ids);
+    return rc;
 }
 
 static void item_release(struct item *x)

@@ -14,6 +14,8 @@ struct items {
     struct item *at;
 };
 int items_add(struct items *all, const char *path, bool skip_bad, struct err *e);
+/* Fails when two pictures have one id. */
+int items_differ(const struct items *all, struct err *e);
 /* Keeps those that `keeps` wants, in order. */
 void items_filter(struct items *all, bool (*keeps)(void *arg, int64_t i, const struct item *x), void *arg);
 void items_release(struct items *all);
