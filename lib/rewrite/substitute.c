@@ -556,7 +556,9 @@ static void replace_several(struct work *w)
             x = y;
             y = swap;
         }
+        bool is_one = x->negative.kind == y->negative.kind && x->negative.kind == kinds[KIND_OBJECT].name;
         if (x->change.to > y->change.from) continue;
+        if (is_one && !strcmp(x->change.with, y->change.with)) continue; /* "a pizza and a pizza" */
         struct change both[2] = { x->change, y->change };
         add(w, KIND_SEVERAL, both, 2, text_of(w, "%s, %s", x->negative.from, y->negative.from),
             text_of(w, "%s, %s", x->negative.to, y->negative.to), fmin(x->negative.score, y->negative.score));

@@ -192,6 +192,25 @@ static void test_unicode(void)
     }
 }
 
+/* Two words replaced at once do not become one and the same. */
+static void test_several(void)
+{
+    int same = 0, all = 0;
+
+    kinds = "several";
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        negate("A dog and a horse.", "", seed);
+        for (int i = 0; i < n_got; i++, all++) {
+            struct words w;
+            words_split(&w, got[i].text, &a);
+            same += w.n > 4 && !strcmp(w.at[1].lower, w.at[4].lower);
+            if (w.n > 4 && !strcmp(w.at[1].lower, w.at[4].lower)) printf("# %s\n", got[i].text);
+        }
+    }
+    kinds = NULL;
+    ok(!same && all > 20, "of %d edits of two words %d name one thing twice", all, same);
+}
+
 static void test_repeat(void)
 {
     char first[20000] = "", second[20000] = "";
@@ -245,6 +264,7 @@ int main(void)
     learn();
     test_edits();
     test_truth();
+    test_several();
     test_denial();
     test_unicode();
     test_repeat();
