@@ -187,22 +187,32 @@ const char *noun_plural(const char *word, struct arena *a)
     return replaced_end(word, 0, "s", a);
 }
 
+static bool starts_with_any(const char *word, const char *const *starts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_starts(word, starts[i])) return true;
+    }
+    return false;
+}
+
 bool takes_an(const char *word)
 {
-    static const char *const silent[] = { "hour", "honest", "honor", "honour", "heir" };
-    static const char *const consonant[] = {
-        "uni", "use", "usu", "uti", "eur", "ewe", "one", "once", "ukulele", "ufo"
-    };
-    char lower[16] = "";
+    /* said with a vowel: the h is silent, or letters are spelled */
+    static const char *const vowel[] = { "hour", "honest", "honor", "honour", "heir", "x-", "11", "18" };
+    static const char spelled[] = " suv rv xray xbox hdtv lcd led mri mp3 nfl nba nhl mlb fbi sos ";
+    /* with a consonant: as "you" and "one" are */
+    static const char *const consonant[] = { "uni", "use", "usu", "usb", "uti", "ute",  "uto",     "ura",
+                                             "uri", "u-",  "eu",  "ewe", "one", "once", "ukulele", "ufo" };
+    static const char initials[] = " us uk ups ";
+    static const char *const plain[] = { "unin", "unim", "unident" }; /* "un" and a word */
+    char lower[16] = "", first[16] = "";
 
     for (size_t i = 0; i + 1 < sizeof lower && word[i]; i++)
         lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
-    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
-        if (str_starts(lower, silent[i])) return true;
-    }
-    for (size_t i = 0; i < sizeof consonant / sizeof *consonant; i++) {
-        if (str_starts(lower, consonant[i])) return str_starts(lower, "unin") || str_starts(lower, "unim");
-    }
+    memcpy(first, lower, strcspn(lower, " "));
+    if (starts_with_any(lower, vowel, sizeof vowel / sizeof *vowel) || is_in(spelled, first)) return true;
+    if (starts_with_any(lower, plain, sizeof plain / sizeof *plain)) return true;
+    if (starts_with_any(lower, consonant, sizeof consonant / sizeof *consonant) || is_in(initials, first)) return false;
     return lower[0] == '8' || is_vowel(lower[0]);
 }
 

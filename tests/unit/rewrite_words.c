@@ -92,6 +92,11 @@ static void test_inflection(void)
        "plurals by their form");
     ok(takes_an("apple") && takes_an("hour") && takes_an("umbrella") && takes_an("orange"), "an");
     ok(!takes_an("unicorn") && !takes_an("dog") && !takes_an("one") && !takes_an("European"), "a");
+    static const char *const vowels[] = { "SUV",           "rv park", "x-ray", "xbox", "unidentified object",
+                                          "uninteresting", "urn",     "urban", "18",   "8" },
+                             *const others[] = { "urinal", "utensil",    "eucalyptus", "USB cable", "us flag",
+                                                 "u-turn", "university", "red suv",    "xylophone", "useful" };
+    for (int i = 0; i < 10; i++) ok(takes_an(vowels[i]) && !takes_an(others[i]), "an %s, a %s", vowels[i], others[i]);
     is_str(verb_lemma("lying", &a, NULL, NULL), "lie", "lying");
     is_str(verb_lemma("standing", &a, NULL, NULL), "stand", "standing");
     is_str(verb_lemma("running", &a, NULL, NULL), "run", "running");
