@@ -34,11 +34,6 @@ static const struct {
     { "volcano", "volcanoes" },
     { "buffalo", "buffaloes" },
     { "cactus", "cacti" },
-    { "fireman", "firemen" },
-    { "policeman", "policemen" },
-    { "fisherman", "fishermen" },
-    { "snowman", "snowmen" },
-    { "businessman", "businessmen" },
     { "bus", "buses" },
     { "gas", "gases" },
     { "canvas", "canvases" },
@@ -68,6 +63,7 @@ static const struct {
     { "hose", "hoses" },
     { "nose", "noses" },
     { "cheese", "cheeses" },
+    { "quiz", "quizzes" },
     { "mouse", "mouses" },
     { "blouse", "blouses" },
     { "bookcase", "bookcases" },
@@ -87,6 +83,18 @@ static const struct {
     { "surprise", "surprises" },
     { "moose", "moose" },
 };
+/* Ends of compounds: "policewomen", "bookshelves". */
+static const struct {
+    const char *one, *many;
+} compound_ends[] = {
+    { "man", "men" },      { "child", "children" }, { "foot", "feet" },     { "tooth", "teeth" }, { "mouse", "mice" },
+    { "knife", "knives" }, { "wife", "wives" },     { "shelf", "shelves" }, { "leaf", "leaves" }, { "loaf", "loaves" },
+    { "wolf", "wolves" },  { "calf", "calves" },    { "scarf", "scarves" },
+};
+enum { COMPOUND_ENDS = sizeof compound_ends / sizeof *compound_ends };
+static const char no_compound[] =
+    " human german roman ottoman talisman shaman caiman norman specimen abdomen omen regimen "
+    "ramen stamen acumen bitumen cyclamen amen lumen albumen semen pumice ";
 static const char invariant[] = " sheep fish deer aircraft moose salmon trout bison shrimp squid series species swine "
                                 "offspring spacecraft hovercraft ";
 static const char plural_only[] = " glasses sunglasses jeans pants trousers shorts scissors clothes goggles tights "
@@ -121,6 +129,12 @@ static const char *replaced_end(const char *word, size_t cut, const char *end, s
     return out;
 }
 
+/* Whether a longer word ends so. */
+static bool is_compound(const char *word, const char *end)
+{
+    return strlen(word) > strlen(end) + 1 && str_ends(word, end) && !is_in(no_compound, word);
+}
+
 bool noun_is_invariant(const char *word)
 {
     return is_in(invariant, word);
@@ -138,6 +152,9 @@ bool noun_is_plural(const char *word)
     for (size_t i = 0; i < sizeof irregular / sizeof *irregular; i++) {
         if (!strcmp(word, irregular[i].many)) return strcmp(irregular[i].one, irregular[i].many) != 0;
         if (!strcmp(word, irregular[i].one)) return false;
+    }
+    for (size_t i = 0; i < COMPOUND_ENDS; i++) {
+        if (is_compound(word, compound_ends[i].many)) return true;
     }
     if (is_in(plural_only, word)) return true;
     if (n < 3 || word[n - 1] != 's' || is_in(singular_in_s, word)) return false;
@@ -161,6 +178,10 @@ const char *noun_singular(const char *word, struct arena *a)
     for (size_t i = 0; i < sizeof irregular / sizeof *irregular; i++) {
         if (!strcmp(word, irregular[i].many)) return irregular[i].one;
     }
+    for (size_t i = 0; i < COMPOUND_ENDS; i++) {
+        const char *many = compound_ends[i].many;
+        if (is_compound(word, many)) return replaced_end(word, strlen(many), compound_ends[i].one, a);
+    }
     if (!noun_is_plural(word) || is_in(plural_only, word)) return word;
     if (str_ends(word, "ies") && n > 4) return replaced_end(word, 3, "y", a);
     if (str_ends(word, "ches") || str_ends(word, "shes") || str_ends(word, "xes") || str_ends(word, "sses") ||
@@ -179,6 +200,10 @@ const char *noun_plural(const char *word, struct arena *a)
     if (!n || is_in(invariant, word) || is_in(plural_only, word)) return word;
     for (size_t i = 0; i < sizeof irregular / sizeof *irregular; i++) {
         if (!strcmp(word, irregular[i].one)) return irregular[i].many;
+    }
+    for (size_t i = 0; i < COMPOUND_ENDS; i++) {
+        const char *one = compound_ends[i].one;
+        if (is_compound(word, one)) return replaced_end(word, strlen(one), compound_ends[i].many, a);
     }
     if (word[n - 1] == 'y' && n > 1 && !is_vowel(word[n - 2])) return replaced_end(word, 1, "ies", a);
     if (str_ends(word, "s") || str_ends(word, "x") || str_ends(word, "z") || str_ends(word, "ch") ||

@@ -81,11 +81,23 @@ static void test_inflection(void)
                   { "knife", "knives" },
                   { "potato", "potatoes" },
                   { "stop sign", "stop signs" },
-                  { "dish", "dishes" } };
+                  { "dish", "dishes" },
+                  { "bookshelf", "bookshelves" },
+                  { "policewoman", "policewomen" },
+                  { "mailman", "mailmen" },
+                  { "grandchild", "grandchildren" },
+                  { "pocketknife", "pocketknives" },
+                  { "ottoman", "ottomans" },
+                  { "specimen", "specimens" },
+                  { "mongoose", "mongooses" },
+                  { "quiz", "quizzes" } };
     for (size_t i = 0; i < sizeof nouns / sizeof *nouns; i++) {
         is_str(noun_plural(nouns[i].one, &a), nouns[i].many, nouns[i].many);
         if (strcmp(nouns[i].one, "glass")) is_str(noun_singular(nouns[i].many, &a), nouns[i].one, nouns[i].one);
     }
+    ok(noun_is_plural("policewomen") && noun_is_plural("grandchildren") && !noun_is_plural("policewoman") &&
+           !noun_is_plural("specimen") && !noun_is_plural("ramen"),
+       "compounds of irregular plurals");
     is_str(noun_plural("sheep", &a), "sheep", "sheep stay sheep");
     is_str(noun_singular("grass", &a), "grass", "grass is no plural");
     ok(noun_is_plural("people") && noun_is_plural("dogs") && !noun_is_plural("bus") && !noun_is_plural("dress"),
