@@ -60,11 +60,11 @@ t_run $feat --limit 2 -o limit.zst scenes/dev/dev-000003.jpg scenes/dev/dev-0000
 t_ok "files, in the order given, the first two" sh -c '[ "$(unimo-view limit.zst | jq -r .id | tr "\n" " ")" = "dev-000003 dev-000001 " ]'
 t_run $feat scenes/dev/dev-000001.jpg scenes/dev/dev-000001.jpg -o twice.zst
 t_fails "the same id twice"
-mkdir other
-cp scenes/dev/dev-000002.jpg other/dev-000001.jpg
-t_run $feat --shard 0/2 -o twice.zst scenes/dev other
+mkdir same
+cp scenes/dev/dev-000002.jpg same/dev-000001.jpg
+t_run $feat --shard 0/2 -o twice.zst scenes/dev same
 t_fails "of one in another shard, too"
-t_err '^unimo-regionfeat: other/dev-000001.jpg: id "dev-000001" is that of scenes/dev/dev-000001.jpg, too$'
+t_err '^unimo-regionfeat: same/dev-000001.jpg: id "dev-000001" is that of scenes/dev/dev-000001.jpg, too$'
 for i in 0 1; do $feat --shard $i/2 -o part$i.zst scenes/dev; done
 t_ok "shards are joined by cat" sh -c 'cat part0.zst part1.zst >parts.zst && unimo-view --check parts.zst && [ "$(unimo-view parts.zst | jq -r .id | sort | tr "\n" " ")" = "dev-000000 dev-000001 dev-000002 dev-000003 " ]'
 t_run $feat --plain scenes/dev/dev-000001.jpg
