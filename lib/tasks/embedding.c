@@ -83,16 +83,7 @@ static int evaluate(void *arg, struct model *m, struct scratch *s, struct value 
     float *vectors = mem_new(float, n *H + 1), *scores = NULL;
 
     batch_init(&b, d->config);
-    int rc = gallery_open(&g, d, e) || gallery_embed(&g, m, s, &b, d->o.rows, e) ? -1 : 0;
-    for (int64_t i = 0; i < n && !rc; i++) {
-        struct record *r;
-        if ((rc = store_get(d->dev, i, &r, e))) break;
-        rc = input_text(&d->measuring, d->config, r->fields, "text", &texts[i], e) ||
-                     gallery_find(&g, r->fields, &gold[i], e)
-                 ? err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)))
-                 : 0;
-        record_free(r);
-    }
+    int rc = gallery_open_dev(&g, d, texts, gold, e) || gallery_embed(&g, m, s, &b, d->o.rows, e) ? -1 : 0;
     if (!rc) rc = gallery_texts(m, s, &b, texts, n, d->o.rows, vectors, e);
     if (!rc) {
         struct recall t2i, i2t;

@@ -22,23 +22,47 @@ int gallery_open(struct gallery *g, const struct downstream *d, struct err *e)
     return 0;
 }
 
+/* A held-out example: its text, and its image, which may be there already. */
+static int add_example(struct gallery *g, struct downstream *d, const struct record *r, struct batch_text *text,
+                       int64_t *gold, struct err *e)
+{
+    const char *image;
+    bool is_new;
+
+    if (input_text(&d->measuring, d->config, r->fields, "text", text, e) ||
+        value_get_string(r->fields, "image", &image, e))
+        return -1;
+    int64_t *at = map_put(&g->index, image, strlen(image), &is_new);
+    if (is_new) {
+        if (input_image_id(&g->arena, d->config, d->images, image, false, &g->at[g->n], e)) return -1;
+        *at = g->n++;
+    }
+    *gold = *at;
+    return 0;
+}
+
+int gallery_open_dev(struct gallery *g, struct downstream *d, struct batch_text *texts, int64_t *gold, struct err *e)
+{
+    int64_t n = downstream_dev_count(d);
+    int rc = 0;
+
+    *g = (struct gallery){ .at = mem_new(struct batch_image, n) };
+    for (int64_t i = 0; i < n && !rc; i++) {
+        struct record *r;
+        if (store_get(d->dev, i, &r, e)) return -1;
+        rc = add_example(g, d, r, &texts[i], &gold[i], e);
+        if (rc) err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)));
+        record_free(r);
+    }
+    return rc;
+}
+
 void gallery_release(struct gallery *g)
 {
     map_release(&g->index);
     arena_release(&g->arena);
     free(g->at);
     free(g->vector);
-}
-
-int gallery_find(const struct gallery *g, const struct value *fields, int64_t *at, struct err *e)
-{
-    const char *image;
-
-    if (value_get_string(fields, "image", &image, e)) return -1;
-    const int64_t *found = map_find(&g->index, image, strlen(image));
-    if (!found) return err_set(e, ERR_INPUT, "image %s is not among the images", err_quote(image));
-    *at = *found;
-    return 0;
 }
 
 /* ---- one by one ---- */

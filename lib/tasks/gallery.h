@@ -3,20 +3,22 @@
 #include "core/hash.h"
 #include "tasks/downstream.h"
 
-/* All images of a stream, to be compared with texts: jointly, by a pass over every pair, or one by one, by the vectors
- * of both alone, as contrastive learning trained them. */
+/* Images to be compared with texts: jointly, by a pass over every pair, or one by one, by the vectors of both alone, as
+ * contrastive learning trained them. */
 struct gallery {
     int64_t n;
-    struct batch_image *at; /* in the order of the stream */
+    struct batch_image *at;
     struct arena arena;
     struct map index; /* of ids */
     float *vector;    /* [n, hidden] of each image alone, after gallery_embed() */
 };
+/* All images of the stream, in its order. */
 int gallery_open(struct gallery *g, const struct downstream *d, struct err *e);
+/* The images that the held-out examples in use name, each once; texts[downstream_dev_count()] are theirs, image gold[i]
+ * is the one of text i. */
+int gallery_open_dev(struct gallery *g, struct downstream *d, struct batch_text *texts, int64_t *gold, struct err *e);
 void gallery_release(struct gallery *g);
 int gallery_embed(struct gallery *g, struct model *m, struct scratch *s, struct batch *b, int64_t rows, struct err *e);
-/* Where the image is that the record names. */
-int gallery_find(const struct gallery *g, const struct value *fields, int64_t *at, struct err *e);
 
 /* Vectors of texts alone [n, hidden], such that the score of a pair is the product with the image's vector. */
 int gallery_texts(struct model *m, struct scratch *s, struct batch *b, const struct batch_text *texts, int64_t n,

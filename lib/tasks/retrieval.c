@@ -119,10 +119,10 @@ struct scoring {
     uint8_t *wanted; /* [TEXTS, images] with among */
 };
 
-static int scoring_open(struct scoring *x, struct err *e)
+/* With the gallery open. */
+static int scoring_begin(struct scoring *x, struct err *e)
 {
     batch_init(&x->batch, x->d->config);
-    if (gallery_open(&x->gallery, x->d, e)) return -1;
     if (x->d->o.among) {
         x->wanted = mem_new(uint8_t, TEXTS * x->gallery.n + 1);
         x->among = store_open(&x->d->o.among, 1, 0, e);
@@ -162,18 +162,9 @@ static int evaluate(void *arg, struct model *m, struct scratch *s, struct value 
     struct batch_text *texts = mem_new(struct batch_text, n + 1);
     int64_t *gold = mem_new(int64_t, n + 1);
     float *scores = NULL;
-    int rc = scoring_open(&x, e);
+    int rc = gallery_open_dev(&x.gallery, d, texts, gold, e) || scoring_begin(&x, e) ? -1 : 0;
 
     if (!rc) scores = mem_new(float, n *(images = x.gallery.n) + 1);
-    for (int64_t i = 0; i < n && !rc; i++) {
-        struct record *r;
-        if ((rc = store_get(d->dev, i, &r, e))) break;
-        rc = input_text(&d->measuring, d->config, r->fields, "text", &texts[i], e) ||
-                     gallery_find(&x.gallery, r->fields, &gold[i], e)
-                 ? err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)))
-                 : 0;
-        record_free(r);
-    }
     for (int64_t i = 0; i < n && !rc; i += TEXTS)
         rc = score_texts(&x, texts + i, n - i < TEXTS ? n - i : TEXTS, scores + i * images, e);
     if (!rc) {
@@ -285,7 +276,7 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
 
     scratch_init(&s, m->device);
     progress_begin(&progress, "texts", -1);
-    int got = scoring_open(&x, e) ? -1 : 1;
+    int got = gallery_open(&x.gallery, d, e) || scoring_begin(&x, e) ? -1 : 1;
     while (got > 0) {
         if ((got = reader_next(in, &r, e)) > 0) {
             if (!input_text(&p.arena, d->config, r->fields, "text", &p.text[p.n], e)) p.record[p.n++] = r;

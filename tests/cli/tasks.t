@@ -114,6 +114,15 @@ t_run $finetune -t retrieval --train corpus/train.pairs.zst $images --negatives 
 t_exit 0 "hard negatives"
 t_ok "make another model" sh -c '! cmp -s hard/model.safetensors retrieval/model.safetensors'
 
+# Held-out texts are compared with their own images, though there are the training's too.
+for task in retrieval embed; do
+    t_run $finetune -t $task --train corpus/train.pairs.zst --dev corpus/dev.pairs.zst $images --negatives 2 --steps 2 --eval-every 2 --log measured.log -o measured
+    unimo-predict -m measured -t retrieval $([ $task = embed ] && echo --candidates 1) --images corpus/dev.regions.zst -o measured.zst corpus/dev.pairs.zst
+    unimo-score -m retrieval --images corpus/dev.regions.zst --format json measured.zst >measured.json
+    t_ok "$task is measured as it is scored" jq -en '[inputs] | map(select(.text_to_image_r1).text_to_image_r1) + map(select(.metric == "text_to_image").r1) | length == 2 and (.[0] - .[1] | fabs < 1e-6)' measured.log measured.json
+    rm -r measured
+done
+
 # Adversarial training.
 unimo-view scenes/train.entailment.jsonl.zst | jq -c . >ve.jsonl
 tokenize ve.zst ve.jsonl
