@@ -3,6 +3,11 @@
 #include <math.h>
 #include <stdio.h>
 
+static bool is_pooler(const char *name)
+{
+    return str_starts(name, "unimo.text_pooler.") || str_starts(name, "unimo.image_pooler.");
+}
+
 /* Where a parameter is: 0 embeddings, 1 .. layers, layers + 1: a head. */
 static int depth(const struct model *m, const char *name)
 {
@@ -13,7 +18,7 @@ static int depth(const struct model *m, const char *name)
         snprintf(prefix, sizeof prefix, "unimo.encoder.layer.%d.", i);
         if (str_starts(name, prefix)) return i + 1;
     }
-    if (str_starts(name, "unimo.text_pooler.") || str_starts(name, "unimo.image_pooler.")) return layers;
+    if (is_pooler(name)) return layers;
     return str_starts(name, "unimo.") ? 0 : layers + 1;
 }
 
@@ -24,7 +29,8 @@ void model_set_rates(struct model *m, const struct rates *r)
     for (int i = 0; i < m->params.n; i++) {
         struct param *p = &m->params.at[i];
         int at = depth(m, p->name);
+        bool is_frozen = r->freeze && at <= r->freeze && !is_pooler(p->name);
         if (at > layers) p->lr_scale = (float)r->head;
-        else p->lr_scale = at <= r->freeze && r->freeze ? 0 : (float)pow(r->decay, layers - at);
+        else p->lr_scale = is_frozen ? 0 : (float)pow(r->decay, layers - at);
     }
 }

@@ -8,6 +8,7 @@ struct rates {
     double head;  /* of the heads: 1 */
     int freeze;   /* so many layers, and the embeddings below them, stay as they are: 0 */
 };
-/* To be called before training begins. Embeddings count as the layer below the first, poolers as the last one. */
+/* To be called before training begins. Embeddings count as the layer below the first, poolers as the last one,
+ * but they are never frozen. */
 void model_set_rates(struct model *m, const struct rates *r);
 #endif

@@ -155,13 +155,16 @@ import json, struct, sys
 def load(p):
     d = open(p + "/model.safetensors", "rb").read(); n = struct.unpack("<Q", d[:8])[0]; h = json.loads(d[8:8 + n])
     return {k: d[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in h.items() if k != "__metadata__"}
-a, b = load("model"), load("frozen")
+a, b = load("model"), load(sys.argv[1])
 for k in sorted(set(a) & set(b)):
     print(k, "same" if a[k] == b[k] else "other")
 PY
-python3 same.py >same.txt
+python3 same.py frozen >same.txt
 t_ok "frozen layers stay" sh -c 'grep -E "embeddings|layer\.0\." same.txt | grep -vq other && ! grep -E "embeddings|layer\.0\." same.txt | grep -q other'
 t_ok "the others do not" grep -q "layer.1.*query.weight other" same.txt
+t_run $finetune -t pair --train vqa.zst --freeze 2 -o frozen-all
+python3 same.py frozen-all >same-all.txt
+t_ok "of a model whose layers are all frozen the poolers learn" sh -c 'grep -q "text_pooler.*weight other" same-all.txt && ! grep -E "embeddings|layer" same-all.txt | grep -v lm_head | grep -q other'
 t_run $finetune -t pair --train vqa.zst --dev vqa.zst --lr 0 --steps 40 --patience 2 -o early
 t_exit 0 "no better model for two measurements"
 t_ok "ends the training" sh -c '[ "$(jq -s "map(select(.accuracy)) | last.step" log)" = 6 ]'
