@@ -108,10 +108,7 @@ static int make_config(struct model_config *c, struct downstream *d, struct err 
     if (rc) return -1;
     c->dropout = c->attention_dropout = (float)dropout;
     c->has_region_heads = false;
-    model_config_set_labels(c, NULL, 0);
-    c->has_dialog = c->ends_with_mask = false;
-    value_free(c->task_options);
-    c->task_options = NULL;
+    model_config_forget_task(c);
     if (d->kind->configure(d, c, e)) return -1;
     snprintf(c->task, sizeof c->task, "%s", d->kind->name);
     return model_config_check(c, e);

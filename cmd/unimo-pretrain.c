@@ -158,6 +158,7 @@ static struct pretraining *open_data(struct task *t, struct model_config *c, str
 static int make_config(struct model_config *c, struct err *e)
 {
     if (base_config(c, e) || vocabulary_read(c, vocabulary, e)) return -1;
+    model_config_forget_task(c);
     c->has_region_heads = mrc > 0 || mrfr > 0;
     c->has_match_head = true;
     c->cosine = !strcmp(score, "cosine");

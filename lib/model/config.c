@@ -274,6 +274,18 @@ void model_config_set_labels(struct model_config *c, const char *const *labels, 
     c->n_labels = n;
 }
 
+void model_config_forget_task(struct model_config *c)
+{
+    c->task[0] = 0;
+    model_config_set_labels(c, NULL, 0);
+    c->label_hidden = 0;
+    c->label_product = c->label_relu = c->label_regression = c->label_soft = false;
+    c->label_dropout = -1;
+    c->ends_with_mask = c->has_dialog = false;
+    value_free(c->task_options);
+    c->task_options = NULL;
+}
+
 void model_config_release(struct model_config *c)
 {
     model_config_set_labels(c, NULL, 0);

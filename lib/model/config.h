@@ -50,5 +50,7 @@ struct value *
 model_config_value(const struct model_config *c); /* what is written to config.json; the caller frees it */
 void model_config_copy(struct model_config *to, const struct model_config *from);
 void model_config_set_labels(struct model_config *c, const char *const *labels, int n);
+/* As after pre-training: no task, no classifier, nothing that a task remembers. */
+void model_config_forget_task(struct model_config *c);
 void model_config_release(struct model_config *c);
 #endif

@@ -74,7 +74,8 @@ struct downstream_kind {
     bool is_caption; /* of tasks that write text: "text" is what is written, "tags" come before it */
     bool is_dialog;  /* "turns" come after the source text */
     bool ends_with_sep;
-    /* Heads and labels of the model; called before the model is made, with d->train open. */
+    /* Heads and labels of the model, whose configuration knows of no task yet; called before the model is made, with
+     * d->train open. */
     int (*configure)(struct downstream *d, struct model_config *c, struct err *e);
     void (*prepare)(struct downstream *d, struct task *t); /* losses and their weights */
     int (*add)(void *downstream, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a,

@@ -160,8 +160,6 @@ static int configure(struct downstream *d, struct model_config *c, struct err *e
     (void)e;
     c->ends_with_mask = !d->kind->ends_with_sep;
     c->has_dialog = d->kind->is_dialog;
-    value_free(c->task_options);
-    c->task_options = NULL;
     c->task_options = writing_settings(d, c);
     return 0;
 }

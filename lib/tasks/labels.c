@@ -103,23 +103,14 @@ static int hidden_width(const struct model_config *c)
     return c->hidden >= 768 ? 2048 : 2 * c->hidden;
 }
 
-static void reset_head(struct model_config *c)
-{
-    c->label_hidden = 0;
-    c->label_product = c->label_relu = c->label_regression = c->label_soft = false;
-    c->label_dropout = -1;
-}
-
 static int configure(struct downstream *d, struct model_config *c, struct err *e)
 {
-    reset_head(c);
     return find_labels(d, c, 1, e);
 }
 
 /* SNLI-VE: the sum of both pooled rows, two layers without an activation between them. */
 static int configure_entailment(struct downstream *d, struct model_config *c, struct err *e)
 {
-    reset_head(c);
     c->label_hidden = hidden_width(c);
     return find_labels(d, c, 1, e);
 }
@@ -128,7 +119,6 @@ static int configure_entailment(struct downstream *d, struct model_config *c, st
  * code for this task was never published. */
 static int configure_vqa(struct downstream *d, struct model_config *c, struct err *e)
 {
-    reset_head(c);
     c->label_hidden = hidden_width(c);
     c->label_product = c->label_relu = c->label_soft = true;
     c->label_dropout = c->dropout > 0 ? 0.5f : -1;
@@ -139,7 +129,6 @@ static int configure_number(struct downstream *d, struct model_config *c, struct
 {
     (void)d;
     (void)e;
-    reset_head(c);
     c->label_regression = true;
     model_config_set_labels(c, (const char *const[]){ "number" }, 1);
     return 0;

@@ -52,6 +52,14 @@ t_exit 0 "classification of pairs of texts, labels as numbers"
 t_run unimo-predict -m classification -o classes.zst two.zst
 t_ok "predicts them" sh -c '[ $(unimo-view classes.zst | jq -r .pred | grep -c "^[01]$") = 72 ]'
 
+# A fine-tuned model that is pre-trained on is a pre-trained one again.
+for task in entailment captioning; do
+    t_run unimo-pretrain --init $task --texts corpus/texts.zst --rows 128 --steps 1 -o anew
+    t_exit 0 "pre-training goes on from a model for $task"
+    t_ok "which knows of no task any more" jq -e 'has("task") or has("labels") or has("task_options") or .label_hidden > 0 | not' anew/config.json
+    rm -r anew
+done
+
 # Stopping and resuming with the best model in mind.
 run="$finetune -t entailment --train corpus/train.entailment.zst --dev corpus/dev.entailment.zst $images --steps 30 --eval-every 5 --save-every 4 --resume"
 t_run $run --log straight.log -o straight
