@@ -51,7 +51,7 @@ static int open_store(struct store **s, const struct file_list *files, struct er
 int downstream_open(struct downstream *d, const struct downstream_kind *kind, const struct downstream_opts *o,
                     struct err *e)
 {
-    *d = (struct downstream){ .kind = kind, .o = *o };
+    *d = (struct downstream){ .kind = kind, .o = *o, .lock = PTHREAD_MUTEX_INITIALIZER };
     int rc = open_store(&d->train, &o->train, e);
     if (!rc) rc = open_store(&d->dev, &o->dev, e);
     if (!rc) rc = open_store(&d->images, &o->images, e);
@@ -106,6 +106,7 @@ void downstream_release(struct downstream *d)
     if (d->dev) store_close(d->dev);
     if (d->images) store_close(d->images);
     if (d->bpe) bpe_close(d->bpe);
+    encoding_release(&d->encoded);
     answers_release(&d->answers);
     neighbours_close(d->hard);
     arena_release(&d->measuring);

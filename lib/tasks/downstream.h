@@ -6,6 +6,7 @@
 #include "stream/reader.h"
 #include "stream/store.h"
 #include "stream/writer.h"
+#include <pthread.h>
 
 /* The downstream tasks of the paper and their general forms: a row each, and a file for each family. A row says what
  * its examples look like, which head and loss they use, how the model is measured on held-out examples, and what the
@@ -58,6 +59,8 @@ struct downstream {
     struct store *train, *dev, *images;
     struct arena measuring; /* of evaluate() */
     struct bpe *bpe;        /* NULL unless the task writes text */
+    pthread_mutex_t lock;   /* of what bpe encodes into, for all threads */
+    struct encoding encoded;
     struct answers answers; /* what may be written */
     struct neighbours *hard;
 };

@@ -73,27 +73,38 @@ static bool is_sure(const struct value *fields, int64_t i, double least)
     return !value_is_number(score) || value_number(score) >= least;
 }
 
-/* An image's tags: "tags", one text, or the names of its regions' "classes". */
+/* The names of the regions that the detector was sure of, a space between two: one text, as the tokens of a word within
+ * a text are others than at its beginning. */
+static int join_names(const struct downstream *d, const struct value *fields, struct str *out, struct err *e)
+{
+    double least = writing_tag_score(d);
+    struct value *names;
+
+    if (value_get_array(fields, "classes", &names, e)) return -1;
+    for (int64_t i = 0; i < value_count(names); i++) {
+        const char *name = value_text(value_at(names, i), NULL);
+        if (!name) return err_set(e, ERR_INPUT, "\"classes\": element %lld is no string", (long long)i);
+        if (is_sure(fields, i, least)) str_addf(out, "%s%s", out->n ? " " : "", name);
+    }
+    return 0;
+}
+
+/* An image's tags: "tags", one text, or the names of its regions' "classes", when they were tokenized. */
 static int see_tags(struct downstream *d, struct arena *a, const struct value *fields, struct seen *s, struct err *e)
 {
-    struct batch_text *names, all = { 0 };
-    double least = writing_tag_score(d);
-    int64_t n;
+    struct batch_text all = { 0 };
+    struct str names = { 0 };
+    int rc = 0;
 
-    if (value_get(fields, "tags_tokens")) {
-        if (input_text(a, d->config, fields, "tags", &all, e)) return -1;
-    } else if (value_get(fields, "classes_tokens")) {
-        if (input_strings(a, d->config, fields, "classes", &names, &n, e)) return -1;
-        int32_t *tokens = arena_new(a, int32_t, MAX_TAGS);
-        for (int64_t i = 0; i < n; i++) {
-            if (!is_sure(fields, i, least)) continue;
-            for (int64_t k = 0; k < names[i].n && all.n < MAX_TAGS; k++) tokens[all.n++] = names[i].tokens[k];
-        }
-        all.tokens = tokens;
+    if (value_get(fields, "tags_tokens")) rc = input_text(a, d->config, fields, "tags", &all, e);
+    else if (value_get(fields, "classes_tokens")) {
+        rc = join_names(d, fields, &names, e);
+        if (!rc) all = writing_encode(d, a, str_c(&names), names.n, MAX_TAGS);
     }
+    str_release(&names);
     if (all.n > MAX_TAGS) all.n = MAX_TAGS;
-    if (all.n) s->part[s->n++] = (struct batch_part){ .text = all };
-    return 0;
+    if (!rc && all.n) s->part[s->n++] = (struct batch_part){ .text = all };
+    return rc;
 }
 
 /* The image is the record itself, or the one it names; so are its tags. */
@@ -274,12 +285,9 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
 static int show(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, const char *said,
                 struct err *e)
 {
-    struct encoding c = { 0 };
+    struct batch_text text = writing_encode(d, a, said ? said : "", said ? strlen(said) : 0, INT64_MAX);
 
-    bpe_encode(d->bpe, &c, said ? said : "", said ? strlen(said) : 0);
-    int rc = put(d, a, b, r, &(struct batch_text){ .n = c.n, .tokens = c.ids }, e);
-    encoding_release(&c);
-    return rc;
+    return put(d, a, b, r, &text, e);
 }
 
 /* ---- the tasks ---- */

@@ -2,6 +2,7 @@
 #include "core/unicode.h"
 #include "stream/lines.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- settings ---- */
 
@@ -123,6 +124,19 @@ int writing_read_only(struct downstream *d, struct err *e)
 }
 
 /* ---- texts ---- */
+
+struct batch_text writing_encode(struct downstream *d, struct arena *a, const char *text, size_t n, int64_t limit)
+{
+    struct encoding *c = &d->encoded;
+
+    pthread_mutex_lock(&d->lock);
+    bpe_encode(d->bpe, c, text, n);
+    int64_t many = c->n < limit ? c->n : limit;
+    int32_t *tokens = arena_new(a, int32_t, many + 1);
+    if (many) memcpy(tokens, c->ids, (size_t)many * sizeof *tokens);
+    pthread_mutex_unlock(&d->lock);
+    return (struct batch_text){ .n = many, .tokens = tokens };
+}
 
 /* Valid UTF-8 with one space where there is white space, none at the ends. */
 static char *tidy(const struct downstream *d, const struct decode_text *t)

@@ -12,6 +12,8 @@ struct decode_opts writing_opts(const struct downstream *d);
 /* Texts for the batch's inputs, which is then empty. out[n_sequences * o->n_best]. */
 int writing_decode(struct downstream *d, struct model *m, struct scratch *s, struct batch *b,
                    const struct decode_opts *o, struct written *out, struct err *e);
+/* The tokens of a text, at most limit of them, in the arena. Any thread may call it. */
+struct batch_text writing_encode(struct downstream *d, struct arena *a, const char *text, size_t n, int64_t limit);
 /* Reads --vocab into d->answers. */
 int writing_read_only(struct downstream *d, struct err *e);
 /* Largest numbers of tokens of source and target, specials included. */

@@ -86,6 +86,12 @@ captioning named --images named.train.zst --images named.dev.zst --tag-score 0.1
 captioning unsure --images named.train.zst --images named.dev.zst --tag-score 1
 t_ok "names of regions are tags" sh -c '[ -s named/model.safetensors ] && ! cmp -s untagged/model.safetensors named/model.safetensors'
 t_same untagged/model.safetensors unsure/model.safetensors "where the detector was sure of them"
+for s in train dev; do
+    unimo-view --base64 corpus/$s.regions.zst | jq -c '.tags = ([.classes, .scores] | transpose | map(select(.[1] >= 0.1)[0]) | join(" "))' | unimo-view --pack -o joined.zst
+    unimo-tokenize -m corpus/vocabulary -F tags -o tagged.$s.zst joined.zst
+done
+captioning tagged --images tagged.train.zst --images tagged.dev.zst
+t_same tagged/model.safetensors named/model.safetensors "names are one text, with spaces"
 t_ok "how sure travels with the model" [ "$(jq .task_options.tag_score named/config.json)" = 0.1 ]
 
 # Vectors, two stages, hard negatives.
