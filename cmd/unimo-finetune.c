@@ -105,7 +105,7 @@ static int make_config(struct model_config *c, struct downstream *d, struct err 
     int rc = model_config_named(c, "base", e) || model_config_load(c, path, e) ? -1 : 0;
 
     free(path);
-    if (rc) return -1;
+    if (rc || downstream_check_vocabulary(d, c, e)) return -1;
     c->dropout = c->attention_dropout = (float)dropout;
     c->has_region_heads = false;
     model_config_forget_task(c);

@@ -168,8 +168,7 @@ static int run_on(struct downstream_opts *o, struct model *m, const struct downs
     if (explain_folder && !kind->show)
         return opt_usage(e, "--explain: %s looks at texts and images one by one", kind->name);
     if (downstream_open(&d, kind, o, e)) return -1;
-    d.config = &m->config;
-    int rc = predict(&d, m, paths, n, e);
+    int rc = downstream_use(&d, &m->config, e) ? -1 : predict(&d, m, paths, n, e);
     downstream_release(&d);
     return rc;
 }

@@ -30,6 +30,7 @@ void answers_add(struct answers *a, const int32_t *tokens, int64_t n)
         at = next < 0 ? grow(a, at, tokens[i]) : next;
     }
     a->node[at].is_whole = true;
+    if (n > a->longest) a->longest = n;
 }
 
 void answers_release(struct answers *a)

@@ -12,6 +12,7 @@ struct answers {
         bool is_whole;          /* an answer ends here */
         int64_t child, sibling; /* first child, next child of the same parent; 0: none */
     } * node;
+    int64_t longest; /* tokens of the longest answer */
 };
 /* Zero is an empty set. Adding one twice is fine; n 0 adds nothing. */
 void answers_add(struct answers *a, const int32_t *tokens, int64_t n);

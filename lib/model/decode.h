@@ -13,7 +13,8 @@ struct decode_opts {
     int min_length, max_length; /* tokens before the end symbol: 5, 50 */
     float length_penalty;       /* alpha of ((5 + length) / 6)^alpha: 0.6 */
     const struct bpe *unlike;   /* not NULL: no three words twice; the vocabulary says where words begin */
-    const struct answers *only; /* not NULL: nothing but one of these; min_length does not count */
+    const struct answers *only; /* not NULL: nothing but one of these, if max_length is above that of the longest;
+                                 * min_length does not count */
     bool is_sampled;            /* draws instead of a search */
     struct sample_opts sample;
     uint64_t seed;

@@ -59,10 +59,25 @@ int downstream_open(struct downstream *d, const struct downstream_kind *kind, co
     if (!rc && needs_images && !d->images)
         rc = err_set(e, ERR_USAGE, "--images: region features are required for %s", kind->name);
     if (!rc && kind->writes_text && !(d->bpe = bpe_load(o->vocabulary, e))) rc = -1;
-    if (!rc && o->only) rc = writing_read_only(d, e);
+    if (!rc && o->only && !kind->writes_text)
+        rc = err_set(e, ERR_USAGE, "--vocab: is for tasks that write, which %s does not", kind->name);
     if (!rc && o->hard_file && !(d->hard = neighbours_open(o->hard_file, d->train, e))) rc = -1;
     if (rc) downstream_release(d);
     return rc;
+}
+
+int downstream_check_vocabulary(const struct downstream *d, const struct model_config *c, struct err *e)
+{
+    if (!d->bpe || bpe_size(d->bpe) == c->vocab) return 0;
+    return err_set(e, ERR_INPUT, "%s: the vocabulary has %d tokens (the model has %d)", d->o.vocabulary,
+                   bpe_size(d->bpe), c->vocab);
+}
+
+int downstream_use(struct downstream *d, const struct model_config *c, struct err *e)
+{
+    d->config = c;
+    if (downstream_check_vocabulary(d, c, e)) return -1;
+    return d->o.only ? writing_read_only(d, e) : 0;
 }
 
 static const char *id(void *arg, int collection, int64_t i)

@@ -104,6 +104,10 @@ int downstream_open(struct downstream *d, const struct downstream_kind *kind, co
 /* The task that the trainer sees; c is the configuration of the model that is trained and stays the caller's. */
 void downstream_task(struct downstream *d, struct task *t, const struct model_config *c);
 void downstream_release(struct downstream *d);
+/* Of a task that writes, whether its vocabulary is the model's. */
+int downstream_check_vocabulary(const struct downstream *d, const struct model_config *c, struct err *e);
+/* For prediction by a model of this configuration, which stays the caller's. */
+int downstream_use(struct downstream *d, const struct model_config *c, struct err *e);
 
 /* For the tasks' own files: the image that a record names, memory from the arena. */
 int downstream_image(const struct downstream *d, struct arena *a, const struct value *fields, struct batch_image *image,

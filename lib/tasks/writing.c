@@ -76,7 +76,10 @@ static struct decode_opts opts_for(const struct downstream *d, const struct mode
         o.n_best = (int)d->o.n_best;
         if (o.beam < o.n_best) o.beam = o.n_best;
     }
-    if (d->answers.n) o.only = &d->answers;
+    if (d->answers.n) {
+        o.only = &d->answers;
+        o.max_length = (int)d->answers.longest + 1; /* whole, with its end symbol */
+    }
     return o;
 }
 
@@ -108,12 +111,15 @@ int writing_read_only(struct downstream *d, struct err *e)
     struct lines *in = lines_open(&d->o.only, 1, NULL, e);
     struct encoding c = { 0 };
     struct str line = { 0 };
-    int64_t number;
+    int64_t number, most = d->config->positions - 4; /* what model_decode() can write, and the end symbol */
     int got = in ? 1 : -1;
 
     while (got > 0 && (got = lines_next(in, &line, &number, e)) > 0) {
         bpe_encode(d->bpe, &c, str_c(&line), line.n);
-        answers_add(&d->answers, c.ids, c.n);
+        if (c.n > most) {
+            err_set(e, ERR_INPUT, "a text of %lld tokens (expected at most %lld)", (long long)c.n, (long long)most);
+            got = err_in(e, "%s: line %lld", d->o.only, (long long)number);
+        } else answers_add(&d->answers, c.ids, c.n);
         str_clear(&line);
     }
     if (!got && !d->answers.n) got = err_set(e, ERR_INPUT, "%s: no texts", d->o.only);

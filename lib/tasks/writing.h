@@ -14,7 +14,7 @@ int writing_decode(struct downstream *d, struct model *m, struct scratch *s, str
                    const struct decode_opts *o, struct written *out, struct err *e);
 /* The tokens of a text, at most limit of them, in the arena. Any thread may call it. */
 struct batch_text writing_encode(struct downstream *d, struct arena *a, const char *text, size_t n, int64_t limit);
-/* Reads --vocab into d->answers. */
+/* Reads --vocab into d->answers; the model's configuration is known. */
 int writing_read_only(struct downstream *d, struct err *e);
 /* Largest numbers of tokens of source and target, specials included. */
 int64_t writing_max_source(const struct downstream *d);

@@ -61,6 +61,15 @@ printf 'a red ball\na blue ball\nnothing\n' >closed
 t_run unimo-predict -m generate -n 6 --plain --vocab closed -o closed.pred seq.zst
 t_ok "nothing but a text of a closed set" sh -c '! jq -r .pred closed.pred | grep -vxFf closed'
 t_ok "in each of them" [ -s closed.pred ]
+printf 'the quick brown fox jumps over the lazy dog and runs away\nthe quick brown fox jumps over the lazy dog and comes back again\n' >long
+t_run unimo-predict -m generate -n 6 --plain --vocab long -o long.pred seq.zst
+t_ok "a whole one, though it is longer than what the model writes otherwise" sh -c '[ "$(jq -r .pred long.pred | grep -cxFf long)" = 6 ]'
+seq 100 | tr '\n' ' ' >too-long
+t_run unimo-predict -m generate --vocab too-long seq.zst
+t_fails "a text that the model cannot hold"
+t_err 'too-long: line 1: a text of [0-9]+ tokens .expected at most 62.'
+t_run unimo-predict -m sst2 --vocab closed vqa.zst
+t_exit 2 "a closed set of texts for a task that does not write"
 unimo-predict -m generate -n 6 --plain --samples 3 --top-p 0.9 --seed 3 seq.zst >s1
 unimo-predict -m generate -n 6 --plain --samples 3 --top-p 0.9 --seed 3 --rows 100 -j 1 seq.zst >s2
 unimo-predict -m generate -n 6 --plain --samples 3 --top-p 0.9 --seed 4 seq.zst >s3
@@ -71,6 +80,16 @@ t_run unimo-predict -m generate --vocab nothing seq.zst
 t_fails "an empty closed set"
 t_run unimo-predict -m generate --samples 2 --vocab closed seq.zst
 t_exit 2 "samples of a closed set"
+
+# A vocabulary that is not the model's.
+cp -r generate mixed
+unimo-tokenize --learn --vocab-size 300 -F text -o other scenes/train.pairs.jsonl.zst
+cp other/vocab.json other/merges.txt mixed
+t_run unimo-predict -m mixed -n 1 --plain seq.zst
+t_fails "another vocabulary than the model's"
+t_err 'mixed: the vocabulary has 300 tokens .the model has 400.'
+t_run unimo-finetune -m mixed -t generate --train seq.zst --steps 1 -o x
+t_fails "also when it is to learn"
 
 # Tags before captions.
 unimo-view corpus/train.pairs.zst | jq -c '.tags = "ball box tree" | del(.tokens, .units)' >tags.jsonl
