@@ -5,6 +5,7 @@
 #include "model/adversarial.h"
 #include "model/rates.h"
 #include "tasks/downstream.h"
+#include "tasks/writing.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,10 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (!model) return opt_usage(e, "--model: is required");
     if (!output && !dry_run) return opt_usage(e, "--output: is required");
     if (!train_files.n) return opt_usage(e, "--train: is required");
+    if (max_source >= 0 && max_source < WRITING_LEAST_SOURCE)
+        return opt_usage(e, "--max-source: expected %d or more", WRITING_LEAST_SOURCE);
+    if (max_target >= 0 && max_target < WRITING_LEAST_TARGET)
+        return opt_usage(e, "--max-target: expected %d or more", WRITING_LEAST_TARGET);
     if (beam == 0 || max_length == 0) return opt_usage(e, "--%s: expected 1 or more", beam ? "max-length" : "beam");
     if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
     if (hard_file && strcmp(task_name, "retrieval")) return opt_usage(e, "--hard: goes with --task retrieval");

@@ -4,6 +4,7 @@
 #include "tasks/downstream.h"
 #include "tasks/explain.h"
 #include "tasks/one.h"
+#include "tasks/writing.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -143,6 +144,8 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
 static int check_usage(int argc, char **argv, struct err *e)
 {
     if (!model) return opt_usage(e, "--model: is required");
+    if (max_source >= 0 && max_source < WRITING_LEAST_SOURCE)
+        return opt_usage(e, "--max-source: expected %d or more", WRITING_LEAST_SOURCE);
     if (beam == 0 || max_length == 0) return opt_usage(e, "--%s: expected 1 or more", beam ? "max-length" : "beam");
     if (samples && (only || n_best)) return opt_usage(e, "--samples: does not go with --vocab or --n-best");
     if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");

@@ -77,6 +77,7 @@ int downstream_use(struct downstream *d, const struct model_config *c, struct er
 {
     d->config = c;
     if (downstream_check_vocabulary(d, c, e)) return -1;
+    if (d->kind->writes_text && writing_check_settings(c, e)) return err_in(e, "%s/config.json", d->o.vocabulary);
     return d->o.only ? writing_read_only(d, e) : 0;
 }
 

@@ -56,7 +56,8 @@ static int see_source(struct downstream *d, struct arena *a, const struct value 
     bool is_pair = value_get(fields, "text_pair_tokens");
     if (is_pair) {
         if (input_text(a, d->config, fields, "text_pair", &second.text, e)) return -1;
-        if (second.text.n > room - 2) second.text.n = room - 2;
+        int64_t most = room > 2 ? room - 2 : 0;
+        if (second.text.n > most) second.text.n = most;
         room -= second.text.n + 1;
     }
     if (first.text.n > room) first.text.n = room;

@@ -19,6 +19,30 @@ static double setting(const struct downstream *d, const struct model_config *c, 
     return choose(given, c->task_options, key, paper);
 }
 
+int writing_check_settings(const struct model_config *c, struct err *e)
+{
+    static const struct {
+        const char *key;
+        double least, most;
+    } ranges[] = { { "max_source", WRITING_LEAST_SOURCE, 65533 },
+                   { "max_target", WRITING_LEAST_TARGET, 65533 },
+                   { "beam", 1, 64 },
+                   { "min_length", 0, 1000 },
+                   { "max_length", 1, 1000 },
+                   { "length_penalty", 0, 10 },
+                   { "block_trigrams", 0, 1 },
+                   { "tag_score", 0, 1 } };
+
+    for (size_t i = 0; c->task_options && i < sizeof ranges / sizeof *ranges; i++) {
+        const struct value *v = value_get(c->task_options, ranges[i].key);
+        double x = value_is_number(v) ? value_number(v) : -1;
+        if (v && !(x >= ranges[i].least && x <= ranges[i].most))
+            return err_set(e, ERR_INPUT, "\"task_options\": \"%s\": expected a number from %g to %g", ranges[i].key,
+                           ranges[i].least, ranges[i].most);
+    }
+    return 0;
+}
+
 static int64_t max_source(const struct downstream *d, const struct model_config *c)
 {
     const struct downstream_defaults *p = downstream_defaults(d->kind, c);

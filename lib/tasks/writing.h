@@ -7,6 +7,10 @@ struct written {
     char *text;  /* owned; NULL: there was no more */
     float score; /* length-normalised log probability */
 };
+/* [CLS], a token and [SEP]; [CLS] and a token: with less there is nothing to see or to learn. */
+enum { WRITING_LEAST_SOURCE = 3, WRITING_LEAST_TARGET = 2 };
+/* Whether a model's own settings are in the ranges of the options of the same names. */
+int writing_check_settings(const struct model_config *c, struct err *e);
 /* How texts are written: what the command line says, else the model's own settings, else the paper's. */
 struct decode_opts writing_opts(const struct downstream *d);
 /* Texts for the batch's inputs, which is then empty. out[n_sequences * o->n_best]. */

@@ -91,6 +91,22 @@ t_err 'mixed: the vocabulary has 300 tokens .the model has 400.'
 t_run unimo-finetune -m mixed -t generate --train seq.zst --steps 1 -o x
 t_fails "also when it is to learn"
 
+# Settings with which nothing could be seen, learnt or written.
+t_run $finetune -t generate --train seq.zst --max-target 1 -o x
+t_exit 2 "a target without a token"
+t_run $finetune -t generate --train seq.zst --max-source 2 -o x
+t_exit 2 "a source without a token"
+t_run unimo-predict -m generate --max-source 0 seq.zst
+t_exit 2 "also when predicting"
+for setting in beam=0 beam=1e9 max_length=0 max_source=1 'length_penalty="none"'; do
+    cp -r generate odd
+    jq ".task_options.$setting" generate/config.json >odd/config.json
+    t_run unimo-predict -m odd -n 1 --plain seq.zst
+    t_fails "a model that says $setting"
+    t_err "odd/config.json: \"task_options\": \"${setting%=*}\": expected a number from"
+    rm -r odd
+done
+
 # Tags before captions.
 unimo-view corpus/train.pairs.zst | jq -c '.tags = "ball box tree" | del(.tokens, .units)' >tags.jsonl
 tokenize tags.zst tags.jsonl
