@@ -107,7 +107,7 @@ void head_lm(const struct head_run *r, int kind)
     struct tensor row = r->p->lm_row[kind], label = r->p->lm_label[kind];
     int64_t n = row.n, chunk = lm_chunk(r->m);
 
-    if (chunk < (n + 127) / 128) chunk = (n + 127) / 128; /* the sums have room */
+    if (chunk * LM_PARTS_MAX < n) chunk = (n + LM_PARTS_MAX - 1) / LM_PARTS_MAX; /* the sums have room */
     for (int64_t from = 0; from < n; from += chunk) {
         int64_t part = n - from < chunk ? n - from : chunk;
         lm_rows(r, loss, tensor_rows(row, from, part), tensor_rows(label, from, part), head_scale(r, loss, n));

@@ -71,8 +71,9 @@ struct losses {
     double sum[LOSS_COUNT];
     int64_t n[LOSS_COUNT];
 };
-/* A step's sums on the device, each in its own place. */
-enum { LOSS_SUMS_MAX = 256 };
+/* A step's sums on the device, each in its own place: of each kind of LM targets one for each part that is computed at
+ * a time, and one of each other loss; an adversary's passes have fewer. */
+enum { LM_PARTS_MAX = 126, LOSS_SUMS_MAX = BATCH_LM_KINDS * LM_PARTS_MAX + 4 };
 struct loss_sums {
     struct tensor slots; /* F32 [LOSS_SUMS_MAX] */
     int n;
