@@ -8,7 +8,7 @@
 enum {
     ITEMS = 3,            /* batches: in use, ready, being filled */
     AHEAD = 8,            /* examples in the works for each thread */
-    EMPTY_LIMIT = 1 << 20 /* examples in a row that add nothing, before that counts as a mistake */
+    EMPTY_LIMIT = 1 << 20 /* examples in a row that teach nothing, before that counts as a mistake */
 };
 
 /* An example on its way from the sampler into a batch. */
@@ -68,6 +68,20 @@ static struct feed_item *begin_item(struct feed *f)
     return item;
 }
 
+/* Whether a loss that counts has a target in the example: a text of no tokens has none, nor have regions whose classes
+ * alone are to be learnt and are not known. */
+static bool teaches(const struct feed *f, const struct example *x)
+{
+    int64_t n[LOSS_COUNT];
+
+    model_targets(&x->batch, f->sampler.task->step.weight, n);
+    for (int i = 0; i < LOSS_COUNT; i++) {
+        if (n[i]) return true;
+    }
+    return false;
+}
+
+/* Rows without a target would cost as much as others, and change nothing. */
 static int join(void *arg, void *job, bool failed, struct err *e)
 {
     struct feed *f = arg;
@@ -78,8 +92,9 @@ static int join(void *arg, void *job, bool failed, struct err *e)
         if (!(f->filling = begin_item(f))) return -1;
         f->filling->before = x->before;
     }
-    batch_append(&f->filling->batch, &x->batch);
-    f->n_empty = x->batch.n_rows ? 0 : f->n_empty + 1;
+    bool is_taken = teaches(f, x);
+    if (is_taken) batch_append(&f->filling->batch, &x->batch);
+    f->n_empty = is_taken ? 0 : f->n_empty + 1;
     if (f->n_empty == EMPTY_LIMIT) return err_set(e, ERR_INPUT, "no example has anything to learn from");
     if (f->filling->batch.n_rows < f->rows) return 0;
     f->filling->after = x->after;

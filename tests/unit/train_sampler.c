@@ -63,17 +63,17 @@ static void state_is_the_counts(void)
     ok(good, "a sampler with the same counts goes on the same way");
 }
 
-/* An example of some rows, after a while; collection b has nothing to add. */
+/* An example of some rows, after a while; collection b has nothing to add, c nothing to predict. */
 static int add_some(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a,
                     struct err *e)
 {
     const struct model_config *c = arg;
     const struct batch_text text = toy_text(a, c, r, 1 + i % 7);
 
-    if (collection) return 0;
+    if (collection == 1) return 0;
     if (i == 90) return err_set(e, ERR_INPUT, "bad");
     for (int64_t k = rng_below(r, 1000); k; k--) rng_u32(r);
-    batch_add_pair(b, -1, &text);
+    batch_add_mlm(b, -1, &text, collection ? NULL : text.tokens);
     return 0;
 }
 
@@ -88,12 +88,15 @@ static const char *name_some(void *arg, int collection, int64_t i)
 static void feeds(void)
 {
     const struct model_config c = toy_config();
-    struct task t = {
-        .n_collections = 2, .at = { { "a", 90, 3 }, { "b", 9, 1 } }, .add = add_some, .id = name_some, .arg = (void *)&c
-    };
+    struct task t = { .n_collections = 3,
+                      .at = { { "a", 90, 3 }, { "b", 9, 1 }, { "c", 9, 1 } },
+                      .step.weight[LOSS_MLM] = 1,
+                      .add = add_some,
+                      .id = name_some,
+                      .arg = (void *)&c };
     struct sampler from = { .task = &t, .seed = 11 };
     struct feed *one = feed_open(&from, &c, 50, 1), *many = feed_open(&from, &c, 50, 5);
-    bool good = true, enough = true, follows = true;
+    bool good = true, enough = true, follows = true, teaches = true;
     int64_t drawn = 0;
     double waited = 0;
 
@@ -103,12 +106,14 @@ static void feeds(void)
                !memcmp(x->batch.id, y->batch.id, (size_t)x->batch.n_text * sizeof(int32_t)) &&
                !memcmp(x->after.drawn, y->after.drawn, sizeof x->after.drawn);
         enough = enough && x->batch.n_rows >= 50;
-        follows = follows && x->before.drawn[0] + x->before.drawn[1] == drawn;
-        drawn = x->after.drawn[0] + x->after.drawn[1];
+        follows = follows && x->before.drawn[0] + x->before.drawn[1] + x->before.drawn[2] == drawn;
+        drawn = x->after.drawn[0] + x->after.drawn[1] + x->after.drawn[2];
+        teaches = teaches && x->batch.lm[BATCH_MLM].n == x->batch.n_rows - 2 * x->batch.n_sequences;
     }
     ok(good, "batches do not depend on the number of threads that read");
     ok(enough, "and have the rows that were asked for");
     ok(follows, "the state around each batch tells what was drawn for it");
+    ok(teaches, "examples without a target are left out");
     feed_close(one);
     feed_close(many);
 
