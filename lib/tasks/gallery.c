@@ -199,6 +199,15 @@ void gallery_best(const float *scores, int64_t n, int64_t k, int64_t *best)
     free(p);
 }
 
+/* Keeps the order, in a row as in a column. Cosines stay apart from 5e-7 on; a difference from GALLERY_BELOW would keep
+ * a thousandth. */
+static float moved_below(float score)
+{
+    double s = (double)score;
+
+    return (float)((double)GALLERY_BELOW * (2 - s / (1 + fabs(s))));
+}
+
 int gallery_rerank(const struct gallery *g, struct model *m, struct scratch *s, struct batch *b,
                    const struct batch_text *texts, int64_t n, int64_t rows, int64_t candidates, float *scores,
                    struct err *e)
@@ -211,7 +220,7 @@ int gallery_rerank(const struct gallery *g, struct model *m, struct scratch *s, 
         gallery_best(scores + i * g->n, g->n, k, best);
         for (int64_t q = 0; q < k; q++) wanted[i * g->n + best[q]] = 1;
     }
-    for (int64_t i = 0; i < n * g->n; i++) scores[i] += GALLERY_BELOW;
+    for (int64_t i = 0; i < n * g->n; i++) scores[i] = moved_below(scores[i]);
     int rc = gallery_joint(g, m, s, b, texts, n, rows, wanted, scores, e);
     free(wanted);
     free(best);

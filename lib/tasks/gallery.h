@@ -31,7 +31,7 @@ int gallery_joint(const struct gallery *g, struct model *m, struct scratch *s, s
                   struct err *e);
 #define GALLERY_BELOW (-1e4f) /* no joint score is as low */
 /* In two stages: of each row of scores, from vectors, the `candidates` best are replaced by joint scores, the others
- * moved below all that a joint pass gives, in their order. */
+ * moved below all that a joint pass gives, in their order: between three times GALLERY_BELOW and once. */
 int gallery_rerank(const struct gallery *g, struct model *m, struct scratch *s, struct batch *b,
                    const struct batch_text *texts, int64_t n, int64_t rows, int64_t candidates, float *scores,
                    struct err *e);

@@ -134,6 +134,27 @@ t_run $finetune -t embed --train corpus/train.pairs.zst --dev corpus/dev.pairs.z
 t_exit 0 "vectors"
 t_run unimo-predict -m embed -o vectors.zst corpus/test.regions.zst corpus/test.pairs.zst
 t_ok "of images and of texts" sh -c 'unimo-view --stats vectors.zst | grep -q "embedding: in 36, F32 \[32\]"'
+unimo-predict -m embed -o vectors.zst corpus/train.regions.zst corpus/dev.pairs.zst
+unimo-predict -m embed -t retrieval --candidates 1 --images corpus/train.regions.zst -o below.zst corpus/dev.pairs.zst
+for f in vectors below; do unimo-view --base64 $f.zst >$f.jsonl; done
+cat >order.py <<'PY'
+import base64, json, struct
+def read(path, name):
+    for line in open(path):
+        r = json.loads(line)
+        data = base64.b64decode(r["tensors"][name]["base64"])
+        yield r["id"], struct.unpack("<%df" % (len(data) // 4), data)
+vectors = dict(read("vectors.jsonl", "embedding"))
+images = [v for k, v in vectors.items() if "#" not in k]
+lost = 0
+for text, scores in read("below.jsonl", "scores"):
+    at = [i for i in range(len(images)) if scores[i] < -1000]
+    near = [sum(x * y for x, y in zip(vectors[text], images[i])) for i in at]
+    order = sorted(range(len(at)), key=lambda k: -near[k])
+    lost += sum(scores[at[a]] <= scores[at[b]] and near[a] - near[b] > 2e-6 for a, b in zip(order, order[1:]))
+print(lost, len(images))
+PY
+t_ok "images below the candidates keep their order" [ "$(python3 order.py)" = "0 24" ]
 t_run $finetune -t retrieval --train corpus/train.pairs.zst $images --negatives 2 -o retrieval
 joint="unimo-predict -m retrieval --images corpus/test.regions.zst --plain --n-best 6"
 $joint corpus/test.pairs.zst >all
