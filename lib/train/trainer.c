@@ -279,6 +279,18 @@ static void log_losses(struct run *r)
 
 /* ---- measurements, checkpoints ---- */
 
+/* The task's measurement of the model as it would be published: with the averages, where there are some. */
+static int measure(struct run *r, struct value *report, double *score, struct err *e)
+{
+    struct params *p = &r->m->params;
+    bool is_averaged = p->average.data != NULL;
+
+    if (is_averaged) params_swap_average(p);
+    int rc = r->t->evaluate(r->t->arg, r->m, &r->scratch, report, score, e);
+    if (is_averaged) params_swap_average(p);
+    return rc;
+}
+
 /* Measures on the first rank; a model better than all before it becomes the published one. */
 static int evaluate(struct run *r, struct err *e)
 {
@@ -287,7 +299,7 @@ static int evaluate(struct run *r, struct err *e)
     int rc = 0;
 
     value_set(report, "step", value_int(r->at.step));
-    if (is_first_rank(r)) rc = r->t->evaluate(r->t->arg, r->m, &r->scratch, report, &score, e);
+    if (is_first_rank(r)) rc = measure(r, report, &score, e);
     if (!rc) comm_broadcast(r->comm, &score, sizeof score, 0);
     value_set(report, r->t->metric, value_real(score));
     if (!rc) journal_write(r->journal, report);

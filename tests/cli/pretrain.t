@@ -57,6 +57,10 @@ cp -r averaged resumed6
 rm -r resumed6/checkpoints/step-000000006 resumed6/model.safetensors
 t_run $pretrain --steps 6 --average 0.9 --save-every 3 --resume -o resumed6
 t_same averaged/model.safetensors resumed6/model.safetensors "and is resumed with them"
+held="--texts corpus/texts.zst --dev-texts corpus/texts.zst --rows 256 -j 2"
+t_run unimo-pretrain $model --vocab corpus/vocabulary $held --lr 1e-2 --steps 6 --average 0.9 --log held.log -o held
+t_run unimo-pretrain --init held $held --lr 0 --steps 1 --log same.log -o same
+t_ok "which are what is measured" jq -en '[inputs | select(.dev_mlm).dev_mlm] | length == 2 and (.[0] - .[1] | fabs < 1e-4)' held.log same.log
 
 # Files in parts, patterns.
 unimo-view corpus/texts.zst | sed -n 1,20p >part-a.jsonl
