@@ -187,7 +187,22 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
 
 enum { RNG_DEV = 0x6465 };
 
-/* The losses over every held-out example, masked the same way each time. */
+static int add_held_out(struct pretraining *p, struct batch *b, int collection, int64_t i, struct arena *a,
+                        struct err *e)
+{
+    struct record *rec;
+    struct rng r;
+
+    rng_init(&r, 0, rng_stream(RNG_DEV, (uint64_t)collection, (uint64_t)i));
+    if (store_get(p->dev[collection], i, &rec, e)) return -1;
+    int rc = add_record(&(struct adding){ p, b, &r, a }, collection, rec, e);
+    if (rc) err_in(e, "%s: record %s", rec->file, err_quote(record_id(rec)));
+    record_free(rec);
+    arena_reset(a);
+    return rc;
+}
+
+/* The losses over every held-out example, masked the same way each time; m NULL: only reads them. */
 static int measure(struct pretraining *p, struct model *m, struct scratch *s, struct batch *b, struct losses *out,
                    struct err *e)
 {
@@ -199,20 +214,24 @@ static int measure(struct pretraining *p, struct model *m, struct scratch *s, st
     for (int c = 0; c < PRETRAINING_COLLECTIONS; c++) {
         int64_t n = p->dev[c] ? store_count(p->dev[c]) : 0;
         for (int64_t i = 0; i < n && !rc; i++) {
-            struct record *rec;
-            struct rng r;
-            rng_init(&r, 0, rng_stream(RNG_DEV, (uint64_t)c, (uint64_t)i));
-            if ((rc = store_get(p->dev[c], i, &rec, e))) break;
-            rc = add_record(&(struct adding){ p, b, &r, &arena }, c, rec, e);
-            if (rc) err_in(e, "%s: record %s", rec->file, err_quote(record_id(rec)));
-            record_free(rec);
-            arena_reset(&arena);
+            rc = add_held_out(p, b, c, i, &arena, e);
             if (rc || (b->n_rows < p->o.rows && i + 1 < n) || !b->n_rows) continue;
-            rc = model_step(m, s, b, &so, out, e);
+            if (m) rc = model_step(m, s, b, &so, out, e);
             batch_clear(b);
         }
     }
     arena_release(&arena);
+    return rc;
+}
+
+/* What is wrong with held-out examples is said before the training, not when it is over. */
+static int check_held_out(struct pretraining *p, const struct model_config *c, struct err *e)
+{
+    struct batch b;
+
+    batch_init(&b, c);
+    int rc = measure(p, NULL, NULL, &b, NULL, e);
+    batch_release(&b);
     return rc;
 }
 
@@ -312,14 +331,14 @@ int pretraining_complete(struct pretraining *p, struct model_config *c, struct e
     struct record *r;
     int classes = 0;
 
-    if (!from) return model_config_check(c, e);
+    if (!from) return model_config_check(c, e) ? -1 : check_held_out(p, c, e);
     if (!store_count(from)) return err_set(e, ERR_INPUT, "%s: no records", p->o.features.at[0]);
     if (store_get(from, 0, &r, e)) return -1;
     int rc = input_image_sizes(r, &c->features, &classes, e);
     if (rc) err_in(e, "%s: record %s", r->file, err_quote(record_id(r)));
     record_free(r);
     if (classes) c->classes = classes;
-    return rc ? rc : model_config_check(c, e);
+    return rc || model_config_check(c, e) ? -1 : check_held_out(p, c, e);
 }
 
 void pretraining_close(struct pretraining *p)

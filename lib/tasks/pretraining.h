@@ -33,7 +33,8 @@ struct pretraining;
  * first example is asked for. NULL on error. */
 struct pretraining *pretraining_open(struct task *t, const struct pretraining_opts *o, const struct model_config *c,
                                      struct err *e);
-/* Sets the configuration's feature width and number of classes to those of the data, and checks it. */
+/* Sets the configuration's feature width and number of classes to those of the data, and checks it and all held-out
+ * examples. */
 int pretraining_complete(struct pretraining *p, struct model_config *c, struct err *e);
 void pretraining_close(struct pretraining *p); /* NULL is fine */
 #endif

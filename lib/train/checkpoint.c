@@ -12,11 +12,12 @@
 #define PREFIX "step-"
 
 /* Options that may differ between a run and its continuation: they cannot change the result. Of files with examples
- * the contents count, which have digests. */
-static const char *const free_options[] = { "output",  "resume",     "log",       "log-every",       "save-every",
-                                            "keep",    "device",     "threads",   "dry-run",         "steps",
-                                            "loaders", "accumulate", "recompute", "shard-optimizer", "pairs",
-                                            "images",  "texts",      "features",  "train",           NULL };
+ * the contents count, which have digests; pre-training only looks at the held-out ones. */
+static const char *const free_options[] = { "output",    "resume",          "log",       "log-every", "save-every",
+                                            "keep",      "device",          "threads",   "dry-run",   "steps",
+                                            "loaders",   "accumulate",      "recompute", "pairs",     "images",
+                                            "texts",     "features",        "train",     "dev-pairs", "dev-images",
+                                            "dev-texts", "shard-optimizer", NULL };
 
 static bool is_free(const char *name)
 {

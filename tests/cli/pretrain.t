@@ -76,6 +76,18 @@ unimo-view corpus/texts.zst >texts.fifo &
 t_run $texts --texts texts.fifo -o piped
 t_same one/model.safetensors piped/model.safetensors "and a pipe is read like a file"
 
+# Held-out pairs whose images are not there, and none when the run goes on.
+held_out="unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --rows 256 --steps 6 --save-every 3"
+t_run $held_out --dev-pairs corpus/dev.pairs.zst -o unheld
+t_fails "held-out pairs whose images are not there"
+t_err 'dev.pairs.zst: record "dev-000000#0": no record with id "dev-000000"'
+t_ok "before the training begins" [ ! -e unheld ]
+t_run $held_out --dev-texts corpus/texts.zst -o held-out
+cp -r held-out less
+rm -r less/checkpoints/step-000000006 less/model.safetensors
+t_run $held_out --resume -o less
+t_same held-out/model.safetensors less/model.safetensors "a run goes on without held-out texts, and ends with the same bytes"
+
 # Stopping and resuming.
 t_run $pretrain --steps 40 -o straight
 $pretrain --steps 40 --save-every 5 -o stopped >/dev/null 2>&1 &
