@@ -176,6 +176,12 @@ static int run_on(struct downstream_opts *o, struct model *m, const struct downs
     return rc;
 }
 
+/* Retrieval and embed do without a picture: they have others to compare with, or take texts alone. */
+static bool needs_picture(const struct downstream_kind *kind)
+{
+    return kind->uses_images && kind != retrieval_tasks && kind != embedding_tasks;
+}
+
 static int run_one(struct downstream_opts *o, struct model *m, const struct downstream_kind *kind, struct err *e)
 {
     struct one_opts from = { .image = picture,
@@ -188,6 +194,8 @@ static int run_one(struct downstream_opts *o, struct model *m, const struct down
                              .vocabulary = model };
     struct one x;
 
+    if (!picture && needs_picture(kind)) return opt_usage(e, "--image: is required for %s", kind->name);
+    if (!text && !kind->predicts_from_images) return opt_usage(e, "--text: is required for %s", kind->name);
     if (one_open(&x, &from, m->device, m->params.compute, e)) return -1;
     const char *images = x.images, *input = x.input;
     if (picture) o->images = (struct file_list){ 1, &images };

@@ -102,6 +102,8 @@ usage() { # REGEX OPTIONS...
     t_err "$regex"
 }
 usage 'command line already' -m pair --text a texts.zst
+usage '--image: is required for entailment' -m entailment --images corpus/test.regions.zst --text a
+usage '--text: is required for entailment' -m entailment --image "$jpeg"
 usage 'goes with --text' -m pair --text-pair a
 usage 'does not go with --images' -m captioning --image "$jpeg" --images long.zst
 usage 'reads its input twice' -m captioning --explain x -
