@@ -272,6 +272,15 @@ static void losses(void)
     bool right = true;
     for (int i = 0; i < 9; i++) right = right && (good[i] ? ((float *)dx.data)[i] <= 0 : ((float *)dx.data)[i] >= 0);
     ok(right, "circle loss falls with positive and rises with negative scores");
+
+    /* One positive and one negative: the exponents' sum, 1 (-40 - 0.8) (-41.2) + 1 (50 - 0.2) 50.2, is far above what
+     * exp() takes. */
+    float far[] = { -40, 50 }, dfar[] = { 0, 0 }, lossfar = 0;
+    op_group_circle(d, tensor_1d(&lossfar, DT_F32, 1), tensor_1d(dfar, DT_F32, 2), tensor_1d(far, DT_F32, 2),
+                    ints(2, (const int32_t[]){ 0, 2 }), ints(2, (const int32_t[]){ 1, 0 }), 0.2f, 1, 1);
+    near(lossfar, 41.2 * 40.8 + 50.2 * 49.8, 0.01, "circle loss of scores that are far off");
+    near(dfar[0], -41.2, 1e-4, "has the slope of the positive's weight");
+    near(dfar[1], 50.2, 1e-4, "and the negative's");
 }
 
 /* Pooling backward is the transpose of forward: <dy, pool(x)> changes by dx where x wins. */

@@ -164,26 +164,48 @@ int cpu_group_contrastive(struct device *d, struct tensor loss, struct tensor ds
     return 0;
 }
 
+/* The exponent of a score, and its slope, in which the weight is a constant (no gradient flows through it). */
+static double circle_exponent(double score, bool is_positive, double margin, double gamma, double *slope)
+{
+    double weight = fmax(is_positive ? 1 + margin - score : score + margin, 0);
+
+    *slope = is_positive ? -gamma * weight : gamma * weight;
+    return *slope * (score - (is_positive ? 1 - margin : margin));
+}
+
+/* log-sum-exp of the exponents of one kind; -INFINITY when there are none. */
+static double circle_lse(const float *score, const int32_t *positive, int64_t from, int64_t to, bool of_positive,
+                         double margin, double gamma)
+{
+    double max = -INFINITY, sum = 0, slope;
+
+    for (int64_t i = from; i < to; i++) {
+        if ((positive[i] != 0) != of_positive) continue;
+        max = fmax(max, circle_exponent(score[i], of_positive, margin, gamma, &slope));
+    }
+    for (int64_t i = from; i < to; i++) {
+        if ((positive[i] != 0) != of_positive) continue;
+        sum += exp(circle_exponent(score[i], of_positive, margin, gamma, &slope) - max);
+    }
+    return sum > 0 ? max + log(sum) : -INFINITY;
+}
+
+/* log(1 + sum of exp over negatives * sum of exp over positives): exponents grow with the square of a score. */
 int cpu_group_circle(struct device *d, struct tensor loss, struct tensor dscores, struct tensor scores,
                      struct tensor start, struct tensor positive, float margin, float gamma, float scale)
 {
     const float *s = f32(scores);
+    const int32_t *is_positive = i32(positive);
 
     for (int64_t g = 0; g + 1 < start.n; g++) {
         int64_t from = i32(start)[g], to = i32(start)[g + 1];
-        double good = 0, bad = 0; /* sums of exp; the weights are constants (no gradient flows through them) */
-        for (int64_t i = from; i < to; i++) {
-            double weight = i32(positive)[i] ? fmax(1 + margin - s[i], 0) : fmax(s[i] + margin, 0);
-            if (i32(positive)[i]) good += exp(-gamma * weight * (s[i] - (1 - margin)));
-            else bad += exp(gamma * weight * (s[i] - margin));
-        }
-        f32(loss)[g] = (float)log1p(good * bad);
+        double good = circle_lse(s, is_positive, from, to, true, margin, gamma),
+               bad = circle_lse(s, is_positive, from, to, false, margin, gamma), both = good + bad;
+        f32(loss)[g] = (float)(fmax(both, 0) + log1p(exp(-fabs(both))));
         for (int64_t i = from; dscores.data && i < to; i++) {
-            double weight = i32(positive)[i] ? fmax(1 + margin - s[i], 0) : fmax(s[i] + margin, 0),
-                   outer = 1 / (1 + good * bad);
-            double slope = i32(positive)[i] ? -gamma * weight * bad * exp(-gamma * weight * (s[i] - (1 - margin)))
-                                            : gamma * weight * good * exp(gamma * weight * (s[i] - margin));
-            f32(dscores)[i] = (float)(scale * outer * slope);
+            double slope, x = circle_exponent(s[i], is_positive[i], margin, gamma, &slope);
+            double share = exp(x - (is_positive[i] ? good : bad)) / (1 + exp(-both));
+            f32(dscores)[i] = (float)(scale * share * slope);
         }
     }
     return 0;

@@ -264,25 +264,39 @@ int cuda_group_contrastive(struct device *d, struct tensor loss, struct tensor d
     return part ? add_partials(d, "group_contrastive", f32(dinv_tau), part, loss.n, 1) : 0;
 }
 
+static __device__ inline double circle_exponent(struct groups p, int i, double *slope)
+{
+    double s = p.scores[i], margin = p.a, weight = fmax(p.positive[i] ? 1 + margin - s : s + margin, 0.0);
+
+    *slope = p.positive[i] ? -p.b * weight : p.b * weight;
+    return *slope * (s - (p.positive[i] ? 1 - margin : margin));
+}
+
+static __device__ double circle_lse(struct groups p, int from, int to, bool of_positive)
+{
+    double max = -INFINITY, sum = 0, slope;
+
+    for (int i = from; i < to; i++) {
+        if ((p.positive[i] != 0) == of_positive) max = fmax(max, circle_exponent(p, i, &slope));
+    }
+    for (int i = from; i < to; i++) {
+        if ((p.positive[i] != 0) == of_positive) sum += exp(circle_exponent(p, i, &slope) - max);
+    }
+    return sum > 0 ? max + log(sum) : -INFINITY;
+}
+
 static __global__ void group_circle(struct groups p)
 {
     int64_t g = blockIdx.x * (int64_t)THREADS + threadIdx.x;
-    const float *s = p.scores;
 
     if (g >= p.n) return;
     int from = p.start[g], to = p.start[g + 1];
-    double good = 0, bad = 0;
-    for (int i = from; i < to; i++) {
-        double weight = p.positive[i] ? fmax(1.0 + p.a - s[i], 0.0) : fmax(s[i] + (double)p.a, 0.0);
-        if (p.positive[i]) good += exp(-p.b * weight * (s[i] - (1.0 - p.a)));
-        else bad += exp(p.b * weight * (s[i] - (double)p.a));
-    }
-    p.loss[g] = (float)log1p(good * bad);
+    double good = circle_lse(p, from, to, true), bad = circle_lse(p, from, to, false), both = good + bad;
+    p.loss[g] = (float)(fmax(both, 0.0) + log1p(exp(-fabs(both))));
     for (int i = from; p.dscores && i < to; i++) {
-        double weight = p.positive[i] ? fmax(1.0 + p.a - s[i], 0.0) : fmax(s[i] + (double)p.a, 0.0);
-        double slope = p.positive[i] ? -p.b * weight * bad * exp(-p.b * weight * (s[i] - (1.0 - p.a)))
-                                     : p.b * weight * good * exp(p.b * weight * (s[i] - (double)p.a));
-        p.dscores[i] = (float)(p.scale / (1 + good * bad) * slope);
+        double slope, x = circle_exponent(p, i, &slope);
+        double share = exp(x - (p.positive[i] ? good : bad)) / (1 + exp(-both));
+        p.dscores[i] = (float)(p.scale * share * slope);
     }
 }
 
