@@ -77,24 +77,24 @@ static int set_labels(struct downstream *d, struct model_config *c, const struct
     return rc;
 }
 
+/* From the store: a pipe gives its records once. */
 static int find_labels(struct downstream *d, struct model_config *c, int64_t at_least, struct err *e)
 {
-    struct reader *in = reader_open(d->o.train.at, d->o.train.n, &(struct reader_opts){ .skip_tensors = true }, e);
     struct map seen = { 0 };
-    struct record *r;
     char label[256];
-    int got = in ? 1 : -1;
+    int rc = 0;
 
-    while (got > 0 && (got = reader_next(in, &r, e)) > 0) {
-        if (read_label(r, label, e)) got = err_in(e, "%s: record %lld", r->file, (long long)r->number);
+    for (int64_t i = 0; i < store_count(d->train) && !rc; i++) {
+        struct record *r;
+        if ((rc = store_get(d->train, i, &r, e))) break;
+        if ((rc = read_label(r, label, e))) err_in(e, "%s: record %s", r->file, err_quote(record_id(r)));
         else ++*map_put(&seen, label, strlen(label), NULL);
         record_free(r);
-        if (seen.n > LABELS_SEEN_MAX) got = err_set(e, ERR_INPUT, "more than %d different labels", LABELS_SEEN_MAX);
+        if (seen.n > LABELS_SEEN_MAX) rc = err_set(e, ERR_INPUT, "more than %d different labels", LABELS_SEEN_MAX);
     }
-    reader_close(in);
-    if (!got) got = set_labels(d, c, &seen, at_least, e);
+    if (!rc) rc = set_labels(d, c, &seen, at_least, e);
     map_release(&seen);
-    return got < 0 ? -1 : 0;
+    return rc;
 }
 
 /* The paper's first layers: 2048 wide for a hidden size of 768. */

@@ -25,6 +25,12 @@ unimo-view corpus/dev.entailment.zst | jq -r .label >gold.labels
 t_ok "as often right as was measured" [ "$(jq -s 'map(select(.accuracy).accuracy) | max * 18 / 100 | round' log)" = "$(paste -d= pred.labels gold.labels | awk -F= '$1 == $2' | wc -l)" ]
 t_run unimo-predict -m entailment $images --rows 40 -j 1 -o small.zst corpus/dev.entailment.zst
 t_ok "the size of a batch changes no prediction" sh -c 'for f in pred small; do unimo-view $f.zst | jq -r .pred >$f.txt; done; cmp pred.txt small.txt'
+mkfifo train.fifo
+cat corpus/train.entailment.zst >train.fifo &
+t_run timeout 60 $finetune -t entailment --train train.fifo $images --steps 2 -o piped
+t_exit 0 "examples may come through a pipe, which gives them once"
+t_run $finetune -t entailment --train corpus/train.entailment.zst $images --steps 2 -o read
+t_same read/model.safetensors piped/model.safetensors "to the same model"
 
 t_run $finetune -t captioning --train corpus/train.pairs.zst --dev corpus/dev.pairs.zst $images --steps 6 --eval-every 3 --max-length 12 --log log -o captioning
 t_exit 0 "captioning"
