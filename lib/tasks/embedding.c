@@ -56,13 +56,16 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     return 0;
 }
 
+/* A temperature that was learnt for cosines is kept; one for products is none for cosines. */
 static int configure(struct downstream *d, struct model_config *c, struct err *e)
 {
+    bool is_learnt = c->cosine && c->learns_tau;
+
     (void)d;
     (void)e;
     c->has_match_head = false;
     c->cosine = true;
-    if (c->tau >= 1) c->tau = 0.07f;
+    if (c->tau >= 1 && !is_learnt) c->tau = 0.07f;
     return 0;
 }
 

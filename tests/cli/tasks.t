@@ -185,6 +185,12 @@ for task in retrieval embed; do
     rm -r measured
 done
 
+# The temperature of cosines.
+unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --rows 256 --steps 2 -j 2 --score cosine --learn-temperature -o learnt 2>/dev/null
+t_run unimo-finetune -m learnt -t embed --train corpus/train.pairs.zst $images --negatives 2 --rows 256 --steps 1 -j 2 -o warm
+t_ok "one that was learnt is kept" [ "$(jq .match_temperature warm/config.json)" = 1 ]
+t_ok "else it is that of the field" jq -e '.match_temperature - 0.07 | fabs < 1e-6' embed/config.json
+
 # Adversarial training.
 unimo-view scenes/train.entailment.jsonl.zst | jq -c . >ve.jsonl
 tokenize ve.zst ve.jsonl
