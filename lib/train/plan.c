@@ -149,11 +149,11 @@ int train_plan(struct model *m, const struct task *t, const struct train_opts *o
     struct plan p;
 
     if (trial(m, t, o, true, &p, e)) return -1;
-    int64_t n = params_count(&m->params), per_param = 16 + (m->params.compute == DT_BF16 ? 2 : 0);
+    int64_t n = params_count(&m->params), per_param = 16 + (m->params.value16.data ? 2 : 0) + (o->average > 0 ? 4 : 0);
     double batches = (double)o->accumulate, flops = p.flops * batches, peak = train_peak(m);
     double steps = (double)o->schedule.total, rate = p.flops / p.seconds;
     printf("parameters\t%" PRId64 "\n", n);
-    printf("memory of parameters, gradients and moments\t%.1f MB\n", (double)(n * per_param) / 1e6);
+    printf("memory of parameters, gradients, moments and averages\t%.1f MB\n", (double)(n * per_param) / 1e6);
     printf("memory of a step's activations\t%.1f MB\n", (double)p.memory / 1e6);
     printf("steps\t%" PRId64 "\n", o->schedule.total);
     printf("rows per step\t%.0f\n", p.rows * batches);

@@ -14,6 +14,13 @@ t_out '^parameters	[0-9]{5}'
 t_out '^pairs	120 records'
 t_out '^time in all here	[0-9.]+ (s|min|h|days)$'
 
+bytes_each() { sed -n "s/^parameters\t//p; s/^memory of parameters.*\t\(.*\) MB/\1/p" "$out" | paste -sd' ' | awk '{ printf "%d", $2 * 1e6 / $1 + 0.5 }'; }
+large="unimo-pretrain --config small --vocab corpus/vocabulary --texts corpus/texts.zst --rows 64 --dry-run -j 2"
+t_run $large --precision bf16
+t_ok "16 bytes for each parameter" [ "$(bytes_each)" = 16 ]
+t_run $large --average 0.9
+t_ok "and 4 for an average of it" [ "$(bytes_each)" = 20 ]
+
 t_run $pretrain --steps 8 --log log -o whole
 t_exit 0 "eight steps on pairs, images and texts"
 t_ok "leave a model" [ -s whole/model.safetensors -a -s whole/config.json -a -s whole/vocab.json -a -s whole/merges.txt ]
