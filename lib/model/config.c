@@ -67,7 +67,7 @@ static const struct int_key {
     { "num_attention_heads", AT(heads), 1, 1024, false },
     { "intermediate_size", AT(inner), 16, 1 << 20, false },
     { "vocab_size", AT(vocab), 6, 1 << 24, false },
-    { "max_position_embeddings", AT(positions), 5, 65535, false },
+    { "max_position_embeddings", AT(positions), 5, CONFIG_TEXT_MAX + 2, false },
     { "bos_token_id", AT(cls_id), 0, 1 << 24, false },
     { "pad_token_id", AT(pad_id), 0, 1 << 24, false },
     { "eos_token_id", AT(sep_id), 0, 1 << 24, false },
@@ -75,8 +75,8 @@ static const struct int_key {
     { "mask_token_id", AT(mask_id), 0, 1 << 24, true },
     { "image_feature_size", AT(features), 1, 65536, true },
     { "image_class_size", AT(classes), 2, 1 << 20, true },
-    { "max_regions", AT(max_regions), 1, 4096, true },
-    { "max_text", AT(max_text), 3, 65533, true },
+    { "max_regions", AT(max_regions), 1, CONFIG_REGIONS_MAX, true },
+    { "max_text", AT(max_text), 3, CONFIG_TEXT_MAX, true },
     { "label_hidden", AT(label_hidden), 0, 65536, true },
 };
 static const struct real_key {

@@ -6,6 +6,9 @@
 /* What config.json says about a model (unimo-model(5)): sizes, special tokens, heads, and what a fine-tuned model is
  * for. */
 enum { CONFIG_LABELS_MAX = 4096, CONFIG_LAYERS_MAX = 256 };
+/* So that the longest sequence fits into the 65535 rows of op_attention_forward(): a text in pieces with [CLS] and
+ * [SEP] around each token, or document, turns and target of a dialog; and an image before them. */
+enum { CONFIG_REGIONS_MAX = 4096, CONFIG_TEXT_MAX = 16384 };
 struct model_config {
     int layers, hidden, heads, inner; /* inner: width of the feed-forward layer */
     int vocab, positions;             /* positions: rows of the table; texts use rows 2 .. positions - 1 */

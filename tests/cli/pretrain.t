@@ -157,6 +157,10 @@ if mkdir small && mount -t tmpfs -o size=100k none small 2>/dev/null; then
 fi
 
 # Wrong inputs.
+jq '.max_position_embeddings = 65535 | .max_text = 65533' tiny.json >long.json
+t_run unimo-pretrain --config "$t_dir/long.json" --vocab corpus/vocabulary --texts corpus/texts.zst --steps 1 -o x
+t_fails "texts whose pieces would not fit into a sequence"
+t_err '"max_position_embeddings".*16386'
 t_run unimo-pretrain -o x
 t_exit 2 "data and vocabulary are required"
 t_run $pretrain --mix 1:2 -o x
