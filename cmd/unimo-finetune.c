@@ -158,6 +158,7 @@ static int train(struct model *m, struct downstream *d, struct err *e)
 
     model_set_rates(m, &(struct rates){ .decay = layer_decay, .head = head_lr, .freeze = (int)freeze });
     downstream_task(d, &t, &m->config);
+    if (eval_every && downstream_check_dev(d, e)) return -1;
     bool has_classes = t.step.weight[LOSS_LABEL] != 0 && !m->config.label_soft && !m->config.label_regression;
     if (adversarial && !has_classes && t.step.weight[LOSS_SEQ2SEQ] == 0)
         return opt_usage(e, "--adversarial: is for tasks that write or choose one label, which %s does not",

@@ -151,3 +151,25 @@ int64_t downstream_dev_count(const struct downstream *d)
 
     return d->o.eval_limit && d->o.eval_limit < n ? d->o.eval_limit : n;
 }
+
+int downstream_check_dev(struct downstream *d, struct err *e)
+{
+    struct arena arena = { 0 };
+    struct batch b;
+    int rc = 0;
+
+    if (!d->dev || !d->kind->show) return 0;
+    batch_init(&b, d->config);
+    for (int64_t i = 0; i < downstream_dev_count(d) && !rc; i++) {
+        struct record *r;
+        if ((rc = store_get(d->dev, i, &r, e))) break;
+        rc = d->kind->show(d, &arena, &b, r, NULL, e);
+        if (rc) err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)));
+        record_free(r);
+        batch_clear(&b);
+        arena_reset(&arena);
+    }
+    batch_release(&b);
+    arena_release(&arena);
+    return rc;
+}

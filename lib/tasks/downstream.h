@@ -117,6 +117,8 @@ int downstream_maybe_image(const struct downstream *d, struct arena *a, const st
                            struct batch_image *image, bool *has_image, struct err *e);
 /* Held-out examples in use. */
 int64_t downstream_dev_count(const struct downstream *d);
+/* Whether the model can see them all: their texts, and the images that they name. To be said before the training. */
+int downstream_check_dev(struct downstream *d, struct err *e);
 /* Measures by the scorer: predictions for the held-out records, with what their field says as the truth; by_image:
  * predictions for their images, with all texts of an image as the truth. */
 int downstream_measure(struct downstream *d, struct model *m, const char *field, bool by_image, struct value *report,

@@ -96,6 +96,13 @@ t_exit 2 "an unknown task"
 t_err 'retrieval, captioning, cnndm, .*, entailment, sst2'
 t_run $finetune -t entailment --train corpus/train.entailment.zst -o x
 t_fails "entailment without images"
+for task in entailment captioning retrieval; do
+    dev=corpus/dev.$([ $task = entailment ] && echo entailment || echo pairs).zst
+    t_run $finetune -t $task --train ${dev/dev/train} --dev $dev --images corpus/train.regions.zst --steps 9 --eval-every 9 -o early
+    t_fails "$task: held-out images that are not there"
+    t_err 'dev\..*: record "dev-000000.*: no record with id "dev-000000"'
+    t_ok "before the training begins" [ ! -e early ]
+done
 t_run $finetune -t entailment --train corpus/train.pairs.zst $images -o x
 t_fails "examples without labels"
 t_err '"label"'
