@@ -216,6 +216,7 @@ static int check_usage(int argc, char **argv, struct err *e)
         return opt_usage(e, "--max-target: expected %d or more", WRITING_LEAST_TARGET);
     if (beam == 0 || max_length == 0) return opt_usage(e, "--%s: expected 1 or more", beam ? "max-length" : "beam");
     if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
+    if (adv_steps == 0) return opt_usage(e, "--adv-steps: expected 1 or more");
     if (hard_file && strcmp(task_name, "retrieval")) return opt_usage(e, "--hard: goes with --task retrieval");
     if (schedule && strcmp(schedule, "linear") && strcmp(schedule, "cosine") && strcmp(schedule, "constant") &&
         strcmp(schedule, "steps"))

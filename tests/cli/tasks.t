@@ -214,6 +214,8 @@ t_ok "without --adversarial its settings change nothing" cmp clean/model.safeten
 t_ok "with it the model is another one" sh -c '! cmp -s clean/model.safetensors adv-entailment/model.safetensors'
 t_run $finetune -t stsb --adversarial --train number.zst -o x
 t_exit 2 "no adversarial training for numbers"
+t_run $finetune -t entailment --adversarial --adv-steps 0 --train ve.zst $images -o none
+t_exit 2 "no steps of the moves are not the paper's four"
 
 # Rates, freezing, early stop.
 t_run $finetune -t pair --train vqa.zst --layer-decay 0.5 --head-lr 3 --freeze 1 -o frozen
