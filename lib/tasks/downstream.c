@@ -1,4 +1,5 @@
 #include "tasks/downstream.h"
+#include "core/hash.h"
 #include "model/input.h"
 #include "score/metrics.h"
 #include "tasks/neighbours.h"
@@ -152,8 +153,22 @@ int64_t downstream_dev_count(const struct downstream *d)
     return d->o.eval_limit && d->o.eval_limit < n ? d->o.eval_limit : n;
 }
 
+/* An example that is to be measured. images: those of captions, which are measured by image. */
+static int check_example(struct downstream *d, struct batch *b, struct arena *a, const struct record *r,
+                         struct map *images, struct err *e)
+{
+    const char *image;
+
+    if (d->kind->show(d, a, b, r, NULL, e)) return -1;
+    if (!d->kind->is_caption) return 0;
+    if (value_get_string(r->fields, "image", &image, e)) return -1;
+    map_put(images, image, strlen(image), NULL);
+    return 0;
+}
+
 int downstream_check_dev(struct downstream *d, struct err *e)
 {
+    struct map images = { 0 };
     struct arena arena = { 0 };
     struct batch b;
     int rc = 0;
@@ -163,12 +178,15 @@ int downstream_check_dev(struct downstream *d, struct err *e)
     for (int64_t i = 0; i < downstream_dev_count(d) && !rc; i++) {
         struct record *r;
         if ((rc = store_get(d->dev, i, &r, e))) break;
-        rc = d->kind->show(d, &arena, &b, r, NULL, e);
+        rc = check_example(d, &b, &arena, r, &images, e);
         if (rc) err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)));
         record_free(r);
         batch_clear(&b);
         arena_reset(&arena);
     }
+    if (!rc && images.n == 1)
+        rc = err_set(e, ERR_INPUT, "%s: captions of one image are in use (CIDEr compares two or more)", d->o.dev.at[0]);
+    map_release(&images);
     batch_release(&b);
     arena_release(&arena);
     return rc;

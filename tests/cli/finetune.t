@@ -103,6 +103,10 @@ for task in entailment captioning retrieval; do
     t_err 'dev\..*: record "dev-000000.*: no record with id "dev-000000"'
     t_ok "before the training begins" [ ! -e early ]
 done
+t_run $finetune -t captioning --train corpus/train.pairs.zst --dev corpus/dev.pairs.zst --eval-limit 3 $images --steps 9 -o early
+t_fails "held-out captions of one image"
+t_err 'captions of one image'
+t_ok "are refused before the training, too" [ ! -e early ]
 t_run $finetune -t entailment --train corpus/train.pairs.zst $images -o x
 t_fails "examples without labels"
 t_err '"label"'
