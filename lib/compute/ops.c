@@ -56,6 +56,12 @@ static bool is_float(struct tensor x)
     return x.dtype == DT_F32 || x.dtype == DT_BF16;
 }
 
+/* The output of a product: sums are F32, and may be rounded to what the factors are. */
+static bool is_result(struct tensor y, struct tensor x)
+{
+    return y.dtype == DT_F32 || y.dtype == x.dtype;
+}
+
 static bool is_vector(struct tensor x, int64_t n)
 {
     return x.dtype == DT_F32 && x.n == n;
@@ -122,7 +128,7 @@ static bool is_factor(const struct device *d, struct tensor w, struct tensor x, 
 void op_linear_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b, int flags)
 {
     bool good = x.rank == 2 && w.rank == 2 && y.rank == 2 && x.shape[1] == w.shape[1] && y.shape[0] == x.shape[0] &&
-                y.shape[1] == w.shape[0] && is_float(x) && is_factor(d, w, x, flags) && is_float(y) &&
+                y.shape[1] == w.shape[0] && is_float(x) && is_factor(d, w, x, flags) && is_result(y, x) &&
                 (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
     if (fits(d, good, SHOW(y, x, w, b), "linear_forward: y, x, w, b do not fit:") && y.n)
         RUN_PRODUCT(2.0 * (double)w.n * (double)x.shape[0], linear_forward, y, x, w, b, flags);
@@ -132,7 +138,7 @@ void op_linear_backward_input(struct device *d, struct tensor dx, struct tensor 
 {
     bool good = dx.rank == 2 && dy.rank == 2 && w.rank == 2 && dx.shape[0] == dy.shape[0] &&
                 dx.shape[1] == w.shape[1] && dy.shape[1] == w.shape[0] && is_float(dy) && is_factor(d, w, dy, flags) &&
-                is_float(dx) && dx.data != dy.data;
+                is_result(dx, dy) && dx.data != dy.data;
     if (fits(d, good, SHOW(dx, dy, w), "linear_backward_input: dx, dy, w do not fit:") && dx.n)
         RUN_PRODUCT(2.0 * (double)w.n * (double)dx.shape[0], linear_backward_input, dx, dy, w, flags);
 }
@@ -487,7 +493,7 @@ static double conv_flops(struct tensor y, struct tensor w)
 void op_conv_forward(struct device *d, struct tensor y, struct tensor x, struct tensor w, struct tensor b,
                      struct conv c, bool relu, int flags)
 {
-    bool good = is_grouped_conv(y, x, w, c) && is_float(x) && is_float(y) && is_factor(d, w, x, flags) &&
+    bool good = is_grouped_conv(y, x, w, c) && is_float(x) && is_result(y, x) && is_factor(d, w, x, flags) &&
                 (!b.data || is_vector(b, w.shape[0])) && y.data != x.data;
     if (fits(d, good, SHOW(y, x, w, b),
              "conv_forward: y, x, w, b do not fit (stride %d, pad %d, dilation %d):", c.stride, c.pad, c.dilation) &&
@@ -499,7 +505,7 @@ void op_conv_backward_input(struct device *d, struct tensor dx, struct tensor dy
                             int flags)
 {
     bool good =
-        is_conv(dy, dx, w, c) && is_float(dx) && is_float(dy) && is_factor(d, w, dy, flags) && dx.data != dy.data;
+        is_conv(dy, dx, w, c) && is_float(dy) && is_result(dx, dy) && is_factor(d, w, dy, flags) && dx.data != dy.data;
     if (fits(d, good, SHOW(dx, dy, w), "conv_backward_input: dx, dy, w do not fit:") && dx.n)
         RUN_PRODUCT(conv_flops(dy, w), conv_backward_input, dx, dy, w, c, flags);
 }

@@ -197,37 +197,8 @@ static const void *bias_for(struct device *d, const struct product &p)
     return to.data && !cuda_convert(d, to, from) ? to.data : NULL;
 }
 
-/* y[m,n] = x, rows y_stride and x_stride elements apart. */
-static __global__ void copy_rows(struct array y, int64_t y_stride, struct array x, int64_t x_stride, int64_t m,
-                                 int64_t n)
-{
-    int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x;
-
-    if (i < m * n) put(y, i / n * y_stride + i % n, get(x, i / n * x_stride + i % n));
-}
-
-/* F32 inputs with a BF16 output are no product of the library's: through F32, then rounded once. */
-static int product_through_f32(struct device *d, const struct product &p)
-{
-    struct product q = p;
-    struct array to = { p.out, true, false }, wide = { NULL, false, false };
-    unsigned blocks = pieces(p.m * p.n, 256);
-
-    q.out_type = DT_F32;
-    q.out_stride = p.n;
-    wide.data = q.out = gpu_room(d, ROOM_PRODUCT, p.m * p.n * 4);
-    if (!q.out) return -1;
-    if (p.adds && launch(d, "matrix product", copy_rows, blocks, 256, 0, wide, p.n, to, p.out_stride, p.m, p.n))
-        return -1;
-    return blas_product(d, q) ||
-                   launch(d, "matrix product", copy_rows, blocks, 256, 0, to, p.out_stride, wide, p.n, p.m, p.n)
-               ? -1
-               : 0;
-}
-
 int blas_product(struct device *d, const struct product &p)
 {
-    if (p.in_type == DT_F32 && p.out_type == DT_BF16) return product_through_f32(d, p);
     const void *bias = bias_for(d, p);
     return p.bias && !bias ? -1 : finish(d, p, run(d, p, ending_of(p, bias)));
 }
