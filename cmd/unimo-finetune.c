@@ -110,7 +110,7 @@ static int make_config(struct model_config *c, struct downstream *d, struct err 
     c->dropout = c->attention_dropout = (float)dropout;
     c->has_region_heads = false;
     model_config_forget_task(c);
-    if (d->kind->configure(d, c, e)) return -1;
+    if (downstream_configure(d, c, e)) return -1;
     snprintf(c->task, sizeof c->task, "%s", d->kind->name);
     return model_config_check(c, e);
 }

@@ -70,7 +70,7 @@ static const struct opt opts[] = {
     { OPT_DOUBLE, "lr", 0, &lr, 0, 10, "R", "largest learning rate" },
     { OPT_DOUBLE, "beta1", 0, &beta1, 0, 1, "B", "of AdamW" },
     { OPT_DOUBLE, "beta2", 0, &beta2, 0, 1, "B", "of AdamW" },
-    { OPT_DOUBLE, "epsilon", 0, &epsilon, 0, 1, "E", "of AdamW" },
+    { OPT_DOUBLE, "epsilon", 0, &epsilon, 1e-12, 1, "E", "of AdamW" },
     { OPT_DOUBLE, "weight-decay", 0, &weight_decay, 0, 1, "R", "weight decay" },
     { OPT_DOUBLE, "clip", 0, &clip, 0, 1e9, "N", "largest norm of the gradient; 0: any" },
     { OPT_INT, "rows", 0, &rows, 1, 1 << 24, "N", "rows (tokens and regions) of a packed batch" },

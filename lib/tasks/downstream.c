@@ -74,9 +74,26 @@ int downstream_check_vocabulary(const struct downstream *d, const struct model_c
                    bpe_size(d->bpe), c->vocab);
 }
 
+/* Where images are the user's choice, the model remembers what it learnt from. */
+int downstream_configure(struct downstream *d, struct model_config *c, struct err *e)
+{
+    if (d->kind->configure(d, c, e)) return -1;
+    if (d->kind->uses_images || !d->images) return 0;
+    if (!c->task_options) c->task_options = value_object();
+    value_set(c->task_options, "images", value_bool(true));
+    return 0;
+}
+
+static bool has_learnt_from_images(const struct model_config *c)
+{
+    return c->task_options && value_is_true(value_get(c->task_options, "images"));
+}
+
 int downstream_use(struct downstream *d, const struct model_config *c, struct err *e)
 {
     d->config = c;
+    if (!d->kind->uses_images && !d->images && has_learnt_from_images(c))
+        return err_set(e, ERR_USAGE, "--images: the model has learnt from images");
     if (downstream_check_vocabulary(d, c, e)) return -1;
     if (d->kind->writes_text && writing_check_settings(c, e)) return err_in(e, "%s/config.json", d->o.vocabulary);
     return d->o.only ? writing_read_only(d, e) : 0;

@@ -104,6 +104,8 @@ int downstream_open(struct downstream *d, const struct downstream_kind *kind, co
 /* The task that the trainer sees; c is the configuration of the model that is trained and stays the caller's. */
 void downstream_task(struct downstream *d, struct task *t, const struct model_config *c);
 void downstream_release(struct downstream *d);
+/* The task's heads, labels and settings, for a configuration that knows of no task yet. */
+int downstream_configure(struct downstream *d, struct model_config *c, struct err *e);
 /* Of a task that writes, whether its vocabulary is the model's. */
 int downstream_check_vocabulary(const struct downstream *d, const struct model_config *c, struct err *e);
 /* For prediction by a model of this configuration, which stays the caller's. */

@@ -91,6 +91,14 @@ t_err 'mixed: the vocabulary has 300 tokens .the model has 400.'
 t_run unimo-finetune -m mixed -t generate --train seq.zst --steps 1 -o x
 t_fails "also when it is to learn"
 
+# Images that are the user's choice are not forgotten when predicting.
+t_run $finetune -t pair --train vqa.zst $images --steps 1 -o pair-seen
+t_run unimo-predict -m pair-seen vqa.zst
+t_exit 2 "a model that learnt from images is not used without"
+t_err '^unimo-predict: --images: the model has learnt from images$'
+t_run unimo-predict -m pair-seen $images --plain -n 3 vqa.zst
+t_exit 0 "with them it is"
+
 # Settings with which nothing could be seen, learnt or written.
 t_run $finetune -t generate --train seq.zst --max-target 1 -o x
 t_exit 2 "a target without a token"
