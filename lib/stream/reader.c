@@ -322,6 +322,18 @@ static int take_block(struct reader *r, struct err *e)
     return 0;
 }
 
+/* Whether the skippable frame at the front is the first of a stream of ours. Other programs' frames may stand in the
+ * middle of a line, as those of pzstd do. */
+static bool begins_stream(struct reader *r)
+{
+    const int64_t n = 12;
+    struct err ignored = { 0 }; /* comes again with the frame */
+
+    if (source_need(&r->in, n, &ignored) < n) return false;
+    const uint8_t *frame = r->in.buf + r->in.at;
+    return load_u32(frame) == FRAME_MAGIC && !memcmp(frame + 8, FRAME_PROVENANCE, 4);
+}
+
 /* More text from the frames: 1, or 0 at the end of the input. */
 static int more_frames(struct reader *r, struct err *e)
 {
@@ -338,11 +350,9 @@ static int more_frames(struct reader *r, struct err *e)
         if (have < 4) return truncated(r, "ends inside a frame", e);
         uint32_t magic = load_u32(r->in.buf + r->in.at);
         if ((magic & ~15u) == FRAME_SKIPPABLE) {
-            bool had_text = r->text.n > r->text_at;
-            if (had_text && !r->text_is_block)
-                str_add_char(&r->text, '\n'); /* a foreign last line without its newline */
+            bool ends_line = r->text.n > r->text_at && begins_stream(r);
+            if (ends_line) return str_add_char(&r->text, '\n'), 1; /* a foreign last line without its newline */
             if (take_skippable(r, e)) return -1;
-            if (had_text) return 1;
         } else if (magic != FRAME_ZSTD) {
             return err_set(e, ERR_INPUT, "not a zstd frame after record %" PRId64, r->number);
         } else if (r->in_stream) {

@@ -13,6 +13,15 @@ t_exit 0 "foreign zstd is read"
 t_ok "to the same records" sh -c 'unimo-view plain.jsonl | cmp -s - "$1"' sh "$out"
 t_run sh -c 'zstdcat plain.jsonl.zst | unimo-view -'
 t_exit 0 "standard input too"
+# pzstd puts a frame of its own before each part of a file, wherever in a line that begins.
+part() { printf '\x50\x2a\x4d\x18\x04\0\0\0abcd'; zstd -qc; }
+{ head -c 50 plain.jsonl | part; tail -c +51 plain.jsonl | head -c 60 | part; tail -c +111 plain.jsonl | head -c -1 | part; } >parts.zst
+t_run unimo-view parts.zst
+t_ok "other programs' frames may stand within a line" sh -c 'unimo-view plain.jsonl | cmp - "$1"' sh "$out"
+sed 's/"id":"r/"id":"q/' plain.jsonl | unimo-view --pack -o ours.zst
+cat parts.zst ours.zst parts.zst >joined.zst
+t_run unimo-view joined.zst
+t_ok "a stream of ours ends a line without newline" sh -c 'jq -r .id "$1" | tr -d "\n" | grep -qx r1r2r3r4r5q1q2q3q4q5r1r2r3r4r5' sh "$out"
 # Named pipes are opened once: who writes into one that is closed again is killed, and who opens it twice waits for ever.
 sed 's/"id":"r/"id":"p/' plain.jsonl >other.jsonl
 mkfifo pipe
