@@ -342,6 +342,7 @@ static void print_line(const struct outline *o, struct encoded *x, struct str *o
     sort_additions(x);
     for (int64_t i = 0; i < x->n_additions; i++) {
         const struct addition *a = &x->additions[i];
+        if (a->at < at) continue; /* within a list that gave way: a field named as another one's result */
         str_add_bytes(out, o->line + at, a->at - at);
         print_texts(x, a, out);
         at = a->end;

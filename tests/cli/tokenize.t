@@ -118,6 +118,11 @@ t_ok "also within a list" sh -c 'sed -n 2p "$1" | jq -ce ".positives == [{units:
 printf '{"text":"a dog","tokens":"two dogs"}\n{"text":"a dog"}\n{"tokens":[7]}\n' >named.jsonl
 t_run unimo-tokenize -m gpt2 --plain --skip-bad -F text,tokens named.jsonl
 t_ok "a field named as a result is read as it came" sh -c 'jq -c "[.tokens, .tokens_tokens]" "$1" | tr -d "\n" | grep -qxF "[[64,3290],[11545,6844]][[64,3290],null]"' sh "$out"
+printf '{"text":"a dog","tokens":[{"text":"two dogs"},{"text":"x","units":[]}],"z":1}\n' >named.jsonl
+for fields in text,tokens tokens,text; do
+    t_run unimo-tokenize -m gpt2 --plain -F $fields named.jsonl
+    t_out '^\{"text":"a dog","tokens":\[64,3290\],"z":1,"units":\[0,0\]\}$'
+done
 printf '{"text":"good"}\n{"text":bad}\n' >half.jsonl
 t_run unimo-tokenize -m gpt2 --plain --skip-bad half.jsonl
 t_ok "one of two skipped is not all" sh -c '[ "$(wc -l <"$1")" = 1 ]' sh "$out"
