@@ -303,6 +303,13 @@ void inspect_describe_tensors(struct record *r, bool with_values)
     value_set(r->fields, "tensors", all);
 }
 
+/* All the digits that it takes to read the same element back. */
+static void print_element(const void *data, enum dtype t, int64_t i, struct str *out)
+{
+    if (is_float(t)) str_addf(out, "%.*g", t == DT_F64 ? 17 : 9, element(data, t, i));
+    else str_addf(out, "%" PRId64, t == DT_I64 ? ((const int64_t *)data)[i] : (int64_t)element(data, t, i));
+}
+
 int inspect_print_tensor(const struct record *r, const char *name, struct str *out, struct err *e)
 {
     const struct record_tensor *t = record_tensor(r, name);
@@ -310,7 +317,7 @@ int inspect_print_tensor(const struct record *r, const char *name, struct str *o
     if (!t) return err_set(e, ERR_INPUT, "no tensor \"%s\"", name);
     int64_t n = t->bytes / dtype_size(t->dtype), row = t->rank ? t->shape[t->rank - 1] : 1;
     for (int64_t i = 0; i < n; i++) {
-        str_addf(out, "%.9g", element(t->data, t->dtype, i));
+        print_element(t->data, t->dtype, i, out);
         str_add_char(out, (i + 1) % row ? ' ' : '\n');
     }
     return 0;

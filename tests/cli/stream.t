@@ -65,6 +65,10 @@ t_same plain.jsonl same.jsonl "and the file is as it was"
 printf '{"id":"a","tensors":{"x":{"dtype":"F32","shape":[1,2],"base64":"AACAPwAAAEA="},"y":{"dtype":"I32","shape":[0],"base64":""}}}\n' >text.jsonl
 t_run unimo-view --tensor x text.jsonl
 t_out '^1 2$'
+# 2^53 + 1 and -2^63, 2^31 - 1, a third.
+printf '{"id":"a","tensors":{"i":{"dtype":"I64","shape":[2],"base64":"AQAAAAAAIAAAAAAAAAAAgA=="},"j":{"dtype":"I32","shape":[1],"base64":"////fw=="},"d":{"dtype":"F64","shape":[1],"base64":"VVVVVVVV1T8="}}}\n' >digits.jsonl
+t_run sh -c 'for name in i j d; do unimo-view --tensor $name digits.jsonl; done | tr "\n" " "'
+t_out '^9007199254740993 -9223372036854775808 2147483647 0.33333333333333331 $'
 t_run unimo-view --pack -o packed.zst text.jsonl
 t_exit 0 "tensors in the line are packed"
 t_run unimo-view --check packed.zst
