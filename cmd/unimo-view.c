@@ -30,12 +30,13 @@ static const struct opt opts[] = {
 
 static bool is_selected(const struct record *r, bool *was_found)
 {
-    for (int i = 0; i < select_ids.n; i++) {
+    bool is_one = false;
+
+    for (int i = 0; i < select_ids.n; i++) { /* all of them: an id may be given twice */
         if (strcmp(select_ids.at[i], record_id(r))) continue;
-        was_found[i] = true;
-        return true;
+        is_one = was_found[i] = true;
     }
-    return !select_ids.n;
+    return is_one || !select_ids.n;
 }
 
 static int print_record(struct writer *w, struct record *r, struct err *e)
@@ -70,7 +71,8 @@ static int print_records(const char *const *paths, int n, struct err *e)
         }
         record_free(r);
     }
-    for (int i = 0; i < select_ids.n && !rc && got >= 0; i++) {
+    bool is_read = !rc && !got; /* to its end, not to the limit */
+    for (int i = 0; i < select_ids.n && is_read && !rc; i++) {
         if (!was_found[i]) rc = err_set(e, ERR_INPUT, "no record with id %s", err_quote(select_ids.at[i]));
     }
     if (rc || got < 0) writer_abort(w);

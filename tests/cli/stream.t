@@ -35,6 +35,10 @@ t_exit 0 "named pipes are read"
 t_ok "to their last record" sh -c '[ "$(unimo-view packed.5 | jq -r .id | tr "\n" " ")" = "r1 r2 r3 r4 r5 p1 p2 p3 p4 p5 " ]'
 t_run unimo-view --select r2 --select r4 plain.jsonl
 t_ok "--select picks" sh -c '[ "$(jq -r .id "$1" | tr "\n" " ")" = "r2 r4 " ]' sh "$out"
+t_run unimo-view --select r2 --select r2 plain.jsonl
+t_ok "an id may be given twice" sh -c '[ "$(jq -r .id "$1")" = r2 ]' sh "$out"
+t_run unimo-view --select r1 --select r5 --limit 1 plain.jsonl
+t_ok "what is behind the limit is not missed" sh -c '[ "$(jq -r .id "$1")" = r1 ]' sh "$out"
 t_run unimo-view --select nobody plain.jsonl
 t_exit 1 "an id that is not there is an error"
 t_err '^unimo-view: no record with id "nobody"$'
