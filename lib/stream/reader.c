@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum { SOURCE_CHUNK = 256 << 10 };
 
@@ -293,6 +294,9 @@ static int unpack(struct reader *r, int64_t limit, struct err *e)
     ZSTD_inBuffer in = { r->in.buf + r->in.at, (size_t)have, 0 };
     ZSTD_outBuffer out = { r->text.data + r->text.n, room, 0 };
     size_t rc = ZSTD_decompressStream(r->context, &out, &in);
+    if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge)
+        return err_set(e, ERR_INPUT, "zstd data of a window above %d MiB (use zstd -dc --long=31 FILE |)",
+                       1 << (LIMIT_WINDOW_LOG - 20));
     if (ZSTD_isError(rc))
         return err_set(e, ERR_INPUT, "corrupt data after record %" PRId64 " (%s)", r->number, ZSTD_getErrorName(rc));
     r->in.at += (int64_t)in.pos;

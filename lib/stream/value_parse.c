@@ -262,7 +262,10 @@ static struct value *read_word(struct parser *p)
         v->kind = (enum value_kind)i;
         return v;
     }
-    refuse(p, p->at == p->end ? "ends where a value was expected" : "a value was expected");
+    bool is_mark = p->end - p->at >= 3 && !memcmp(p->at, "\xef\xbb\xbf", 3);
+    refuse(p, p->at == p->end ? "ends where a value was expected"
+              : is_mark       ? "a byte-order mark (plain UTF-8 was expected)"
+                              : "a value was expected");
     return NULL;
 }
 

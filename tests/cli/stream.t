@@ -22,6 +22,12 @@ sed 's/"id":"r/"id":"q/' plain.jsonl | unimo-view --pack -o ours.zst
 cat parts.zst ours.zst parts.zst >joined.zst
 t_run unimo-view joined.zst
 t_ok "a stream of ours ends a line without newline" sh -c 'jq -r .id "$1" | tr -d "\n" | grep -qx r1r2r3r4r5q1q2q3q4q5r1r2r3r4r5' sh "$out"
+t_run sh -c '{ printf "\357\273\277"; cat plain.jsonl; } | zstd -qc | unimo-view'
+t_fails "a byte-order mark within zstd"
+t_err 'record 1: bad JSON at byte 0: a byte-order mark '
+t_run sh -c 'zstd -qc --long=28 <plain.jsonl | unimo-view'
+t_fails "a window larger than zstd takes unasked"
+t_err 'standard input: zstd data of a window above 128 MiB \(use zstd -dc --long=31 FILE \|\)$'
 # Named pipes are opened once: who writes into one that is closed again is killed, and who opens it twice waits for ever.
 sed 's/"id":"r/"id":"p/' plain.jsonl >other.jsonl
 mkfifo pipe
