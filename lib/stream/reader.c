@@ -24,7 +24,7 @@ enum { SOURCE_CHUNK = 256 << 10 };
 struct source {
     int fd;
     uint8_t *buf;
-    int64_t cap, at, end;
+    int64_t cap, at, end, before; /* before: bytes of the input that are in buf no longer */
     bool is_over, is_file;
 };
 
@@ -42,7 +42,7 @@ struct reader {
     /* a stream of ours */
     bool in_stream;
     struct digest digest;
-    int64_t stream_records;
+    int64_t stream_records, stream_start; /* where in the input it began */
 
     /* text that is cut into lines */
     struct str text;
@@ -70,13 +70,19 @@ static ssize_t read_some(int fd, void *at, struct err *e)
     return got >= 0 ? got : file_read(fd, at, SOURCE_CHUNK, e); /* retries EINTR, words the error */
 }
 
+/* Where in the input the front is. */
+static int64_t source_place(const struct source *s)
+{
+    return s->before + s->at;
+}
+
 /* Makes at least n bytes available at in.buf + in.at, unless the input ends before. Returns what is there, or -1. */
 static int64_t source_need(struct source *s, int64_t n, struct err *e)
 {
     while (s->end - s->at < n && !s->is_over) {
-        if (s->at && s->end == s->at) s->at = s->end = 0;
-        if (s->cap - s->end < SOURCE_CHUNK && s->at) {
+        if (s->at && (s->end == s->at || s->cap - s->end < SOURCE_CHUNK)) {
             memmove(s->buf, s->buf + s->at, (size_t)(s->end - s->at));
+            s->before += s->at;
             s->end -= s->at;
             s->at = 0;
         }
@@ -155,7 +161,7 @@ static int open_next(struct reader *r, struct err *e)
     r->file = file_name(r, i);
     r->in.fd = file_open(r->paths[i], e);
     if (r->in.fd < 0) return -1;
-    r->in.at = r->in.end = 0;
+    r->in.at = r->in.end = r->in.before = 0;
     r->in.is_over = false;
     r->in.is_file = !fstat(r->in.fd, &st) && S_ISREG(st.st_mode);
     r->is_open = true;
@@ -189,6 +195,7 @@ static int check_end(struct reader *r, struct err *e)
     return 0;
 }
 
+/* This and the next: the frame, of n bytes of payload, is just behind the front. */
 static int start_stream(struct reader *r, const uint8_t *payload, int64_t n, struct err *e)
 {
     struct value *p, *list;
@@ -204,6 +211,7 @@ static int start_stream(struct reader *r, const uint8_t *payload, int64_t n, str
     value_free(p);
     r->in_stream = true;
     r->stream_records = 0;
+    r->stream_start = source_place(&r->in) - n - FRAME_HEAD - 8;
     digest_init(&r->digest);
     return 0;
 }
@@ -218,6 +226,9 @@ static int finish_stream(struct reader *r, const uint8_t *payload, int64_t n, st
     int rc = 0;
     if (x.records != (uint64_t)r->stream_records)
         rc = err_set(e, ERR_INPUT, "%" PRId64 " records, but its index says %" PRIu64, r->stream_records, x.records);
+    else if (x.length != (uint64_t)(source_place(&r->in) - r->stream_start))
+        rc = err_set(e, ERR_INPUT, "%" PRId64 " bytes, but its index says %" PRIu64,
+                     source_place(&r->in) - r->stream_start, x.length);
     else if (x.digest != digest_value(&r->digest))
         rc = err_set(e, ERR_INPUT, "its contents do not match the digest of its index");
     frame_index_release(&x);
