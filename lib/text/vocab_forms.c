@@ -59,9 +59,15 @@ static int add_added(const struct value *list, struct value *vocab, struct err *
         const struct value *o = value_at(list, i);
         const char *content;
         int64_t id;
+        bool is_special = true;
         if (!value_is_object(o)) return err_set(e, ERR_INPUT, "\"added_tokens\": entry %" PRId64 " is no object", i);
-        if (value_get_string(o, "content", &content, e) || value_get_int(o, "id", 0, INT32_MAX, &id, e))
+        if (value_get_string(o, "content", &content, e) || value_get_int(o, "id", 0, INT32_MAX, &id, e) ||
+            value_opt_bool(o, "special", &is_special, e))
             return err_in(e, "\"added_tokens\": entry %" PRId64, i);
+        if (!is_special) /* found in texts, before all merging */
+            return err_set(e, ERR_INPUT,
+                           "\"added_tokens\": entry %" PRId64 ", %s, is not special (only such were expected)", i,
+                           err_quote(content));
         value_set(vocab, content, value_int(id));
     }
     return 0;

@@ -90,6 +90,9 @@ static void check_tokenizer(void)
     with(text.data, "\"id\":258", "\"id\":-1",
          "tokenizer.json: \"added_tokens\": entry 0: \"id\" is -1 (from 0 to 2147483647 was expected)",
          "or a wrong one");
+    with(text.data, "\"special\":true", "\"special\":false",
+         "tokenizer.json: \"added_tokens\": entry 0, \"<end>\", is not special (only such were expected)",
+         "one that is looked for in texts");
     with(text.data, "\"type\":\"BPE\"", "\"type\":\"Unigram\"",
          "tokenizer.json: \"model\" is \"Unigram\" (BPE was expected)", "another model");
     with(text.data, "\"dropout\":null", "\"dropout\":0.1",
