@@ -275,6 +275,7 @@ struct bpe *bpe_load(const char *dir, struct err *e)
         if (i < DICT ? !is_pair : i == DICT ? !is_pair || !path[i] : is_pair) continue;
         if (!path[i]) path[i] = path_join(dir, file_names[i][0]); /* for the message that it is not there */
         rc = (text[i] = file_load(path[i], LIMIT_JSON_FILE, &n[i], e)) ? 0 : -1;
+        if (!rc && !n[i]) rc = err_set(e, ERR_INPUT, "%s: is empty", path[i]); /* as a failed download leaves it */
     }
     if (!rc) {
         b = text[TOKENIZER] ? bpe_parse_tokenizer(text[TOKENIZER], n[TOKENIZER], e)

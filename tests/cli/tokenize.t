@@ -217,6 +217,10 @@ t_run unimo-tokenize -m broken record.jsonl
 t_exit 1 "a hole in the ids"
 t_err '^unimo-tokenize: broken: vocab.json: token ".*": its id is not a whole number from 0 to 50255 '
 cp gpt2/vocab.json broken
+>broken/merges.txt
+t_run unimo-tokenize -m broken --lines last
+t_fails "an empty file of merges"
+t_err '^unimo-tokenize: broken/merges.txt: is empty$'
 printf 'Ġ t\nĠ zzzz\n' >broken/merges.txt
 t_run unimo-tokenize -m broken record.jsonl
 t_err '^unimo-tokenize: broken: merges.txt: line 2: token "zzzz" is not in the vocabulary$'
