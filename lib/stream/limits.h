@@ -10,6 +10,7 @@
 #define LIMIT_BLOCK_BYTES (1LL << 30)   /* unpacked tensor bytes of a block; also keeps frames below 4 GiB */
 #define LIMIT_BLOCK_TEXT (1LL << 28)    /* unpacked JSON bytes of a block */
 #define LIMIT_FRAME_BYTES (1LL << 30)   /* a skippable frame of ours */
+#define LIMIT_RECORDS 128000000LL       /* of a stream: 8 bytes each, and 12 of each block, in one frame of that size */
 #define LIMIT_WINDOW_LOG 27             /* zstd window: 128 MiB, what zstd itself accepts without --long */
 #define LIMIT_SAFETENSORS_HEADER (100LL * 1000 * 1000) /* that format's own limit */
 #define LIMIT_ID_BYTES 1024                            /* an id is a name, not a document */

@@ -6,6 +6,7 @@
 #include "core/pool.h"
 #include "stream/block.h"
 #include "stream/frame.h"
+#include "stream/limits.h"
 #include "stream/source.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -295,6 +296,19 @@ static int refuse_line(const struct writer *w, const char *json, size_t n, struc
     return -1;
 }
 
+/* Nothing is written that no reader would take: the last id noted is that of a record of so many bytes of text. */
+static int check_size(const struct writer *w, size_t bytes, struct err *e)
+{
+    const size_t most = LIMIT_BLOCK_TEXT - BLOCK_BYTES; /* behind what is in the block */
+
+    if (w->opts.plain) return 0;
+    if (w->index.records > (uint64_t)LIMIT_RECORDS)
+        return err_set(e, ERR_INPUT, "more than %lld records (make several streams)", LIMIT_RECORDS);
+    if (bytes <= most) return 0;
+    return err_set(e, ERR_INPUT, "record %" PRIu64 " of the output has %zu bytes of text (at most %zu)",
+                   w->index.records, bytes, most);
+}
+
 /* ---- going on with what an earlier writer left ---- */
 
 /* One record's line: its id is noted. */
@@ -464,8 +478,8 @@ static int note_printed(struct writer *w, const struct printed *p, int64_t i, st
 
     if (i + AHEAD < p->n && w->ids.slots)
         __builtin_prefetch(&w->ids.hash[p->at[i + AHEAD].id & (uint64_t)(w->ids.slots - 1)]);
-    if (note_id(w, p->at[i].id)) return 0;
     size_t start = printed_start(p, i);
+    if (note_id(w, p->at[i].id)) return check_size(w, p->at[i].end - start, e);
     return refuse_line(w, p->text.data + start, p->at[i].end - 1 - start, e);
 }
 
@@ -507,7 +521,9 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
                        LIMIT_BLOCK_BYTES);
     if (w->block->records && w->offset + bytes > LIMIT_BLOCK_BYTES && close_block(w, e)) return -1;
     struct gathered *b = w->block;
+    size_t before = b->text.n;
     block_print(r, &w->offset, &b->text);
+    if (check_size(w, b->text.n + 1 - before, e)) return -1;
     for (int i = 0; i < r->n_tensors; i++) str_add_bytes(&b->payload, r->tensors[i].data, (size_t)r->tensors[i].bytes);
     b->has_tensors = b->has_tensors || r->n_tensors;
     return end_record(w, &b->text, e);

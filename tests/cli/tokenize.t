@@ -76,6 +76,12 @@ case ${UNIMO_BUILD-}:$(command -v python3) in
     ;;
 esac
 
+if [ "${UNIMO_LONG-}" ]; then # a minute, and 2 GB
+    t_run sh -c 'yes | head -n 128000001 | unimo-tokenize -m vocab --lines -o many.zst'
+    t_fails "more records than an index can name"
+    t_err '^unimo-tokenize: more than 128000000 records \(make several streams\)$'
+fi
+
 # ---- records ----
 cat >record.jsonl <<'J'
 {"id":"a","text":"A red dog's in New York City, ok","text_pair":"Yes","phrases":[[2,9],[15,28]],"label":"x","positives":[{"text":"Two dogs","phrases":[[0,8]]}],"negatives":[],"captions":["a b","c"],"q":"mp3 é"}

@@ -3,6 +3,7 @@
 #include "core/mem.h"
 #include "core/str.h"
 #include "stream/filter.h"
+#include "stream/limits.h"
 #include "stream/store.h"
 #include "tap.h"
 #include <pthread.h>
@@ -268,6 +269,23 @@ static void empty_tensor(void)
     reader_close(in);
 }
 
+/* A record that no reader would take is not written. */
+static void too_large(void)
+{
+    struct err e = { 0 };
+    struct writer *w = writer_open("large", NULL, &e);
+    struct printed p = { 0 };
+
+    str_room(&p.text, LIMIT_BLOCK_TEXT);
+    p.text.n = LIMIT_BLOCK_TEXT - 1;
+    printed_end(&p, "", 0);
+    is_int(writer_put_printed(w, &p, 0, 1, &e), -1, "a record of a quarter of a gibibyte");
+    is_str(e.text, "record 1 of the output has 268435456 bytes of text (at most 267386880)", "is refused");
+    printed_release(&p);
+    writer_abort(w);
+    ok(access("large", F_OK), "with the stream");
+}
+
 struct helper {
     struct writer *w;
     pthread_t thread;
@@ -354,6 +372,7 @@ int main(void)
     foreign();
     filters();
     empty_tensor();
+    too_large();
     packed_behind();
     if (chdir("/")) return 1;
     dir_remove(dir, &e);
