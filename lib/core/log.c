@@ -52,6 +52,15 @@ void log_line(const char *fmt, ...)
     str_release(&s);
 }
 
+void log_out_of_memory(size_t bytes)
+{
+    char line[128];
+    int n = snprintf(line, sizeof line, "%s: out of memory (asked for %zu bytes)\n", program, bytes);
+
+    fflush(stdout);
+    write_all(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+}
+
 double clock_seconds(void)
 {
     struct timespec t;

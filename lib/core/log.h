@@ -1,6 +1,7 @@
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Messages to standard error: one write per line, with the program's name in front. lib/ prints nothing
@@ -8,6 +9,7 @@
 void log_program(const char *name); /* set once by program_main() */
 const char *log_program_name(void);
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_out_of_memory(size_t bytes); /* asks for none itself */
 
 /* A progress line that rewrites itself, on a terminal only, at most ten times a second.
  * total < 0: unknown. progress_end() erases it. */

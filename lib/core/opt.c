@@ -270,7 +270,7 @@ static enum parsed parse(const struct program *p, int argc, char **argv, struct 
 static void die_of_memory(size_t bytes)
 {
     out_remove_all();
-    log_line("out of memory (asked for %zu bytes)", bytes);
+    log_out_of_memory(bytes);
     _exit(1);
 }
 

@@ -76,6 +76,16 @@ case ${UNIMO_BUILD-}:$(command -v python3) in
     ;;
 esac
 
+case ${UNIMO_BUILD-} in
+*san*) ;;
+*)
+    for kib in $(seq 8000 250 16000); do
+        (ulimit -v "$kib" && unimo-tokenize -m gpt2 --lines -j1 last) >/dev/null 2>memory.log
+        [ $? -lt 128 ] || break
+    done
+    t_ok "too little memory ends the program, not a signal" [ "$kib" = 16000 ]
+    ;;
+esac
 if [ "${UNIMO_LONG-}" ]; then # a minute, and 2 GB
     t_run sh -c 'yes | head -n 128000001 | unimo-tokenize -m vocab --lines -o many.zst'
     t_fails "more records than an index can name"
