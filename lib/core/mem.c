@@ -10,7 +10,7 @@ void mem_on_failure(void (*handler)(size_t bytes))
     failure_handler = handler;
 }
 
-static _Noreturn void out_of_memory(size_t bytes)
+void mem_fail(size_t bytes)
 {
     if (failure_handler) failure_handler(bytes);
     abort();
@@ -39,7 +39,7 @@ void *mem_alloc(size_t count, size_t size)
 {
     void *p = mem_try(count, size);
 
-    if (!p) out_of_memory(count * size);
+    if (!p) mem_fail(count * size);
     return p;
 }
 
@@ -82,12 +82,12 @@ int mem_reserve_try_bytes(void **at, int64_t *cap, int64_t need, size_t size)
 
 void mem_extend_bytes(void **at, int64_t *cap, int64_t need, size_t size)
 {
-    if (extend(at, cap, need, size)) out_of_memory((size_t)need * size);
+    if (extend(at, cap, need, size)) mem_fail((size_t)need * size);
 }
 
 void mem_reserve_bytes(void **at, int64_t *cap, int64_t need, size_t size)
 {
-    if (mem_reserve_try_bytes(at, cap, need, size)) out_of_memory((size_t)need * size);
+    if (mem_reserve_try_bytes(at, cap, need, size)) mem_fail((size_t)need * size);
 }
 
 enum { ARENA_ALIGN = 64, ARENA_CHUNK = 64 << 10 };
@@ -103,8 +103,7 @@ static void arena_grow(struct arena *a, size_t bytes)
     size_t size = a->chunk ? a->chunk->size * 2 : ARENA_CHUNK;
     if (size < bytes) size = bytes;
     struct arena_chunk *c = NULL;
-    if (size > PTRDIFF_MAX - sizeof *c || posix_memalign((void **)&c, ARENA_ALIGN, sizeof *c + size))
-        out_of_memory(size);
+    if (size > PTRDIFF_MAX - sizeof *c || posix_memalign((void **)&c, ARENA_ALIGN, sizeof *c + size)) mem_fail(size);
     c->older = a->chunk;
     c->size = size;
     a->chunk = c;
@@ -115,7 +114,7 @@ void *arena_alloc(struct arena *a, size_t count, size_t size)
 {
     size_t bytes;
 
-    if (!mem_size(&bytes, count, size, 1) || bytes > PTRDIFF_MAX - ARENA_ALIGN) out_of_memory(SIZE_MAX);
+    if (!mem_size(&bytes, count, size, 1) || bytes > PTRDIFF_MAX - ARENA_ALIGN) mem_fail(SIZE_MAX);
     bytes = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     if (!a->chunk || a->chunk->size - a->used < bytes) arena_grow(a, bytes);
     void *p = a->chunk->data + a->used;

@@ -10,6 +10,8 @@
 
 /* Sets the handler called with the number of bytes asked for; it must not return. */
 void mem_on_failure(void (*handler)(size_t bytes));
+/* Calls it: for what another library could not allocate. */
+_Noreturn void mem_fail(size_t bytes);
 
 /* a*b (*c) into *bytes; false on overflow. The only place where sizes are multiplied. */
 bool mem_size(size_t *bytes, size_t a, size_t b, size_t c);

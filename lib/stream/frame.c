@@ -72,12 +72,13 @@ void frame_compress(struct str *out, const void *data, size_t n, int level)
     ZSTD_CCtx *context = own_context();
     size_t bound = ZSTD_compressBound(n);
     char *room = str_room(out, bound);
+    if (!context) mem_fail(bound);
     ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
     ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
     size_t got = ZSTD_compress2(context, room, bound, data, n);
-    /* The only failure left with a large enough room is memory, which str_room() would have met. */
-    if (!ZSTD_isError(got)) out->n += got;
+    if (ZSTD_isError(got)) mem_fail(bound); /* the only failure left with a large enough room */
+    out->n += got;
     out->data[out->n] = 0;
 }
 
@@ -98,6 +99,7 @@ int frame_decompress(uint8_t **out, int64_t *out_n, const void *data, size_t n, 
     ZSTD_freeDCtx(context);
     if (!context || ZSTD_isError(got) || got != size) {
         free(room);
+        if (!context) return err_set(e, ERR_IO, "not enough memory");
         return err_set(e, ERR_INPUT, "corrupt data (%s)", ZSTD_isError(got) ? ZSTD_getErrorName(got) : "wrong size");
     }
     *out = room;

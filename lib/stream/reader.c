@@ -308,6 +308,7 @@ static int unpack(struct reader *r, int64_t limit, struct err *e)
     if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge)
         return err_set(e, ERR_INPUT, "zstd data of a window above %d MiB (use zstd -dc --long=31 FILE |)",
                        1 << (LIMIT_WINDOW_LOG - 20));
+    if (ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation) return err_set(e, ERR_IO, "not enough memory");
     if (ZSTD_isError(rc))
         return err_set(e, ERR_INPUT, "corrupt data after record %" PRId64 " (%s)", r->number, ZSTD_getErrorName(rc));
     r->in.at += (int64_t)in.pos;

@@ -3,6 +3,7 @@
 #include "core/mem.h"
 #include "core/str.h"
 #include "stream/filter.h"
+#include "stream/frame.h"
 #include "stream/limits.h"
 #include "stream/store.h"
 #include "tap.h"
@@ -11,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/unimo-stream.XXXXXX";
@@ -286,6 +288,39 @@ static void too_large(void)
     ok(access("large", F_OK), "with the stream");
 }
 
+#ifdef __SANITIZE_ADDRESS__
+static void no_memory(void) /* a sanitizer has memory of its own */
+{
+}
+#else
+static void leave(size_t bytes)
+{
+    _exit(7);
+}
+
+/* A block that zstd has no memory to pack ends the program: it is not left out. */
+static void no_memory(void)
+{
+    enum { BYTES = 1 << 23 };
+    struct str out = { 0 };
+    char *data = mem_new(char, BYTES);
+    int status = -1;
+
+    str_room(&out, 2 * BYTES);
+    pid_t child = fork();
+    if (!child) {
+        mem_on_failure(leave);
+        setrlimit(RLIMIT_AS, &(struct rlimit){ 0, RLIM_INFINITY });
+        frame_compress(&out, data, BYTES, 22);
+        _exit(0);
+    }
+    if (waitpid(child, &status, 0) == child && WIFEXITED(status)) is_int(WEXITSTATUS(status), 7, "no memory to pack");
+    else ok(false, "no memory to pack: status %d", status);
+    str_release(&out);
+    free(data);
+}
+#endif
+
 struct helper {
     struct writer *w;
     pthread_t thread;
@@ -373,6 +408,7 @@ int main(void)
     filters();
     empty_tensor();
     too_large();
+    no_memory();
     packed_behind();
     if (chdir("/")) return 1;
     dir_remove(dir, &e);
