@@ -58,6 +58,14 @@ if command -v mandoc >/dev/null; then
         t_exit 0 "${m##*/} is clean"
     done
 fi
+# A macro that quotes does so to the end of its line: what else stands there is quoted, too.
+grep -nE '^\.(.* )?(Dq|Sq|Ql) (.* )?(,|Dq|Sq|Ql|No) .' "$top"/man/* >bad || true
+t_ok "no page has a quotation within a quotation" [ ! -s bad ]
+sed 's/^/# /' bad | head -5
+# .Dl fills lines and takes quotation marks as its own: what is copied from the page is another command.
+for m in "$top"/man/*; do awk '/^\.Sh/ { on = $2 == "EXAMPLES" } on && /^\.Dl/ { print FILENAME ":" FNR ": " $0 }' "$m"; done >bad
+t_ok "examples can be copied from their page" [ ! -s bad ]
+sed 's/^/# /' bad | head -5
 find "$top/lib" "$top/cmd" -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | xargs wc -l | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }' >bad
 t_ok "no file has more than 800 lines" [ ! -s bad ]
 sed 's/^/# /' bad
