@@ -167,6 +167,7 @@ static tjhandle open_header(const uint8_t *data, size_t n, int *width, int *heig
 {
     int subsampling, rc = -1;
 
+    *width = *height = *space = 0; /* a file of tables alone, or cut before its frame, is read without setting them */
     if (n < 4 || data[0] != 0xff || data[1] != 0xd8) {
         err_set(e, ERR_INPUT, "not a JPEG");
         return NULL;
@@ -175,6 +176,7 @@ static tjhandle open_header(const uint8_t *data, size_t n, int *width, int *heig
     if (!h) err_set(e, ERR_IO, "cannot start the JPEG decoder");
     else if (tjDecompressHeader3(h, data, (unsigned long)n, width, height, &subsampling, space))
         err_set(e, ERR_INPUT, "corrupt JPEG: %s", tjGetErrorStr2(h));
+    else if (*width <= 0 || *height <= 0) err_set(e, ERR_INPUT, "corrupt JPEG: it ends before its picture begins");
     else if (!is_plausible(data, n, (int64_t)*width * *height))
         err_set(e, ERR_INPUT, "corrupt JPEG: %d x %d pixels in %zu bytes", *width, *height, n);
     else if (is_long(data, n, (int64_t)*width * *height))

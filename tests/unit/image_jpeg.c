@@ -137,6 +137,13 @@ int main(void)
         else accepted++, image_release(&back);
     }
     is_int(accepted, 0, "a cut picture is an error wherever it is cut");
+    int width = 4711, height = 4711;
+    err_clear(&e);
+    jpeg_size(data, 20, &width, &height, &e);
+    is_str(e.text, "corrupt JPEG: it ends before its picture begins", "before its size, too");
+    err_clear(&e);
+    jpeg_size((const uint8_t[]){ 0xff, 0xd8, 0xff, 0xd9 }, 4, &width, &height, &e);
+    is_str(e.text, "corrupt JPEG: it ends before its picture begins", "as is one of no segments");
     err_clear(&e);
     ok(jpeg_decode(&back, (const uint8_t *)"hello, world", 12, &e) == -1, "so is what is no JPEG: %s", e.text);
     uint8_t *bomb = mem_new(uint8_t, n);
