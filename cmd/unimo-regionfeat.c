@@ -86,7 +86,7 @@ static enum dtype compute_type(const struct device *d)
 
 static int save(const struct detector *d, struct err *e)
 {
-    struct outdir *o = outdir_open(output, e);
+    struct outdir *o = outdir_open(output, detector_files, e);
 
     if (!o) return -1;
     if (!detector_save(d, outdir_path(o), e)) return outdir_commit(o, e);
@@ -147,7 +147,8 @@ static int train(const char *path, struct device *dv, struct err *e)
                                          .resume = resume,
                                          .log = log_path };
     signals_trainer();
-    int rc = choose_network(&d.config, &base, dv, e);
+    int rc = outdir_check(output, detector_files, e);
+    if (!rc) rc = choose_network(&d.config, &base, dv, e);
     if (!rc) rc = load_examples(&examples, &held_out, path, &d.config, e);
     if (!rc) {
         detector_build(&d, dv, compute_type(dv), true);

@@ -135,6 +135,7 @@ static int run(int argc, char **argv, struct err *e)
 
     if (check_options(e) || opt_shard(shard, &r.shard, &r.shards, e)) return -1;
     if (fields_parse(&t.fields, fields, e)) return err_in(e, "--fields");
+    if (learn && outdir_check(output, bpe_learn_files, e)) goto out;
     if (model && !(t.bpe = b = bpe_load(model, e))) goto out;
     if (lines && !decode) {
         if (lines_differ(paths, argc, output, e) || !(text = lines_open(paths, argc, &r, e))) goto out;

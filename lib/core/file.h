@@ -38,9 +38,14 @@ void out_abort(struct out *o);                /* NULL is fine */
 int out_differs(const struct out *o, int fd, const char *path, struct err *e);
 
 /* The same for a directory of files: made as .NAME.XXXXXX, filled by the caller, then every file is synced
- * and the directory takes its final name (an existing one is replaced). */
+ * and the directory takes its final name. One that is there already is replaced, and what it holds is removed: it is
+ * refused when anything in it is no file with a name that matches one of ours, NULL-terminated patterns of fnmatch(3).
+ * NULL is for directories within our own: they are not looked into. A symbolic link stays, and what it leads to is
+ * replaced. */
 struct outdir;
-struct outdir *outdir_open(const char *path, struct err *e);
+struct outdir *outdir_open(const char *path, const char *const *ours, struct err *e);
+/* Whether outdir_open() would refuse path, for those who open it when their work is done. */
+int outdir_check(const char *path, const char *const *ours, struct err *e);
 const char *outdir_path(const struct outdir *o); /* where to write until commit */
 int outdir_commit(struct outdir *o, struct err *e);
 void outdir_abort(struct outdir *o);

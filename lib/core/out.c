@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -272,16 +273,88 @@ void out_abort(struct out *o)
 
 struct outdir {
     char *path, *temporary;
+    const char *const *ours;
     struct unfinished *entry;
 };
 
-struct outdir *outdir_open(const char *path, struct err *e)
+static bool is_ours(int dir, const char *name, const char *const *ours)
 {
-    struct outdir *o = mem_new(struct outdir, 1);
+    struct stat st;
+
+    if (!fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode)) return false;
+    while (*ours && fnmatch(*ours, name, 0)) ours++;
+    return *ours;
+}
+
+static int refuse(const char *path, const char *name, const char *const *ours, struct err *e)
+{
+    struct str s = { 0 };
+
+    for (int i = 0; ours[i]; i++) str_addf(&s, "%s%s", i ? ", " : "", ours[i]);
+    err_set(e, ERR_INPUT, "%s: holds \"%s\" and would be replaced (expected: a new directory, or nothing in it but %s)",
+            path, name, str_c(&s));
+    str_release(&s);
+    return -1;
+}
+
+/* Without slashes at its end. */
+static char *plain_path(const char *path)
+{
     size_t n = strlen(path);
 
     while (n > 1 && path[n - 1] == '/') n--;
-    o->path = mem_strndup(path, n);
+    return mem_strndup(path, n);
+}
+
+/* The names of places, which another directory cannot take. */
+static bool is_nameless(const char *path)
+{
+    char *plain = plain_path(path);
+    const char *base = path_base(plain);
+    bool is = !*base || !strcmp(base, ".") || !strcmp(base, "..");
+
+    free(plain);
+    return is;
+}
+
+int outdir_check(const char *path, const char *const *ours, struct err *e)
+{
+    if (is_nameless(path))
+        return err_set(e, ERR_INPUT, "%s: cannot be replaced (the name of a directory was expected)", path);
+    DIR *d = ours ? opendir(path) : NULL;
+    struct dirent *entry = NULL;
+    int rc = 0;
+
+    if (ours && !d && errno != ENOENT) {
+        err_errno(e, "cannot be replaced");
+        return err_in(e, "%s", path);
+    }
+    while (d && !rc && (entry = readdir(d))) {
+        bool is_itself = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+        if (!is_itself && !is_ours(dirfd(d), entry->d_name, ours)) rc = refuse(path, entry->d_name, ours, e);
+    }
+    if (d) closedir(d);
+    return rc;
+}
+
+/* The directory that path leads to. */
+static char *target_of(const char *path)
+{
+    char *plain = plain_path(path), *real = NULL;
+    struct stat st;
+
+    if (!lstat(plain, &st) && S_ISLNK(st.st_mode)) real = realpath(plain, NULL);
+    if (real) free(plain);
+    return real ? real : plain;
+}
+
+struct outdir *outdir_open(const char *path, const char *const *ours, struct err *e)
+{
+    if (outdir_check(path, ours, e)) return NULL;
+    struct outdir *o = mem_new(struct outdir, 1);
+
+    o->ours = ours;
+    o->path = target_of(path);
     o->temporary = temporary_name(o->path);
     if (!mkdtemp(o->temporary)) {
         err_errno(e, "%s: cannot create", path);
@@ -325,7 +398,8 @@ static int sync_files(const char *path, struct err *e)
 }
 
 /* An existing directory changes places with the new one in one step and is then removed, so that at every moment
- * a complete directory stands under the name. */
+ * a complete directory stands under the name. If somebody has put a file of their own there since it was opened, it
+ * is left under the temporary name. */
 int outdir_commit(struct outdir *o, struct err *e)
 {
     struct err ignored = { 0 }; /* the new directory stands; what is left of the old one is only untidy */
@@ -335,7 +409,7 @@ int outdir_commit(struct outdir *o, struct err *e)
         bool is_there = errno == EEXIST || errno == ENOTEMPTY;
         if (!is_there || renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, RENAME_EXCHANGE))
             rc = err_errno(e, "cannot rename");
-        else dir_remove(o->temporary, &ignored);
+        else if (!outdir_check(o->temporary, o->ours, &ignored)) dir_remove(o->temporary, &ignored);
     }
     if (!rc) rc = sync_parent(o->path, e);
     if (rc) err_in(e, "%s", o->path);

@@ -78,6 +78,8 @@ int detector_load(struct detector *d, const char *dir, struct device *device, en
     return rc;
 }
 
+const char *const detector_files[] = { "config.json", "model.safetensors", NULL };
+
 int detector_save(const struct detector *d, const char *dir, struct err *e)
 {
     char *config = path_join(dir, "config.json"), *model = path_join(dir, "model.safetensors");

@@ -45,7 +45,7 @@ static int write_json(const char *dir, const char *name, const struct value *v, 
 int state_save(const struct detector *d, const struct detect_train_opts *o, int64_t n_pictures, int64_t step,
                struct err *e)
 {
-    struct outdir *out = outdir_open(o->state, e);
+    struct outdir *out = outdir_open(o->state, NULL, e);
     struct value *v = value_object();
     int rc = out ? 0 : -1;
 

@@ -317,7 +317,8 @@ static int open_product(struct run *run, const char *const *paths, int n, struct
         return (run->writer = writer_open(o->output, &w, e)) ? 0 : -1;
     }
     if (o->to->is_lines) return (run->out = out_open(o->output, e)) ? 0 : -1;
-    return (run->dir = outdir_open(o->output, e)) ? 0 : -1;
+    static const char *const ours[] = { "*.npz", NULL };
+    return (run->dir = outdir_open(o->output, ours, e)) ? 0 : -1;
 }
 
 static int print_stats(struct run *run, struct err *e)

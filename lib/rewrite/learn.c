@@ -195,7 +195,9 @@ int rewriter_learn(const struct rewriter_opts *o, const struct rewriter_inputs *
     struct learner l = { .what = PAIRS, .lexicon = &lexicon };
     struct wordnet *wordnet = o->wordnet ? wordnet_open(o->wordnet, e) : NULL;
     struct dictionary *dictionary = o->wordnet && !wordnet ? NULL : dictionary_open(e);
-    struct outdir *out = dictionary ? outdir_open(o->dir, e) : NULL;
+    static const char *const ours[] = { "lexicon.json",       "captions.safetensors", "texts.safetensors",
+                                        "images.safetensors", "means.safetensors",    NULL };
+    struct outdir *out = dictionary ? outdir_open(o->dir, ours, e) : NULL;
     int rc = out ? 0 : -1;
 
     l.wordnet = wordnet;

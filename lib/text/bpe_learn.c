@@ -372,12 +372,14 @@ static int write_file(const char *dir, const char *name, const struct str *text,
     return rc;
 }
 
+const char *const bpe_learn_files[] = { "vocab.json", "merges.txt", "tokenizer.json", NULL };
+
 static int write_all(const struct learning *l, const char *dir, struct err *e)
 {
     struct value *vocab = make_vocab(l), *merges = make_merges(l);
     struct str text[3] = { 0 };
-    static const char *const name[3] = { "vocab.json", "merges.txt", "tokenizer.json" };
-    struct outdir *o = outdir_open(dir, e);
+    const char *const *name = bpe_learn_files;
+    struct outdir *o = outdir_open(dir, bpe_learn_files, e);
     int rc = o ? 0 : -1;
 
     value_print(vocab, &text[0]);

@@ -15,6 +15,9 @@ enum { BPE_LEARN_PIECE_MAX = 1024 };
 /* The smallest vocabulary: <s> <pad> </s> <unk>, 256 bytes, <mask>. */
 enum { BPE_SPECIAL_FIRST = 4, BPE_SIZE_MIN = BPE_SPECIAL_FIRST + 256 + 1 };
 
+/* The names of the files that are made, for outdir_check(). */
+extern const char *const bpe_learn_files[];
+
 struct bpe_learner *bpe_learner_new(int64_t pieces);
 void bpe_learner_free(struct bpe_learner *l); /* NULL is fine */
 void bpe_learner_add(struct bpe_learner *l, const char *text, size_t n);

@@ -189,7 +189,7 @@ int checkpoint_save(const struct checkpoint *c, const struct model *m, const str
 {
     char *folder = path_join(output, "checkpoints"), *path = step_path(folder, c->step);
     int rc = dir_make(folder, e);
-    struct outdir *o = rc ? NULL : outdir_open(path, e);
+    struct outdir *o = rc ? NULL : outdir_open(path, NULL, e);
 
     if (!o) rc = -1;
     else if (write_files(c, m, t, outdir_path(o), vocabulary, e)) outdir_abort(o), rc = -1;

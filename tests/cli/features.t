@@ -140,6 +140,11 @@ t_err 'evil.npz: info: a pickle that asks for "[a-z]+ mkdir", which is no array'
 t_ok "runs nothing" [ ! -e executed ]
 t_run $feat --to milvlg bua.zst
 t_exit 2 "a folder to write .npz files into"
+t_run $feat --to milvlg -o . bua.zst
+t_fails "which has a name"
+t_run $feat --to milvlg -o "$PWD" bua.zst
+t_err 'holds ".*" and would be replaced .*\*\.npz'
+t_ok "and nothing but such files" [ -f bua.zst ]
 t_run sh -c 'unimo-regionfeat --to bua bua.zst >/dev/full'
 t_fails "a full disk"
 t_run $feat --from bua -o bua.tsv bua.tsv

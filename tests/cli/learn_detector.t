@@ -14,6 +14,9 @@ jq -s '([.[].objects[].class] | reduce .[] as $c ([]; if index([$c]) then . else
       bbox: [$b[0], $b[1], $b[2] - $b[0], $b[3] - $b[1]], iscrowd: 0, attributes: .attributes}]}' train.jsonl >coco.json
 t_run $learn --steps 3 -o stream scenes/train.jsonl.zst
 t_exit 0 "from a stream"
+t_run $learn --steps 3 -o scenes scenes/train.jsonl.zst
+t_err '^unimo-regionfeat: scenes: holds ".*" and would be replaced'
+t_ok "the pictures' folder is not where the detector goes" [ -f scenes/train.jsonl.zst ]
 t_run $learn --steps 3 --images scenes -o coco coco.json
 t_exit 0 "from COCO's annotations"
 t_same coco/config.json stream/config.json "the same classes"

@@ -159,6 +159,10 @@ t_ok "--skip-bad keeps the other" sh -c '[ "$(jq -r .id "$1")" = b ]' sh "$out"
 t_run unimo-rewrite --learn -o model2 bad.jsonl
 t_exit 1 "nothing is learnt from it"
 t_ok "and no directory is left" [ ! -e model2 ]
+mkdir -p own/photos
+t_run unimo-rewrite --learn -o own pairs.jsonl
+t_err '^unimo-rewrite: own: holds "photos" and would be replaced'
+t_ok "a folder of somebody's own is left alone" [ -d own/photos ]
 printf '{"id":"a","text":"A dog.","image":"i1"}\n{"id":"a","text":"A cat.","image":"i1"}\n' >twice.jsonl
 t_run unimo-rewrite --learn -o model2 twice.jsonl
 t_err 'record 2: the id "a" occurs twice'

@@ -24,6 +24,15 @@ t_ok "the most frequent pairs first, ties by ids" sh -c 'tail -n +2 tiny.vocab/m
 t_run unimo-tokenize --learn --lines --vocab-size 300 -o tiny tiny
 t_fails "a file in the way of the directory"
 t_ok "stays as it was" grep -q widest tiny
+mkdir mine
+echo thesis >mine/notes.txt
+t_run unimo-tokenize --learn --lines --vocab-size 300 -o mine no-such-file
+t_err '^unimo-tokenize: mine: holds "notes.txt" and would be replaced \(expected: .* vocab.json, merges.txt, tokenizer.json\)'
+t_ok "a folder of somebody's own is left alone, before anything is read" grep -q thesis mine/notes.txt
+rm mine/notes.txt
+ln -s mine link
+t_run unimo-tokenize --learn --lines --vocab-size 300 -o link tiny.vocab/vocab.json
+t_ok "an empty one is filled, also behind a symbolic link" [ -f mine/vocab.json -a -L link ]
 t_run unimo-tokenize --learn -o none tiny.vocab/vocab.json
 t_fails "nothing to learn from"
 t_ok "and no directory" [ ! -e none ]

@@ -70,12 +70,36 @@ static void files(void)
     ok(file_open(".", &e) == -1, "a directory is not a file");
 }
 
+static const char *const ours[] = { "old", "n?w", NULL };
+
+/* A directory with what is not ours in it is not replaced: neither before nor after the work. */
+static void foreign(void)
+{
+    struct err e = { 0 };
+    struct outdir *o = outdir_open("model", ours, &e);
+
+    ok(!mkdir("model/new", 0777), "a directory with the name of a file of ours");
+    ok(!outdir_open("model", ours, &e), "is not ours");
+    is_str(e.text,
+           "model: holds \"new\" and would be replaced (expected: a new directory, or nothing in it but old, n?w)",
+           "as the message says");
+    err_clear(&e);
+    char *left = strdup(outdir_path(o)), *inner = path_join(left, "new");
+    is_int(outdir_commit(o, &e), 0, "where it was made since the directory was opened");
+    ok(!access(inner, F_OK) && !dir_remove(left, &e), "it is not removed");
+    free(inner);
+    free(left);
+    ok(!outdir_open("..", ours, &e), "a directory without a name cannot take another's place: %s", e.text);
+    err_clear(&e);
+    ok(outdir_check("a.txt", ours, &e) == -1, "nor is a file replaced by a directory: %s", e.text);
+}
+
 static void directories(void)
 {
     struct err e = { 0 };
 
     for (int round = 0; round < 2; round++) {
-        struct outdir *o = outdir_open("model/", &e);
+        struct outdir *o = outdir_open("model/", ours, &e);
         char *path = path_join(outdir_path(o), round ? "new" : "old");
         struct out *f = out_open(path, &e);
         out_write(f, "x", 1, &e);
@@ -84,9 +108,14 @@ static void directories(void)
         free(path);
     }
     ok(!access("model/new", F_OK) && access("model/old", F_OK), "the second replaced the first");
-    struct outdir *o = outdir_open("model", &e);
+    struct outdir *o = outdir_open("model", ours, &e);
     outdir_abort(o);
     ok(!access("model/new", F_OK), "abort leaves it alone");
+    ok(!symlink("model", "link") && (o = outdir_open("link", ours, &e)) && !outdir_commit(o, &e) &&
+           access("model/new", F_OK) && !access("link/.", F_OK),
+       "what a symbolic link leads to is replaced: %s", e.text);
+    unlink("link");
+    foreign();
     is_int(dir_remove("model", &e), 0, "dir_remove");
     is_int(count_entries(), 3, "nothing is left behind");
     is_int(dir_make("p/q/r", &e), 0, "dir_make makes parents");
