@@ -1,5 +1,6 @@
 /* unimo-finetune - adapt a pre-trained model to a task */
 #include "compute/profile.h"
+#include "core/file.h"
 #include "core/opt.h"
 #include "core/str.h"
 #include "model/adversarial.h"
@@ -224,9 +225,21 @@ static int check_usage(int argc, char **argv, struct err *e)
     return 0;
 }
 
+/* The model to begin with stays as it is, and no log takes the place of data. */
+static int check_outputs(struct err *e)
+{
+    if (output && out_spares(output, &model, 1, e)) return -1;
+    if (!log_path) return 0;
+    return out_spares(log_path, train_files.at, train_files.n, e) ||
+                   out_spares(log_path, dev_files.at, dev_files.n, e) ||
+                   out_spares(log_path, image_files.at, image_files.n, e) || out_spares(log_path, &hard_file, 1, e)
+               ? -1
+               : 0;
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
-    if (check_usage(argc, argv, e)) return -1;
+    if (check_usage(argc, argv, e) || check_outputs(e)) return -1;
     const struct downstream_kind *kind = downstream_find(task_name, e);
     struct downstream_opts o = {
         .train = { train_files.n, train_files.at },

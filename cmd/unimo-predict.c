@@ -1,5 +1,6 @@
 /* unimo-predict - apply a model to examples */
 #include "compute/profile.h"
+#include "core/file.h"
 #include "core/opt.h"
 #include "tasks/downstream.h"
 #include "tasks/explain.h"
@@ -126,7 +127,9 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
     struct reader_opts ro = { .skip_bad = skip_bad, .limit = limit };
     struct writer_opts wo = { .plain = plain || (is_one() && !output), .append = append };
 
-    if (opt_shard(shard, &ro.shard, &ro.shards, e)) return -1;
+    if (opt_shard(shard, &ro.shard, &ro.shards, e) || out_spares(output, image_files.at, image_files.n, e) ||
+        out_spares(output, (const char *const[]){ among, only, picture }, 3, e))
+        return -1;
     struct reader *in = reader_open(paths, n, &ro, e);
     wo.from = in;
     struct writer *out = in ? writer_open(output, &wo, e) : NULL;

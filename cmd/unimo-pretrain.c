@@ -212,6 +212,18 @@ static int begin(struct model *m, struct err *e)
     return rc;
 }
 
+/* The model to begin with stays as it is, and no log takes the place of data. */
+static int check_outputs(struct err *e)
+{
+    const struct opt_list *data[] = { &pairs, &features, &images, &texts, &dev_pairs, &dev_images, &dev_texts };
+
+    if (output && out_spares(output, &init, 1, e)) return -1;
+    for (int i = 0; i < 7 && log_path; i++) {
+        if (out_spares(log_path, data[i]->at, data[i]->n, e)) return -1;
+    }
+    return 0;
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
     struct model_config c = { 0 };
@@ -227,6 +239,7 @@ static int run(int argc, char **argv, struct err *e)
     if (!vocabulary) return opt_usage(e, "--vocab: is required without --init");
     if (!pairs.n && !images.n && !texts.n)
         return opt_usage(e, "--pairs, --images or --texts: at least one is required");
+    if (check_outputs(e)) return -1;
     if (!(d = device_open(device, (int)threads, e))) return -1;
     if (profile) profile_begin(d);
     struct pretraining *p = make_config(&c, e) ? NULL : open_data(&t, &c, e);

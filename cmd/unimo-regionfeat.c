@@ -148,6 +148,8 @@ static int train(const char *path, struct device *dv, struct err *e)
                                          .log = log_path };
     signals_trainer();
     int rc = outdir_check(output, detector_files, e);
+    if (!rc) rc = out_spares(output, &model, 1, e);
+    if (!rc && log_path) rc = out_spares(log_path, (const char *const[]){ path, dev }, 2, e);
     if (!rc) rc = choose_network(&d.config, &base, dv, e);
     if (!rc) rc = load_examples(&examples, &held_out, path, &d.config, e);
     if (!rc) {

@@ -205,6 +205,20 @@ static int read_inputs(int argc, char **argv, struct join_files *f, struct err *
     return 0;
 }
 
+/* Neither product may overwrite an input, or the other one. */
+static int check_outputs(const char *const *paths, int n, struct err *e)
+{
+    const char *const others[] = { compare, images, paraphrases };
+
+    for (int i = 0; i < 2; i++) {
+        const char *product = i ? per_item : output;
+        if ((!i || product) && (out_spares(product, paths, n, e) || out_spares(product, others, 3, e))) return -1;
+    }
+    if (output && per_item && !strcmp(output, per_item) && strcmp(output, "-") && strncmp(output, "/dev/", 5))
+        return opt_usage(e, "--per-item: is the same file as --output");
+    return 0;
+}
+
 static int list_metrics(struct err *e)
 {
     struct str names = { 0 };
@@ -248,6 +262,7 @@ static int run(int argc, char **argv, struct err *e)
                                   .meteor_modules = meteor_modules,
                                   .threads = (int)threads };
     if (read_inputs(argc, argv, &q.opts.files, e) || read_confidence(&q, e)) return -1;
+    if (check_outputs((const char *const *)argv, argc, e)) return -1;
     int rc = metrics_compute(&q, &r, e);
     if (!rc) rc = print_result(&r, e);
     metrics_release(&r);

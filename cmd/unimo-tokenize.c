@@ -138,7 +138,7 @@ static int run(int argc, char **argv, struct err *e)
     if (learn && outdir_check(output, bpe_learn_files, e)) goto out;
     if (model && !(t.bpe = b = bpe_load(model, e))) goto out;
     if (lines && !decode) {
-        if (lines_differ(paths, argc, output, e) || !(text = lines_open(paths, argc, &r, e))) goto out;
+        if (out_spares(output, paths, argc, e) || !(text = lines_open(paths, argc, &r, e))) goto out;
     } else if (!(in = reader_open(paths, argc, &r, e))) {
         goto out;
     }

@@ -36,6 +36,11 @@ int out_commit(struct out *o, struct err *e); /* frees o also on failure */
 void out_abort(struct out *o);                /* NULL is fine */
 /* Fails when the output would overwrite the open descriptor fd (same device and inode). */
 int out_differs(const struct out *o, int fd, const char *path, struct err *e);
+/* Fails when a file or directory that would be written to (NULL and "-": standard output; it need not exist) is one of
+ * the inputs ("-": standard input; those that are NULL are none). */
+int out_spares(const char *output, const char *const *inputs, int n, struct err *e);
+/* Fails when the file would be written into a folder that is that of the input. */
+int out_spares_folder(const char *folder, const char *input, struct err *e);
 
 /* The same for a directory of files: made as .NAME.XXXXXX, filled by the caller, then every file is synced
  * and the directory takes its final name. One that is there already is replaced, and what it holds is removed: it is

@@ -241,6 +241,31 @@ int out_differs(const struct out *o, int fd, const char *path, struct err *e)
     return err_set(e, ERR_INPUT, "%s: is both input and output", path);
 }
 
+int out_spares(const char *output, const char *const *inputs, int n, struct err *e)
+{
+    bool is_stdout = !output || !strcmp(output, "-");
+    struct stat in, out;
+
+    if (is_stdout ? fstat(1, &out) : stat(output, &out)) return 0;
+    if (!S_ISREG(out.st_mode) && !S_ISDIR(out.st_mode)) return 0; /* /dev/null may be both */
+    for (int i = 0; i < n; i++) {
+        if (!inputs[i] || (strcmp(inputs[i], "-") ? stat(inputs[i], &in) : fstat(0, &in))) continue;
+        if (in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+            return err_set(e, ERR_INPUT, "%s: is both input and output", is_stdout ? inputs[i] : output);
+    }
+    return 0;
+}
+
+int out_spares_folder(const char *folder, const char *input, struct err *e)
+{
+    const char *base = path_base(input);
+    char *place = base == input ? mem_strdup(".") : mem_strndup(input, (size_t)(base - input));
+    int rc = out_spares(folder, (const char *const[]){ place }, 1, e);
+
+    free(place);
+    return rc;
+}
+
 static void out_free(struct out *o)
 {
     if (o->entry) o->entry->is_used = 0;

@@ -9,7 +9,6 @@
 #include "detect/pictures.h"
 #include "image/draw.h"
 #include "image/jpeg.h"
-#include "stream/lines.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,7 +162,7 @@ static int begin_drawing(const struct run *run, struct err *e)
     for (int64_t i = 0; i < run->all.n && !rc; i++) {
         const char *picture = run->all.at[i].path;
         char *drawn = drawn_path(run, &run->all.at[i]);
-        rc = lines_differ(&picture, 1, drawn, e);
+        rc = out_spares(drawn, &picture, 1, e);
         free(drawn);
     }
     return rc;
@@ -357,7 +356,7 @@ int extract_regions_to(struct detector *d, const char *const *paths, int n, cons
 int extract_regions(struct detector *d, const char *const *paths, int n, const struct extract_opts *o, struct err *e)
 {
     const struct writer_opts w = { .plain = o->plain, .append = o->append };
-    struct writer *out = writer_open(o->output, &w, e);
+    struct writer *out = out_spares(o->output, paths, n, e) ? NULL : writer_open(o->output, &w, e);
 
     if (!out) return -1;
     if (!extract_regions_to(d, paths, n, o, out, e)) return writer_close(out, e);

@@ -311,7 +311,7 @@ static int open_product(struct run *run, const char *const *paths, int n, struct
     const struct convert_opts *o = run->o;
 
     if (o->check) return 0;
-    if (!run->reader && lines_differ(paths, n, o->output, e)) return -1;
+    if (out_spares(o->output, paths, n, e)) return -1;
     if (!o->to) {
         const struct writer_opts w = { .plain = o->plain, .from = run->reader };
         return (run->writer = writer_open(o->output, &w, e)) ? 0 : -1;

@@ -148,15 +148,3 @@ void lines_close(struct lines *l)
     free(l->buffer);
     free(l);
 }
-
-int lines_differ(const char *const *paths, int n, const char *output, struct err *e)
-{
-    struct stat in, out;
-
-    if (!output || stat(output, &out) || !S_ISREG(out.st_mode)) return 0;
-    for (int i = 0; i < n; i++) {
-        if (!stat(paths[i], &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-            return err_set(e, ERR_INPUT, "%s: is both input and output", output);
-    }
-    return 0;
-}

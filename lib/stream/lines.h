@@ -13,6 +13,4 @@ int lines_next(struct lines *l, struct str *line, int64_t *number, struct err *e
 bool lines_has_line(const struct lines *l); /* that call need not read anything */
 bool lines_is_ready(const struct lines *l); /* nor wait for more than a disk */
 void lines_close(struct lines *l);          /* NULL is fine */
-/* An error when one of the files is the one that would be written. */
-int lines_differ(const char *const *paths, int n, const char *output, struct err *e);
 #endif

@@ -149,6 +149,10 @@ t_run sh -c 'unimo-regionfeat --to bua bua.zst >/dev/full'
 t_fails "a full disk"
 t_run $feat --from bua -o bua.tsv bua.tsv
 t_fails "its own input"
+cp bua.zst same.zst
+t_run $feat --to bua -o same.zst same.zst
+t_err 'same.zst: is both input and output'
+t_same bua.zst same.zst "also when it is a stream"
 t_run $feat --learn --from bua -o x bua.tsv
 t_exit 2 "nothing is learnt from features"
 t_ok "nothing is left of what failed" [ ! -e z.zst ]

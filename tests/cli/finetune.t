@@ -110,6 +110,15 @@ t_ok "are refused before the training, too" [ ! -e early ]
 t_run $finetune -t entailment --train corpus/train.pairs.zst $images -o x
 t_fails "examples without labels"
 t_err '"label"'
+cp -r model same
+rm -rf same/checkpoints
+t_run unimo-finetune -t retrieval -m same --train corpus/train.pairs.zst $images --steps 1 -o ./same/
+t_err 'same/: is both input and output'
+t_same model/model.safetensors same/model.safetensors "the model to begin with is not overwritten"
+cp corpus/train.pairs.zst same.zst
+t_run $finetune -t retrieval --train same.zst $images --steps 1 --log same.zst -o x
+t_err 'same.zst: is both input and output'
+t_same corpus/train.pairs.zst same.zst "nor data by a log"
 t_run unimo-predict -m model --images corpus/test.regions.zst corpus/test.pairs.zst
 t_exit 2 "a pre-trained model does not know its task"
 t_run unimo-predict -t entailment -m retrieval --images corpus/test.regions.zst corpus/test.pairs.zst

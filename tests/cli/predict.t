@@ -56,6 +56,15 @@ unimo-predict -m entailment --images scenes/regions.zst -n 5 --plain dev.entailm
 jq -c 'del(.looked_at)' "$out" >explained
 t_same plain explained "and with the same predictions"
 
+cp scenes/regions.zst same.zst
+t_run unimo-predict -m entailment --images same.zst -o same.zst dev.entailment.zst
+t_err 'same.zst: is both input and output'
+t_same scenes/regions.zst same.zst "region features are no place for predictions"
+cp seen/*.jpg picture.jpg
+t_run unimo-predict -m captioning --image picture.jpg --max-boxes 12 --explain .
+t_err ' \.: is both input and output'
+t_same seen/*.jpg picture.jpg "nor is a picture's folder one for drawings"
+
 # A model in use is mapped; one that is cut short meanwhile is an error as others are.
 cp -r model cut
 mkfifo records

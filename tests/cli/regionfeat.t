@@ -86,6 +86,9 @@ t_run $feat --draw drawn/../drawn -o drawn.zst drawn
 t_fails "a picture is not drawn over"
 t_err 'drawn/dev-000000.jpg: is both input and output$'
 t_ok "nor is the one that could have been, before it was seen" cmp drawn/other.jpg scenes/dev/dev-000001.jpg
+t_run $feat -o drawn/other.jpg drawn/other.jpg
+t_err 'is both input and output'
+t_same drawn/other.jpg scenes/dev/dev-000001.jpg "nor replaced by its features"
 t_run $feat -o redrawn.zst drawn
 t_exit 0 "that are pictures again"
 

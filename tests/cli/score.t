@@ -38,6 +38,13 @@ t_run unimo-score -m accuracy --field 'the "answer"' real spaced
 t_ok "however JSON writes it, and whatever it is called" holds "$out" '.[0].score == 100'
 t_run unimo-score -m accuracy --per-item each pred ref
 t_ok "--per-item" holds each 'length == 3 and (map({(.id): .score}) | add) == {"a":100,"b":0,"c":100}'
+cp pred same
+t_run unimo-score -m accuracy --per-item same same ref
+t_err 'same: is both input and output'
+t_run unimo-score -m accuracy --compare same -o same pred ref
+t_same pred same "an input is not written over"
+t_run unimo-score -m accuracy --per-item both -o both pred ref
+t_exit 2 "nor one product over the other"
 t_run unimo-score -m accuracy --time pred ref
 t_ok "--time" holds "$out" '.[0].seconds >= 0'
 

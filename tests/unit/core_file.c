@@ -52,6 +52,14 @@ static void files(void)
     out_abort(o);
     ok(holds("a.txt", "one"), "abort leaves the old file");
     err_clear(&e);
+    ok(out_spares("./a.txt", (const char *const[]){ "b.txt", NULL, "a.txt" }, 3, &e) == -1, "by any name: %s", e.text);
+    ok(!out_spares("new", (const char *const[]){ "a.txt" }, 1, &e) &&
+           !out_spares("/dev/null", (const char *const[]){ "/dev/null" }, 1, &e),
+       "a new file is no input, and a device may be both");
+    ok(out_spares_folder(".", "a.txt", &e) == -1 && out_spares_folder("../", "./../b.txt", &e) == -1,
+       "a folder is where its files are");
+    ok(!out_spares_folder("..", "a.txt", &e), "and no other");
+    err_clear(&e);
     o = out_open("a.txt", &e);
     out_remove_all();
     out_abort(o);
