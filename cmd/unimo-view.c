@@ -1,10 +1,9 @@
 /* unimo-view - look into streams and models */
-#include "core/log.h"
+#include "core/file.h"
 #include "core/mem.h"
 #include "core/opt.h"
 #include "stream/inspect.h"
 #include "stream/writer.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,28 +29,54 @@ static const struct opt opts[] = {
 
 static bool is_selected(const struct record *r, bool *was_found)
 {
-    bool is_one = false;
+    bool is = !select_ids.n;
 
-    for (int i = 0; i < select_ids.n; i++) { /* all of them: an id may be given twice */
+    for (int i = 0; i < select_ids.n; i++) {
         if (strcmp(select_ids.at[i], record_id(r))) continue;
-        is_one = was_found[i] = true;
+        was_found[i] = true;
+        is = true;
     }
-    return is_one || !select_ids.n;
+    return is;
 }
 
-static int print_record(struct writer *w, struct record *r, struct err *e)
+static int put_record(void *writer, struct record *r, struct err *e)
+{
+    if (!pack) inspect_describe_tensors(r, base64);
+    return writer_put(writer, r, e);
+}
+
+static int put_tensor(void *out, struct record *r, struct err *e)
 {
     struct str s = { 0 };
-    int rc;
+    int rc = inspect_print_tensor(r, tensor, &s, e);
 
-    if (!tensor) {
-        if (!pack) inspect_describe_tensors(r, base64);
-        return writer_put(w, r, e);
-    }
-    rc = inspect_print_tensor(r, tensor, &s, e) ? err_in(e, "%s: record %lld", r->file, (long long)r->number) : 0;
-    if (!rc) fwrite(s.data, 1, s.n, stdout);
+    if (rc) err_in(e, "%s: record %lld", r->file, (long long)r->number);
+    else rc = out_write(out, str_c(&s), s.n, e);
     str_release(&s);
     return rc;
+}
+
+/* Calls put() for each record that is asked for. */
+static int each_record(struct reader *in, int (*put)(void *arg, struct record *r, struct err *e), void *arg,
+                       struct err *e)
+{
+    bool was_found[OPT_LIST_MAX] = { false };
+    struct record *r;
+    int rc = 0, got = 0;
+    int64_t printed = 0;
+
+    while (!rc && (!limit || printed < limit) && (got = reader_next(in, &r, e)) > 0) {
+        if (is_selected(r, was_found)) {
+            rc = put(arg, r, e);
+            printed++;
+        }
+        record_free(r);
+    }
+    if (rc || got < 0) return -1;
+    for (int i = 0; i < select_ids.n && !got; i++) { /* to the end, and not only to --limit */
+        if (!was_found[i]) return err_set(e, ERR_INPUT, "no record with id %s", err_quote(select_ids.at[i]));
+    }
+    return 0;
 }
 
 static int print_records(const char *const *paths, int n, struct err *e)
@@ -59,58 +84,69 @@ static int print_records(const char *const *paths, int n, struct err *e)
     struct reader *in = reader_open(paths, n, NULL, e);
     struct writer *w =
         in ? writer_open(output, &(struct writer_opts){ .plain = !pack, .from = in, .repeats = !pack }, e) : NULL;
-    bool was_found[OPT_LIST_MAX] = { false };
-    struct record *r;
-    int rc = w ? 0 : -1, got = 0;
-    int64_t printed = 0;
+    int rc = w ? each_record(in, put_record, w, e) : -1;
 
-    while (!rc && (!limit || printed < limit) && (got = reader_next(in, &r, e)) > 0) {
-        if (is_selected(r, was_found)) {
-            rc = print_record(w, r, e);
-            printed++;
-        }
-        record_free(r);
-    }
-    bool is_read = !rc && !got; /* to its end, not to the limit */
-    for (int i = 0; i < select_ids.n && is_read && !rc; i++) {
-        if (!was_found[i]) rc = err_set(e, ERR_INPUT, "no record with id %s", err_quote(select_ids.at[i]));
-    }
-    if (rc || got < 0) writer_abort(w);
+    if (rc) writer_abort(w);
     else rc = writer_close(w, e);
     reader_close(in);
-    return got < 0 ? -1 : rc;
+    return rc;
 }
 
-/* The text of one whole-file report on standard output. */
+static int print_tensors(const char *const *paths, int n, struct out *out, struct err *e)
+{
+    struct reader *in = reader_open(paths, n, NULL, e);
+    int rc = in ? each_record(in, put_tensor, out, e) : -1;
+
+    reader_close(in);
+    return rc;
+}
+
+/* The text of one whole-file report. */
 static int report(int (*make)(const char *path, struct str *out, struct err *e), const char *const *paths, int n,
-                  struct err *e)
+                  struct out *out, struct err *e)
 {
     int rc = 0;
 
     for (int i = 0; i < n && !rc; i++) {
         struct str s = { 0 };
         rc = make(paths[i], &s, e);
-        if (!rc) fwrite(s.data, 1, s.n, stdout);
+        if (!rc) rc = out_write(out, str_c(&s), s.n, e);
         str_release(&s);
     }
     return rc;
 }
 
-static int check_all(const char *const *paths, int n, struct err *e)
+static int check_all(const char *const *paths, int n, struct out *out, int *bad, struct err *e)
 {
-    int bad = 0;
+    int rc = 0;
 
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && !rc; i++) {
         struct err why = { 0 };
+        struct str line = { 0 };
         int64_t records;
-        if (!inspect_check(paths[i], finite, &records, &why)) {
-            printf("%s: good, %lld records\n", paths[i], (long long)records);
-            continue;
-        }
-        printf("bad: %s\n", why.text);
-        bad++;
+        bool is_good = !inspect_check(paths[i], finite, &records, &why);
+        if (is_good) str_addf(&line, "%s: good, %lld records\n", paths[i], (long long)records);
+        else str_addf(&line, "bad: %s\n", why.text);
+        *bad += !is_good;
+        rc = out_write(out, line.data, line.n, e);
+        str_release(&line);
     }
-    return bad ? err_set(e, ERR_INPUT, "%d of %d files are bad", bad, n) : 0;
+    return rc;
+}
+
+static int print_text(const char *const *paths, int n, struct err *e)
+{
+    struct out *out = out_spares(output, paths, n, e) ? NULL : out_open(output, e);
+    int bad = 0, rc = !out         ? -1
+                      : header     ? report(inspect_header, paths, n, out, e)
+                      : index_only ? report(inspect_index, paths, n, out, e)
+                      : stats      ? report(inspect_stats, paths, n, out, e)
+                      : check      ? check_all(paths, n, out, &bad, e)
+                                   : print_tensors(paths, n, out, e);
+
+    if (rc) out_abort(out);
+    else rc = out_commit(out, e);
+    return rc ? -1 : bad ? err_set(e, ERR_INPUT, "%d of %d files are bad", bad, n) : 0;
 }
 
 static int run(int argc, char **argv, struct err *e)
@@ -122,11 +158,11 @@ static int run(int argc, char **argv, struct err *e)
     if (header + index_only + stats + check + base64 + pack + (tensor != NULL) > 1)
         return opt_usage(e, "--header, --index, --stats, --check, --tensor, --base64 and --pack exclude each other");
     if (finite && !check) return opt_usage(e, "--finite: goes with --check");
-    if (header) return report(inspect_header, paths, n, e);
-    if (index_only) return report(inspect_index, paths, n, e);
-    if (stats) return report(inspect_stats, paths, n, e);
-    if (check) return check_all(paths, n, e);
-    return print_records(paths, n, e);
+    bool is_whole = header || index_only || stats || check;
+    if (is_whole && (select_ids.n || limit))
+        return opt_usage(e, "--%s: goes with records, not with what is said of whole files",
+                         limit ? "limit" : "select");
+    return is_whole || tensor ? print_text(paths, n, e) : print_records(paths, n, e);
 }
 
 int main(int argc, char **argv)

@@ -48,6 +48,21 @@ t_ok "what is behind the limit is not missed" sh -c '[ "$(jq -r .id "$1")" = r1 
 t_run unimo-view --select nobody plain.jsonl
 t_exit 1 "an id that is not there is an error"
 t_err '^unimo-view: no record with id "nobody"$'
+t_run unimo-view --select r2 --select r2 plain.jsonl
+t_exit 0 "an id that is asked for twice is there once"
+t_run unimo-view --select r2 --select nobody --limit 1 plain.jsonl
+t_exit 0 "nor is an id missed behind the limit"
+unimo-view --pack -o ours.zst plain.jsonl
+for report in --stats --check --header --index; do
+    unimo-view $report ours.zst >printed
+    t_run unimo-view $report -o report ours.zst
+    t_ok "$report goes where --output says" sh -c 'cmp -s printed report && [ ! -s "$1" ]' sh "$out"
+    rm report
+    t_run unimo-view $report --limit 1 plain.jsonl
+    t_err '^unimo-view: --limit: goes with records'
+done
+t_run unimo-view --check -o report no-such-file
+t_ok "what is bad, too" sh -c '[ "$1" = 1 ] && grep -q "^bad: no-such-file: cannot open" report' sh "$rc"
 t_run unimo-view --stats plain.jsonl
 t_out '^field n: in 5, number, values 1.5 to 5.5, mean 3.5$'
 t_run unimo-view --check plain.jsonl plain.jsonl.zst
@@ -79,6 +94,9 @@ t_out '^1 2$'
 printf '{"id":"a","tensors":{"i":{"dtype":"I64","shape":[2],"base64":"AQAAAAAAIAAAAAAAAAAAgA=="},"j":{"dtype":"I32","shape":[1],"base64":"////fw=="},"d":{"dtype":"F64","shape":[1],"base64":"VVVVVVVV1T8="}}}\n' >digits.jsonl
 t_run sh -c 'for name in i j d; do unimo-view --tensor $name digits.jsonl; done | tr "\n" " "'
 t_out '^9007199254740993 -9223372036854775808 2147483647 0.33333333333333331 $'
+unimo-view --tensor x text.jsonl >printed
+t_run unimo-view --tensor x -o values text.jsonl
+t_ok "into a file, too" sh -c '[ -s values ] && cmp -s printed values && [ ! -s "$1" ]' sh "$out"
 t_run unimo-view --pack -o packed.zst text.jsonl
 t_exit 0 "tensors in the line are packed"
 t_run unimo-view --check packed.zst
