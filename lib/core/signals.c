@@ -22,6 +22,15 @@ static void remove_and_die(int signal)
     raise(signal); /* blocked until the handler returns, then ends the process */
 }
 
+/* A program that nohup(1) started goes on when its terminal is gone. */
+static void on_hangup(void)
+{
+    struct sigaction inherited;
+
+    if (!sigaction(SIGHUP, NULL, &inherited) && inherited.sa_handler == SIG_IGN) return;
+    on(SIGHUP, remove_and_die);
+}
+
 /* A page of a mapped file is not there any more. With system calls only. */
 static void end_of_file(int signal, siginfo_t *info, void *context)
 {
@@ -61,7 +70,7 @@ void signals_filter(void)
     on_missing_page();
     on(SIGINT, remove_and_die);
     on(SIGTERM, remove_and_die);
-    on(SIGHUP, remove_and_die);
+    on_hangup();
 }
 
 void signals_trainer(void)
@@ -69,7 +78,7 @@ void signals_trainer(void)
     on(SIGPIPE, SIG_IGN);
     on(SIGXFSZ, SIG_IGN);
     on_missing_page();
-    on(SIGHUP, remove_and_die);
+    on_hangup();
     on(SIGINT, ask_to_stop);
     on(SIGTERM, ask_to_stop);
     on(SIGUSR1, ask_to_stop);

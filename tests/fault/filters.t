@@ -47,5 +47,13 @@ for c in "unimo-tokenize -m corpus/vocabulary never" "unimo-view never" "unimo-p
     t_ok "Ctrl-C: ${c%% *} ends by the signal (got $status)" [ $status = 130 ]
     t_ok "and leaves nothing" [ -z "$(ls -A where)" ]
 done
+bash -c "trap '' HUP; exec unimo-view never -o where/out" & # as nohup starts it
+for _ in $(seq 300); do [ -n "$(ls -A where)" ] && break; sleep 0.01; done
+kill -HUP $!
+sleep 0.2
+kill -TERM $! 2>/dev/null
+wait $!
+status=$?
+t_ok "what nohup started outlives its terminal (got $status)" [ $status = 143 ]
 exec 9>&-
 t_done
