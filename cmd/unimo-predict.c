@@ -124,7 +124,7 @@ static bool is_written(const void *writer, const char *id)
 
 static int predict(struct downstream *d, struct model *m, const char *const *paths, int n, struct err *e)
 {
-    struct reader_opts ro = { .skip_bad = skip_bad, .limit = limit };
+    struct reader_opts ro = { .skip_bad = skip_bad, .needs_id = true, .limit = limit };
     struct writer_opts wo = { .plain = plain || (is_one() && !output), .append = append };
 
     if (opt_shard(shard, &ro.shard, &ro.shards, e) || out_spares(output, image_files.at, image_files.n, e) ||

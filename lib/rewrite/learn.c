@@ -70,10 +70,12 @@ static int next_job(void *arg, void **out, struct err *e)
 static int understand(struct learner *l, struct learnt *x, int worker, struct arena *a, struct err *e)
 {
     struct value *fields = x->record->fields;
+    const char *id;
     struct words w;
 
     x->image = "";
-    if (!*record_id(x->record)) return err_set(e, ERR_INPUT, "no \"id\"");
+    if (value_get_string(fields, "id", &id, e)) return -1;
+    if (!*id) return err_set(e, ERR_INPUT, "\"id\" is empty (a name was expected)");
     if (l->what == IMAGES) {
         struct str s = { 0 };
         x->n_terms = image_terms(x->record, &x->terms, a, e);

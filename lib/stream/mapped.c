@@ -34,7 +34,8 @@ static int insert_stream(struct mapped *m, int file, const struct frame_index *x
         counted += x->blocks[i].records;
     }
     for (int64_t i = 0; i < records; i++) {
-        if (!x->ids[i]) return err_set(e, ERR_INPUT, "record %" PRId64 " of a stream has no id", i + 1);
+        if (!x->ids[i])
+            return err_set(e, ERR_INPUT, "record %" PRId64 " of a stream has no \"id\" (a string was expected)", i + 1);
         m->id[r0 + i] = x->ids[i];
     }
     return counted == records ? 0 : err_set(e, ERR_INPUT, "an index that does not count its records");

@@ -453,6 +453,14 @@ static bool needs_order(const struct reader *r)
     return has_tensors || r->is_done || (r->opts.limit && r->opts.skip_bad);
 }
 
+static int check_id(const struct record *r, struct err *e)
+{
+    const char *id;
+
+    if (value_get_string(r->fields, "id", &id, e)) return -1;
+    return *id ? 0 : err_set(e, ERR_INPUT, "\"id\" is empty (a name was expected)");
+}
+
 static int parse_here(struct reader *r, struct raw *raw, struct err *e)
 {
     struct block *b = r->text_is_block ? r->block : NULL;
@@ -462,7 +470,9 @@ static int parse_here(struct reader *r, struct raw *raw, struct err *e)
     if (block_record(&raw->record, raw->line, (int64_t)raw->n, b, &r->offset, skip, e)) return -1;
     raw->record->number = raw->number;
     raw->record->file = raw->file;
-    return 0;
+    if (!r->opts.needs_id || !check_id(raw->record, e)) return 0;
+    record_free(raw->record);
+    return -1;
 }
 
 /* The next record of the open input: 1, 0 at its end, -1. */

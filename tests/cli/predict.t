@@ -82,6 +82,15 @@ t_fails "cut short under it, it ends the program"
 t_err '^unimo-predict: a file in use was cut short'
 t_ok "and nothing is left of the output" sh -c '[ -z "$(ls -A | grep cut.zst)" ]'
 
+# A prediction without its example's id is worth nothing.
+unimo-view -n 2 corpus/test.pairs.zst | jq -c '.id = input_line_number' >numbered.jsonl
+t_run unimo-predict -m entailment --images corpus/test.regions.zst numbered.jsonl
+t_err '^unimo-predict: numbered.jsonl: record 1: "id" is not a string$'
+unimo-view -n 2 corpus/test.pairs.zst | jq -c 'if input_line_number == 1 then del(.id) else . end' >numbered.jsonl
+t_run unimo-predict -m entailment --images corpus/test.regions.zst --skip-bad --plain numbered.jsonl
+t_ok "--skip-bad takes the others" jq -e '.id | length > 0' "$out"
+t_err '1 records skipped \(first: numbered.jsonl: record 1: no "id" \(a string was expected\)\)'
+
 # A long run that is killed goes on where it was.
 pairs="corpus/train.pairs.zst corpus/test.pairs.zst"
 all="unimo-predict -m retrieval --images corpus/test.regions.zst --images corpus/train.regions.zst --images corpus/dev.regions.zst --append -j 1 --rows 1"

@@ -109,7 +109,7 @@ static void foreign(void)
     fprintf(f, "{\"id\":\"one\"}\n{\"number\":2}\n");
     fclose(f);
     ok(!store_open(paths, 1, 0, &e), "a record without an id is refused");
-    is_str(e.text, "lines: record 2 of a stream has no id", "with a message");
+    is_str(e.text, "lines: record 2 of a stream has no \"id\" (a string was expected)", "with a message");
 }
 
 /* Every record of a file that unpacks to 640 MB, in the shuffled order, through a cache of 16. */
