@@ -146,6 +146,9 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
 
 static int check_usage(int argc, char **argv, struct err *e)
 {
+    static const char *const sampling[] = { "top-k", "top-p", "temperature", NULL };
+    static const char *const detecting[] = { "detector", "min-boxes", "max-boxes", NULL };
+
     if (!model) return opt_usage(e, "--model: is required");
     if (max_source >= 0 && max_source < WRITING_LEAST_SOURCE)
         return opt_usage(e, "--max-source: expected %d or more", WRITING_LEAST_SOURCE);
@@ -156,6 +159,8 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (is_one() && argc) return opt_usage(e, "%s: one record is on the command line already", err_quote(argv[0]));
     if (among && candidates) return opt_usage(e, "--among: does not go with --candidates");
     if (picture && image_files.n) return opt_usage(e, "--image: does not go with --images");
+    if (!samples && opt_refuse(sampling, "goes with --samples", e)) return -1;
+    if (!picture && opt_refuse(detecting, "goes with --image", e)) return -1;
     if (min_boxes > max_boxes) return opt_usage(e, "--min-boxes: is larger than --max-boxes");
     if (append && (!output || !strcmp(output, "-") || plain || explain_folder))
         return opt_usage(e, "--append: needs a file (--output), and neither --plain nor --explain");

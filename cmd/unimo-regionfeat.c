@@ -235,14 +235,36 @@ static int convert(const char *const *paths, int n, struct err *e)
     return rc;
 }
 
+/* Options that would not be heeded are errors. */
+static int check_usage(bool converts, struct err *e)
+{
+    static const char *const looking[] = { "min-boxes", "max-boxes", "threshold", "nms",    "boxes", "feature-dtype",
+                                           "draw",      "grid",      "shrink",    "append", NULL };
+    static const char *const reading[] = { "box-order", "box-unit", "size-order", NULL };
+    static const char *const filtering[] = { "skip-bad", "shard", "limit", "plain", NULL };
+    static const char *const training[] = { "dev",       "steps",      "batch",        "short-side",
+                                            "long-side", "lr",         "weight-decay", "eval-every",
+                                            "images",    "brightness", "contrast",     "saturation",
+                                            "zoom",      "save-every", "resume",       "log",
+                                            NULL };
+
+    if (learn && converts) return opt_usage(e, "--learn: does not go with --from, --to or --check");
+    if ((learn || converts) &&
+        opt_refuse(looking, "goes with pictures, and not with --learn, --from, --to or --check", e))
+        return -1;
+    if (!converts && opt_refuse(reading, "goes with --from", e)) return -1;
+    if (learn && opt_refuse(filtering, "does not go with --learn", e)) return -1;
+    return learn ? 0 : opt_refuse(training, "goes with --learn", e);
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
     struct device *d;
     int rc;
     bool converts = check || opt_given("from") || opt_given("to");
 
+    if (check_usage(converts, e)) return -1;
     if (learn && argc != 1) return opt_usage(e, "--learn: one stream of annotated images was expected");
-    if (learn && converts) return opt_usage(e, "--learn: does not go with --from, --to or --check");
     if (!argc) return opt_usage(e, "JPEGs, folders or streams of images were expected");
     if (converts) return convert((const char *const *)argv, argc, e);
     if (!(d = device_open(device, (int)threads, e))) return -1;

@@ -44,6 +44,12 @@ bool opt_given(const char *name)
     return false;
 }
 
+int opt_refuse(const char *const *names, const char *why, struct err *e)
+{
+    while (*names && !opt_given(*names)) names++;
+    return *names ? opt_usage(e, "--%s: %s", *names, why) : 0;
+}
+
 const char *opt_program(void)
 {
     return running ? running->name : log_program_name();

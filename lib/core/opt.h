@@ -50,6 +50,9 @@ int program_main(const struct program *p, int argc, char **argv);
 int opt_usage(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Whether the option was given on the command line (not a default). */
 bool opt_given(const char *name);
+/* A usage error when one of the options was given, NULL-terminated names, that would not be heeded: why says with what
+ * they go. */
+int opt_refuse(const char *const *names, const char *why, struct err *e);
 /* The running program's name, version string and all its option values (defaults included) as a JSON
  * object, for provenance and logs. */
 const char *opt_program(void);

@@ -153,6 +153,14 @@ cp bua.zst same.zst
 t_run $feat --to bua -o same.zst same.zst
 t_err 'same.zst: is both input and output'
 t_same bua.zst same.zst "also when it is a stream"
+t_run $feat --from bua --max-boxes 36 bua.tsv
+t_err '^unimo-regionfeat: --max-boxes: goes with pictures'
+t_run $feat --steps 5 bua.zst
+t_err '^unimo-regionfeat: --steps: goes with --learn$'
+t_run $feat --box-unit pixels bua.zst
+t_err '^unimo-regionfeat: --box-unit: goes with --from$'
+t_run $feat --learn --limit 5 -o x bua.zst
+t_err '^unimo-regionfeat: --limit: does not go with --learn$'
 t_run $feat --learn --from bua -o x bua.tsv
 t_exit 2 "nothing is learnt from features"
 t_ok "nothing is left of what failed" [ ! -e z.zst ]
