@@ -139,29 +139,6 @@ int model_save(const struct model *m, const char *dir, struct err *e)
     return rc;
 }
 
-static int copy_file(const char *from, const char *to, const char *name, struct err *e)
-{
-    char *source = path_join(from, name), *target = path_join(to, name);
-    size_t n;
-    char *data = file_load(source, LIMIT_JSON_FILE, &n, e);
-    struct out *o = data ? out_open(target, e) : NULL;
-    int rc = o ? 0 : -1;
-
-    if (o && out_write(o, data, n, e)) {
-        out_abort(o);
-        rc = -1;
-    } else if (o) rc = out_commit(o, e);
-    free(data);
-    free(source);
-    free(target);
-    return rc;
-}
-
-int model_copy_vocabulary(const char *from, const char *to, struct err *e)
-{
-    return copy_file(from, to, "vocab.json", e) || copy_file(from, to, "merges.txt", e) ? -1 : 0;
-}
-
 void model_release(struct model *m)
 {
     params_release(&m->params);

@@ -37,8 +37,6 @@ int model_open_dir(struct model *m, const char *dir, struct device *d, enum dtyp
 int model_load_init(struct model *m, const char *dir, struct params_report *report, struct err *e);
 /* config.json and model.safetensors into an existing directory. */
 int model_save(const struct model *m, const char *dir, struct err *e);
-/* Copies vocab.json and merges.txt from one directory to another. */
-int model_copy_vocabulary(const char *from, const char *to, struct err *e);
 void model_release(struct model *m);
 /* The compute type for --precision auto|f32|bf16 on a device. */
 enum dtype model_precision(const char *name, const struct device *d);

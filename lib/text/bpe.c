@@ -262,32 +262,80 @@ static char *find_file(const char *dir, const char *const names[2])
     return NULL;
 }
 
-struct bpe *bpe_load(const char *dir, struct err *e)
+/* The texts of a vocabulary's files, those that it does not have NULL. */
+struct files {
+    char *text[N_FILES];
+    size_t n[N_FILES];
+};
+
+static void files_release(struct files *f)
 {
-    char *path[N_FILES], *text[N_FILES] = { 0 };
-    size_t n[N_FILES] = { 0 };
-    struct bpe *b = NULL;
+    for (int i = 0; i < N_FILES; i++) free(f->text[i]);
+}
+
+static int files_load(struct files *f, const char *dir, struct err *e)
+{
+    char *path[N_FILES];
     int rc = 0;
 
+    *f = (struct files){ 0 };
     for (int i = 0; i < N_FILES; i++) path[i] = find_file(dir, file_names[i]);
     bool is_pair = path[VOCAB] || path[MERGES] || !path[TOKENIZER];
     for (int i = 0; i < N_FILES && !rc; i++) {
         if (i < DICT ? !is_pair : i == DICT ? !is_pair || !path[i] : is_pair) continue;
         if (!path[i]) path[i] = path_join(dir, file_names[i][0]); /* for the message that it is not there */
-        rc = (text[i] = file_load(path[i], LIMIT_JSON_FILE, &n[i], e)) ? 0 : -1;
-        if (!rc && !n[i]) rc = err_set(e, ERR_INPUT, "%s: is empty", path[i]); /* as a failed download leaves it */
+        rc = (f->text[i] = file_load(path[i], LIMIT_JSON_FILE, &f->n[i], e)) ? 0 : -1;
+        if (!rc && !f->n[i]) rc = err_set(e, ERR_INPUT, "%s: is empty", path[i]); /* as a failed download leaves it */
     }
-    if (!rc) {
+    for (int i = 0; i < N_FILES; i++) free(path[i]);
+    return rc;
+}
+
+struct bpe *bpe_load(const char *dir, struct err *e)
+{
+    struct bpe *b = NULL;
+    struct files f;
+    char **text = f.text;
+    size_t *n = f.n;
+
+    if (!files_load(&f, dir, e)) {
         b = text[TOKENIZER] ? bpe_parse_tokenizer(text[TOKENIZER], n[TOKENIZER], e)
             : text[DICT]    ? bpe_parse_dict(text[VOCAB], n[VOCAB], text[MERGES], n[MERGES], text[DICT], n[DICT], e)
                             : bpe_parse(text[VOCAB], n[VOCAB], text[MERGES], n[MERGES], e);
         if (!b) err_in(e, "%s", dir);
     }
-    for (int i = 0; i < N_FILES; i++) {
-        free(path[i]);
-        free(text[i]);
-    }
+    files_release(&f);
     return b;
+}
+
+static struct value *read_pair(const struct files *f, struct err *e)
+{
+    struct value *own = value_parse(f->text[VOCAB], (int64_t)f->n[VOCAB], e);
+
+    if (!own) err_in(e, "vocab.json");
+    if (!own || !f->text[DICT]) return own;
+    struct value *v = vocab_from_dict(own, f->text[DICT], f->n[DICT], e);
+    if (!v) err_in(e, "dict.txt");
+    value_free(own);
+    return v;
+}
+
+int bpe_read(const char *dir, struct value **vocab, struct str *merges, struct err *e)
+{
+    struct files f;
+    int rc = files_load(&f, dir, e);
+
+    *vocab = NULL;
+    if (!rc && f.text[TOKENIZER]) {
+        rc = vocab_from_tokenizer(f.text[TOKENIZER], (int64_t)f.n[TOKENIZER], vocab, merges, e);
+        if (rc) err_in(e, "%s/tokenizer.json", dir);
+    } else if (!rc) {
+        *vocab = read_pair(&f, e);
+        str_add_bytes(merges, f.text[MERGES], f.n[MERGES]);
+        if (!*vocab) rc = err_in(e, "%s", dir);
+    }
+    files_release(&f);
+    return rc;
 }
 
 void bpe_close(struct bpe *b)

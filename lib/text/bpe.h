@@ -2,6 +2,7 @@
 #define TEXT_BPE_H
 #include "core/err.h"
 #include "core/str.h"
+#include "stream/value.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,9 @@ struct bpe;
  * merges.txt (one merge a line, first merged first), or under GPT-2's own names encoder.json and vocab.bpe; with
  * fairseq's dict.txt beside them, its ids; without them, tokenizer.json. NULL on error, with file and line. */
 struct bpe *bpe_load(const char *dir, struct err *e);
+/* What is in such a directory, in the form of the first: an object of token -> id, and merges as lines. The caller
+ * frees *vocab; *merges is appended to. That it is a whole vocabulary is for bpe_load() to say. */
+int bpe_read(const char *dir, struct value **vocab, struct str *merges, struct err *e);
 /* The same from texts in memory. */
 struct bpe *bpe_parse(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, struct err *e);
 struct bpe *bpe_parse_dict(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, const char *dict,

@@ -2,6 +2,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/opt.h"
+#include "model/vocabulary.h"
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -174,7 +175,7 @@ static int write_files(const struct checkpoint *c, const struct model *m, const 
 {
     char *moments = path_join(dir, "optimizer.safetensors");
     struct value *state = state_value(c, t);
-    int rc = model_copy_vocabulary(vocabulary, dir, e);
+    int rc = vocabulary_copy(vocabulary, dir, e);
 
     if (!rc) rc = model_save(m, dir, e);
     if (!rc) rc = params_save_moments(&m->params, c->fetch, c->comm, moments, e);
@@ -316,7 +317,7 @@ int checkpoint_publish(struct model *m, const char *output, const char *vocabula
 {
     bool is_averaged = m->params.average.data != NULL;
 
-    if (dir_make(output, e) || model_copy_vocabulary(vocabulary, output, e)) return -1;
+    if (dir_make(output, e) || vocabulary_copy(vocabulary, output, e)) return -1;
     if (is_averaged) params_swap_average(&m->params);
     int rc = model_save(m, output, e);
     if (is_averaged) params_swap_average(&m->params);

@@ -69,6 +69,25 @@ t_run unimo-pretrain $model --vocab corpus/vocabulary $held --lr 1e-2 --steps 6 
 t_run unimo-pretrain --init held $held --lr 0 --steps 1 --log same.log -o same
 t_ok "which are what is measured" jq -en '[inputs | select(.dev_mlm).dev_mlm] | length == 2 and (.[0] - .[1] | fabs < 1e-4)' held.log same.log
 
+# Vocabularies in the forms of others.
+mkdir fast gpt2 fairseq
+cp corpus/vocabulary/tokenizer.json fast
+cp corpus/vocabulary/vocab.json gpt2/encoder.json
+cp corpus/vocabulary/merges.txt gpt2/vocab.bpe
+jq -c 'del(.["<s>", "<pad>", "</s>", "<unk>", "<mask>"]) | map_values(. - 4)' corpus/vocabulary/vocab.json >fairseq/vocab.json
+cp corpus/vocabulary/merges.txt fairseq
+jq -r 'length as $n | range($n - 1; -1; -1) | "\(.) 1"' fairseq/vocab.json >fairseq/dict.txt
+t_run unimo-pretrain $model --vocab corpus/vocabulary --texts corpus/texts.zst --rows 128 --steps 1 -o usual
+for form in fast gpt2 fairseq; do
+    t_run unimo-pretrain $model --vocab $form --texts corpus/texts.zst --rows 128 --steps 1 -o of-$form
+    t_exit 0 "a vocabulary: $form"
+    unimo-tokenize -m $form --plain scenes/dev.pairs.jsonl.zst >by-form
+    unimo-tokenize -m of-$form --plain scenes/dev.pairs.jsonl.zst >by-model
+    t_same by-form by-model "which the model keeps"
+    [ $form = fairseq ] || t_same usual/model.safetensors of-$form/model.safetensors "the same ids, the same model"
+done
+t_ok "fairseq's ids are others" sh -c '! cmp -s usual/vocab.json of-fairseq/vocab.json && [ "$(jq -c "[.\"<s>\", .\"<mask>\"]" of-fairseq/vocab.json)" = "$(jq -c "[.\"<s>\", .\"<mask>\"]" usual/vocab.json)" ]'
+
 # Files in parts, patterns.
 unimo-view corpus/texts.zst | sed -n 1,20p >part-a.jsonl
 unimo-view corpus/texts.zst | sed -n '21,$p' >part-b.jsonl
