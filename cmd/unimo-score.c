@@ -93,10 +93,53 @@ static void print_row(const struct value *v, const char *metric, const char *nam
 
     str_addf(out, "%-16s %-16s %10s", metric, name, printed);
     if (value_get(v, "ci")) str_addf(out, " \u00b1 %.2f", number_at(v, "ci", name, "half_width"));
-    if (other)
-        str_addf(out, "  against %s, p = %.4f", value_text(value_get(value_get(other, "printed"), name), NULL),
-                 number_at(other, "p", name, NULL));
+    if (other) str_addf(out, "  against %s", value_text(value_get(value_get(other, "printed"), name), NULL));
+    /* sacreBLEU's p of no difference is the least there is: beside two equal figures it would say the contrary. */
+    if (other && number_at(v, name, NULL, NULL) == number_at(other, name, NULL, NULL)) str_add(out, ", equal");
+    else if (other) str_addf(out, ", p = %.4f", number_at(other, "p", name, NULL));
     str_add_char(out, '\n');
+}
+
+/* FIGURE[FIELD=WORD], where what comes from a file is on one line. */
+static void print_part_name(const char *figure, const char *of, const char *word, struct str *out)
+{
+    size_t at = out->n;
+
+    str_addf(out, "%s[%s=%s]", figure, of, word);
+    for (char *p = out->data + at; *p; p++) {
+        if ((unsigned char)*p < ' ') *p = '?';
+    }
+}
+
+/* One figure of a breakdown; NaN is text. */
+static void print_part(const char *metric, const char *name, bool is_count, const struct value *v, bool is_table,
+                       struct str *out)
+{
+    int digits = is_count ? 0 : !strcmp(scale, "percent") ? 2 : 4;
+
+    str_addf(out, is_table ? "%-16s %-16s " : "%s\t%s\t", metric, name);
+    if (value_is_string(v)) str_addf(out, is_table ? "%10s" : "%s", value_text(v, NULL));
+    else if (is_table) str_addf(out, "%10.*f", digits, value_number(v));
+    else value_print(v, out);
+    str_add_char(out, '\n');
+}
+
+/* The figures of all breakdowns, with every digit and tabs, or as a table. */
+static void print_parts(const struct value *v, bool is_table, struct str *out)
+{
+    const char *metric = value_text(value_get(v, "metric"), NULL);
+    struct str name = { 0 };
+
+    for (struct value_iter of = { 0 }; value_next(value_get(v, "by"), &of);) {
+        for (struct value_iter word = { 0 }; value_next(of.value, &word);) {
+            for (struct value_iter it = { 0 }; value_next(word.value, &it);) {
+                str_clear(&name);
+                print_part_name(it.key, of.key, word.key, &name);
+                print_part(metric, str_c(&name), !strcmp(it.key, "n"), it.value, is_table, out);
+            }
+        }
+    }
+    str_release(&name);
 }
 
 static void print_table(const struct value *list, struct str *out)
@@ -110,6 +153,7 @@ static void print_table(const struct value *list, struct str *out)
             continue;
         }
         for (struct value_iter it = { 0 }; value_next(value_get(v, "printed"), &it);) print_row(v, metric, it.key, out);
+        print_parts(v, true, out);
         str_addf(out, "%-16s %-16s %10lld\n", metric, "n", (long long)value_integer(value_get(v, "n")));
         str_addf(out, "%-16s %-16s %s (%s)\n", metric, "signature", value_text(value_get(v, "signature"), NULL),
                  value_text(value_get(v, "scale"), NULL));
@@ -122,12 +166,30 @@ static void print_tabs(const struct value *list, struct str *out)
     for (int64_t i = 0; i < value_count(list); i++) {
         const struct value *v = value_at(list, i);
         for (struct value_iter it = { 0 }; value_next(v, &it);) {
-            if (!value_is_number(it.value)) continue;
+            bool is_nan = value_is_string(it.value) && value_get(value_get(v, "printed"), it.key);
+            if (!value_is_number(it.value) && !is_nan) continue;
             str_addf(out, "%s\t%s\t", value_text(value_get(v, "metric"), NULL), it.key);
-            value_print(it.value, out);
+            if (is_nan) str_add(out, value_text(it.value, NULL));
+            else value_print(it.value, out);
             str_add_char(out, '\n');
         }
+        print_parts(v, false, out);
     }
+}
+
+/* A field that is asked for and is nowhere is a slip. */
+static int check_parts(const struct value *list, struct err *e)
+{
+    for (int i = 0; i < by.n; i++) {
+        bool is_there = false;
+        for (int64_t k = 0; k < value_count(list); k++)
+            is_there = is_there || value_count(value_get(value_get(value_at(list, k), "by"), by.at[i]));
+        if (!is_there)
+            return err_set(e, ERR_INPUT,
+                           "--by: no figure can be told apart by %s (a field of the references was expected)",
+                           err_quote(by.at[i]));
+    }
+    return 0;
 }
 
 static int write_text(const char *path, const struct str *text, struct err *e)
@@ -262,8 +324,10 @@ static int run(int argc, char **argv, struct err *e)
                                   .meteor_modules = meteor_modules,
                                   .threads = (int)threads };
     if (read_inputs(argc, argv, &q.opts.files, e) || read_confidence(&q, e)) return -1;
+    if (!compare && opt_refuse((const char *const[]){ "test", NULL }, "goes with --compare", e)) return -1;
     if (check_outputs((const char *const *)argv, argc, e)) return -1;
     int rc = metrics_compute(&q, &r, e);
+    if (!rc && !explain) rc = check_parts(r.metrics, e);
     if (!rc) rc = print_result(&r, e);
     metrics_release(&r);
     return rc;
