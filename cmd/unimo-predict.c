@@ -184,10 +184,15 @@ static int run_on(struct downstream_opts *o, struct model *m, const struct downs
     return rc;
 }
 
-/* Retrieval and embed do without a picture: they have others to compare with, or take texts alone. */
-static bool needs_picture(const struct downstream_kind *kind)
+/* A record of the command line says by its options what it lacks: it is in no file that could be named. */
+static int check_one(const struct downstream_kind *kind, struct err *e)
 {
-    return kind->uses_images && kind != retrieval_tasks && kind != embedding_tasks;
+    bool has_picture = picture || (kind == retrieval_tasks && image_files.n);
+
+    if (!text && !kind->predicts_from_images) return opt_usage(e, "--text: is required for %s", kind->name);
+    if (kind->uses_images && !has_picture && (!kind->predicts_from_images || kind->writes_text))
+        return opt_usage(e, "--image: is required for %s", kind->name);
+    return 0;
 }
 
 static int run_one(struct downstream_opts *o, struct model *m, const struct downstream_kind *kind, struct err *e)
@@ -202,8 +207,7 @@ static int run_one(struct downstream_opts *o, struct model *m, const struct down
                              .vocabulary = model };
     struct one x;
 
-    if (!picture && needs_picture(kind)) return opt_usage(e, "--image: is required for %s", kind->name);
-    if (!text && !kind->predicts_from_images) return opt_usage(e, "--text: is required for %s", kind->name);
+    if (check_one(kind, e)) return -1;
     if (one_open(&x, &from, m->device, m->params.compute, e)) return -1;
     const char *images = x.images, *input = x.input;
     if (picture) o->images = (struct file_list){ 1, &images };

@@ -55,7 +55,9 @@ int input_text(struct arena *a, const struct model_config *c, const struct value
 
     str_addf(&tokens, "%s%stokens", prefix, *prefix ? "_" : "");
     str_addf(&units, "%s%sunits", prefix, *prefix ? "_" : "");
-    int rc = read_text(a, c, fields, str_c(&tokens), str_c(&units), out, e);
+    bool is_there = value_get(fields, str_c(&tokens)) || value_get(fields, field);
+    int rc = !is_there ? err_set(e, ERR_INPUT, "no \"%s\" (a text was expected)", field)
+                       : read_text(a, c, fields, str_c(&tokens), str_c(&units), out, e);
     str_release(&tokens);
     str_release(&units);
     return rc;

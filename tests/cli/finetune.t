@@ -107,6 +107,8 @@ t_run $finetune -t captioning --train corpus/train.pairs.zst --dev corpus/dev.pa
 t_fails "held-out captions of one image"
 t_err 'captions of one image'
 t_ok "are refused before the training, too" [ ! -e early ]
+t_run $finetune -t generate --train corpus/train.pairs.zst -o x
+t_err 'no "target" \(a text was expected\)'
 t_run $finetune -t entailment --train corpus/train.pairs.zst $images -o x
 t_fails "examples without labels"
 t_err '"label"'

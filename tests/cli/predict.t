@@ -123,6 +123,9 @@ usage 'command line already' -m pair --text a texts.zst
 usage '--image: is required for entailment' -m entailment --images corpus/test.regions.zst --text a
 usage '--text: is required for entailment' -m entailment --image "$jpeg"
 usage 'goes with --text' -m pair --text-pair a
+usage '--text: is required for entailment' -m entailment --image "$jpeg"
+usage '--image: is required for entailment' -m entailment --text a
+usage '--image: is required for captioning' -m captioning --text a
 usage '--temperature: goes with --samples' -m captioning --temperature 2 scenes/regions.zst
 usage '--max-boxes: goes with --image' -m captioning --max-boxes 36 scenes/regions.zst
 usage 'does not go with --images' -m captioning --image "$jpeg" --images long.zst
