@@ -278,8 +278,12 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = {
-        "unimo-finetune", "adapt a pre-trained model to a task", "", opts, run, true, true
-    };
+    static const struct program p = { "unimo-finetune",
+                                      "adapt a pre-trained model to a task",
+                                      "-t NAME -m DIR --train FILE -o DIR",
+                                      opts,
+                                      run,
+                                      true,
+                                      true };
     return program_main(&p, argc, argv);
 }

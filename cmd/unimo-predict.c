@@ -262,7 +262,7 @@ static int run(int argc, char **argv, struct err *e)
 int main(int argc, char **argv)
 {
     static const struct program p = {
-        "unimo-predict", "apply a model to examples", "[FILE]...", opts, run, false, true
+        "unimo-predict", "apply a model to examples", "-m DIR [FILE]...", opts, run, false, true
     };
     return program_main(&p, argc, argv);
 }

@@ -259,8 +259,12 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = {
-        "unimo-pretrain", "train a model on texts, images and pairs together", "", opts, run, true, true
-    };
+    static const struct program p = { "unimo-pretrain",
+                                      "train a model on texts, images and pairs together",
+                                      "--vocab DIR -o DIR",
+                                      opts,
+                                      run,
+                                      true,
+                                      true };
     return program_main(&p, argc, argv);
 }

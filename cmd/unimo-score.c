@@ -335,7 +335,8 @@ static int run(int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct program p = { "unimo-score", "compare predictions with references", "PRED [REF]...", opts, run,
-                                      false };
+    static const struct program p = {
+        "unimo-score", "compare predictions with references", "-m LIST PRED [REF]...", opts, run, false
+    };
     return program_main(&p, argc, argv);
 }

@@ -175,6 +175,7 @@ static void add_default(struct str *s, const struct opt *o)
 static void print_help(const struct program *p)
 {
     struct str s = { 0 };
+    bool can_resume = false;
 
     str_addf(&s, "usage: %s [option]... %s\n%s\n\n", p->name, p->operands, p->summary);
     for (const struct opt *o = p->opts; o->type != OPT_END; o++) {
@@ -182,6 +183,7 @@ static void print_help(const struct program *p)
             str_addf(&s, "\n%s:\n", o->help);
             continue;
         }
+        can_resume = can_resume || !strcmp(o->name, "resume");
         size_t from = s.n;
         if (o->letter) str_addf(&s, "  -%c, ", o->letter);
         else str_add(&s, "      ");
@@ -195,7 +197,7 @@ static void print_help(const struct program *p)
     str_addf(&s,
              "      --help                  show this\n      --version               show the version\n"
              "\nExit status: 0 fine, 1 bad input or I/O, 2 usage%s. Manual: man %s\n",
-             p->is_trainer ? ", 75 saved (run again with --resume)" : "", p->name);
+             can_resume ? ", 75 saved (run again with --resume)" : "", p->name);
     fwrite(s.data, 1, s.n, stdout);
     str_release(&s);
 }

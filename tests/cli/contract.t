@@ -9,6 +9,7 @@ for path in "$bin"/unimo-*; do
     t_run "$p" --help
     t_exit 0 "$p --help succeeds"
     t_ok "and starts with usage" sh -c 'head -1 "$1" | grep -q "^usage: $2 "' sh "$out" "$p"
+    t_ok "$p tells of status 75 if it can be resumed" sh -c '[ "$(grep -c "^  .* --resume " "$1")" = "$(grep -c "75 saved" "$1")" ]' sh "$out"
     : >missing
     grep -oE '^  (-.,|   ) --[a-z0-9-]+' "$out" | grep -oE -- '--[a-z0-9-]+' | grep -vxE -- '--help|--version' | while read -r o; do
         grep -qE "^\.It Fl (. , )?(Fl )?-${o#--}( |$)|Fl -${o#--}( |$)" "$top/man/$p.1" || echo "$o" >>missing
