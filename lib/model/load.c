@@ -53,8 +53,22 @@ static const char *find_name(const char *name, void *arg)
     return got;
 }
 
+/* A tensor that went into a parameter of another name is not unexpected. */
+static void tell_added(struct params_report *to, const char *name)
+{
+    struct str line = { 0 };
+
+    str_addf(&line, "unexpected %s ", name);
+    char *at = to && to->text.n ? strstr(to->text.data, line.data) : NULL;
+    if (at) {
+        memcpy(at, "added     ", strlen("unexpected"));
+        to->unexpected--;
+    }
+    str_release(&line);
+}
+
 /* RoBERTa has one token type, whose row is added at every position: the position table takes it over. */
-static int add_token_type(struct model *m, const struct safetensors *s, struct err *e)
+static int add_token_type(struct model *m, const struct safetensors *s, struct params_report *report, struct err *e)
 {
     const struct safetensor *t = safetensors_find(s, "roberta.embeddings.token_type_embeddings.weight");
     struct tensor position = params_f32(&m->params, m->position);
@@ -80,6 +94,7 @@ static int add_token_type(struct model *m, const struct safetensors *s, struct e
     }
     free(row);
     free(table);
+    tell_added(report, t->name);
     return device_check(m->device, e);
 }
 
@@ -92,7 +107,7 @@ int model_load_init(struct model *m, const char *dir, struct params_report *repo
     if (!rc) {
         struct names names = { .file = &s, .params = &m->params };
         rc = params_load(&m->params, &s, find_name, &names, false, report, e);
-        if (!rc) rc = add_token_type(m, &s, e);
+        if (!rc) rc = add_token_type(m, &s, report, e);
         if (!rc && report && !report->matched)
             rc = err_set(e, ERR_INPUT, "no tensor has a name of this model or of RoBERTa");
         if (rc) err_in(e, "%s", weights);
