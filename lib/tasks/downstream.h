@@ -69,6 +69,7 @@ struct downstream_kind {
     const char *name, *summary;
     struct downstream_metric metric[4]; /* the first one that the scorer has */
     bool uses_images;                   /* examples name images */
+    bool needs_pair;                    /* an example is two texts */
     bool predicts_from_images;          /* what predict() reads may be the images themselves */
     bool writes_text;
     bool fits_any_model;                    /* needs no head of its own */

@@ -53,7 +53,7 @@ static int see_source(struct downstream *d, struct arena *a, const struct value 
     int64_t room = writing_max_source(d) - 2;
 
     if (input_text(a, d->config, fields, "text", &first.text, e)) return -1;
-    bool is_pair = value_get(fields, "text_pair_tokens");
+    bool is_pair = d->kind->needs_pair || value_get(fields, "text_pair") || value_get(fields, "text_pair_tokens");
     if (is_pair) {
         if (input_text(a, d->config, fields, "text_pair", &second.text, e)) return -1;
         int64_t most = room > 2 ? room - 2 : 0;
@@ -379,6 +379,7 @@ const struct downstream_kind generation_tasks[] = {
                       PAPER } },
       WRITES },
     { .name = "squad-qg",
+      .needs_pair = true,
       .summary = "a question whose answer is marked in a passage (SQuAD)",
       .metric = { { "bleu", "bleu4" } },
       .defaults = { { .lr = 1.25e-5,

@@ -39,7 +39,8 @@ static int put(struct downstream *d, struct arena *a, struct batch *b, const str
 {
     struct batch_text first, second;
     struct batch_image picture;
-    bool has_image, is_pair = value_get(r->fields, "text_pair") || value_get(r->fields, "text_pair_tokens");
+    bool has_image,
+        is_pair = d->kind->needs_pair || value_get(r->fields, "text_pair") || value_get(r->fields, "text_pair_tokens");
 
     if (input_text(a, d->config, r->fields, "text", &first, e) ||
         (is_pair && input_text(a, d->config, r->fields, "text_pair", &second, e)) ||
@@ -392,6 +393,7 @@ const struct downstream_kind labels_tasks[] = {
       CLASSIFIES },
     { .name = "mnli",
       .summary = "does a sentence follow from another (MNLI)",
+      .needs_pair = true,
       .metric = { { "accuracy", "score" } },
       .defaults = { { GLUE }, { GLUE } },
       .configure = configure,
@@ -404,6 +406,7 @@ const struct downstream_kind labels_tasks[] = {
       CLASSIFIES },
     { .name = "stsb",
       .summary = "how alike two sentences are, from 0 to 5 (STS-B)",
+      .needs_pair = true,
       .metric = { { "spearman", "p_and_sp" } },
       .labels = LABEL_NUMBER,
       .defaults = { { GLUE }, { GLUE } },
@@ -417,6 +420,7 @@ const struct downstream_kind labels_tasks[] = {
       CLASSIFIES },
     { .name = "pair",
       .summary = "the label of two texts, perhaps with an image",
+      .needs_pair = true,
       .metric = { { "accuracy", "score" } },
       .defaults = { { GLUE }, { GLUE } },
       .configure = configure,

@@ -33,23 +33,38 @@ t_fails "labels that are no numbers"
 t_err '"label"'
 
 # One text or two.
+jq -c '.text_pair = "Is it so?"' vqa.jsonl >pair.jsonl
+tokenize pair.zst pair.jsonl
 for task in sst2 cola mnli classify pair; do
-    t_run $finetune -t $task --train vqa.zst --dev vqa.zst -o $task
+    case $task in mnli | pair) examples=pair.zst ;; *) examples=vqa.zst ;; esac
+    t_run $finetune -t $task --train $examples --dev $examples -o $task
     t_exit 0 "$task"
 done
 t_ok "is measured" sh -c 'jq -se "map(select(.accuracy)) | length == 2" log'
 t_run unimo-finetune -m pair -t stsb --rows 256 --steps 1 --train number.zst -o after
 t_exit 0 "a model of another task to begin with: its classifier is left out"
+t_run $finetune -t pair --train vqa.zst -o x
+t_err 'no "text_pair" \(a text was expected\)'
+t_run unimo-predict -m mnli vqa.zst
+t_err 'record 1: no "text_pair" \(a text was expected\)'
 
 # Texts.
 unimo-view scenes/train.entailment.jsonl.zst | jq -c '{id, text, target: (.text | split(" ") | reverse | join(" ")), turns: [.text, .label, .id]}' >seq.jsonl
 tokenize seq.zst seq.jsonl
+jq -c '.text_pair = "a dog"' seq.jsonl >two.jsonl
+tokenize two.zst two.jsonl
 for task in cnndm gigaword squad-qg coqa generate; do
-    t_run $finetune -t $task --train seq.zst --dev seq.zst --eval-limit 6 --max-length 9 --min-length 2 -o $task
+    case $task in squad-qg) examples=two.zst ;; *) examples=seq.zst ;; esac
+    t_run $finetune -t $task --train $examples --dev $examples --eval-limit 6 --max-length 9 --min-length 2 -o $task
     t_exit 0 "$task"
-    t_run unimo-predict -m $task -n 6 --plain -o $task.pred seq.zst
+    t_run unimo-predict -m $task -n 6 --plain -o $task.pred $examples
     t_ok "$task writes" sh -c 'jq -se "length == 6 and all(.pred | type == \"string\")" '$task.pred
 done
+t_run $finetune -t squad-qg --train seq.zst -o x
+t_err 'no "text_pair" \(a text was expected\)'
+unimo-tokenize -m corpus/vocabulary -F text,target -o half.zst two.jsonl
+t_run $finetune -t generate --train half.zst -o x
+t_err 'no "text_pair_tokens" \(unimo-tokenize adds it\)'
 t_ok "settings travel with the model" sh -c '[ "$(jq -c "[.ends_with_mask, .task_options.beam, .task_options.max_length, .task_options.block_trigrams]" cnndm/config.json)" = "[true,5,9,1]" ]'
 t_ok "so do tables of speakers" sh -c '[ "$(jq .dialog_embeddings coqa/config.json)" = true ]'
 unimo-predict -m coqa -n 12 --plain -j 1 --rows 200 seq.zst | jq -c .pred >one
@@ -92,11 +107,11 @@ t_run unimo-finetune -m mixed -t generate --train seq.zst --steps 1 -o x
 t_fails "also when it is to learn"
 
 # Images that are the user's choice are not forgotten when predicting.
-t_run $finetune -t pair --train vqa.zst $images --steps 1 -o pair-seen
-t_run unimo-predict -m pair-seen vqa.zst
+t_run $finetune -t pair --train pair.zst $images --steps 1 -o pair-seen
+t_run unimo-predict -m pair-seen pair.zst
 t_exit 2 "a model that learnt from images is not used without"
 t_err '^unimo-predict: --images: the model has learnt from images$'
-t_run unimo-predict -m pair-seen $images --plain -n 3 vqa.zst
+t_run unimo-predict -m pair-seen $images --plain -n 3 pair.zst
 t_exit 0 "with them it is"
 
 # Settings with which nothing could be seen, learnt or written.
@@ -226,7 +241,7 @@ t_run $finetune -t entailment --adversarial --adv-steps 0 --train ve.zst $images
 t_exit 2 "no steps of the moves are not the paper's four"
 
 # Rates, freezing, early stop.
-t_run $finetune -t pair --train vqa.zst --layer-decay 0.5 --head-lr 3 --freeze 1 -o frozen
+t_run $finetune -t pair --train pair.zst --layer-decay 0.5 --head-lr 3 --freeze 1 -o frozen
 t_exit 0 "rates by layer"
 cat >same.py <<'PY'
 import json, struct, sys
@@ -240,12 +255,12 @@ PY
 python3 same.py frozen >same.txt
 t_ok "frozen layers stay" sh -c 'grep -E "embeddings|layer\.0\." same.txt | grep -vq other && ! grep -E "embeddings|layer\.0\." same.txt | grep -q other'
 t_ok "the others do not" grep -q "layer.1.*query.weight other" same.txt
-t_run $finetune -t pair --train vqa.zst --freeze 2 -o frozen-all
+t_run $finetune -t pair --train pair.zst --freeze 2 -o frozen-all
 python3 same.py frozen-all >same-all.txt
 t_ok "of a model whose layers are all frozen the poolers learn" sh -c 'grep -q "text_pooler.*weight other" same-all.txt && ! grep -E "embeddings|layer" same-all.txt | grep -v lm_head | grep -q other'
-t_run $finetune -t pair --train vqa.zst --dev vqa.zst --lr 0 --steps 40 --patience 2 -o early
+t_run $finetune -t pair --train pair.zst --dev pair.zst --lr 0 --steps 40 --patience 2 -o early
 t_exit 0 "no better model for two measurements"
 t_ok "ends the training" sh -c '[ "$(jq -s "map(select(.accuracy)) | last.step" log)" = 6 ]'
-t_run $finetune -t pair --train vqa.zst --dev vqa.zst --lr 0 --steps 40 --patience 2 --resume -o early
+t_run $finetune -t pair --train pair.zst --dev pair.zst --lr 0 --steps 40 --patience 2 --resume -o early
 t_exit 0 "and so it stays when resumed"
 t_done
