@@ -202,16 +202,20 @@ static int work(struct run *run, struct job *j, struct err *e)
     return o->to->is_lines ? line_write(&j->product, o->to, j->record, e) : o->to->write(&j->product, j->record, e);
 }
 
+static void say_where(const struct run *run, struct job *j)
+{
+    if (run->lines) err_in(&j->bad, "line %" PRId64, j->number);
+    if (run->reader) err_in(&j->bad, "%s: record %" PRId64, j->record->file, j->record->number);
+    else if (run->lines) err_in(&j->bad, "%s", j->path);
+    else if (!strstr(j->bad.text, j->path)) err_in(&j->bad, "%s", j->path); /* file_load() names it */
+}
+
 static int work_job(void *arg, void *job, int worker, struct err *e)
 {
     struct run *run = arg;
     struct job *j = job;
 
-    if (!work(run, j, &j->bad)) return 0;
-    if (run->lines) err_in(&j->bad, "line %" PRId64, j->number);
-    if (run->reader) err_in(&j->bad, "%s: record %" PRId64, j->record->file, j->record->number);
-    else if (run->lines) err_in(&j->bad, "%s", j->path);
-    else if (!strstr(j->bad.text, j->path)) err_in(&j->bad, "%s", j->path); /* file_load() names it */
+    if (work(run, j, &j->bad)) say_where(run, j);
     return 0;
 }
 
@@ -221,7 +225,8 @@ static int write_file(struct run *run, const struct job *j, struct err *e)
     struct str name = { 0 };
 
     if (!*id || *id == '.' || strchr(id, '/'))
-        return err_set(e, ERR_INPUT, "an id that is no file's name: %s", err_quote(id));
+        return err_set(e, ERR_INPUT, "the id %s is no file's name (one without / and a dot in front was expected)",
+                       err_quote(id));
     str_addf(&name, "%s.npz", id);
     char *path = path_join(outdir_path(run->dir), name.data);
     struct out *out = out_open(path, e);
@@ -254,7 +259,7 @@ static int done_job(void *arg, void *job, bool failed, struct err *e)
     struct job *j = job;
     int rc = 0;
 
-    if (!failed && !j->bad.code) emit(run, j, &j->bad);
+    if (!failed && !j->bad.code && emit(run, j, &j->bad) && j->bad.code == ERR_INPUT) say_where(run, j);
     if (!failed && j->bad.code) {
         bool goes_on = (run->o->skip_bad || run->o->check) && j->bad.code == ERR_INPUT;
         if (goes_on && !run->skipped++) run->first_bad = j->bad;

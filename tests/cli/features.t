@@ -110,7 +110,10 @@ t_err '1 of 5 pictures skipped'
 cat bua.tsv bua.tsv >twice.tsv
 t_run $feat --from bua -o y.zst twice.tsv
 t_fails "a picture twice"
-t_err 'id "1000" for the second time'
+t_err '^unimo-regionfeat: twice.tsv: line [0-9]+: id "1000" for the second time$'
+unimo-view --base64 bua.zst | jq -c '.id = "a/b"' | head -1 >slash.jsonl
+t_run $feat --to milvlg -o slash slash.jsonl
+t_err '^unimo-regionfeat: slash.jsonl: record 1: the id "a/b" is no file.s name'
 t_run $feat --from bua --skip-bad -o y.zst twice.tsv
 unimo-view y.zst | jq -r .id >ids
 t_ok "counts once" [ "$(wc -l <ids)" = 5 ]
