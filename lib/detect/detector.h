@@ -21,7 +21,7 @@ struct detector {
 void detector_build(struct detector *d, struct device *device, enum dtype compute, bool training);
 /* From a directory with config.json and model.safetensors. */
 int detector_load(struct detector *d, const char *dir, struct device *device, enum dtype compute, struct err *e);
-extern const char *const detector_files[]; /* their names, for outdir_open() */
+extern const char *const detector_files[];                                   /* their names, for outdir_open() */
 int detector_save(const struct detector *d, const char *dir, struct err *e); /* writes both files, parameters as BF16 */
 void detector_release(struct detector *d);
 
