@@ -77,26 +77,32 @@ static void print_json(const struct value *list, struct str *out)
     }
 }
 
-static double number_at(const struct value *v, const char *a, const char *b, const char *c)
+/* With so many decimals; a value that is undefined is the text "nan". */
+static void add_number(struct str *out, const struct value *v, int decimals)
 {
-    v = value_get(v, a);
-    if (b) v = value_get(v, b);
-    if (c) v = value_get(v, c);
-    return value_number(v);
+    if (value_is_number(v)) str_addf(out, "%.*f", decimals, value_number(v));
+    else str_add(out, value_text(v, NULL));
 }
 
 /* NAME FIGURE VALUE [± half width] [other system's value, p] */
 static void print_row(const struct value *v, const char *metric, const char *name, struct str *out)
 {
     const char *printed = value_text(value_get(value_get(v, "printed"), name), NULL);
-    const struct value *other = value_get(v, "compare");
+    const struct value *interval = value_get(value_get(v, "ci"), name), *other = value_get(v, "compare");
 
     str_addf(out, "%-16s %-16s %10s", metric, name, printed);
-    if (value_get(v, "ci")) str_addf(out, " \u00b1 %.2f", number_at(v, "ci", name, "half_width"));
+    if (interval) {
+        str_add(out, " \u00b1 ");
+        add_number(out, value_get(interval, "half_width"), 2);
+    }
     if (other) str_addf(out, "  against %s", value_text(value_get(value_get(other, "printed"), name), NULL));
     /* sacreBLEU's p of no difference is the least there is: beside two equal figures it would say the contrary. */
-    if (other && number_at(v, name, NULL, NULL) == number_at(other, name, NULL, NULL)) str_add(out, ", equal");
-    else if (other) str_addf(out, ", p = %.4f", number_at(other, "p", name, NULL));
+    if (other && number_at(v, name, NULL, NULL) == number_at(other, name, NULL, NULL)) {
+        str_add(out, ", equal");
+    } else if (other) {
+        str_add(out, ", p = ");
+        add_number(out, value_get(value_get(other, "p"), name), 4);
+    }
     str_add_char(out, '\n');
 }
 
@@ -166,10 +172,10 @@ static void print_tabs(const struct value *list, struct str *out)
     for (int64_t i = 0; i < value_count(list); i++) {
         const struct value *v = value_at(list, i);
         for (struct value_iter it = { 0 }; value_next(v, &it);) {
-            bool is_nan = value_is_string(it.value) && value_get(value_get(v, "printed"), it.key);
-            if (!value_is_number(it.value) && !is_nan) continue;
+            bool is_undefined = value_is_string(it.value) && value_get(value_get(v, "printed"), it.key);
+            if (!value_is_number(it.value) && !is_undefined) continue;
             str_addf(out, "%s\t%s\t", value_text(value_get(v, "metric"), NULL), it.key);
-            if (is_nan) str_add(out, value_text(it.value, NULL));
+            if (is_undefined) str_add(out, value_text(it.value, NULL));
             else value_print(it.value, out);
             str_add_char(out, '\n');
         }

@@ -59,23 +59,60 @@ static void rank(double *out, const int32_t *order, const double *x, const int32
     }
 }
 
-/* The three sums of squares and products about the means. */
+/* Whether all values that were drawn are the same. Their sum may be rounded and the mean another value, so that the
+ * deviations do not tell. */
+static bool is_constant(const double *x, const int32_t *times, int64_t n)
+{
+    int64_t first = 0;
+
+    while (times && first < n && !times[first]) first++;
+    for (int64_t i = first + 1; i < n; i++) {
+        if ((!times || times[i]) && x[i] != x[first]) return false;
+    }
+    return true;
+}
+
+static double mean_of(const double *x, const int32_t *times, int64_t n)
+{
+    double sum = 0, all = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        double w = times ? times[i] : 1;
+        all += w;
+        sum += w * x[i];
+    }
+    return sum / all;
+}
+
+/* The power of two above the largest deviation from the mean. */
+static int exponent_of(const double *x, double mean, const int32_t *times, int64_t n)
+{
+    double most = 0;
+    int exponent;
+
+    for (int64_t i = 0; i < n; i++) {
+        if (!times || times[i]) most = fmax(most, fabs(x[i] - mean));
+    }
+    frexp(most, &exponent);
+    return exponent;
+}
+
+/* The three sums of squares and products about the means, 0 of values that are all the same. Deviations are in units
+ * of a power of two, which changes no digit: the square of 1e200 or of 1e-200 is no double. */
 struct moments {
     double xx, yy, xy;
 };
 static struct moments moments_of(const double *x, const double *y, const int32_t *times, int64_t n)
 {
     struct moments m = { 0 };
-    double sum_x = 0, sum_y = 0, all = 0;
 
+    if (is_constant(x, times, n) || is_constant(y, times, n)) return m;
+    double mean_x = mean_of(x, times, n), mean_y = mean_of(y, times, n);
+    int unit_x = exponent_of(x, mean_x, times, n), unit_y = exponent_of(y, mean_y, times, n);
     for (int64_t i = 0; i < n; i++) {
         double w = times ? times[i] : 1;
-        all += w;
-        sum_x += w * x[i];
-        sum_y += w * y[i];
-    }
-    for (int64_t i = 0; i < n; i++) {
-        double w = times ? times[i] : 1, dx = x[i] - sum_x / all, dy = y[i] - sum_y / all;
+        if (times && !times[i]) continue;
+        double dx = ldexp(x[i] - mean_x, -unit_x), dy = ldexp(y[i] - mean_y, -unit_y);
         m.xx += w * dx * dx;
         m.yy += w * dy * dy;
         m.xy += w * dx * dy;
@@ -106,9 +143,10 @@ static void spearman(const struct tally *t, const int32_t *times, double *out)
     rank(v->rank_x, v->by_x, v->x, times, t->n);
     rank(v->rank_y, v->by_y, v->y, times, t->n);
     struct moments m = moments_of(v->rank_x, v->rank_y, times, t->n);
-    bool is_constant = !(m.xx > 0 && m.yy > 0);
-    double free_n = (double)t->n - 1; /* NumPy's corrcoef divides by one deviation after the other */
-    out[0] = is_constant ? NAN : m.xy / free_n / sqrt(m.xx / free_n) / sqrt(m.yy / free_n);
+    bool is_defined = m.xx > 0 && m.yy > 0;
+    double free_n = (double)t->n - 1; /* NumPy's corrcoef divides by one deviation after the other, and clips */
+    double r = m.xy / free_n / sqrt(m.xx / free_n) / sqrt(m.yy / free_n);
+    out[0] = is_defined ? fmax(-1, fmin(1, r)) : NAN;
     out[1] = (out[0] + pearson_of(v->x, v->y, times, t->n)) / 2;
 }
 

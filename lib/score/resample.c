@@ -120,11 +120,29 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* all [trials][figures] of one figure, in order. */
-static void column(const double *all, int64_t trials, int figures, int k, double *out)
+/* What one figure of all[trials][figures] is where it is defined, in order; returns in how many trials. A correlation
+ * has no value in a resample of items that are all the same. */
+static int64_t column(const double *all, int64_t trials, int figures, int k, double *out)
 {
-    for (int64_t i = 0; i < trials; i++) out[i] = all[i * figures + k];
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < trials; i++) {
+        double x = all[i * figures + k];
+        if (!isnan(x)) out[n++] = x;
+    }
+    return n;
 }
+
+/* The same by rising value. */
+static int64_t sorted_column(const double *all, int64_t trials, int figures, int k, double *out)
+{
+    int64_t n = column(all, trials, figures, k, out);
+
+    qsort(out, (size_t)n, sizeof *out, ascending);
+    return n;
+}
+
+static const struct interval no_interval = { NAN, NAN, NAN };
 
 static double mean_of(const double *x, int64_t n)
 {
@@ -146,11 +164,9 @@ void resample_interval(const struct tally *t, struct trials trials, struct inter
         draw(&g, times, t->n);
         figures_of(t, times, sum, all + i * f);
     }
-    int64_t cut = trials.n / 40;
     for (int k = 0; k < f; k++) {
-        column(all, trials.n, f, k, one);
-        qsort(one, (size_t)trials.n, sizeof *one, ascending);
-        out[k] = (struct interval){ mean_of(one, trials.n), one[cut], one[trials.n - 1 - cut] };
+        int64_t n = sorted_column(all, trials.n, f, k, one), cut = n / 40;
+        out[k] = n ? (struct interval){ mean_of(one, n), one[cut], one[n - 1 - cut] } : no_interval;
     }
     free(all);
     free(one);
@@ -226,10 +242,10 @@ void resample_legacy(const struct tally *t, struct trials trials, struct interva
             figures_of(t, times, sum, all + i * f);
         }
         for (int k = first; k < first + group && k < f; k++) {
-            column(all, trials.n, f, k, one);
-            qsort(one, (size_t)trials.n, sizeof *one, ascending);
-            out[k] = (struct interval){ percentile(one, trials.n, 0.5), percentile(one, trials.n, 0.025),
-                                        percentile(one, trials.n, 0.975) };
+            int64_t n = sorted_column(all, trials.n, f, k, one);
+            out[k] =
+                n ? (struct interval){ percentile(one, n, 0.5), percentile(one, n, 0.025), percentile(one, n, 0.975) }
+                  : no_interval;
         }
     }
     free(all);
@@ -240,17 +256,16 @@ void resample_legacy(const struct tally *t, struct trials trials, struct interva
 
 /* ---- tests ---- */
 
-/* The share of differences that are beyond the one seen; all [trials][figures]. */
+/* The share of differences that are beyond the one seen, NaN where either has none; all [trials][figures]. */
 static void count_beyond(const double *all, struct trials trials, int f, const double *seen, bool centre, double *p)
 {
     double *one = mem_new(double, trials.n);
 
     for (int k = 0; k < f; k++) {
-        int64_t beyond = 0;
-        column(all, trials.n, f, k, one);
-        double middle = centre ? mean_of(one, trials.n) : 0;
-        for (int64_t i = 0; i < trials.n; i++) beyond += one[i] - middle > seen[k];
-        p[k] = (double)(beyond + 1) / (double)(trials.n + 1);
+        int64_t n = column(all, trials.n, f, k, one), beyond = 0;
+        double middle = centre ? mean_of(one, n) : 0;
+        for (int64_t i = 0; i < n; i++) beyond += one[i] - middle > seen[k];
+        p[k] = n && !isnan(seen[k]) ? (double)(beyond + 1) / (double)(n + 1) : NAN;
     }
     free(one);
 }

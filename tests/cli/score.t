@@ -73,6 +73,18 @@ t_ok "no warning of ratings from 0 to 10" test ! -s "$err"
 t_run unimo-score -m pearson same percents
 t_ok "nor where both are percent" test ! -s "$err"
 
+# 0.1 three times is more than 0.3, so that the mean is no member
+printf '{"id":"a","pred":0.1}\n{"id":"b","pred":0.1}\n{"id":"c","pred":0.1}\n' >constant
+t_run unimo-score -m pearson,spearman constant ratings
+t_ok "no correlation with a constant" holds "$out" 'all(.score == "nan")'
+t_run unimo-score -m pearson,spearman --format tsv constant ratings
+t_out '^pearson	score	nan$'
+for power in 1e200 1e-200; do
+    sed "s/0[.]\([0-9]\)/\1$power/" fractions >extreme
+    t_run unimo-score -m pearson extreme ratings
+    t_ok "numbers whose squares are none: times $power" holds "$out" '.[0].score > 99.7 and .[0].score < 99.8'
+done
+
 t_run unimo-score -m list
 t_out 'accuracy, matthews.*meteor.*ap-voc'
 
@@ -206,6 +218,10 @@ t_run unimo-score -m accuracy --compare ones --test ar:500 "$g/glue/cola_pred.js
 t_ok "--compare: a real difference is unlikely by chance" holds "$out" '.[0].compare.p.score < 0.01 and .[0].compare.score < .[0].score'
 t_run unimo-score -m spearman --compare "$g/glue/stsb_pred.jsonl" --test ar "$g/glue/stsb_pred.jsonl" "$g/glue/stsb_ref.jsonl"
 t_exit 2 "randomisation needs sums"
+t_run unimo-score -m pearson,spearman --ci bootstrap --compare same fractions ratings
+t_ok "resamples without a correlation say nothing" holds "$out" 'all(.ci.score.low - .ci.score.mean < 1e-9 and .ci.score.mean - .ci.score.high < 1e-9 and .compare.p.score > 0)'
+t_run unimo-score -m f1 --format table --ci bootstrap --compare pred pred ref
+t_out '^f1 +f1 +nan ± nan  against nan, p = nan$'
 t_run unimo-score -m accuracy --ci bootstrap:0 pred ref
 t_exit 2 "no resamples"
 t_run unimo-score -m accuracy --ci jackknife pred ref
