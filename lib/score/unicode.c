@@ -40,10 +40,20 @@ bool unicode_is_space(uint32_t c)
            (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-/* What Java's words may hold besides letters that have cases; ideographs and kana are words of their own. */
-static bool is_within_word(uint16_t c)
+/* A letter of Java's words; ideographs and kana are words of their own. */
+static bool is_alphabetic(uint16_t c)
 {
-    if (c == '\'' || c == '.' || c == '"' || c == '-' || (c >= 0x2010 && c <= 0x2015)) return true;
+    return unicode_is_letter(c) && !((c >= 0x3040 && c <= 0x30FF) || (c >= 0x4E00 && c <= 0x9FA5));
+}
+
+/* Whether Java's words go on across the unit at i: a mark may stand between two letters or between two digits. */
+static bool is_within_word(const uint16_t *text, int64_t n, int64_t i)
+{
+    uint16_t c = text[i], before = i > 0 ? text[i - 1] : ' ', after = i + 1 < n ? text[i + 1] : ' ';
+    bool is_either = c == '\'' || c == '.' || c == '"', is_joint = c == '-' || c == '_' || (c >= 0x2010 && c <= 0x2015);
+
+    if ((is_either || is_joint) && is_alphabetic(before) && is_alphabetic(after)) return true;
+    if ((is_either || c == ',' || c == 0x66B) && unicode_is_digit(before) && unicode_is_digit(after)) return true;
     if ((c >= 0x3040 && c <= 0x30FF) || (c >= 0x4E00 && c <= 0x9FA5)) return false;
     return !unicode_is_space(c) && !unicode_is_punctuation(c) && !unicode_is_symbol(c);
 }
@@ -53,8 +63,8 @@ static bool is_final(const uint16_t *text, int64_t n, int64_t i)
 {
     int64_t before = i - 1, after = i + 1;
 
-    while (before >= 0 && !unicode_is_cased(text[before]) && is_within_word(text[before])) before--;
-    while (after < n && !unicode_is_cased(text[after]) && is_within_word(text[after])) after++;
+    while (before >= 0 && !unicode_is_cased(text[before]) && is_within_word(text, n, before)) before--;
+    while (after < n && !unicode_is_cased(text[after]) && is_within_word(text, n, after)) after++;
     return before >= 0 && unicode_is_cased(text[before]) && !(after < n && unicode_is_cased(text[after]));
 }
 

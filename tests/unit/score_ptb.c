@@ -82,6 +82,7 @@ static void rules(void)
         { "\u00A2 \u00A3 \u20AC \u00A5 \u20A4", "cents # $ \u00A5 \u20A4" },
         { "12-inch., AT&amp;T., dog., x", "12-inch. , at&t. , dog. , x" },
         { "\u0391\u03A3 \u0391\u03A3\u0391 \u0130", "\u03B1\u03C2 \u03B1\u03C3\u03B1 i\u0307" },
+        { "\u0391\u03A39-y \u0392_\u03A3 \u0391\u03A3.1", "\u03B1\u03C29-y \u03B2_\u03C2 \u03B1\u03C2 .1" },
         { "a \u00AD b\u00ADc 1-\u00AD", "a - bc 1-" },
         { "\xF0\x9F\x98\x80 a\xF0\x9F\x98\x80z", "a z" },
         { "one\ntwo\r\n\x0B\xC2\x85three", "one two three" },
