@@ -223,6 +223,19 @@ static int read_line(char *line, int64_t number, bool is_tsv, bool is_pred, cons
     return sink->put(sink->arg, parts[0], parts + 1, n - 1, e);
 }
 
+/* Python's scripts read files with either kind of line end: a carriage return before the newline is none of the text.
+ */
+static int end_line(struct str *line, int64_t number, struct err *e)
+{
+    if (line->n && line->data[line->n - 1] == '\r') line->n--;
+    str_add_char(line, 0);
+    if (strlen(line->data) + 1 != line->n) return err_set(e, ERR_INPUT, "holds the character 0");
+    if (!utf8_valid(line->data, line->n - 1)) return err_set(e, ERR_INPUT, "is not UTF-8");
+    if (number == 1 && str_starts(line->data, "\xEF\xBB\xBF"))
+        return err_set(e, ERR_INPUT, "starts with a byte-order mark (plain UTF-8 was expected)");
+    return 0;
+}
+
 static int read_lines(const char *path, bool is_tsv, bool is_pred, const struct forms_sink *sink, struct err *e)
 {
     struct lines *in = lines_open(&path, 1, NULL, e);
@@ -231,10 +244,7 @@ static int read_lines(const char *path, bool is_tsv, bool is_pred, const struct 
     int got = in ? 1 : -1;
 
     while (got > 0 && (str_clear(&line), got = lines_next(in, &line, &number, e)) > 0) {
-        str_add_char(&line, 0);
-        if (strlen(line.data) + 1 != line.n) got = err_set(e, ERR_INPUT, "holds the character 0");
-        else if (!utf8_valid(line.data, line.n - 1)) got = err_set(e, ERR_INPUT, "is not UTF-8");
-        else if (read_line(line.data, number, is_tsv, is_pred, sink, e)) got = -1;
+        if (end_line(&line, number, e) || read_line(line.data, number, is_tsv, is_pred, sink, e)) got = -1;
         if (got < 0) err_in(e, "%s: line %" PRId64, path, number);
     }
     lines_close(in);

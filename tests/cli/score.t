@@ -195,6 +195,17 @@ t_err 'bad.tsv: line 1: 1 fields: expected an id and a text'
 printf 'x\xff\n' >bad.txt
 t_run unimo-score -m rouge bad.txt first.txt
 t_err 'bad.txt: line 1: is not UTF-8'
+printf 'a\tyes\r\nb\tno\r\n' >returns.tsv
+printf 'a\tyes\nb\tno' >newlines.tsv
+printf 'yes\r\nno\r\n' >returns.txt
+printf 'yes\nno' >newlines.txt
+for form in txt tsv; do
+    t_run unimo-score -m accuracy returns.$form newlines.$form
+    t_ok "$form: a carriage return belongs to the end of its line" holds "$out" '.[0].score == 100'
+    printf '\357\273\277' | cat - newlines.$form >marked.$form
+    t_run unimo-score -m accuracy marked.$form newlines.$form
+    t_err "marked.$form: line 1: starts with a byte-order mark"
+done
 echo '{"a":1}' >odd.json
 t_run unimo-score -m squad odd.json squad.json
 t_fails "a document of no known form"
