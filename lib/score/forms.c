@@ -54,6 +54,18 @@ static int put_member(const struct document *d, const struct value *o, const cha
     return rc;
 }
 
+static int put_caption(struct document *d, const struct value *o, struct err *e)
+{
+    struct str text = { 0 };
+    int rc = word_of(&d->id, value_get(o, "image_id"), "image_id", e);
+
+    if (!rc && d->is_pred) return put_member(d, o, "caption", e);
+    if (!rc) rc = word_of(&text, value_get(o, "caption"), "caption", e);
+    if (!rc) rc = d->sink->add(d->sink->arg, str_c(&d->id), str_c(&text), e);
+    str_release(&text);
+    return rc;
+}
+
 /* The member `field` of each entry of a list, or the list's own strings, as the texts of the id. */
 static int put_list(const struct document *d, const struct value *list, const char *field, struct err *e)
 {
@@ -77,15 +89,13 @@ static void put_note(const struct document *d, const struct value *o, const char
     if (word && d->sink->note) d->sink->note(d->sink->arg, str_c(&d->id), name, word);
 }
 
-/* COCO: {"image_id", "caption"}; VQA: {"question_id", "answers": [{"answer"}]}; both have lists of predictions and
- * of annotations. CoQA's predictions: {"id", "turn_id", "answer"}. */
+/* COCO: {"image_id", "caption"}; VQA: {"question_id", "answers": [{"answer"}]}, and an image's id too; both have lists
+ * of predictions and of annotations. CoQA's predictions: {"id", "turn_id", "answer"}. */
 static int read_entry(struct document *d, const struct value *o, struct err *e)
 {
     struct str turn = { 0 };
     int rc;
 
-    if (value_get(o, "image_id"))
-        return word_of(&d->id, value_get(o, "image_id"), "image_id", e) ? -1 : put_member(d, o, "caption", e);
     if (value_get(o, "question_id")) {
         if (word_of(&d->id, value_get(o, "question_id"), "question_id", e)) return -1;
         if (d->is_pred) return put_member(d, o, "answer", e);
@@ -93,6 +103,7 @@ static int read_entry(struct document *d, const struct value *o, struct err *e)
         put_note(d, o, "answer_type");
         return put_list(d, value_get(o, "answers"), "answer", e);
     }
+    if (value_get(o, "image_id")) return put_caption(d, o, e);
     rc = word_of(&d->id, value_get(o, "id"), "id", e);
     if (!rc && value_get(o, "turn_id")) {
         rc = word_of(&turn, value_get(o, "turn_id"), "turn_id", e);

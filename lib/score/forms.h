@@ -10,8 +10,10 @@
  *   tsv       ID <tab> TEXT [<tab> TEXT]... */
 struct forms_sink {
     void *arg;
-    /* n texts of an id: of predictions exactly one. Called again for the same id, it adds. */
+    /* All texts of an id: of predictions exactly one. */
     int (*put)(void *arg, const char *id, const char *const *texts, int n, struct err *e);
+    /* One of an id's texts, of which others may have come: COCO's references are an entry each. */
+    int (*add)(void *arg, const char *id, const char *text, struct err *e);
     int (*note)(void *arg, const char *id, const char *name, const char *word); /* may be NULL */
 };
 /* Which form a file has by its name: .json, .txt, .tsv; else records. */

@@ -200,6 +200,16 @@ static int put_refs(void *arg, const char *id, const char *const *texts, int n, 
     return 0;
 }
 
+static int add_text(void *arg, const char *id, const char *text, struct err *e)
+{
+    struct reading *x = arg;
+
+    x->may_repeat = true;
+    int rc = put_refs(x, id, &text, 1, e);
+    x->may_repeat = false;
+    return rc;
+}
+
 static int put_note(void *arg, const char *id, const char *name, const char *word)
 {
     struct reading *x = arg;
@@ -262,11 +272,11 @@ static int put_pred(void *arg, const char *id, const char *const *texts, int n, 
 static int read_file(struct reading *x, const char *path, bool is_pred, struct err *e)
 {
     const char *form = x->f->form && strcmp(x->f->form, "auto") ? x->f->form : forms_guess(path);
-    const struct forms_sink sink = { x, is_pred ? put_pred : put_refs, is_pred ? NULL : put_note };
+    const struct forms_sink sink = { x, is_pred ? put_pred : put_refs, add_text, is_pred ? NULL : put_note };
 
     x->file++;
     if (!strcmp(form, "records")) return reader_each_outline(path, is_pred ? read_pred : read_ref, x, e);
-    x->may_repeat = !is_pred && !strcmp(form, "document"); /* COCO has a caption an entry */
+    x->may_repeat = false;
     return forms_read(path, form, is_pred, &sink, e);
 }
 

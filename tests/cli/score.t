@@ -160,11 +160,14 @@ jq -s 'map({image_id: .id, caption: .pred})' caps >results.json
 unimo-score -m bleu,cider caps pairs >a
 unimo-score -m bleu,cider results.json captions.json >b
 t_same a b "COCO's results and annotations"
-jq -s '{annotations: map({question_id: .id, question_type, answer_type, answers: (.refs | to_entries | map({answer: .value, answer_id: .key}))})}' "$g/vqa/ref.jsonl" >vqa.json
+jq -s '{annotations: map({image_id: 7, question_id: .id, question_type, answer_type, answers: (.refs | to_entries | map({answer: .value, answer_id: .key}))})}' "$g/vqa/ref.jsonl" >vqa.json
 jq -s 'map({question_id: .id, answer: .pred})' "$g/vqa/pred.jsonl" >vqa-results.json
 unimo-score -m vqa "$g/vqa/pred.jsonl" "$g/vqa/ref.jsonl" >a
 unimo-score -m vqa vqa-results.json vqa.json >b
 t_same a b "VQA's results and annotations, with their types"
+jq '.annotations += [.annotations[3]]' vqa.json >twice.json
+t_run unimo-score -m vqa vqa-results.json twice.json
+t_err 'twice.json: entry 100: id "[0-9]+" is there twice'
 jq -s '{version: "v2.0", data: [{title: "t", paragraphs: [{context: "c", qas: map({id, question: "q", is_impossible: (.refs == []), answers: (.refs | map({text: ., answer_start: 0}))})}]}]}' "$g/qa/squad2_ref.jsonl" >squad.json
 jq -s 'map({(.id): .pred}) | add' "$g/qa/squad2_pred.jsonl" >squad-pred.json
 unimo-score -m squad2 "$g/qa/squad2_pred.jsonl" "$g/qa/squad2_ref.jsonl" >a
