@@ -62,7 +62,7 @@ int rouge_l_count(const struct score_data *d, struct tally *out, struct err *e)
     for (int64_t i = 0; i < c->n; i++) {
         int64_t n;
         const struct sentence *refs = captions_refs(c, i, &n);
-        out->stats[i] = score_item(&l, &c->preds[i], refs, n);
+        if (!d->texts.items[i].is_missing) out->stats[i] = score_item(&l, &c->preds[i], refs, n);
     }
     free(l.row);
     return 1;
