@@ -163,7 +163,8 @@ static void warn_of_percent(const struct join *j)
         if (!j->items[i].is_missing && !str_to_double(j->items[i].pred, 0, 1, &pred)) return;
         if (ref > most) most = ref;
     }
-    if (most > 10) log_line("warning: references look like percent (up to %g), predictions like fractions (0 to 1)", most);
+    if (most > 10)
+        log_line("warning: references look like percent (up to %g), predictions like fractions (0 to 1)", most);
 }
 
 static int read_data(struct score_data *d, int needs, struct err *e)
@@ -286,6 +287,16 @@ static int check_comparable(const struct scored *a, const struct scored *b, cons
     return 0;
 }
 
+/* Asked for, but no reference has it: a slip of the pen. */
+static int check_by(const struct score_request *q, const struct join *j, struct err *e)
+{
+    for (int k = 0; k < q->opts.files.n_notes && k < j->n_notes; k++) {
+        if (!j->notes[k].words.n)
+            return err_set(e, ERR_INPUT, "--by: no reference has a field %s", err_quote(j->notes[k].name));
+    }
+    return 0;
+}
+
 static void report_all(const struct score_request *q, const struct list *l, const struct scored *a,
                        const struct scored *b, struct score_result *out)
 {
@@ -302,8 +313,8 @@ static void report_all(const struct score_request *q, const struct list *l, cons
         }
         for (int p = 0; p < a->n_parts[i]; p++) {
             const struct tally *t = &a->parts[i][p];
-            bool has_own_items = t->n != j->n || t->ids != j->id; /* a preparation or an order of its own */
-            ro.n_by = has_notes && !has_own_items ? j->n_notes : 0;
+            bool are_of_texts = t->items || (t->n == j->n && t->ids == j->id); /* not a preparation's */
+            ro.n_by = has_notes && are_of_texts ? j->n_notes : 0;
             struct value *v = report_tally(t, b ? &b->parts[i][p] : NULL, &ro);
             if (has_notes) set_counts(v, a);
             if (q->times) value_set(v, "seconds", value_real(a->seconds[i]));
@@ -348,7 +359,7 @@ int metrics_compute(const struct score_request *q, struct score_result *out, str
     a = mem_new(struct scored, 1);
     a->opts = q->opts;
     add_notes(&a->opts.files, &l, q->opts.prepare);
-    if (score_system(a, &l, needs, e)) goto out;
+    if (score_system(a, &l, needs, e) || check_by(q, &a->d.texts, e)) goto out;
     if (q->compare) {
         b = mem_new(struct scored, 1);
         b->opts = a->opts;

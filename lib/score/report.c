@@ -83,11 +83,12 @@ static struct value *breakdown(const struct tally *t, const struct report_opts *
         int64_t n = 0;
         for (int k = 0; k < t->width; k++) sum[k] = 0;
         for (int64_t i = 0; i < t->n; i++) {
-            times[i] = o->of[by][i] == w;
+            times[i] = o->of[by][t->items ? t->items[i] : i] == w;
             n += times[i];
             for (int k = 0; k < t->width && times[i]; k++) sum[k] += t->stats[i * t->width + k];
         }
-        if (!t->stats) t->weigh(t, times, x);
+        if (t->own) t->own_of(t, times, x);
+        else if (!t->stats) t->weigh(t, times, x);
         else t->finish(t, sum, (double)n, x);
         value_set(v, "n", value_int(n));
         set_figures(v, t, x, o->ref_scale);

@@ -154,26 +154,26 @@ static void average(double *means, double *own)
     own[2] = rounded(means[RESAMPLES - cut - 1]);
 }
 
-/* Perl's random numbers (since 5.20 on all systems: drand48), seeded with the number of the resample. */
-static void bootstrap(struct tally *t)
+/* Perl's random numbers (since 5.20 on all systems: drand48), seeded with the number of the resample. Draws n of the
+ * statistics' rows; own is [WIDTH][3]. */
+static void bootstrap(const double *stats, const int64_t *rows, int64_t n, double *own)
 {
     const uint64_t mask = (1ull << 48) - 1;
     double *means = mem_new(double, RESAMPLES *WIDTH), *one = mem_new(double, RESAMPLES);
 
-    t->own = mem_new(double, 3 * WIDTH);
     for (int s = 0; s < RESAMPLES; s++) {
         uint64_t x = (uint64_t)s << 16 | 0x330E;
         double *sum = means + s * WIDTH;
-        for (int64_t i = 0; i < t->n; i++) {
+        for (int64_t i = 0; i < n; i++) {
             x = (x * 0x5DEECE66Dull + 0xB) & mask;
-            const double *row = t->stats + (int64_t)((double)t->n * ((double)x / (double)(1ull << 48))) * WIDTH;
+            const double *row = stats + rows[(int64_t)((double)n * ((double)x / (double)(1ull << 48)))] * WIDTH;
             for (int k = 0; k < WIDTH; k++) sum[k] += row[k];
         }
-        for (int k = 0; k < WIDTH; k++) sum[k] /= (double)t->n;
+        for (int k = 0; k < WIDTH; k++) sum[k] /= (double)n;
     }
     for (int k = 0; k < WIDTH; k++) {
         for (int s = 0; s < RESAMPLES; s++) one[s] = means[s * WIDTH + k];
-        average(one, t->own + 3 * k);
+        average(one, own + 3 * k);
     }
     free(means);
     free(one);
@@ -204,9 +204,11 @@ static bool is_empty(const struct score_item *item)
     return true;
 }
 
-struct kept { /* items in the order of the script's file names */
+struct kept { /* items in the script's order */
     const char **ids;
     struct score_item *items;
+    int64_t *at;   /* which of the texts' items each is */
+    int64_t *rows; /* the kept items by rising at */
 };
 static void kept_free(void *own)
 {
@@ -214,6 +216,8 @@ static void kept_free(void *own)
 
     free(k->ids);
     free(k->items);
+    free(k->at);
+    free(k->rows);
     free(k);
 }
 
@@ -223,30 +227,83 @@ static void sort_by_name(struct order *order, int64_t n)
 }
 
 /* pyrouge names its files by the items' numbers and numbers them from 1 in the order of their names; the script takes
- * them in the order of these numbers as words. The summarisation pipelines leave out items whose reference is empty. */
+ * them in the order of these numbers as words. out [n]: indices in number, which rises. */
+static void script_order(const int64_t *number, int64_t n, int64_t *out)
+{
+    struct order *order = mem_new(struct order, n + 1);
+
+    for (int64_t i = 0; i < n; i++) {
+        order[i].item = i;
+        snprintf(order[i].name, sizeof order->name, "%lld.", (long long)number[i]);
+    }
+    sort_by_name(order, n);
+    for (int64_t i = 0; i < n; i++) snprintf(order[i].name, sizeof order->name, "%lld", (long long)i + 1);
+    sort_by_name(order, n);
+    for (int64_t i = 0; i < n; i++) out[i] = order[i].item;
+    free(order);
+}
+
+/* The summarisation pipelines leave out items whose reference is empty. */
 static struct kept *keep_items(const struct score_data *d, int64_t *n)
 {
     const struct join *j = &d->texts;
-    struct order *order = mem_new(struct order, j->n + 1);
+    int64_t *number = mem_new(int64_t, j->n + 1), *order = mem_new(int64_t, j->n + 1);
     struct kept *kept = mem_new(struct kept, 1);
 
     *n = 0;
     for (int64_t i = 0; i < j->n; i++) {
-        if (d->o->prepare && is_empty(&j->items[i])) continue;
-        order[*n].item = i;
-        snprintf(order[(*n)++].name, sizeof order->name, "%lld.", (long long)i);
+        if (!d->o->prepare || !is_empty(&j->items[i])) number[(*n)++] = i;
     }
-    sort_by_name(order, *n);
-    for (int64_t i = 0; i < *n; i++) snprintf(order[i].name, sizeof order->name, "%lld", (long long)i + 1);
-    sort_by_name(order, *n);
+    script_order(number, *n, order);
     kept->ids = mem_new(const char *, *n + 1);
     kept->items = mem_new(struct score_item, *n + 1);
+    kept->at = mem_new(int64_t, *n + 1);
+    kept->rows = mem_new(int64_t, *n + 1);
     for (int64_t i = 0; i < *n; i++) {
-        kept->ids[i] = j->id[order[i].item];
-        kept->items[i] = j->items[order[i].item];
+        int64_t item = kept->at[i] = number[order[i]];
+        kept->ids[i] = j->id[item];
+        kept->items[i] = j->items[item];
+        kept->rows[order[i]] = i;
     }
+    free(number);
     free(order);
     return kept;
+}
+
+/* As if the chosen items were all. */
+static void own_of(const struct tally *t, const int32_t *chosen, double *out)
+{
+    const struct kept *kept = t->more;
+    int64_t *number = mem_new(int64_t, t->n + 1), *order = mem_new(int64_t, t->n + 1),
+            *rows = mem_new(int64_t, t->n + 1);
+    double own[3 * WIDTH];
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < t->n; i++) {
+        if (!chosen[kept->rows[i]]) continue;
+        number[n] = n;
+        rows[n++] = kept->rows[i];
+    }
+    script_order(number, n, order);
+    for (int64_t i = 0; i < n; i++) order[i] = rows[order[i]];
+    if (n) bootstrap(t->stats, order, n, own);
+    for (int k = 0; k < WIDTH; k++) out[k] = n ? own[3 * place[k]] : NAN;
+    free(number);
+    free(order);
+    free(rows);
+}
+
+/* The whole's values and intervals, in the order of the figures. */
+static void set_own(struct tally *t)
+{
+    int64_t *all = mem_new(int64_t, t->n);
+    double own[3 * WIDTH];
+
+    for (int64_t i = 0; i < t->n; i++) all[i] = i;
+    bootstrap(t->stats, all, t->n, own);
+    t->own = mem_new(double, 3 * WIDTH);
+    for (int k = 0; k < WIDTH; k++) memcpy(t->own + 3 * k, own + 3 * place[k], 3 * sizeof *own);
+    free(all);
 }
 
 static int stems_open(struct stems *s, const struct score_opts *o, struct err *e)
@@ -294,15 +351,14 @@ int rouge155_count(const struct score_data *d, struct tally *out, struct err *e)
     out->data = d;
     out->more = kept;
     out->release = kept_free;
+    out->items = kept->at;
+    out->own_of = own_of;
     if (!rc && !n) rc = err_set(e, ERR_INPUT, "every reference is empty");
     if (!rc) {
         rouge_texts_make(&texts, kept->items, n, d->o->threads, &maker, &stems);
         for (int64_t i = 0; i < n; i++) score_item(&texts, &room, i, out->stats + i * WIDTH);
         rouge_texts_release(&texts);
-        bootstrap(out);
-        double own[3 * WIDTH];
-        for (int k = 0; k < WIDTH; k++) memcpy(own + 3 * k, out->own + 3 * place[k], 3 * sizeof *own);
-        memcpy(out->own, own, sizeof own);
+        set_own(out);
     }
     rouge_room_release(&room);
     stems_release(&stems);

@@ -17,6 +17,7 @@ struct tally {
     const char *name; /* of the metric, or of a part of it */
     int64_t n;
     const char *const *ids; /* [n], borrowed */
+    const int64_t *items;   /* [n] which of the texts' items; borrowed; NULL: all in their order */
     double *stats;          /* [n][width]: what is summed over the items; NULL where figures are no function of sums */
     int width;
     int n_figures;
@@ -32,6 +33,8 @@ struct tally {
     void (*explain)(const struct tally *t, int64_t i, struct value *out);
     /* Where the reference program prints a bootstrap's mean and its own interval. */
     double *own; /* [n_figures][3]: value, low, high; owned; else NULL */
+    /* Then also the values of the items for which chosen is not 0. */
+    void (*own_of)(const struct tally *t, const int32_t *chosen, double *out);
     struct str
         signature;       /* everything that can change a digit; TALLY_RESAMPLED: where resamples are told (else last) */
     struct value *notes; /* what else is worth telling, by name; owned, may be NULL */

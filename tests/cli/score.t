@@ -29,6 +29,15 @@ t_run unimo-score -m accuracy -o scores.json pred ref
 t_ok "-o writes JSON Lines" holds scores.json '.[0].metric == "accuracy"'
 t_run unimo-score -m accuracy --by kind pred ref
 t_ok "--by breaks figures down" holds "$out" '.[0].by.kind.x == {"n":2,"score":50} and .[0].by.kind.y.score == 100'
+unimo-score -m rouge pred ref | jq '.rouge1' >whole
+jq -c '.kind = "x"' ref >alike
+t_run unimo-score -m rouge --by kind pred alike
+t_ok "ROUGE-1.5.5, too, though its items have an order of their own" holds "$out" --slurpfile whole whole '.[0].by.kind.x | .n == 3 and .rouge1 == $whole[0]'
+t_run unimo-score -m rouge --by kind pred ref
+t_ok "as if each part were all" holds "$out" '.[0].by.kind | .y.rouge1 == 100 and .x.n == 2'
+t_run unimo-score -m accuracy --by knid pred ref
+t_fails "a field that no reference has"
+t_err '^unimo-score: --by: no reference has a field "knid"$'
 printf '{"id":"c","answer":2}\n{"id":"a","answer":"no"}\n{"id":"b","answer":["none","no"]}\n' >answers
 t_run unimo-score -m accuracy --field answer pred answers
 t_ok "--field names the label; of several any will do" holds "$out" '.[0].score > 66.66 and .[0].score < 66.67'
