@@ -219,9 +219,9 @@ int squad_count(const struct score_data *d, struct tally *out, struct err *e)
 {
     (void)e;
     begin(d, "squad", "squad-1.1", out);
-    tally_figure(out, "exact_match", 100, 2, 4);
-    tally_figure(out, "f1", 100, 2, 4);
-    out->finish = tally_means;
+    tally_figure(out, "exact_match", 1, 2, 4);
+    tally_figure(out, "f1", 1, 2, 4);
+    out->finish = tally_percents;
     fill(d, out, squad_item);
     return 1;
 }
@@ -231,12 +231,12 @@ static void finish_squad2(const struct tally *t, const double *sum, double n, do
     double has = sum[HAS], not = n - has;
 
     (void)t;
-    out[0] = sum[EM] / n;
-    out[1] = sum[F1] / n;
-    out[2] = has > 0 ? sum[HAS_EM] / has : NAN;
-    out[3] = has > 0 ? sum[HAS_F1] / has : NAN;
-    out[4] = not > 0 ? (sum[EM] - sum[HAS_EM]) / not : NAN;
-    out[5] = not > 0 ? (sum[F1] - sum[HAS_F1]) / not : NAN;
+    out[0] = 100 * sum[EM] / n;
+    out[1] = 100 * sum[F1] / n;
+    out[2] = has > 0 ? 100 * sum[HAS_EM] / has : NAN;
+    out[3] = has > 0 ? 100 * sum[HAS_F1] / has : NAN;
+    out[4] = not > 0 ? 100 * (sum[EM] - sum[HAS_EM]) / not : NAN;
+    out[5] = not > 0 ? 100 * (sum[F1] - sum[HAS_F1]) / not : NAN;
 }
 
 int squad2_count(const struct score_data *d, struct tally *out, struct err *e)
@@ -247,21 +247,28 @@ int squad2_count(const struct score_data *d, struct tally *out, struct err *e)
 
     (void)e;
     begin(d, "squad2", "squad-2.0", out);
-    for (int k = 0; k < 6; k++) tally_figure(out, names[k], 100, 2, 4);
+    for (int k = 0; k < 6; k++) tally_figure(out, names[k], 1, 2, 4);
     out->finish = finish_squad2;
     fill(d, out, squad2_item);
     return 1;
 }
 
-/* ---- CoQA's domains ---- */
+/* ---- CoQA ---- */
+
+/* Its script divides first. */
+static void finish_coqa(const struct tally *t, const double *sum, double n, double *out)
+{
+    tally_means(t, sum, n, out);
+    for (int k = 0; k < t->n_figures; k++) out[k] *= 100;
+}
 
 static struct value *domain(double em, double f1, double n)
 {
     struct value *v = value_object();
 
     value_set(v, "n", value_int((int64_t)n));
-    value_set(v, "exact_match", value_real(n > 0 ? 100 * em / n : 0));
-    value_set(v, "f1", value_real(n > 0 ? 100 * f1 / n : 0));
+    value_set(v, "exact_match", value_real(n > 0 ? em / n * 100 : 0));
+    value_set(v, "f1", value_real(n > 0 ? f1 / n * 100 : 0));
     return v;
 }
 
@@ -302,9 +309,9 @@ int coqa_count(const struct score_data *d, struct tally *out, struct err *e)
 
     (void)e;
     begin(d, "coqa", "coqa-1.0|leave-one-out", out);
-    tally_figure(out, "exact_match", 100, 1, 4);
-    tally_figure(out, "f1", 100, 1, 4);
-    out->finish = tally_means;
+    tally_figure(out, "exact_match", 1, 1, 1);
+    tally_figure(out, "f1", 1, 1, 1);
+    out->finish = finish_coqa;
     fill(d, out, coqa_item);
     if (note >= 0) tally_note(out, "domains", domains(d, out, note));
     return 1;

@@ -51,6 +51,11 @@ void tally_means(const struct tally *t, const double *sum, double n, double *out
     for (int k = 0; k < t->n_figures; k++) out[k] = sum[k] / n;
 }
 
+void tally_percents(const struct tally *t, const double *sum, double n, double *out)
+{
+    for (int k = 0; k < t->n_figures; k++) out[k] = 100 * sum[k] / n;
+}
+
 void tally_release(struct tally *t)
 {
     if (t->release) t->release(t->more);

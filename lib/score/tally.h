@@ -49,6 +49,8 @@ void tally_note(struct tally *t, const char *name, struct value *v);
 void tally_finish(const struct tally *t, double *out);
 void tally_each(const struct tally *t, int64_t i, double *out);
 void tally_release(struct tally *t);
-/* finish() of metrics whose figures are the means of their statistics, one for one. */
+/* finish() of metrics whose figures are the means of their statistics, one for one, */
 void tally_means(const struct tally *t, const double *sum, double n, double *out);
+/* and where the reference program prints percent: the order of the operations can decide how a tie is rounded. */
+void tally_percents(const struct tally *t, const double *sum, double n, double *out);
 #endif

@@ -131,6 +131,7 @@ struct vqa { /* room for texts on their way */
     bool is_2021;
     struct map contractions;
     struct str clean, marks, dots, lower, word;
+    struct str equal; /* of each answer: whether it equals the prediction */
 };
 
 /* Newlines and tabs become blanks; white space at the ends goes. */
@@ -262,18 +263,18 @@ static bool all_equal(struct vqa *v, const struct score_item *item, struct str *
     return true;
 }
 
-/* Texts as they are compared. answers may be NULL. Returns how many answers equal the prediction. */
-static int compare(struct vqa *v, const struct score_item *item, struct str *pred, struct value *answers)
+/* Texts as they are compared. answers may be NULL. Fills v->equal. */
+static void compare(struct vqa *v, const struct score_item *item, struct str *pred, struct value *answers)
 {
     struct str one = { 0 };
     bool same = all_equal(v, item, &one);
-    int equal = 0;
 
     if (same && v->is_2021) {
         clean(pred, item->pred);
     } else {
         normalise(v, item->pred, pred);
     }
+    str_clear(&v->equal);
     for (int i = 0; i < item->n_refs; i++) {
         if (!same) {
             normalise_answer(v, item->refs[i], &one);
@@ -283,18 +284,32 @@ static int compare(struct vqa *v, const struct score_item *item, struct str *pre
             str_clear(&one);
             str_add(&one, item->refs[i]);
         }
-        equal += !strcmp(str_c(pred), str_c(&one));
+        str_add_char(&v->equal, !strcmp(str_c(pred), str_c(&one)));
         if (answers) value_push(answers, value_str(str_c(&one)));
     }
     str_release(&one);
-    return equal;
 }
 
-static double score_of(int equal, int n)
+static int count_equal(const struct str *equal)
 {
-    double mine = equal - 1 > 3 ? 3 : equal - 1, others = equal > 3 ? 3 : equal;
+    int n = 0;
 
-    return (equal * (equal ? mine : 0) + (n - equal) * others) / 3 / n;
+    for (size_t i = 0; i < equal->n; i++) n += equal->data[i];
+    return n;
+}
+
+/* The mean over the answers of min(1, n/3), where n of the others equal the prediction. Added one by one, as the script
+ * does: the last digit, which that changes, can decide how a tie is rounded. */
+static double score_of(const struct str *equal)
+{
+    double sum = 0;
+    int all = count_equal(equal);
+
+    for (size_t i = 0; i < equal->n; i++) {
+        double others = (all - equal->data[i]) / 3.0;
+        sum += others < 1 ? others : 1;
+    }
+    return sum / (double)equal->n;
 }
 
 static void vqa_begin(struct vqa *v, bool is_2021)
@@ -312,6 +327,7 @@ static void vqa_end(struct vqa *v)
     str_release(&v->dots);
     str_release(&v->lower);
     str_release(&v->word);
+    str_release(&v->equal);
 }
 
 static bool is_2021(const struct score_data *d)
@@ -327,10 +343,10 @@ static void explain(const struct tally *t, int64_t i, struct value *out)
     struct vqa v;
 
     vqa_begin(&v, is_2021(d));
-    int equal = compare(&v, &d->texts.items[i], &pred, answers);
+    compare(&v, &d->texts.items[i], &pred, answers);
     value_set(out, "pred", value_str(str_c(&pred)));
     value_set(out, "answers", answers);
-    value_set(out, "equal", value_int(equal));
+    value_set(out, "equal", value_int(count_equal(&v.equal)));
     vqa_end(&v);
     str_release(&pred);
 }
@@ -343,14 +359,16 @@ int vqa_count(const struct score_data *d, struct tally *out, struct err *e)
 
     (void)e;
     tally_begin(out, "vqa", j->n, j->id, 1);
-    tally_figure(out, "score", 100, 2, 4);
-    out->finish = tally_means;
+    tally_figure(out, "score", 1, 2, 2);
+    out->finish = tally_percents;
     out->explain = explain;
     out->data = d;
     vqa_begin(&v, is_2021(d));
     for (int64_t i = 0; i < j->n; i++) {
         const struct score_item *item = &j->items[i];
-        if (!item->is_missing) out->stats[i] = score_of(compare(&v, item, &pred, NULL), item->n_refs);
+        if (item->is_missing) continue;
+        compare(&v, item, &pred, NULL);
+        out->stats[i] = score_of(&v.equal);
     }
     vqa_end(&v);
     str_release(&pred);

@@ -178,6 +178,13 @@ jq -s 'map({question_id: .id, answer: .pred})' "$g/vqa/pred.jsonl" >vqa-results.
 unimo-score -m vqa "$g/vqa/pred.jsonl" "$g/vqa/ref.jsonl" >a
 unimo-score -m vqa vqa-results.json vqa.json >b
 t_same a b "VQA's results and annotations, with their types"
+t_run unimo-score -m vqa --scale ref vqa-results.json vqa.json
+t_ok "whose script prints percent" holds "$out" --slurpfile percent a '.[0].score == $percent[0].score and .[0].printed == $percent[0].printed'
+# 7 of 48 questions at 0.9 are 13.125 %, but for what the script's additions round
+jq -nc 'range(48) | {id: ., pred: "y"}' >ys
+jq -nc 'range(48) as $k | {id: $k, refs: [range(10) | if . < 3 and $k < 7 then "y" else "n" end]}' >tie
+t_run unimo-score -m vqa ys tie
+t_ok "a tie is rounded as the script rounds it" holds "$out" '.[0].printed.score == "13.13"'
 jq '.annotations += [.annotations[3]]' vqa.json >twice.json
 t_run unimo-score -m vqa vqa-results.json twice.json
 t_err 'twice.json: entry 100: id "[0-9]+" is there twice'

@@ -163,17 +163,17 @@ static void vqa_version(const char *version, const struct value *want)
 
     r->q.opts.vqa = version;
     run_score(r);
-    scaled("overall", at(metric(r, 0), "score", NULL), 100, value_get(want, "overall"));
+    same("overall", at(metric(r, 0), "score", NULL), value_get(want, "overall"));
     for (int f = 0; f < 2; f++) {
         for (struct value_iter it = { 0 }; value_next(value_get(want, fields[f][1]), &it);) {
             struct value *rounded = value_real(
-                round(1e4 * value_number(at(metric(r, 0), "by", fields[f][0], it.key, "score", NULL))) / 100);
+                round(100 * value_number(at(metric(r, 0), "by", fields[f][0], it.key, "score", NULL))) / 100);
             same(it.key, rounded, it.value);
             value_free(rounded);
         }
     }
     for (struct value_iter it = { 0 }; value_next(value_get(want, "per_item_percent"), &it);) {
-        struct value *rounded = value_real(round(1e4 * value_number(at(item(r, "vqa", it.key), "score", NULL))) / 100);
+        struct value *rounded = value_real(round(100 * value_number(at(item(r, "vqa", it.key), "score", NULL))) / 100);
         same(it.key, rounded, it.value);
         value_free(rounded);
     }
@@ -208,8 +208,8 @@ static void answers(void)
     run_score(two);
     for (struct value_iter it = { 0 }; value_next(at(e, "coqa", "per_item", NULL), &it);) {
         if (value_is_null(value_get(it.value, "f1"))) continue;
-        same(it.key, at(item(coqa, "coqa", it.key), "f1", NULL), value_get(it.value, "f1"));
-        same(it.key, at(item(coqa, "coqa", it.key), "exact_match", NULL), value_get(it.value, "em"));
+        scaled(it.key, at(item(coqa, "coqa", it.key), "f1", NULL), 0.01, value_get(it.value, "f1"));
+        scaled(it.key, at(item(coqa, "coqa", it.key), "exact_match", NULL), 0.01, value_get(it.value, "em"));
     }
     for (struct value_iter it = { 0 }; value_next(at(e, "coqa", "by_domain", NULL), &it);) {
         struct value *f1 =
@@ -217,12 +217,12 @@ static void answers(void)
         same(it.key, f1, value_get(it.value, "f1"));
         value_free(f1);
     }
-    scaled("SQuAD 1.1", at(metric(coqa, 1), "exact_match", NULL), 100, value_get(squad, "exact_match"));
-    scaled("SQuAD 1.1", at(metric(coqa, 1), "f1", NULL), 100, value_get(squad, "f1"));
+    same("SQuAD 1.1", at(metric(coqa, 1), "exact_match", NULL), value_get(squad, "exact_match"));
+    same("SQuAD 1.1", at(metric(coqa, 1), "f1", NULL), value_get(squad, "f1"));
     for (int i = 0; i < 6; i++)
-        scaled(names[i][1], at(metric(two, 0), names[i][0], NULL), 100, value_get(summary, names[i][1]));
+        same(names[i][1], at(metric(two, 0), names[i][0], NULL), value_get(summary, names[i][1]));
     for (struct value_iter it = { 0 }; value_next(at(e, "squad2", "per_item", NULL), &it);)
-        same(it.key, at(item(two, "squad2", it.key), "f1", NULL), value_at(it.value, 1));
+        scaled(it.key, at(item(two, "squad2", it.key), "f1", NULL), 0.01, value_at(it.value, 1));
     run_close(coqa);
     run_close(two);
     value_free(e);
