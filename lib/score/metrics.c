@@ -29,7 +29,8 @@ enum {
     TUPLES = 16,
     NO_REFS = 32 /* items without references are fine */,
     RUNS = 64 /* of words */,
-    NUMBERS = 128 /* texts are numbers */
+    NUMBERS = 128 /* texts are numbers */,
+    ONE_REF = 256 /* of each item */
 };
 enum { PARTS = 2 }; /* a metric may have: the two directions of retrieval */
 
@@ -40,10 +41,10 @@ static const struct metric {
     int (*count)(const struct score_data *d, struct tally parts[PARTS], struct err *e);
 } metrics[] = {
     { "accuracy", TEXTS, accuracy_count },
-    { "matthews", TEXTS, matthews_count },
-    { "f1", TEXTS, f1_count },
-    { "pearson", TEXTS | NUMBERS, pearson_count },
-    { "spearman", TEXTS | NUMBERS, spearman_count },
+    { "matthews", TEXTS | ONE_REF, matthews_count },
+    { "f1", TEXTS | ONE_REF, f1_count },
+    { "pearson", TEXTS | NUMBERS | ONE_REF, pearson_count },
+    { "spearman", TEXTS | NUMBERS | ONE_REF, spearman_count },
     { "vqa", TEXTS, vqa_count },
     { "bleu", TEXTS | WORDS, bleu_count },
     { "rouge-l", TEXTS | WORDS, rouge_l_count },
@@ -131,6 +132,16 @@ static int check_refs(const struct join *j, struct err *e)
 {
     for (int64_t i = 0; i < j->n; i++) {
         if (!j->items[i].n_refs) return err_set(e, ERR_INPUT, "id %s has no reference text", err_quote(j->id[i]));
+    }
+    return 0;
+}
+
+static int check_one_ref(const struct join *j, struct err *e)
+{
+    for (int64_t i = 0; i < j->n; i++) {
+        if (j->items[i].n_refs > 1)
+            return err_set(e, ERR_INPUT, "id %s has %d references (one was expected)", err_quote(j->id[i]),
+                           j->items[i].n_refs);
     }
     return 0;
 }
@@ -238,9 +249,10 @@ static int score_system(struct scored *s, const struct list *l, int needs, struc
 
     for (int i = 0; i < l->n && !rc; i++) {
         double began = clock_seconds();
-        s->n_parts[i] = l->at[i]->count(&s->d, s->parts[i], e);
+        if (l->at[i]->needs & ONE_REF) rc = check_one_ref(&s->d.texts, e);
+        if (!rc) s->n_parts[i] = l->at[i]->count(&s->d, s->parts[i], e);
         s->seconds[i] = clock_seconds() - began;
-        if (s->n_parts[i] < 0) rc = err_in(e, "%s", l->at[i]->name);
+        if (rc || s->n_parts[i] < 0) rc = err_in(e, "%s", l->at[i]->name);
     }
     return rc;
 }

@@ -41,6 +41,10 @@ t_err '^unimo-score: --by: no reference has a field "knid"$'
 printf '{"id":"c","answer":2}\n{"id":"a","answer":"no"}\n{"id":"b","answer":["none","no"]}\n' >answers
 t_run unimo-score -m accuracy --field answer pred answers
 t_ok "--field names the label; of several any will do" holds "$out" '.[0].score > 66.66 and .[0].score < 66.67'
+for metric in matthews f1 pearson spearman; do
+    t_run unimo-score -m $metric --field answer pred answers
+    t_err "^unimo-score: $metric: id \"b\" has 2 references \(one was expected\)$"
+done
 printf '{ "\\u0069d" :"c", "the \\"answer\\"":2.0 }\n{"id": "\\u0061" , "the \\"answer\\"" : "y\\u0065s"}\n{"id":"b","the \\"answer\\"":[2,"no"]}\n' >spaced
 sed 's/"pred":2/"pred" : 2.0/' pred >real
 t_run unimo-score -m accuracy --field 'the "answer"' real spaced
