@@ -204,13 +204,13 @@ static int read_document(const char *path, bool is_pred, const struct forms_sink
 
 /* ---- lines ---- */
 
-/* Splits at tabs, in place; returns the number of parts. */
+/* Splits at tabs, in place; returns the number of parts, of which at most the first TEXTS_MAX are in parts. */
 static int split_tabs(char *line, const char *parts[TEXTS_MAX])
 {
     int n = 0;
 
-    for (char *p = line; p && n < TEXTS_MAX;) {
-        parts[n++] = p;
+    for (char *p = line; p; n++) {
+        if (n < TEXTS_MAX) parts[n] = p;
         p = strchr(p, '\t');
         if (p) *p++ = 0;
     }
@@ -229,6 +229,7 @@ static int read_line(char *line, int64_t number, bool is_tsv, bool is_pred, cons
         return sink->put(sink->arg, id, parts, 1, e);
     }
     int n = split_tabs(line, parts);
+    if (n > TEXTS_MAX) return err_set(e, ERR_INPUT, "%d fields (at most %d)", n, TEXTS_MAX);
     if (n < 2 || (is_pred && n > 2))
         return err_set(e, ERR_INPUT, "%d fields: expected an id and %s", n, is_pred ? "a text" : "one or more texts");
     return sink->put(sink->arg, parts[0], parts + 1, n - 1, e);

@@ -219,6 +219,9 @@ t_ok "TSV with more than one reference" holds "$out" '.[0].n == 2 and .[0].rouge
 printf 'x\n' >bad.tsv
 t_run unimo-score -m rouge bad.tsv r.tsv
 t_err 'bad.tsv: line 1: 1 fields: expected an id and a text'
+printf 'x\ta dog\ny\tz%s\n' "$(printf '\t%d' $(seq 2000))" >wide.tsv
+t_run unimo-score -m rouge p.tsv wide.tsv
+t_err 'wide.tsv: line 2: 2002 fields \(at most 1024\)'
 printf 'x\xff\n' >bad.txt
 t_run unimo-score -m rouge bad.txt first.txt
 t_err 'bad.txt: line 1: is not UTF-8'
