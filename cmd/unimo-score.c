@@ -5,6 +5,7 @@
 #include "score/metrics.h"
 #include "score/prepare.h"
 #include "score/sacrebleu.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +93,9 @@ static void print_row(const struct value *v, const char *metric, const char *nam
 
     str_addf(out, "%-16s %-16s %10s", metric, name, printed);
     if (interval) {
+        int decimals = (int)strlen(strchr(printed, '.') ? strchr(printed, '.') + 1 : "");
         str_add(out, " \u00b1 ");
-        add_number(out, value_get(interval, "half_width"), 2);
+        add_number(out, value_get(interval, "half_width"), decimals > 2 ? decimals : 2);
     }
     if (other) str_addf(out, "  against %s", value_text(value_get(value_get(other, "printed"), name), NULL));
     /* sacreBLEU's p of no difference is the least there is: beside two equal figures it would say the contrary. */
@@ -254,6 +256,8 @@ static int read_confidence(struct score_request *q, struct err *e)
     if (!is_ci && read_trials("ci", ci, "google", 1000, &q->ci, &is_ci, e)) return -1;
     if (!is_ci) return opt_usage(e, "--ci: %s: expected bootstrap or google[:N[:SEED]]", err_quote(ci));
     q->ci.is_legacy = ci && *ci == 'g';
+    if (q->ci.is_legacy && q->ci.seed > UINT32_MAX)
+        return opt_usage(e, "--ci: google: seed %" PRIu64 " (at most %" PRIu32 ")", q->ci.seed, UINT32_MAX);
     if (read_trials("test", test, "bs", 1000, &q->test, &is_bs, e)) return -1;
     if (!is_bs && read_trials("test", test, "ar", 10000, &q->test, &is_ar, e)) return -1;
     if (!is_bs && !is_ar) return opt_usage(e, "--test: %s: expected bs or ar[:N[:SEED]]", err_quote(test));

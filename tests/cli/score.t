@@ -265,6 +265,10 @@ t_run unimo-score -m f1 --format table --ci bootstrap --compare pred pred ref
 t_out '^f1 +f1 +nan ± nan  against nan, p = nan$'
 t_run unimo-score -m accuracy --ci bootstrap:0 pred ref
 t_exit 2 "no resamples"
+t_run unimo-score -m accuracy --ci google:10:4294967296 pred ref
+t_exit 2 "a seed that numpy.random.seed does not take"
+t_run unimo-score -m accuracy --ci bootstrap --scale ref --format table pred ref
+t_out '^accuracy +score +0.6667 ± 0[.][0-9]{4}$'
 t_run unimo-score -m accuracy --ci jackknife pred ref
 t_exit 2 "an unknown kind of interval"
 t_run unimo-score -m accuracy --test x --compare pred pred ref
