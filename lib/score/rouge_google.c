@@ -56,12 +56,13 @@ static const struct texts_maker maker = { sizeof(struct words), open_words, norm
 
 enum { KINDS = 4, WIDTH = 3 * KINDS }; /* F, precision, recall */
 
+/* The first of the references with the highest F. */
 static void put_best(double *at, double hits, double n_pred, double n_ref)
 {
     double p = hits / (n_pred > 1 ? n_pred : 1), r = hits / (n_ref > 1 ? n_ref : 1),
            f = p + r > 0 ? 2 * p * r / (p + r) : 0;
 
-    if (f < at[0] || (f == 0 && at[0] == 0 && at[1] + at[2] > 0)) return;
+    if (f <= at[0]) return;
     at[0] = f;
     at[1] = p;
     at[2] = r;

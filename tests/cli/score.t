@@ -214,6 +214,10 @@ t_run unimo-score -m sacrebleu short.txt first.txt
 t_fails "fewer lines than the references"
 printf 'x\ta dog\ny\ttwo cats\n' >p.tsv
 printf 'x\ta dog\tthe dog\ny\ttwo cats\n' >r.tsv
+printf 'x\tdog\ta dog on grass\n' >either.tsv
+printf 'x\ta dog\n' >short.tsv
+t_run unimo-score -m rouge-google short.tsv either.tsv
+t_ok "rouge_score: of two references with the same F the first" holds "$out" '.[0].rouge1_precision == 50 and .[0].rouge1_recall == 100'
 t_run unimo-score -m rouge p.tsv r.tsv
 t_ok "TSV with more than one reference" holds "$out" '.[0].n == 2 and .[0].rouge1 > 80'
 printf 'x\n' >bad.tsv
