@@ -22,15 +22,19 @@ enum {
 static const double alpha = 0.85, beta = 0.20, penalty = 0.60, delta = 0.75,
                     weights[METEOR_MODULES] = { 1.0, 0.6, 0.8, 0.6 };
 
+/* Sums are added in METEOR's order, content words of all modules first: the last bit decides which of two references is
+ * the best, and with it what the whole's figure is made of. */
 static double compute(const double *s)
 {
     double matched[2] = { 0, 0 }, words[2] = { 0, 0 };
 
-    for (int k = 0; k < METEOR_MODULES; k++) {
-        for (int side = 0; side < 2; side++) {
-            double content = s[MATCHED + 4 * k + side], function = s[MATCHED + 4 * k + 2 + side];
-            matched[side] += weights[k] * (delta * content + (1 - delta) * function);
-            words[side] += content + function;
+    for (int side = 0; side < 2; side++) {
+        for (int part = 0; part < 2; part++) {
+            for (int k = 0; k < METEOR_MODULES; k++) {
+                double n = s[MATCHED + 4 * k + 2 * part + side];
+                matched[side] += weights[k] * n * (part ? 1 - delta : delta);
+                words[side] += n;
+            }
         }
     }
     double p = matched[0] / (delta * (s[HYP] - s[HYP_FUNCTION]) + (1 - delta) * s[HYP_FUNCTION]),

@@ -165,6 +165,13 @@ printf '0.5\na dog\na hound\n' | gzip >para.gz
 printf '{"id":"i","pred":"a hound"}\n{"id":"j","pred":"two cats"}\n' >hound
 t_run unimo-score -m meteor --paraphrases para.gz --wordnet none hound pairs
 t_ok "a table of paraphrases, as METEOR packs it" holds "$out" '.[0].score > 70 and (.[0].signature | contains("paraphrase"))'
+printf '0.5\nboat a running\nship\n0.5\nboat boat\nship\n' | gzip >near.gz
+printf '{"id":"i","pred":"ship"}\n{"id":"j","pred":"two cats sat"}\n' >ship
+for refs in '"boat a running","boat boat"' '"boat boat"' '"boat a running"'; do
+    printf '{"id":"i","refs":[%s]}\n{"id":"j","refs":["two cats"]}\n' "$refs" >ships
+    unimo-score -m meteor --tokenize split --paraphrases near.gz --wordnet none ship ships | jq .score
+done >nearly
+t_ok "METEOR: 0.6 is better than 0.6 less a bit of rounding" jq -se '.[0] == .[1] and .[0] != .[2]' nearly
 printf '0.5\na dog\n' >para
 t_run unimo-score -m meteor --paraphrases para caps pairs
 t_err 'para: 2 lines'
