@@ -304,12 +304,9 @@ static int list_metrics(struct err *e)
 
 static int run(int argc, char **argv, struct err *e)
 {
-    struct score_request q = { .metrics = metrics,
-                               .compare = compare,
-                               .ref_scale = !strcmp(scale, "ref"),
-                               .times = timed,
-                               .explain = explain,
-                               .each = per_item != NULL };
+    struct score_request q = {
+        .metrics = metrics, .compare = compare, .times = timed, .explain = explain, .each = per_item != NULL
+    };
     struct score_result r;
 
     if (!metrics) return opt_usage(e, "--metrics: is required");
@@ -332,7 +329,8 @@ static int run(int argc, char **argv, struct err *e)
                                   .wordnet = wordnet,
                                   .paraphrases = paraphrases,
                                   .meteor_modules = meteor_modules,
-                                  .threads = (int)threads };
+                                  .threads = (int)threads,
+                                  .ref_scale = !strcmp(scale, "ref") };
     if (read_inputs(argc, argv, &q.opts.files, e) || read_confidence(&q, e)) return -1;
     if (!compare && opt_refuse((const char *const[]){ "test", NULL }, "goes with --compare", e)) return -1;
     if (check_outputs((const char *const *)argv, argc, e)) return -1;

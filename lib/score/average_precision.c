@@ -48,7 +48,7 @@ static int by_score(const void *a, const void *b)
 
 /* ---- COCO ---- */
 
-enum { AREAS = 4, IOUS = 10, RECALLS = 101, MOST = 100 };
+enum { AREAS = 4, IOUS = 10, RECALLS = 101, MOST = 100, NOTHING = -1 /* a figure where there is nothing to find */ };
 static const double areas[AREAS][2] = { { 0, 1e10 }, { 0, 1024 }, { 1024, 9216 }, { 9216, 1e10 } };
 
 struct found { /* a detection that was compared with its image's boxes */
@@ -257,7 +257,7 @@ static double summarise(const struct coco *c, const struct summary *s, int64_t f
         }
         free(room);
     }
-    return n > 0 ? sum / n : -1;
+    return n > 0 ? sum / n : NAN;
 }
 
 static void coco_figures(const struct tally *t, const int32_t *times, double *out)
@@ -267,14 +267,16 @@ static void coco_figures(const struct tally *t, const int32_t *times, double *ou
     for (int k = 0; k < SUMMARIES; k++) out[k] = summarise(c, &summaries[k], 0, c->categories, times);
 }
 
-static struct value *coco_categories(const struct coco *c, const struct boxes *b)
+static struct value *coco_categories(const struct coco *c, const struct boxes *b, double scale)
 {
     struct value *all = value_object();
 
     for (int64_t k = 0; k < c->categories; k++) {
         struct value *v = value_object();
-        for (int s = 0; s < 2; s++)
-            value_set(v, summaries[s].name, value_real(100 * summarise(c, &summaries[s], k, k + 1, NULL)));
+        for (int s = 0; s < 2; s++) {
+            double x = summarise(c, &summaries[s], k, k + 1, NULL);
+            value_set(v, summaries[s].name, value_real(isnan(x) ? NOTHING : scale * x));
+        }
         value_set(all, b->categories.at[k].key, v);
     }
     return all;
@@ -295,9 +297,10 @@ int coco_count(const struct score_data *d, struct tally *out, struct err *e)
     for (int k = 0; k < SUMMARIES; k++) tally_figure(out, summaries[k].name, 100, 1, 3);
     str_add(&out->signature, "pycocotools|bbox");
     out->weigh = coco_figures;
+    out->undefined = NOTHING;
     out->more = c;
     out->release = coco_free;
-    tally_note(out, "by_category", coco_categories(c, b));
+    tally_note(out, "by_category", coco_categories(c, b, d->o->ref_scale ? 1 : 100));
     return 1;
 }
 
@@ -410,7 +413,7 @@ static void voc_figures(const struct tally *t, const int32_t *times, double *out
     out[1] = n > 0 ? out[1] / n : NAN;
 }
 
-static struct value *voc_categories(const struct voc *v, const struct boxes *b)
+static struct value *voc_categories(const struct voc *v, const struct boxes *b, double scale)
 {
     struct value *all = value_object();
     double one[2];
@@ -418,8 +421,8 @@ static struct value *voc_categories(const struct voc *v, const struct boxes *b)
     for (int64_t k = 0; k < v->categories; k++) {
         if (!voc_precision(v, &v->classes[k], NULL, one)) continue;
         struct value *o = value_object();
-        value_set(o, "AP_07", value_real(100 * one[0]));
-        value_set(o, "AP", value_real(100 * one[1]));
+        value_set(o, "AP_07", value_real(scale * one[0]));
+        value_set(o, "AP", value_real(scale * one[1]));
         value_set(all, b->categories.at[k].key, o);
     }
     return all;
@@ -449,6 +452,6 @@ int voc_count(const struct score_data *d, struct tally *out, struct err *e)
     out->weigh = voc_figures;
     out->more = v;
     out->release = voc_free;
-    tally_note(out, "by_category", voc_categories(v, b));
+    tally_note(out, "by_category", voc_categories(v, b, d->o->ref_scale ? 1 : 100));
     return 1;
 }

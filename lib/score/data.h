@@ -23,7 +23,8 @@ struct score_opts {
     const char *exceptions; /* of ROUGE-1.5.5: a directory of WordNet's *.exc */
     const char *wordnet;    /* of METEOR and SPICE: a directory, or "none"; NULL: Debian's */
     const char *paraphrases, *meteor_modules;
-    int threads; /* 0: all processors */
+    int threads;    /* 0: all processors */
+    bool ref_scale; /* figures are the reference program's own instead of percent */
 };
 
 /* What metrics work on: those parts that their rows in metrics.c name. */

@@ -313,7 +313,7 @@ static void report_all(const struct score_request *q, const struct list *l, cons
                        const struct scored *b, struct score_result *out)
 {
     const struct join *j = &a->d.texts;
-    struct report_opts ro = { .ref_scale = q->ref_scale, .ci = q->ci, .test = q->test, .swaps = q->swaps };
+    struct report_opts ro = { .ref_scale = q->opts.ref_scale, .ci = q->ci, .test = q->test, .swaps = q->swaps };
 
     for (int i = 0; i < l->n; i++) {
         bool has_notes = (l->at[i]->needs & TEXTS) != 0;
@@ -332,7 +332,7 @@ static void report_all(const struct score_request *q, const struct list *l, cons
             if (q->times) value_set(v, "seconds", value_real(a->seconds[i]));
             value_push(out->metrics, v);
             for (int64_t k = 0; out->each && t->ids && k < t->n; k++)
-                value_push(out->each, report_item(t, k, q->ref_scale));
+                value_push(out->each, report_item(t, k, q->opts.ref_scale));
         }
     }
 }
@@ -347,7 +347,7 @@ static int explain_item(const struct score_request *q, const struct list *l, con
             const struct tally *t = &s->parts[i][p];
             for (int64_t k = 0; t->ids && k < t->n; k++) {
                 if (strcmp(t->ids[k], q->explain)) continue;
-                value_push(out->metrics, report_explain(t, k, q->ref_scale));
+                value_push(out->metrics, report_explain(t, k, q->opts.ref_scale));
                 found = true;
             }
         }

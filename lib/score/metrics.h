@@ -7,11 +7,11 @@
 struct score_request {
     const char *metrics; /* a comma-separated list; figures are reported in its order */
     struct score_opts opts;
-    const char *compare;          /* another system's predictions, or NULL */
-    struct trials ci, test;       /* ci.n 0: none */
-    bool swaps, ref_scale, times; /* times: seconds that each metric took */
-    const char *explain;          /* an id: what led to its figures, instead of the figures of all; or NULL */
-    bool each;                    /* also each item's */
+    const char *compare;    /* another system's predictions, or NULL */
+    struct trials ci, test; /* ci.n 0: none */
+    bool swaps, times;      /* times: seconds that each metric took */
+    const char *explain;    /* an id: what led to its figures, instead of the figures of all; or NULL */
+    bool each;              /* also each item's */
 };
 struct score_result {
     struct value *metrics; /* array of objects of report.h, owned */

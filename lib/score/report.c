@@ -11,10 +11,14 @@ static double scale_of(const struct figure *f, bool ref_scale)
     return ref_scale ? 1 : f->percent;
 }
 
+static double shown(const struct tally *t, int k, double x, bool ref_scale)
+{
+    return isnan(x) && t->undefined != 0 ? t->undefined : scale_of(&t->figures[k], ref_scale) * x;
+}
+
 static void set_figures(struct value *v, const struct tally *t, const double *x, bool ref_scale)
 {
-    for (int k = 0; k < t->n_figures; k++)
-        value_set(v, t->figures[k].name, value_real(scale_of(&t->figures[k], ref_scale) * x[k]));
+    for (int k = 0; k < t->n_figures; k++) value_set(v, t->figures[k].name, value_real(shown(t, k, x[k], ref_scale)));
 }
 
 static struct value *printed(const struct tally *t, const double *x, bool ref_scale)
@@ -24,7 +28,7 @@ static struct value *printed(const struct tally *t, const double *x, bool ref_sc
 
     for (int k = 0; k < t->n_figures; k++) {
         const struct figure *f = &t->figures[k];
-        snprintf(text, sizeof text, "%.*f", ref_scale ? f->ref_decimals : f->decimals, scale_of(f, ref_scale) * x[k]);
+        snprintf(text, sizeof text, "%.*f", ref_scale ? f->ref_decimals : f->decimals, shown(t, k, x[k], ref_scale));
         value_set(v, f->name, value_str(text));
     }
     return v;

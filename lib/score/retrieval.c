@@ -153,7 +153,7 @@ static void fill(struct tally *t, const char *name, const struct rivals *rivals,
 }
 
 /* The means of both directions, which UNIMO chooses models by. */
-static void note_both(struct tally *to_images, const struct tally *to_texts)
+static void note_both(struct tally *to_images, const struct tally *to_texts, double scale)
 {
     static const char *const names[] = { "r1", "r5", "r10" };
     struct value *v = value_object();
@@ -161,7 +161,7 @@ static void note_both(struct tally *to_images, const struct tally *to_texts)
 
     tally_finish(to_images, x);
     tally_finish(to_texts, y);
-    for (int k = 0; k < 3; k++) value_set(v, names[k], value_real(100 * (x[k] + y[k]) / 2));
+    for (int k = 0; k < 3; k++) value_set(v, names[k], value_real(scale * (x[k] + y[k]) / 2));
     tally_note(to_images, "both_ways", v);
 }
 
@@ -176,7 +176,7 @@ int retrieval_count(const struct score_data *d, struct tally out[2], struct err 
     count_images(images, m->scores, m->gold, m->n_texts, m->n_images);
     fill(&out[0], "text_to_image", texts, &m->texts, m->n_texts, ties);
     fill(&out[1], "image_to_text", images, &m->images, m->n_images, ties);
-    note_both(&out[0], &out[1]);
+    note_both(&out[0], &out[1], d->o->ref_scale ? 1 : 100);
     free(texts);
     free(images);
     return 2;

@@ -22,7 +22,8 @@ struct tally {
     int width;
     int n_figures;
     struct figure figures[TALLY_FIGURES];
-    int group; /* so many figures in a row are of one kind; 0: all */
+    double undefined; /* told instead of NaN in any scale; 0: nan is */
+    int group;        /* so many figures in a row are of one kind; 0: all */
     /* Figures of n items (or, with fractions, of resampled ones) from the sums of their statistics. NaN: undefined. */
     void (*finish)(const struct tally *t, const double *sum, double n, double *out);
     /* The same where stats is NULL, from how often each item is taken; times NULL: once. */

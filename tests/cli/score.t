@@ -311,6 +311,16 @@ t_ok "SPICE: our parser's graphs against tuples, synonyms known" holds "$out" '.
 t_run unimo-score -m spice --wordnet none graphs tuples
 t_ok "and unknown" holds "$out" '.[0].score == 50'
 
+# ---- boxes ----
+printf '{"image":1,"category":"dog","bbox":[0,0,200,200]}\n{"image":2,"category":"dog","bbox":[0,0,20,20]}\n' >boxes
+printf '{"image":1,"category":"dog","bbox":[0,0,200,200],"score":0.5}\n{"image":2,"category":"cat","bbox":[0,0,20,20],"score":0.5}\n' >seen
+for scale in percent ref; do
+    t_run unimo-score -m ap-coco --scale $scale --ci bootstrap:100 seen boxes
+    t_ok "$scale: -1 where there is nothing to find" holds "$out" '.[0] | .AP_medium == -1 and .by_category.cat.AP == -1 and (.printed.AP_medium | tonumber) == -1'
+    t_ok "which no interval counts" holds "$out" '.[0] | .ci.AP_small.low == 0 and .ci.AP_small.mean == 0'
+    t_ok "and categories have the scale of the whole" holds "$out" '.[0] | .by_category.dog.AP == .AP'
+done
+
 # ---- wrong use ----
 if command -v perl >/dev/null; then
     t_run "$top/scripts/unicode-ranges"

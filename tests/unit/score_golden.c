@@ -18,7 +18,7 @@ static struct run *run_open(const char *metrics, const char *pred, const char *r
 
     snprintf(run->pred, sizeof run->pred, DIR "%s", pred);
     snprintf(run->ref, sizeof run->ref, DIR "%s", ref ? ref : "");
-    run->q = (struct score_request){ .metrics = metrics, .ref_scale = true, .each = true };
+    run->q = (struct score_request){ .metrics = metrics, .opts.ref_scale = true, .each = true };
     run->q.opts.files = (struct join_files){ .pred = run->pred, .refs = { run->ref }, .n_refs = ref != NULL };
     return run;
 }
@@ -567,8 +567,7 @@ static void detection(void)
     same("VOC 2007", value_get(metric(voc, 0), "mAP_07"), at(e, "voc", "mAP_07", NULL));
     same("VOC", value_get(metric(voc, 0), "mAP"), at(e, "voc", "mAP", NULL));
     for (struct value_iter it = { 0 }; value_next(at(e, "voc", "per_class", NULL), &it);)
-        scaled(it.key, at(metric(voc, 0), "by_category", it.key, "AP", NULL), 0.01,
-               value_get(it.value, "AP_all_points"));
+        same(it.key, at(metric(voc, 0), "by_category", it.key, "AP", NULL), value_get(it.value, "AP_all_points"));
     run_close(coco);
     run_close(voc);
     value_free(e);
