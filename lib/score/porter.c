@@ -39,10 +39,15 @@ static int measure(const struct stem *s, size_t n)
     return m;
 }
 
+/* One pass, whatever the length: a text without blanks is one word. */
 static bool has_vowel(const struct stem *s, size_t n)
 {
+    bool before = false;
+
     for (size_t i = 0; i < n; i++) {
-        if (!is_consonant(s, i)) return true;
+        bool consonant = s->at[i] == 'y' ? i == 0 || !before : !is_one_of(s->at[i], "aeiou");
+        if (!consonant) return true;
+        before = consonant;
     }
     return false;
 }

@@ -221,6 +221,9 @@ t_run unimo-score -m sacrebleu short.txt first.txt
 t_fails "fewer lines than the references"
 printf 'x\ta dog\ny\ttwo cats\n' >p.tsv
 printf 'x\ta dog\tthe dog\ny\ttwo cats\n' >r.tsv
+printf 'x\t%s\n' "$(head -c 1000000 /dev/zero | tr '\0' x)ing" >endless.tsv
+t_run timeout 60 unimo-score -m rouge,rouge-google endless.tsv endless.tsv
+t_ok "a word of a million letters" holds "$out" 'all(.rouge1 == 100)'
 printf 'x\tdog\ta dog on grass\n' >either.tsv
 printf 'x\ta dog\n' >short.tsv
 t_run unimo-score -m rouge-google short.tsv either.tsv
