@@ -99,7 +99,8 @@ static void print_row(const struct value *v, const char *metric, const char *nam
     }
     if (other) str_addf(out, "  against %s", value_text(value_get(value_get(other, "printed"), name), NULL));
     /* sacreBLEU's p of no difference is the least there is: beside two equal figures it would say the contrary. */
-    if (other && number_at(v, name, NULL, NULL) == number_at(other, name, NULL, NULL)) {
+    const struct value *own = value_get(v, name), *theirs = other ? value_get(other, name) : NULL;
+    if (value_is_number(theirs) && value_is_number(own) && value_number(own) == value_number(theirs)) {
         str_add(out, ", equal");
     } else if (other) {
         str_add(out, ", p = ");
@@ -185,7 +186,7 @@ static void print_tabs(const struct value *list, struct str *out)
     }
 }
 
-/* A field that is asked for and is nowhere is a slip. */
+/* Of a field that references have: asked for, but none of the metrics is broken down. */
 static int check_parts(const struct value *list, struct err *e)
 {
     for (int i = 0; i < by.n; i++) {
@@ -193,9 +194,7 @@ static int check_parts(const struct value *list, struct err *e)
         for (int64_t k = 0; k < value_count(list); k++)
             is_there = is_there || value_count(value_get(value_get(value_at(list, k), "by"), by.at[i]));
         if (!is_there)
-            return err_set(e, ERR_INPUT,
-                           "--by: no figure can be told apart by %s (a field of the references was expected)",
-                           err_quote(by.at[i]));
+            return err_set(e, ERR_INPUT, "--by: none of the metrics is broken down by %s", err_quote(by.at[i]));
     }
     return 0;
 }
