@@ -199,16 +199,6 @@ static int check_parts(const struct value *list, struct err *e)
     return 0;
 }
 
-static int write_text(const char *path, const struct str *text, struct err *e)
-{
-    struct out *o = out_open(path, e);
-
-    if (!o) return -1;
-    if (!out_write(o, str_c(text), text->n, e)) return out_commit(o, e);
-    out_abort(o);
-    return -1;
-}
-
 static int print_result(const struct score_result *r, struct err *e)
 {
     bool is_table = !json && (!strcmp(format, "table") || (!strcmp(format, "auto") && !output && isatty(1)));
@@ -217,13 +207,13 @@ static int print_result(const struct score_result *r, struct err *e)
 
     if (per_item) {
         print_json(r->each, &text);
-        rc = write_text(per_item, &text, e);
+        rc = out_save(per_item, str_c(&text), text.n, e);
         str_clear(&text);
     }
     if (is_table) print_table(r->metrics, &text);
     else if (!strcmp(format, "tsv") && !json) print_tabs(r->metrics, &text);
     else print_json(r->metrics, &text);
-    if (!rc) rc = write_text(output, &text, e);
+    if (!rc) rc = out_save(output, str_c(&text), text.n, e);
     str_release(&text);
     return rc;
 }
@@ -296,7 +286,7 @@ static int list_metrics(struct err *e)
 
     metrics_names(&names);
     str_add_char(&names, '\n');
-    int rc = write_text(output, &names, e);
+    int rc = out_save(output, str_c(&names), names.n, e);
     str_release(&names);
     return rc;
 }

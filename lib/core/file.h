@@ -34,6 +34,8 @@ int out_fd(const struct out *o);
 int out_write(struct out *o, const void *data, size_t n, struct err *e);
 int out_commit(struct out *o, struct err *e); /* frees o also on failure */
 void out_abort(struct out *o);                /* NULL is fine */
+/* All of an output at once. */
+int out_save(const char *path, const void *data, size_t n, struct err *e);
 /* Fails when the output would overwrite the open descriptor fd (same device and inode). */
 int out_differs(const struct out *o, int fd, const char *path, struct err *e);
 /* Fails when a file or directory that would be written to (NULL and "-": standard output; it need not exist) is one of

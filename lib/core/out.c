@@ -296,6 +296,16 @@ void out_abort(struct out *o)
     out_free(o);
 }
 
+int out_save(const char *path, const void *data, size_t n, struct err *e)
+{
+    struct out *o = out_open(path, e);
+
+    if (!o) return -1;
+    if (!out_write(o, data, n, e)) return out_commit(o, e);
+    out_abort(o);
+    return -1;
+}
+
 struct outdir {
     char *path, *temporary;
     const char *const *ours;

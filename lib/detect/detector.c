@@ -84,17 +84,10 @@ int detector_save(const struct detector *d, const char *dir, struct err *e)
 {
     char *config = path_join(dir, "config.json"), *model = path_join(dir, "model.safetensors");
     struct value *v = detect_config_print(&d->config);
-    struct str text = { 0 };
+    int rc = value_save(v, config, e);
 
-    value_print_indented(v, &text);
-    str_add_char(&text, '\n');
-    value_free(v);
-    struct out *o = out_open(config, e);
-    int rc = o ? out_write(o, text.data, text.n, e) : -1;
-    if (rc) out_abort(o);
-    else rc = out_commit(o, e);
     if (!rc) rc = params_save(&d->params, model, true, e);
-    str_release(&text);
+    value_free(v);
     free(config);
     free(model);
     return rc;

@@ -26,18 +26,11 @@ static struct value *options(const struct detector *d, const struct detect_train
     return v;
 }
 
-static int write_json(const char *dir, const char *name, const struct value *v, struct err *e)
+static int save_json(const char *dir, const char *name, const struct value *v, struct err *e)
 {
     char *path = path_join(dir, name);
-    struct str text = { 0 };
+    int rc = value_save(v, path, e);
 
-    value_print_indented(v, &text);
-    str_add_char(&text, '\n');
-    struct out *o = out_open(path, e);
-    int rc = o ? out_write(o, text.data, text.n, e) : -1;
-    if (o && rc) out_abort(o);
-    else if (o) rc = out_commit(o, e);
-    str_release(&text);
     free(path);
     return rc;
 }
@@ -55,8 +48,8 @@ int state_save(const struct detector *d, const struct detect_train_opts *o, int6
         char *model = path_join(outdir_path(out), "model.safetensors"),
              *moments = path_join(outdir_path(out), "optimizer.safetensors");
         struct value *config = detect_config_print(&d->config);
-        rc = write_json(outdir_path(out), "trainer.json", v, e) ||
-                     write_json(outdir_path(out), "config.json", config, e) ||
+        rc = save_json(outdir_path(out), "trainer.json", v, e) ||
+                     save_json(outdir_path(out), "config.json", config, e) ||
                      params_save(&d->params, model, false, e) || params_save_moments(&d->params, NULL, NULL, moments, e)
                  ? -1
                  : 0;

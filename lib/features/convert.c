@@ -229,10 +229,7 @@ static int write_file(struct run *run, const struct job *j, struct err *e)
                        err_quote(id));
     str_addf(&name, "%s.npz", id);
     char *path = path_join(outdir_path(run->dir), name.data);
-    struct out *out = out_open(path, e);
-    int rc = out ? out_write(out, j->product.data, j->product.n, e) : -1;
-    if (out && rc) out_abort(out);
-    else if (out) rc = out_commit(out, e);
+    int rc = out_save(path, j->product.data, j->product.n, e);
     free(path);
     str_release(&name);
     return rc;
@@ -329,7 +326,6 @@ static int open_product(struct run *run, const char *const *paths, int n, struct
 static int print_stats(struct run *run, struct err *e)
 {
     struct str text = { 0 };
-    struct out *out = out_open(NULL, e);
 
     run->stats.bad = run->skipped;
     stats_print(&run->stats, &text);
@@ -337,9 +333,7 @@ static int print_stats(struct run *run, struct err *e)
         geometry_print(run->geometry, &text);
         str_add_char(&text, '\n');
     }
-    int rc = out ? out_write(out, text.data, text.n, e) : -1;
-    if (out && rc) out_abort(out);
-    else if (out) rc = out_commit(out, e);
+    int rc = out_save(NULL, text.data, text.n, e);
     str_release(&text);
     return rc;
 }

@@ -267,10 +267,7 @@ int jpeg_save(const struct image *m, const char *path, int quality, struct err *
     size_t n;
 
     if (jpeg_encode(m, quality, &data, &n, e)) return err_in(e, "%s", path);
-    struct out *o = out_open(path, e);
-    int rc = o ? out_write(o, data, n, e) : -1;
-    if (rc) out_abort(o);
-    else rc = out_commit(o, e);
+    int rc = out_save(path, data, n, e);
     free(data);
     return rc;
 }

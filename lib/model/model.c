@@ -121,18 +121,9 @@ int model_save(const struct model *m, const char *dir, struct err *e)
 {
     char *config = path_join(dir, "config.json"), *weights = path_join(dir, "model.safetensors");
     struct value *v = model_config_value(&m->config);
-    struct str text = { 0 };
-    struct out *o = out_open(config, e);
-    int rc = o ? 0 : -1;
+    int rc = value_save(v, config, e);
 
-    value_print_indented(v, &text);
-    str_add_char(&text, '\n');
-    if (o && out_write(o, text.data, text.n, e)) {
-        out_abort(o);
-        rc = -1;
-    } else if (o) rc = out_commit(o, e);
     if (!rc) rc = params_save(&m->params, weights, false, e);
-    str_release(&text);
     value_free(v);
     free(config);
     free(weights);

@@ -157,10 +157,7 @@ int lexicon_save(const struct lexicon *l, const char *path, struct err *e)
     }
     value_print_indented(v, &s);
     value_free(v);
-    struct out *o = out_open(path, e);
-    int rc = o ? out_write(o, s.data, s.n, e) : -1;
-    if (o && !rc) rc = out_commit(o, e);
-    else out_abort(o);
+    int rc = out_save(path, s.data, s.n, e);
     str_release(&s);
     return rc;
 }

@@ -26,6 +26,17 @@ struct value *value_load(const char *path, struct err *e)
     return v;
 }
 
+int value_save(const struct value *v, const char *path, struct err *e)
+{
+    struct str text = { 0 };
+
+    value_print_indented(v, &text);
+    str_add_char(&text, '\n');
+    int rc = out_save(path, text.data, text.n, e);
+    str_release(&text);
+    return rc;
+}
+
 void value_free(struct value *v)
 {
     struct value_array *a = value_as_array(v);

@@ -11,7 +11,9 @@ struct value;
 
 /* Parses one JSON text of n bytes; depth, numbers and UTF-8 are checked. NULL on error. */
 struct value *value_parse(const char *text, int64_t n, struct err *e);
-struct value *value_load(const char *path, struct err *e); /* a JSON file */
+/* A JSON file; saved indented. */
+struct value *value_load(const char *path, struct err *e);
+int value_save(const struct value *v, const char *path, struct err *e);
 /* For large files: calls visit for each member of the object that the text is, one at a time and in order: the elements
  * of an array by themselves, numbered from 1, behind a call with number 0 and no value where it begins; any other value
  * with number 0. Values are valid until visit returns; an error of visit ends the walk. */

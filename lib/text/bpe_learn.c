@@ -360,14 +360,11 @@ static struct value *make_merges(const struct learning *l)
     return list;
 }
 
-static int write_file(const char *dir, const char *name, const struct str *text, struct err *e)
+static int save_file(const char *dir, const char *name, const struct str *text, struct err *e)
 {
     char *path = path_join(dir, name);
-    struct out *o = out_open(path, e);
-    int rc = o ? out_write(o, text->data, text->n, e) : -1;
+    int rc = out_save(path, text->data, text->n, e);
 
-    if (!rc) rc = out_commit(o, e);
-    else out_abort(o);
     free(path);
     return rc;
 }
@@ -388,7 +385,7 @@ static int write_all(const struct learning *l, const char *dir, struct err *e)
     for (int64_t i = 0; i < value_count(merges); i++) str_addf(&text[1], "%s\n", value_text(value_at(merges, i), NULL));
     vocab_print_tokenizer(vocab, merges, special, BPE_SPECIAL_FIRST + 1, &text[2]);
     str_add_char(&text[2], '\n');
-    for (int i = 0; i < 3 && !rc; i++) rc = write_file(outdir_path(o), name[i], &text[i], e);
+    for (int i = 0; i < 3 && !rc; i++) rc = save_file(outdir_path(o), name[i], &text[i], e);
     if (!rc) rc = outdir_commit(o, e);
     else outdir_abort(o);
     for (int i = 0; i < 3; i++) str_release(&text[i]);

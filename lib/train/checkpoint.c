@@ -101,15 +101,8 @@ static struct value *state_value(const struct checkpoint *c, const struct task *
 static int save_json(const char *dir, const char *name, const struct value *v, struct err *e)
 {
     char *path = path_join(dir, name);
-    struct out *o = out_open(path, e);
-    struct str s = { 0 };
-    int rc = o ? 0 : -1;
+    int rc = value_save(v, path, e);
 
-    value_print_indented(v, &s);
-    str_add_char(&s, '\n');
-    if (o && out_write(o, s.data, s.n, e)) out_abort(o), rc = -1;
-    else if (o) rc = out_commit(o, e);
-    str_release(&s);
     free(path);
     return rc;
 }
