@@ -1,6 +1,5 @@
 /* unimo-view - look into streams and models */
 #include "core/file.h"
-#include "core/mem.h"
 #include "core/opt.h"
 #include "stream/inspect.h"
 #include "stream/writer.h"

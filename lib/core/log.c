@@ -2,7 +2,6 @@
 #include "core/str.h"
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -1,5 +1,4 @@
 #include "core/mem.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -10,7 +10,6 @@
 #include "image/draw.h"
 #include "image/jpeg.h"
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 #include "detect/state.h"
 #include "core/file.h"
-#include "core/mem.h"
 #include "core/str.h"
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,6 @@
 #include "core/mem.h"
 #include "detect/targets.h"
 #include "detect/train.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
 #include "core/rng.h"
 #include "detect/annotations.h"
 #include "detect/detector.h"
-#include "detect/select.h"
 
 /* Training a detector from annotated pictures: both stages and the attribute head at once, AdamW, warm-up and cosine
  * decay. */

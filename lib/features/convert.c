@@ -10,7 +10,6 @@
 #include "stream/lines.h"
 #include "stream/writer.h"
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,5 +1,4 @@
 #include "features/geometry.h"
-#include <math.h>
 #include <string.h>
 
 int geometry_choice(const char *name, const char *names)

@@ -1,7 +1,6 @@
 #ifndef IMAGE_IMAGE_H
 #define IMAGE_IMAGE_H
 #include "core/err.h"
-#include <stddef.h>
 #include <stdint.h>
 
 /* An 8-bit RGB picture, rows from the top, without padding. Zeroed is empty. */

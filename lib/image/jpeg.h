@@ -1,6 +1,7 @@
 #ifndef IMAGE_JPEG_H
 #define IMAGE_JPEG_H
 #include "image/image.h"
+#include <stddef.h>
 
 /* Decodes a JPEG: baseline and progressive, gray, YCbCr, RGB, CMYK and YCCK (as Adobe writes them), turned as its EXIF
  * orientation says. Corrupt data is an error, also when libjpeg could guess on. Sizes are checked before memory is

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 void adversarial_move(float *delta, const float *grad, int64_t n, float lr, float max_norm)
 {

@@ -1,7 +1,6 @@
 #include "model/input.h"
 #include "core/str.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int to_ints(struct arena *a, const struct value *array, const char *key, int64_t min, int64_t max, int64_t limit,

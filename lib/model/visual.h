@@ -1,7 +1,6 @@
 #ifndef MODEL_VISUAL_H
 #define MODEL_VISUAL_H
 #include "core/rng.h"
-#include "model/batch.h"
 
 /* Masking of regions: each is an anchor with probability ratio (one at least), and so is masked every region whose
  * overlap (intersection over union) with a masked anchor exceeds threshold, so that nothing leaks. */

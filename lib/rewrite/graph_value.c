@@ -1,7 +1,6 @@
 /* A scene graph as a record has it, and two graphs compared. */
 #include "core/str.h"
 #include "rewrite/scene_graph.h"
-#include <string.h>
 
 static struct value *span(const struct scene_graph *g, int from, int to)
 {

@@ -2,7 +2,6 @@
 #include "core/file.h"
 #include "core/str.h"
 #include "rewrite/nouns.h"
-#include "stream/limits.h"
 #include "stream/value.h"
 #include <math.h>
 #include <stdlib.h>

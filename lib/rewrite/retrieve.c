@@ -1,7 +1,6 @@
 #include "rewrite/retrieve.h"
 #include "rewrite/inflect.h"
 #include "stream/value.h"
-#include <stdlib.h>
 #include <string.h>
 
 static bool is_term(const struct word *x, enum terms_by by)

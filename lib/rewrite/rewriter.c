@@ -1,7 +1,6 @@
 /* One record after another: graph, positives, negatives, neighbours. All draws are named by the seed, the record's id
  * and its text, so that neither threads nor order matter. */
 #include "rewrite/rewriter.h"
-#include "core/log.h"
 #include "core/str.h"
 #include "rewrite/retrieve.h"
 #include "rewrite/translate.h"

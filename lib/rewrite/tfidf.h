@@ -2,7 +2,6 @@
 #define REWRITE_TFIDF_H
 #include "core/err.h"
 #include "core/mem.h"
-#include <stdbool.h>
 #include <stdint.h>
 
 /* An inverted index over documents (captions, texts, or images as bags of classes) with TF-IDF weights of unit length:

@@ -1,8 +1,6 @@
 #include "rewrite/words.h"
 #include "core/str.h"
 #include "core/unicode.h"
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct {

@@ -1,6 +1,5 @@
 #ifndef SCENES_VOCABULARY_H
 #define SCENES_VOCABULARY_H
-#include <stdint.h>
 
 /* The words that scenes are made of and told with. */
 enum way { WAY_GROUND, WAY_WHEELS, WAY_AIR, WAY_STILL }; /* how an object is there: decides its verbs and its height */

@@ -2,7 +2,6 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct numbers {
     double *x, *y;           /* [n] predictions and references */

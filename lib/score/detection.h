@@ -1,6 +1,5 @@
 #ifndef SCORE_DETECTION_H
 #define SCORE_DETECTION_H
-#include <stdbool.h>
 #include <stdint.h>
 
 /* Average precision of boxes as PASCAL VOC computes it, at an IoU threshold: detections by falling confidence (ties by

@@ -3,7 +3,6 @@
 #include "stream/lines.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { TEXTS_MAX = 1024 }; /* of one item: VQA has 10, CoQA 4 */

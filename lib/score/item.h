@@ -1,7 +1,6 @@
 #ifndef SCORE_ITEM_H
 #define SCORE_ITEM_H
 #include <stdbool.h>
-#include <stdint.h>
 
 /* One generated text with its references, as written; borrowed. Metrics tokenize them themselves. */
 struct score_item {

@@ -1,7 +1,6 @@
 #include "score/meteor_words.h"
 #include "core/str.h"
 #include "score/synonyms.h"
-#include <errno.h>
 #include <libstemmer.h>
 #include <stdlib.h>
 #include <string.h>

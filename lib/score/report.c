@@ -1,5 +1,4 @@
 #include "score/report.h"
-#include "core/hash.h"
 #include "core/mem.h"
 #include <math.h>
 #include <stdio.h>

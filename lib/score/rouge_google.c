@@ -2,7 +2,6 @@
 #include "core/unicode.h"
 #include "score/porter.h"
 #include "score/rouge_text.h"
-#include <stdlib.h>
 #include <string.h>
 
 struct words { /* a thread's */

@@ -1,6 +1,5 @@
 #ifndef SCORE_ROUGE_TEXT_H
 #define SCORE_ROUGE_TEXT_H
-#include "core/str.h"
 #include "score/captions.h"
 #include "score/texts.h"
 #include "stream/value.h"

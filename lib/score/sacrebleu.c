@@ -6,8 +6,6 @@
 #include "score/texts.h"
 #include "score/unicode.h"
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum smooth { EXP, FLOOR, ADD_K, NONE };

@@ -1,7 +1,6 @@
 #include "score/spice.h"
 #include "score/synonyms.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- graphs ---- */

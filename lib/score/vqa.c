@@ -2,7 +2,6 @@
 #include "core/unicode.h"
 #include "score/pytext.h"
 #include "score/unicode.h"
-#include <stdlib.h>
 #include <string.h>
 
 /* The evaluation code's table (a fact of the metric). Its four keys with a capital are left out: the text is in lower

@@ -5,7 +5,6 @@
 #include "core/mem.h"
 #include "stream/frame.h"
 #include "stream/safetensors.h"
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

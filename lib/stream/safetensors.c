@@ -4,7 +4,6 @@
 #include "core/mem.h"
 #include "core/str.h"
 #include "stream/value.h"
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>

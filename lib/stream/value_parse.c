@@ -4,7 +4,6 @@
 #include "core/mem.h"
 #include "stream/limits.h"
 #include "stream/value_layout.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 

@@ -8,7 +8,6 @@
 #include "tasks/choice.h"
 #include "tasks/gallery.h"
 #include "tasks/neighbours.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

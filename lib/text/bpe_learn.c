@@ -12,7 +12,6 @@
 #include "text/pretokenize.h"
 #include "text/vocab_forms.h"
 #include <stdlib.h>
-#include <string.h>
 
 struct bpe_learner {
     struct map words; /* piece -> how often */

@@ -1,9 +1,7 @@
 /* From tokens back to texts. */
-#include "core/mem.h"
 #include "core/unicode.h"
 #include "text/fields.h"
 #include <inttypes.h>
-#include <stdlib.h>
 
 int fields_bytes(const struct value *tokens, const struct bpe *b, struct str *out, struct err *e)
 {

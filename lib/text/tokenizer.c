@@ -5,7 +5,6 @@
 #include "stream/filter.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Lines that one thread takes at once, as the loop of filters does. */
 enum { BATCH_BYTES = 1 << 16, MOST_BYTES = 4 << 20 };

@@ -4,7 +4,6 @@
 #include "core/opt.h"
 #include "model/vocabulary.h"
 #include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,6 @@
 #include "compute/cpu/simd.h"
 #include <math.h>
 #include <omp.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { QUERIES = 32, KEYS = 64, ROW_BLOCK = 4 };

@@ -4,7 +4,6 @@
 #include "compute/cpu/simd.h"
 #include <math.h>
 #include <omp.h>
-#include <string.h>
 
 enum { POSITIONS = 512 };
 

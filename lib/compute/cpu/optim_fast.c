@@ -3,7 +3,6 @@
 #include "compute/cpu/simd.h"
 #include <math.h>
 #include <omp.h>
-#include <stdlib.h>
 
 enum { BLOCK = 16384 };
 

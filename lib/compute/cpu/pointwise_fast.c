@@ -1,7 +1,6 @@
 #include "compute/cpu/fast.h"
 #include "compute/cpu/simd.h"
 #include <omp.h>
-#include <string.h>
 
 /* Elements that a kernel gets at once: a multiple of 32, so that dropout's blocks are whole. */
 enum { BLOCK = 4096 };

@@ -1,6 +1,5 @@
 #include "compute/cpu/cpu.h"
 #include "compute/cpu/element.h"
-#include <math.h>
 
 int cpu_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, struct tensor x, int k, int stride,
                          int pad)

@@ -1,7 +1,6 @@
 #include "compute/cpu/fast.h"
 #include "compute/cpu/simd.h"
 #include <omp.h>
-#include <string.h>
 
 /* y[row i] (+)= x[row k], or zeros for k < 0. */
 static void gather_row(void *y, bool y_half, int64_t i, const void *x, bool x_half, int64_t k, int64_t h, bool add)
