@@ -29,6 +29,11 @@ enum dtype dtype_from_name(const char *name)
     return DT_NONE;
 }
 
+bool dtype_is_float(enum dtype t)
+{
+    return t == DT_F32 || t == DT_BF16 || t == DT_F16 || t == DT_F64;
+}
+
 float f16_to_f32(uint16_t v)
 {
     uint32_t sign = (uint32_t)(v & 0x8000) << 16, exponent = v >> 10 & 31, fraction = v & 0x3ff, u;
@@ -68,7 +73,7 @@ void dtype_to_f32(float *out, const void *in, enum dtype t, int64_t n)
 {
     const uint16_t *half = in;
 
-    assert(t == DT_F32 || t == DT_BF16 || t == DT_F16 || t == DT_F64);
+    assert(dtype_is_float(t));
     if (t == DT_F32 && n) memcpy(out, in, (size_t)n * 4);
     for (int64_t i = 0; t == DT_BF16 && i < n; i++) out[i] = bf16_to_f32(half[i]);
     for (int64_t i = 0; t == DT_F16 && i < n; i++) out[i] = f16_to_f32(half[i]);
@@ -79,7 +84,7 @@ void dtype_from_f32(void *out, enum dtype t, const float *in, int64_t n)
 {
     uint16_t *half = out;
 
-    assert(t == DT_F32 || t == DT_BF16 || t == DT_F16 || t == DT_F64);
+    assert(dtype_is_float(t));
     if (t == DT_F32 && n) memcpy(out, in, (size_t)n * 4);
     for (int64_t i = 0; t == DT_BF16 && i < n; i++) half[i] = f32_to_bf16(in[i]);
     for (int64_t i = 0; t == DT_F16 && i < n; i++) half[i] = f32_to_f16(in[i]);

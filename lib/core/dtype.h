@@ -1,5 +1,6 @@
 #ifndef CORE_DTYPE_H
 #define CORE_DTYPE_H
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #ifdef __cplusplus
@@ -13,6 +14,7 @@ enum { DT_COUNT = 11 };
 int64_t dtype_size(enum dtype t);             /* bytes of one element; 0 for DT_NONE */
 const char *dtype_name(enum dtype t);         /* "F32" */
 enum dtype dtype_from_name(const char *name); /* DT_NONE when unknown */
+bool dtype_is_float(enum dtype t);            /* dtype_to_f32() takes it */
 
 static inline float bf16_to_f32(uint16_t v)
 {

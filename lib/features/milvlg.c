@@ -8,15 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int is_float(const struct npy *a, const char *name, struct err *e)
+static int check_float(const struct npy *a, const char *name, struct err *e)
 {
-    if (a->dtype == DT_F32 || a->dtype == DT_F16 || a->dtype == DT_F64) return 0;
+    if (dtype_is_float(a->dtype)) return 0;
     return err_set(e, ERR_INPUT, "array \"%s\" is not of a float type", name);
 }
 
 static int read_boxes(struct record *r, const struct npy *bbox, struct err *e)
 {
-    if (is_float(bbox, "bbox", e)) return -1;
+    if (check_float(bbox, "bbox", e)) return -1;
     float *boxes = mem_try((size_t)bbox->n + 1, sizeof *boxes);
     if (!boxes) return err_set(e, ERR_IO, "not enough memory for the boxes");
     dtype_to_f32(boxes, bbox->data, bbox->dtype, bbox->n);
@@ -29,7 +29,7 @@ static int read_features(struct record *r, const struct npy *x, int64_t regions,
 {
     int64_t size = dtype_size(x->dtype), d = x->shape[1];
 
-    if (is_float(x, "x", e)) return -1;
+    if (check_float(x, "x", e)) return -1;
     if (x->shape[0] == regions) {
         record_set_tensor(r, "features", x->dtype, 2, x->shape, x->data);
         return 0;
@@ -60,7 +60,7 @@ static int read_best(struct record *r, struct arena *arena, const struct item *i
     if (item_array(arena, i, &a, &object, e) || object || a.rank != 1 || a.n != regions)
         return err_set(e, ERR_INPUT, "\"%s\" of info is not an array of %lld", key, (long long)regions);
     if (!is_id) {
-        if (is_float(&a, key, e)) return -1;
+        if (check_float(&a, key, e)) return -1;
         float *scores = arena_new(arena, float, a.n + 1);
         dtype_to_f32(scores, a.data, a.dtype, a.n);
         record_set_tensor(r, tensor, DT_F32, 1, a.shape, scores);

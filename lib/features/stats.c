@@ -52,7 +52,7 @@ static void add_tensor(struct feature_stats *s, const struct record_tensor *x)
             add_value(t, (double)(x->dtype == DT_I64 ? ((const int64_t *)x->data)[i] : ((const int32_t *)x->data)[i]));
         return;
     }
-    if (x->dtype != DT_F32 && x->dtype != DT_F16 && x->dtype != DT_BF16 && x->dtype != DT_F64) return;
+    if (!dtype_is_float(x->dtype)) return;
     float *values = mem_try((size_t)n + 1, sizeof *values);
     if (!values) return;
     dtype_to_f32(values, x->data, x->dtype, n);

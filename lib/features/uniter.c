@@ -13,8 +13,7 @@ static int take(struct record *r, const struct npz *z, const char *array, const 
     const struct npy *a;
 
     if (npz_array(z, array, rank, &a, e)) return -1;
-    if (a->dtype != DT_F32 && a->dtype != DT_F16 && a->dtype != DT_F64)
-        return err_set(e, ERR_INPUT, "array \"%s\" is not of a float type", array);
+    if (!dtype_is_float(a->dtype)) return err_set(e, ERR_INPUT, "array \"%s\" is not of a float type", array);
     if (a->shape[0] != regions)
         return err_set(e, ERR_INPUT, "\"%s\" has %lld rows, but there are %lld regions", array, (long long)a->shape[0],
                        (long long)regions);

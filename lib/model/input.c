@@ -127,7 +127,7 @@ static int read_rows(struct arena *a, const struct record *r, const char *name, 
     const struct record_tensor *t;
 
     if (record_tensor_shaped(r, name, DT_NONE, 2, (const int64_t[]){ all, width }, &t, e)) return -1;
-    if (t->dtype != DT_F32 && t->dtype != DT_F16 && t->dtype != DT_BF16 && t->dtype != DT_F64)
+    if (!dtype_is_float(t->dtype))
         return err_set(e, ERR_INPUT, "tensor \"%s\": dtype %s (expected a float type)", name, dtype_name(t->dtype));
     float *v = arena_new(a, float, n *width);
     dtype_to_f32(v, t->data, t->dtype, n * width);

@@ -76,8 +76,7 @@ static int add_token_type(struct model *m, const struct safetensors *s, struct p
 
     if (!t) t = safetensors_find(s, "embeddings.token_type_embeddings.weight");
     if (!t) return 0;
-    if (t->rank != 2 || t->shape[0] < 1 || t->shape[1] != H ||
-        (t->dtype != DT_F32 && t->dtype != DT_F16 && t->dtype != DT_BF16))
+    if (t->rank != 2 || t->shape[0] < 1 || t->shape[1] != H || !dtype_is_float(t->dtype))
         return err_set(e, ERR_INPUT, "tensor %s: expected floats of shape [1,%lld]", err_quote(t->name), (long long)H);
     float *row = mem_new(float, H), *table = mem_new(float, position.n);
     bool any = false;

@@ -242,7 +242,7 @@ static int load_one(struct params *p, int i, const struct safetensor *t, struct 
         str_release(&here);
         return -1;
     }
-    if (t->dtype != DT_F32 && t->dtype != DT_BF16 && t->dtype != DT_F16 && t->dtype != DT_F64)
+    if (!dtype_is_float(t->dtype))
         return err_set(e, ERR_INPUT, "tensor %s is %s (a float type was expected)", err_quote(t->name),
                        dtype_name(t->dtype));
     if (t->dtype == DT_F32) {

@@ -37,7 +37,7 @@ int means_of(const struct record *r, const float **out, int64_t *width, struct a
     if (!n || d < 1 || d > WIDTH_MAX)
         return err_set(e, ERR_INPUT, "tensor \"features\": %lld rows of %lld (expected some)", (long long)n,
                        (long long)d);
-    if (t->dtype != DT_F32 && t->dtype != DT_F16 && t->dtype != DT_BF16 && t->dtype != DT_F64)
+    if (!dtype_is_float(t->dtype))
         return err_set(e, ERR_INPUT, "tensor \"features\": dtype %s (expected a float type)", dtype_name(t->dtype));
     float *row = arena_new(a, float, d), *mean = arena_new(a, float, d);
     for (int64_t i = 0; i < n; i++) {

@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_float(enum dtype t)
-{
-    return t == DT_F32 || t == DT_BF16 || t == DT_F16 || t == DT_F64;
-}
-
 /* Element i of a tensor as a double. */
 static double element(const void *data, enum dtype t, int64_t i)
 {
@@ -231,7 +226,7 @@ int inspect_stats(const char *path, struct str *out, struct err *e)
 
 static int check_finite(const char *name, enum dtype t, const void *data, int64_t n, struct err *e)
 {
-    for (int64_t i = 0; is_float(t) && i < n; i++) {
+    for (int64_t i = 0; dtype_is_float(t) && i < n; i++) {
         if (!isfinite(element(data, t, i)))
             return err_set(e, ERR_INPUT, "tensor \"%s\": element %" PRId64 " is not finite", name, i);
     }

@@ -120,7 +120,7 @@ int record_tensor_f32(const struct record *r, const char *name, int rank, const 
 
     *out = NULL;
     if (record_tensor_shaped(r, name, DT_NONE, rank, shape, &t, e)) return -1;
-    if (t->dtype != DT_F32 && t->dtype != DT_BF16 && t->dtype != DT_F16 && t->dtype != DT_F64)
+    if (!dtype_is_float(t->dtype))
         return err_set(e, ERR_INPUT, "tensor \"%s\" is %s (a float type was expected)", name, dtype_name(t->dtype));
     *n = t->bytes / dtype_size(t->dtype);
     *out = mem_try((size_t)*n, sizeof(float));
