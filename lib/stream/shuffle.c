@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct window {
-    int64_t block, first; /* where it begins: place of its first block in the order, records before it */
-};
 struct shuffle {
     pthread_mutex_t lock;
     struct shuffle_block *blocks;
@@ -18,7 +15,7 @@ struct shuffle {
     bool is_made;
     uint64_t seed, epoch;
     int64_t *order, *before; /* [n] blocks as they come, [n + 1] records before each in that order */
-    struct window *windows;
+    int64_t *window;         /* [n_windows] records before each window */
     int64_t n_windows, cap;
 };
 
@@ -49,8 +46,8 @@ static void make_order(struct shuffle *s, uint64_t seed, uint64_t epoch)
     for (int64_t k = 0; k < s->n; k++) {
         int64_t b = is_one ? k : rng_permute(seed, epoch, s->n, k);
         if (filled >= SHUFFLE_WINDOW) {
-            mem_reserve(&s->windows, &s->cap, s->n_windows + 1);
-            s->windows[s->n_windows++] = (struct window){ k, s->before[k] };
+            mem_reserve(&s->window, &s->cap, s->n_windows + 1);
+            s->window[s->n_windows++] = s->before[k];
             filled = 0;
         }
         s->order[k] = b;
@@ -62,26 +59,14 @@ static void make_order(struct shuffle *s, uint64_t seed, uint64_t epoch)
     s->is_made = true;
 }
 
-/* The window with place i; the block, counted in the order, with record i. */
-static int64_t find_window(const struct shuffle *s, int64_t i)
+/* Which of n > 0 parts record i is in; before[n]: the records before each, ascending. */
+static int64_t find_part(const int64_t *before, int64_t n, int64_t i)
 {
-    int64_t low = 0, high = s->n_windows;
+    int64_t low = 0, high = n;
 
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
-        if (s->windows[middle].first <= i) low = middle;
-        else high = middle;
-    }
-    return low;
-}
-
-static int64_t find_block(const struct shuffle *s, int64_t i)
-{
-    int64_t low = 0, high = s->n;
-
-    while (high - low > 1) {
-        int64_t middle = low + (high - low) / 2;
-        if (s->before[middle] <= i) low = middle;
+        if (before[middle] <= i) low = middle;
         else high = middle;
     }
     return low;
@@ -91,11 +76,11 @@ int64_t shuffle_at(struct shuffle *s, uint64_t seed, uint64_t epoch, int64_t i)
 {
     pthread_mutex_lock(&s->lock);
     if (!s->is_made || s->seed != seed || s->epoch != epoch) make_order(s, seed, epoch);
-    int64_t w = find_window(s, i), start = s->windows[w].first,
-            end = w + 1 < s->n_windows ? s->windows[w + 1].first : s->first[s->n];
+    int64_t w = find_part(s->window, s->n_windows, i), start = s->window[w],
+            end = w + 1 < s->n_windows ? s->window[w + 1] : s->first[s->n];
     uint64_t named = w ? seed ^ rng_stream(0x7769, (uint64_t)w, 0) : seed;
     int64_t record = start + rng_permute(named, epoch, end - start, i - start);
-    int64_t k = find_block(s, record);
+    int64_t k = find_part(s->before, s->n, record);
     record = s->first[s->order[k]] + record - s->before[k];
     pthread_mutex_unlock(&s->lock);
     return record;
@@ -109,6 +94,6 @@ void shuffle_free(struct shuffle *s)
     free(s->first);
     free(s->order);
     free(s->before);
-    free(s->windows);
+    free(s->window);
     free(s);
 }
