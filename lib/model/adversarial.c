@@ -72,11 +72,14 @@ static void group_images(struct moves *x, const struct batch *b)
     for (int64_t i = 0; i < b->n_images; i++) add_group(x, b->image[i], b->image[i + 1]);
 }
 
+enum { RNG_TEXT_MOVES = 0x61647673, RNG_IMAGE_MOVES };
+
+/* which: RNG_TEXT_MOVES or RNG_IMAGE_MOVES. */
 static void begin_moves(struct moves *x, const struct step_opts *o, uint64_t which)
 {
     struct rng r;
 
-    rng_init(&r, o->seed, rng_stream(0x61647673 + which, o->number, 0));
+    rng_init(&r, o->seed, rng_stream(which, o->number, 0));
     for (int64_t g = 0; g < x->n; g++) {
         int64_t n = (x->end[g] - x->start[g]) * x->width;
         float *at = x->delta + x->start[g] * x->width;
@@ -198,8 +201,8 @@ void adversarial_step(struct model *m, struct scratch *s, const struct batch *b,
     moves_new(&image, s, b->n_regions, m->config.features, b->n_images);
     group_texts(&text, b);
     group_images(&image, b);
-    begin_moves(&text, o, 0);
-    begin_moves(&image, o, 1);
+    begin_moves(&text, o, RNG_TEXT_MOVES);
+    begin_moves(&image, o, RNG_IMAGE_MOVES);
     play(&g, &text, &image);
     moves_free(&text);
     moves_free(&image);

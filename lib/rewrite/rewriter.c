@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 1 << 16, BATCH = 16, TRANSLATED_BATCH = 512, PURPOSE = 0x72657772 };
+enum { TEXT_MAX = 1 << 16, BATCH = 16, TRANSLATED_BATCH = 512, RNG_REWRITE = 0x72657772 };
 
 struct worker {
     struct parser *parser;
@@ -268,7 +268,7 @@ static int rewrite_record(struct rewriter *w, struct worker *k, struct record *r
     text = arena_strdup(&k->arena, text); /* the record's own may move when fields are added */
     if (image) image = arena_strdup(&k->arena, image);
     rng_init(&draws, w->o.seed,
-             rng_stream(PURPOSE, hash64(record_id(r), strlen(record_id(r)), 0), hash64(text, strlen(text), 0)));
+             rng_stream(RNG_REWRITE, hash64(record_id(r), strlen(record_id(r)), 0), hash64(text, strlen(text), 0)));
     scene_graph_make(&g, text, k->parser, w->wordnet, &k->arena);
     value_set(r->fields, "scene_graph", scene_graph_value(&g));
     value_set(r->fields, "phrases", scene_graph_phrases(&g));

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RNG_WINDOW = 0x7769 };
+
 struct shuffle {
     pthread_mutex_t lock;
     struct shuffle_block *blocks;
@@ -78,7 +80,7 @@ int64_t shuffle_at(struct shuffle *s, uint64_t seed, uint64_t epoch, int64_t i)
     if (!s->is_made || s->seed != seed || s->epoch != epoch) make_order(s, seed, epoch);
     int64_t w = find_part(s->window, s->n_windows, i), start = s->window[w],
             end = w + 1 < s->n_windows ? s->window[w + 1] : s->first[s->n];
-    uint64_t named = w ? seed ^ rng_stream(0x7769, (uint64_t)w, 0) : seed;
+    uint64_t named = w ? seed ^ rng_stream(RNG_WINDOW, (uint64_t)w, 0) : seed;
     int64_t record = start + rng_permute(named, epoch, end - start, i - start);
     int64_t k = find_part(s->before, s->n, record);
     record = s->first[s->order[k]] + record - s->before[k];
