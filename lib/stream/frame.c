@@ -12,7 +12,7 @@ static const char tail_mark[8] = { 'U', 'N', 'M', 'I', 'T', 'A', 'I', 'L' };
 /* What a frame begins with, before a payload of n bytes. */
 static void add_head(struct str *out, const char *kind, size_t n)
 {
-    uint8_t head[8 + FRAME_HEAD] = { 0 };
+    uint8_t head[FRAME_START] = { 0 };
 
     store_u32(head, FRAME_MAGIC);
     store_u32(head + 4, (uint32_t)(n + FRAME_HEAD));
@@ -26,6 +26,11 @@ void frame_add(struct str *out, const char *kind, const void *payload, size_t n)
 {
     add_head(out, kind, n);
     str_add_bytes(out, payload, n);
+}
+
+bool frame_is(const uint8_t *data, int64_t n, const char *kind)
+{
+    return n >= FRAME_TELLS && load_u32(data) == FRAME_MAGIC && !memcmp(data + 8, kind, 4);
 }
 
 int frame_check_head(const uint8_t *head, struct err *e)
@@ -135,7 +140,7 @@ void frame_index_add(struct str *out, const struct frame_index *x)
     store_u64(head + 16, x->length + whole);
     store_u64(head + 24, (uint64_t)x->n_blocks);
     store_u64(head + 32, packed);
-    memcpy(frame + 8 + FRAME_HEAD, head, sizeof head);
+    memcpy(frame + FRAME_START, head, sizeof head);
     store_u64(tail, whole);
     memcpy(tail + 8, tail_mark, 8);
     str_add_bytes(out, tail, sizeof tail);

@@ -5,14 +5,15 @@
 #include "core/str.h"
 #include <stdint.h>
 
-/* The frames of unimo-stream(5). Ours are zstd skippable frames: magic, size, then an 8-byte head. */
+/* The frames of unimo-stream(5). Ours are zstd skippable frames: magic, size, then an 8-byte head, then a payload,
+ * which begins at FRAME_START. */
 #define FRAME_MAGIC 0x184D2A55u /* 0 is pzstd's, E the seekable format's */
 #define FRAME_ZSTD 0xFD2FB528u
 #define FRAME_SKIPPABLE 0x184D2A50u /* with the low four bits free */
 #define FRAME_PROVENANCE "UNMP"
 #define FRAME_TENSORS "UNMT"
 #define FRAME_INDEX "UNMI"
-enum { FRAME_HEAD = 8, FRAME_MAJOR = 1, FRAME_MINOR = 0 };
+enum { FRAME_HEAD = 8, FRAME_START = 8 + FRAME_HEAD, FRAME_TELLS = 12, FRAME_MAJOR = 1, FRAME_MINOR = 0 };
 
 /* One block of an index: where its text frame starts, counted from the stream's first byte, and its records. */
 struct frame_block {
@@ -30,7 +31,9 @@ struct frame_index {
 
 /* Appends a whole skippable frame of the kind with the payload. */
 void frame_add(struct str *out, const char *kind, const void *payload, size_t n);
-/* Checks the 8-byte head of a frame of ours against a kind; flags and an unknown major version are refused. */
+/* Whether a frame of ours of this kind begins data[n]; no, when there are fewer than FRAME_TELLS bytes. */
+bool frame_is(const uint8_t *data, int64_t n, const char *kind);
+/* Checks the 8-byte head of a frame of ours: an unknown major version and flags are refused. */
 int frame_check_head(const uint8_t *head, struct err *e);
 
 /* Bytes of the whole frame (zstd or skippable) at the start of data[n]; -1 when it is not whole or no frame. */

@@ -62,11 +62,11 @@ int inspect_index(const char *path, struct str *out, struct err *e)
     for (int64_t end = (int64_t)n; !rc && end > 0;) {
         struct frame_index x = { 0 };
         int64_t size = end >= FRAME_TAIL ? frame_index_size((uint8_t *)data + end - FRAME_TAIL) : 0;
-        if (!size || size > end || size < 16) {
+        if (size < FRAME_START || size > end) {
             rc = err_set(e, ERR_INPUT, "%s: has no index", path);
             break;
         }
-        rc = frame_index_parse(&x, (uint8_t *)data + end - size + 16, (size_t)size - 16, e);
+        rc = frame_index_parse(&x, (uint8_t *)data + end - size + FRAME_START, (size_t)size - FRAME_START, e);
         if (!rc && (x.length > (uint64_t)end || !x.length)) rc = err_set(e, ERR_INPUT, "damaged index");
         if (rc) err_in(e, "%s", path);
         int64_t start = end - (int64_t)x.length;

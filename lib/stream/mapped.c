@@ -54,8 +54,8 @@ static int read_index(struct mapped *m, int file, bool *is_ours, struct err *e)
         struct frame_index x;
         struct err why = { 0 };
         int64_t size = end >= FRAME_TAIL ? frame_index_size(f->data + end - FRAME_TAIL) : 0;
-        bool is_index = size >= 16 && size <= end && load_u32(f->data + end - size) == FRAME_MAGIC &&
-                        !frame_index_parse(&x, f->data + end - size + 16, (size_t)size - 16, &why);
+        bool is_index = size >= FRAME_START && size <= end && frame_is(f->data + end - size, size, FRAME_INDEX) &&
+                        !frame_index_parse(&x, f->data + end - size + FRAME_START, (size_t)size - FRAME_START, &why);
         if (!is_index) break;
         int64_t start = end - (int64_t)x.length;
         bool fits = x.length && x.length <= (uint64_t)end;
@@ -221,10 +221,10 @@ static int unpack_frames(const struct mapped_file *f, int64_t offset, struct unp
     u->bytes = text_n;
     p += frame;
     left -= (int64_t)frame;
-    if (left < 16 || load_u32(p) != FRAME_MAGIC || memcmp(p + 8, FRAME_TENSORS, 4)) return 0;
+    if (!frame_is(p, left, FRAME_TENSORS)) return 0;
     int64_t n = load_u32(p + 4);
     if (n < FRAME_HEAD || n > left - 8 || frame_check_head(p + 8, e) ||
-        frame_decompress(&data, &data_n, p + 16, (size_t)(n - FRAME_HEAD), LIMIT_BLOCK_BYTES, e))
+        frame_decompress(&data, &data_n, p + FRAME_START, (size_t)(n - FRAME_HEAD), LIMIT_BLOCK_BYTES, e))
         return err_set(e, ERR_INPUT, "corrupt tensors at byte %" PRId64, offset);
     u->tensors = block_new(data, data_n);
     u->bytes += data_n;

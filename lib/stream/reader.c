@@ -331,11 +331,9 @@ static int take_block(struct reader *r, struct err *e)
     digest_add(&r->digest, str_c(&r->text), r->text.n);
     r->text_is_block = true;
     r->offset = 0;
-    int64_t have = source_need(&r->in, 12, e);
+    int64_t have = source_need(&r->in, FRAME_TELLS, e);
     if (have < 0) return -1;
-    const uint8_t *b = r->in.buf + r->in.at;
-    if (have >= 12 && load_u32(b) == FRAME_MAGIC && !memcmp(b + 8, FRAME_TENSORS, 4)) return take_skippable(r, e);
-    return 0;
+    return frame_is(r->in.buf + r->in.at, have, FRAME_TENSORS) ? take_skippable(r, e) : 0;
 }
 
 /* Whether the skippable frame at the front is the first of a stream of ours. Other programs' frames may stand in the
@@ -638,12 +636,12 @@ void reader_close(struct reader *r)
 /* The digest in the index that ends a file of ours. */
 static bool file_digest(int fd, int64_t bytes, uint64_t *digest)
 {
-    uint8_t tail[FRAME_TAIL], head[8 + FRAME_HEAD + 16];
+    uint8_t tail[FRAME_TAIL], head[FRAME_START + 16];
 
     if (bytes < FRAME_TAIL || pread(fd, tail, sizeof tail, bytes - FRAME_TAIL) != sizeof tail) return false;
     int64_t n = frame_index_size(tail);
     if (!n || n > bytes || pread(fd, head, sizeof head, bytes - n) != sizeof head) return false;
-    *digest = load_u64(head + 8 + FRAME_HEAD + 8);
+    *digest = load_u64(head + FRAME_START + 8);
     return true;
 }
 

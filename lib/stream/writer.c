@@ -329,12 +329,12 @@ static int64_t recover_block(struct writer *w, const uint8_t *data, int64_t n, s
     uint8_t *text, *tensors = NULL;
     int64_t text_n, tensors_n = 0, records = 0, whole = frame_size(data, n);
 
-    if (whole <= 0 || load_u32(data) != FRAME_ZSTD || n - whole < 16 ||
+    if (whole <= 0 || load_u32(data) != FRAME_ZSTD || n - whole < FRAME_START ||
         frame_decompress(&text, &text_n, data, (size_t)whole, LIMIT_BLOCK_TEXT, e))
         return 0;
-    bool has_tensors = load_u32(data + whole) == FRAME_MAGIC && !memcmp(data + whole + 8, FRAME_TENSORS, 4);
-    int64_t more = has_tensors ? frame_size(data + whole, n - whole) : 0, at = whole + 8 + FRAME_HEAD;
-    if (more < 0 || (has_tensors && frame_decompress(&tensors, &tensors_n, data + at, (size_t)(more - 8 - FRAME_HEAD),
+    bool has_tensors = frame_is(data + whole, n - whole, FRAME_TENSORS);
+    int64_t more = has_tensors ? frame_size(data + whole, n - whole) : 0, at = whole + FRAME_START;
+    if (more < 0 || (has_tensors && frame_decompress(&tensors, &tensors_n, data + at, (size_t)(more - FRAME_START),
                                                      LIMIT_BLOCK_BYTES, e))) {
         free(text);
         return 0;
