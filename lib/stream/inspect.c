@@ -3,6 +3,7 @@
 #include "core/dtype.h"
 #include "core/file.h"
 #include "core/mem.h"
+#include "stream/descriptor.h"
 #include "stream/frame.h"
 #include "stream/safetensors.h"
 #include <inttypes.h>
@@ -279,10 +280,7 @@ void inspect_describe_tensors(struct record *r, bool with_values)
     }
     while (r->n_tensors) {
         const struct record_tensor *t = &r->tensors[0];
-        struct value *d = value_object(), *shape = value_array();
-        for (int i = 0; i < t->rank; i++) value_push(shape, value_int(t->shape[i]));
-        value_set(d, "dtype", value_str(dtype_name(t->dtype)));
-        value_set(d, "shape", shape);
+        struct value *d = descriptor_new(t->dtype, t->rank, t->shape);
         if (with_values) {
             struct str coded = { 0 };
             base64_add(&coded, t->data, (size_t)t->bytes);

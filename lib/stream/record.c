@@ -2,6 +2,7 @@
 #include "core/base64.h"
 #include "core/mem.h"
 #include "stream/block.h"
+#include "stream/descriptor.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,30 +178,6 @@ void block_release(struct block *b)
     free(b);
 }
 
-/* dtype and shape of a descriptor. */
-static int read_shape(struct record_tensor *t, const struct value *d, struct err *e)
-{
-    struct value *shape;
-    const char *name;
-    int64_t elements = 1;
-
-    if (value_get_string(d, "dtype", &name, e) || value_get_array(d, "shape", &shape, e)) return -1;
-    t->dtype = dtype_from_name(name);
-    if (t->dtype == DT_NONE) return err_set(e, ERR_INPUT, "unknown dtype %s", err_quote(name));
-    if (value_count(shape) > LIMIT_RANK)
-        return err_set(e, ERR_INPUT, "%d dimensions (at most %d)", (int)value_count(shape), LIMIT_RANK);
-    t->rank = (int)value_count(shape);
-    for (int i = 0; i < t->rank; i++) {
-        const struct value *v = value_at(shape, i);
-        t->shape[i] = value_integer(v);
-        if (!value_is_int(v) || t->shape[i] < 0 || __builtin_mul_overflow(elements, t->shape[i], &elements) ||
-            elements > LIMIT_ELEMENTS)
-            return err_set(e, ERR_INPUT, "a bad shape");
-    }
-    t->bytes = elements * dtype_size(t->dtype);
-    return 0;
-}
-
 /* One descriptor: {"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}. */
 static int read_place(struct record_tensor *t, const struct value *d, int64_t *offset, struct err *e)
 {
@@ -250,8 +227,10 @@ static int read_tensor(struct record_tensor *t, const struct value *d, struct bl
                        struct err *e)
 {
     const struct value *coded = value_get(d, "base64");
+    int64_t elements;
 
-    if (read_shape(t, d, e)) return -1;
+    if (descriptor_read(d, &t->dtype, &t->rank, t->shape, &elements, e)) return -1;
+    t->bytes = elements * dtype_size(t->dtype);
     if (coded) return skip ? 0 : read_inline(t, coded, e);
     if (!b && !skip) return err_set(e, ERR_INPUT, "without a frame that holds it");
     if (read_place(t, d, offset, e)) return -1;

@@ -3,7 +3,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/str.h"
-#include "stream/value.h"
+#include "stream/descriptor.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,23 +26,11 @@ struct mapping {
 
 static int read_tensor(struct safetensor *t, const char *name, const struct value *d, int64_t data_bytes, struct err *e)
 {
-    struct value *shape, *offsets;
-    const char *dtype;
+    struct value *offsets;
 
-    if (value_get_string(d, "dtype", &dtype, e) || value_get_array(d, "shape", &shape, e) ||
-        value_get_array(d, "data_offsets", &offsets, e))
+    *t = (struct safetensor){ .name = name };
+    if (descriptor_read(d, &t->dtype, &t->rank, t->shape, &t->n, e) || value_get_array(d, "data_offsets", &offsets, e))
         return -1;
-    *t = (struct safetensor){ .name = name, .dtype = dtype_from_name(dtype), .rank = (int)value_count(shape), .n = 1 };
-    if (t->dtype == DT_NONE) return err_set(e, ERR_INPUT, "unknown dtype %s", err_quote(dtype));
-    if (value_count(shape) > LIMIT_RANK)
-        return err_set(e, ERR_INPUT, "%d dimensions (at most %d)", t->rank, LIMIT_RANK);
-    for (int i = 0; i < t->rank; i++) {
-        const struct value *v = value_at(shape, i);
-        t->shape[i] = value_integer(v);
-        if (!value_is_int(v) || t->shape[i] < 0 || __builtin_mul_overflow(t->n, t->shape[i], &t->n) ||
-            t->n > LIMIT_ELEMENTS)
-            return err_set(e, ERR_INPUT, "a bad shape");
-    }
     t->bytes = t->n * dtype_size(t->dtype);
     const struct value *from = value_at(offsets, 0), *to = value_at(offsets, 1);
     if (value_count(offsets) != 2 || !value_is_int(from) || !value_is_int(to) || value_integer(from) < 0 ||
@@ -185,12 +173,9 @@ static void add_header(struct str *out, const struct safetensor *at, int n, cons
     if (n_meta) value_set(header, "__metadata__", pairs);
     else value_free(pairs);
     for (int i = 0; i < n; i++) {
-        struct value *d = value_object(), *shape = value_array(), *offsets = value_array();
-        for (int k = 0; k < at[i].rank; k++) value_push(shape, value_int(at[i].shape[k]));
+        struct value *d = descriptor_new(at[i].dtype, at[i].rank, at[i].shape), *offsets = value_array();
         value_push(offsets, value_int(offset));
         value_push(offsets, value_int(offset += at[i].bytes));
-        value_set(d, "dtype", value_str(dtype_name(at[i].dtype)));
-        value_set(d, "shape", shape);
         value_set(d, "data_offsets", offsets);
         value_set(header, at[i].name, d);
     }
