@@ -3,12 +3,10 @@
  * line by line, so that a foreign frame of any size needs little memory. */
 #include "stream/reader.h"
 #include "core/dtype.h"
-#include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "stream/block.h"
 #include "stream/frame.h"
-#include "stream/source.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +16,10 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-enum { SOURCE_CHUNK = 256 << 10 };
+enum { INPUT_CHUNK = 256 << 10 };
 
 /* Buffered bytes of one input. */
-struct source {
+struct input {
     int fd;
     uint8_t *buf;
     int64_t cap, at, end, before; /* before: bytes of the input that are in buf no longer */
@@ -35,7 +33,7 @@ struct reader {
     char **paths;
     int n_paths, next_path; /* index of the next input to open */
     const char *file;
-    struct source in;
+    struct input in;
     bool is_open;
     enum mode mode;
 
@@ -62,31 +60,31 @@ struct reader {
     const void *is_done_arg;
 };
 
-/* What is there, at most SOURCE_CHUNK bytes. */
+/* What is there, at most INPUT_CHUNK bytes. */
 static ssize_t read_some(int fd, void *at, struct err *e)
 {
-    ssize_t got = read(fd, at, SOURCE_CHUNK);
+    ssize_t got = read(fd, at, INPUT_CHUNK);
 
-    return got >= 0 ? got : file_read(fd, at, SOURCE_CHUNK, e); /* retries EINTR, words the error */
+    return got >= 0 ? got : file_read(fd, at, INPUT_CHUNK, e); /* retries EINTR, words the error */
 }
 
 /* Where in the input the front is. */
-static int64_t source_place(const struct source *s)
+static int64_t input_place(const struct input *s)
 {
     return s->before + s->at;
 }
 
 /* Makes at least n bytes available at in.buf + in.at, unless the input ends before. Returns what is there, or -1. */
-static int64_t source_need(struct source *s, int64_t n, struct err *e)
+static int64_t input_need(struct input *s, int64_t n, struct err *e)
 {
     while (s->end - s->at < n && !s->is_over) {
-        if (s->at && (s->end == s->at || s->cap - s->end < SOURCE_CHUNK)) {
+        if (s->at && (s->end == s->at || s->cap - s->end < INPUT_CHUNK)) {
             memmove(s->buf, s->buf + s->at, (size_t)(s->end - s->at));
             s->before += s->at;
             s->end -= s->at;
             s->at = 0;
         }
-        if (mem_reserve_try(&s->buf, &s->cap, s->end + SOURCE_CHUNK)) return err_set(e, ERR_IO, "not enough memory");
+        if (mem_reserve_try(&s->buf, &s->cap, s->end + INPUT_CHUNK)) return err_set(e, ERR_IO, "not enough memory");
         ssize_t got = read_some(s->fd, s->buf + s->end, e);
         if (got < 0) return -1;
         if (!got) s->is_over = true;
@@ -136,7 +134,7 @@ static int failed_at_record(struct reader *r, struct err *e)
 
 static int detect_mode(struct reader *r, struct err *e)
 {
-    int64_t n = source_need(&r->in, 4, e);
+    int64_t n = input_need(&r->in, 4, e);
     const uint8_t *b = r->in.buf + r->in.at;
 
     if (n < 0) return -1;
@@ -211,7 +209,7 @@ static int start_stream(struct reader *r, const uint8_t *payload, int64_t n, str
     value_free(p);
     r->in_stream = true;
     r->stream_records = 0;
-    r->stream_start = source_place(&r->in) - n - FRAME_HEAD - 8;
+    r->stream_start = input_place(&r->in) - n - FRAME_HEAD - 8;
     digest_init(&r->digest);
     return 0;
 }
@@ -226,9 +224,9 @@ static int finish_stream(struct reader *r, const uint8_t *payload, int64_t n, st
     int rc = 0;
     if (x.records != (uint64_t)r->stream_records)
         rc = err_set(e, ERR_INPUT, "%" PRId64 " records, but its index says %" PRIu64, r->stream_records, x.records);
-    else if (x.length != (uint64_t)(source_place(&r->in) - r->stream_start))
+    else if (x.length != (uint64_t)(input_place(&r->in) - r->stream_start))
         rc = err_set(e, ERR_INPUT, "%" PRId64 " bytes, but its index says %" PRIu64,
-                     source_place(&r->in) - r->stream_start, x.length);
+                     input_place(&r->in) - r->stream_start, x.length);
     else if (x.digest != digest_value(&r->digest))
         rc = err_set(e, ERR_INPUT, "its contents do not match the digest of its index");
     frame_index_release(&x);
@@ -252,7 +250,7 @@ static int take_tensors(struct reader *r, const uint8_t *payload, int64_t n, str
 /* One skippable frame at the front: ours is handled, another stepped over. 0 or -1. */
 static int take_skippable(struct reader *r, struct err *e)
 {
-    int64_t have = source_need(&r->in, 8, e);
+    int64_t have = input_need(&r->in, 8, e);
 
     if (have < 0) return -1;
     if (have < 8) return truncated(r, "ends inside a frame", e);
@@ -263,7 +261,7 @@ static int take_skippable(struct reader *r, struct err *e)
         return err_set(e, ERR_INPUT, "a frame of %" PRId64 " bytes (at most %lld)", n, LIMIT_FRAME_BYTES);
     if (!is_ours || n < FRAME_HEAD) {
         while (n > 0) {
-            have = source_need(&r->in, n < SOURCE_CHUNK ? n : SOURCE_CHUNK, e);
+            have = input_need(&r->in, n < INPUT_CHUNK ? n : INPUT_CHUNK, e);
             if (have < 0) return -1;
             if (!have) return truncated(r, "ends inside a frame", e);
             r->in.at += have < n ? have : n;
@@ -271,7 +269,7 @@ static int take_skippable(struct reader *r, struct err *e)
         }
         return 0;
     }
-    have = source_need(&r->in, n, e);
+    have = input_need(&r->in, n, e);
     if (have < 0) return -1;
     if (have < n) return truncated(r, "ends inside a frame", e);
     const uint8_t *head = r->in.buf + r->in.at, *payload = head + FRAME_HEAD;
@@ -290,7 +288,7 @@ static int take_skippable(struct reader *r, struct err *e)
 /* Unpacks more of the zstd frame at the front into text, up to limit bytes in all. 1 when the frame is over. */
 static int unpack(struct reader *r, int64_t limit, struct err *e)
 {
-    int64_t have = source_need(&r->in, 1, e);
+    int64_t have = input_need(&r->in, 1, e);
 
     if (have < 0) return -1;
     if (!have) return truncated(r, "ends inside a frame", e);
@@ -331,7 +329,7 @@ static int take_block(struct reader *r, struct err *e)
     digest_add(&r->digest, str_c(&r->text), r->text.n);
     r->text_is_block = true;
     r->offset = 0;
-    int64_t have = source_need(&r->in, FRAME_TELLS, e);
+    int64_t have = input_need(&r->in, FRAME_TELLS, e);
     if (have < 0) return -1;
     return frame_is(r->in.buf + r->in.at, have, FRAME_TENSORS) ? take_skippable(r, e) : 0;
 }
@@ -343,7 +341,7 @@ static bool begins_stream(struct reader *r)
     const int64_t n = 12;
     struct err ignored = { 0 }; /* comes again with the frame */
 
-    if (source_need(&r->in, n, &ignored) < n) return false;
+    if (input_need(&r->in, n, &ignored) < n) return false;
     const uint8_t *frame = r->in.buf + r->in.at;
     return load_u32(frame) == FRAME_MAGIC && !memcmp(frame + 8, FRAME_PROVENANCE, 4);
 }
@@ -358,7 +356,7 @@ static int more_frames(struct reader *r, struct err *e)
             r->in_frame = !over;
             return 1;
         }
-        int64_t have = source_need(&r->in, 4, e);
+        int64_t have = input_need(&r->in, 4, e);
         if (have < 0) return -1;
         if (!have) return check_end(r, e);
         if (have < 4) return truncated(r, "ends inside a frame", e);
@@ -389,7 +387,7 @@ static int more_plain(struct reader *r, struct err *e)
         r->in.at += have;
         return 1;
     }
-    ssize_t got = r->in.is_over ? 0 : read_some(r->in.fd, str_room(&r->text, SOURCE_CHUNK), e);
+    ssize_t got = r->in.is_over ? 0 : read_some(r->in.fd, str_room(&r->text, INPUT_CHUNK), e);
     if (got < 0) return -1;
     r->in.is_over = !got; /* a terminal would go on */
     if (!got) return 0;
@@ -653,7 +651,7 @@ static bool is_file(const char *path)
     return strcmp(path, "-") && !stat(path, &st) && S_ISREG(st.st_mode);
 }
 
-struct value *source_inputs(const struct reader *r)
+struct value *reader_inputs(const struct reader *r)
 {
     struct value *list = value_array();
 
@@ -678,7 +676,7 @@ struct value *source_inputs(const struct reader *r)
     return list;
 }
 
-int source_differs(const struct reader *r, const struct out *o, struct err *e)
+int reader_differs(const struct reader *r, const struct out *o, struct err *e)
 {
     for (int i = 0; i < r->n_paths; i++) {
         struct err ignored = { 0 };

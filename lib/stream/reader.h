@@ -1,5 +1,6 @@
 #ifndef STREAM_READER_H
 #define STREAM_READER_H
+#include "core/file.h"
 #include "stream/outline.h"
 #include "stream/record.h"
 
@@ -44,6 +45,13 @@ int reader_bad(struct reader *r, const struct record *rec, struct err *e);
 int reader_bad_raw(struct reader *r, const struct raw *raw, struct err *e);
 /* The provenance entries read so far (an array of objects); borrowed, valid until the next call. */
 const struct value *reader_provenance(const struct reader *r);
+/* The inputs, for provenance: [{"name", "bytes", "digest"}]: base names, so that a directory's place does not change
+ * the bytes; bytes and digest only for regular files (digest: of the index, for a stream of ours). The caller owns the
+ * value.
+ */
+struct value *reader_inputs(const struct reader *r);
+/* An error when one of the inputs is the output. */
+int reader_differs(const struct reader *r, const struct out *o, struct err *e);
 int64_t reader_count(const struct reader *r);   /* records read, */
 int64_t reader_skipped(const struct reader *r); /* of which so many were skipped */
 /* Calls each() with every record of a file; what it returns other than 0 ends the reading. Errors name file and

@@ -7,7 +7,6 @@
 #include "stream/block.h"
 #include "stream/frame.h"
 #include "stream/limits.h"
-#include "stream/source.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +76,7 @@ static void add_provenance(struct writer *w, struct str *out)
     value_set(entry, "program", value_str(opt_program()));
     value_set(entry, "version", value_str(opt_version()));
     value_set(entry, "options", options ? options : value_object());
-    if (w->opts.from) value_set(entry, "inputs", source_inputs(w->opts.from));
+    if (w->opts.from) value_set(entry, "inputs", reader_inputs(w->opts.from));
     value_push(list, entry);
     value_set(p, "provenance", list);
     str_clear(&json);
@@ -393,7 +392,7 @@ static struct writer *begin(struct out *out, const struct writer_opts *opts, int
     pthread_cond_init(&w->closed.changed, NULL);
     digest_init(&w->digest);
     if (!(w->out = out)) goto fail;
-    if (w->opts.from && source_differs(w->opts.from, w->out, e)) goto fail;
+    if (w->opts.from && reader_differs(w->opts.from, w->out, e)) goto fail;
     w->is_pipe = !fstat(out_fd(w->out), &st) && !S_ISREG(st.st_mode);
     w->most_records = w->is_pipe ? PIPE_RECORDS_FIRST : INT64_MAX;
     if (isatty(out_fd(w->out))) w->opts.plain = true;
