@@ -126,12 +126,6 @@ static int failed(struct reader *r, struct err *e)
     return err_in(e, "%s", r->file);
 }
 
-static int failed_at_record(struct reader *r, struct err *e)
-{
-    err_in(e, "record %" PRId64, r->number);
-    return failed(r, e);
-}
-
 static int detect_mode(struct reader *r, struct err *e)
 {
     int64_t n = input_need(&r->in, 4, e);
@@ -482,20 +476,17 @@ static int next_of_input(struct reader *r, struct raw *raw, bool parses, struct 
         if (is_blank(raw->line, raw->n)) continue;
         raw->number = ++r->number;
         r->stream_records++;
-        bool is_ours = is_in_shard(r);
+        bool is_wanted = is_in_shard(r);
         r->total++;
-        if (!parses && !needs_order(r)) {
-            if (is_ours) return 1;
-        } else if (is_ours || needs_order(r)) {
-            if (!parse_here(r, raw, e)) {
-                if (is_ours) return 1;
-                record_free(raw->record);
-            } else if (reader_bad(r, NULL, e)) {
-                return -1;
-            } else {
-                r->unparsed++;
-            }
+        if (!is_wanted && !needs_order(r)) continue;
+        if (!parses && !needs_order(r)) return 1;
+        if (parse_here(r, raw, e)) {
+            if (reader_bad_raw(r, raw, e)) return -1;
+            r->unparsed++;
+            continue;
         }
+        if (is_wanted) return 1;
+        record_free(raw->record);
     }
 }
 
@@ -590,8 +581,7 @@ static int pass_over(struct reader *r, struct err *e)
 
 int reader_bad(struct reader *r, const struct record *rec, struct err *e)
 {
-    if (rec) err_in(e, "%s: record %" PRId64, rec->file, rec->number);
-    else failed_at_record(r, e);
+    err_in(e, "%s: record %" PRId64, rec->file, rec->number);
     return pass_over(r, e);
 }
 

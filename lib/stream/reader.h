@@ -61,5 +61,5 @@ int reader_each(const char *path, const struct reader_opts *opts,
 /* The same with the record's outline, without tensors: no tree is made of most. */
 int reader_each_outline(const char *path, int (*each)(void *arg, const struct outline *o, struct err *e), void *arg,
                         struct err *e);
-void reader_close(struct reader *r); /* NULL is fine. Prints the one line of P10 when records were skipped */
+void reader_close(struct reader *r); /* NULL is fine. When records were skipped, says in one line how many */
 #endif
