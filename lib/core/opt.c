@@ -227,12 +227,29 @@ static int find_letter(const struct program *p, int letter)
     return -1;
 }
 
+/* The word that getopt_long() took a long option from: the last one, or the one before its value. */
+static const char *option_word(char **argv, const struct option *o)
+{
+    bool is_apart = o->has_arg && optarg == argv[optind - 1];
+
+    return argv[optind - 1 - is_apart];
+}
+
 /* getopt_long() accepts unique prefixes; they break on the day a second option shares the prefix, so we refuse them. */
 static bool is_abbreviated(const struct option *o, const char *word)
 {
     size_t n = strlen(o->name);
 
     return !strncmp(word, "--", 2) && (strncmp(word + 2, o->name, n) || (word[2 + n] && word[2 + n] != '='));
+}
+
+/* What getopt_long() says by '?' or ':'. */
+static void refuse_option(int c, const char *word, struct err *e)
+{
+    const char *why = c == ':' ? "needs a value" : optopt >= OPT_FIRST ? "takes no value" : "unknown option";
+
+    if (optopt > 0 && optopt < 256) opt_usage(e, "-%c: %s (see --help)", optopt, why);
+    else opt_usage(e, "%s: %s (see --help)", err_quote(word), why);
 }
 
 enum parsed { PARSED_RUN, PARSED_EXIT, PARSED_BAD };
@@ -247,17 +264,12 @@ static enum parsed parse(const struct program *p, int argc, char **argv, struct 
     make_tables(p, longs, &shorts);
     opterr = 0;
     while (result == PARSED_RUN && (which = -1, c = getopt_long(argc, argv, shorts.data, longs, &which)) != -1) {
-        const char *word = argv[optind - 1];
+        const char *word = which < 0 ? argv[optind - 1] : option_word(argv, &longs[which]);
         if (c == '?' || c == ':') {
-            const char *why = c == ':' ? "needs a value" : "unknown option";
-            if (c == '?' && optopt >= OPT_FIRST) why = "takes no value";
-            if (optopt > 0 && optopt < 256) opt_usage(e, "-%c: %s (see --help)", optopt, why);
-            else opt_usage(e, "%s: %s (see --help)", err_quote(word), why);
+            refuse_option(c, argv[optind - 1], e);
             result = PARSED_BAD;
-        } else if (which >= 0 &&
-                   is_abbreviated(&longs[which], longs[which].has_arg && optarg == word ? argv[optind - 2] : word)) {
-            opt_usage(e, "%s: unknown option (see --help)",
-                      err_quote(longs[which].has_arg && optarg == word ? argv[optind - 2] : word));
+        } else if (which >= 0 && is_abbreviated(&longs[which], word)) {
+            opt_usage(e, "%s: unknown option (see --help)", err_quote(word));
             result = PARSED_BAD;
         } else if (c == OPT_HELP) {
             print_help(p);
