@@ -1,3 +1,5 @@
+/* Threads and what they share: loops, ordered pipelines, queues. A job that fails stops those after it, never those
+ * before it, so that the error that is told does not depend on which thread was faster. */
 #include "core/pool.h"
 #include "core/mem.h"
 #include <omp.h>
@@ -114,9 +116,8 @@ int pool_for(int64_t n, int64_t grain, int threads, int (*body)(int64_t i, int w
 }
 
 struct slot {
-    enum { SLOT_FREE, SLOT_MADE, SLOT_BUSY, SLOT_DONE } state;
     void *job;
-    bool failed;
+    bool is_worked, has_failed;
     struct err e;
 };
 struct line {
@@ -146,7 +147,7 @@ static void line_make(struct line *l)
     int got = l->p->next(l->p->arg, &job, &e);
     pthread_mutex_lock(&l->lock);
     l->is_making = false;
-    if (got > 0) l->ring[l->made++ % l->p->depth] = (struct slot){ .state = SLOT_MADE, .job = job };
+    if (got > 0) l->ring[l->made++ % l->p->depth] = (struct slot){ .job = job };
     else l->is_over = true;
     if (got < 0) l->make_error = e;
     if (!l->is_over) {
@@ -162,14 +163,13 @@ static void line_do(struct line *l, int worker)
     struct slot *s = &l->ring[l->taken++ % l->p->depth];
     struct err e = { 0 };
 
-    s->state = SLOT_BUSY;
     bool is_skipped = l->is_stopping;
     pthread_mutex_unlock(&l->lock);
     int rc = is_skipped ? -1 : l->p->work(l->p->arg, s->job, worker, &e);
     pthread_mutex_lock(&l->lock);
     s->e = e;
-    s->failed = rc != 0;
-    s->state = SLOT_DONE;
+    s->has_failed = rc != 0;
+    s->is_worked = true;
     if (s == &l->ring[l->finished % l->p->depth]) pthread_cond_signal(&l->ended);
 }
 
@@ -219,11 +219,11 @@ static int line_finish(struct line *l, struct err *e)
         struct slot *s = &l->ring[l->finished % l->p->depth];
         bool is_last = l->finished == l->made && !l->is_making && (l->is_over || l->is_stopping);
         if (is_last) return rc;
-        if (l->finished == l->made || s->state != SLOT_DONE) {
+        if (l->finished == l->made || !s->is_worked) {
             pthread_cond_wait(&l->ended, &l->lock);
             continue;
         }
-        if (s->failed && !rc) {
+        if (s->has_failed && !rc) {
             *e = s->e;
             rc = -1;
         }
@@ -237,7 +237,6 @@ static int line_finish(struct line *l, struct err *e)
             rc = -1;
             l->is_stopping = true;
         }
-        s->state = SLOT_FREE;
         l->finished++;
         pthread_cond_broadcast(&l->wanted);
     }
