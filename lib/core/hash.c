@@ -113,6 +113,15 @@ static int64_t slot_index(int64_t slot)
     return (slot & INDEX_MASK) - 1;
 }
 
+/* Enters a number that is not there yet. */
+static void place(int64_t *slot, int64_t n_slots, int64_t number, uint64_t hash)
+{
+    uint64_t at = hash;
+
+    while (slot[at & (uint64_t)(n_slots - 1)]) at++;
+    slot[at & (uint64_t)(n_slots - 1)] = slot_value(number, hash);
+}
+
 static int64_t *find_slot(const struct map *m, const void *key, size_t n, uint64_t hash)
 {
     for (uint64_t i = hash;; i++) {
@@ -136,11 +145,7 @@ static void map_grow(struct map *m)
     m->n_slots = m->n_slots ? m->n_slots * 2 : 16;
     free(m->slot);
     m->slot = mem_new(int64_t, m->n_slots);
-    for (int64_t i = 0; i < m->n; i++) {
-        uint64_t at = m->at[i].hash;
-        while (m->slot[at & (uint64_t)(m->n_slots - 1)]) at++;
-        m->slot[at & (uint64_t)(m->n_slots - 1)] = slot_value(i, m->at[i].hash);
-    }
+    for (int64_t i = 0; i < m->n; i++) place(m->slot, m->n_slots, i, m->at[i].hash);
 }
 
 int64_t *map_put(struct map *m, const void *key, size_t n, bool *is_new)
@@ -183,25 +188,17 @@ int64_t slots_next(const struct slots *s, uint64_t hash, uint64_t *at)
     return -1;
 }
 
-static void place(struct slots *s, int64_t number)
-{
-    uint64_t at = s->hash[number];
-
-    while (s->slot[at & (uint64_t)(s->n_slots - 1)]) at++;
-    s->slot[at & (uint64_t)(s->n_slots - 1)] = slot_value(number, s->hash[number]);
-}
-
 int64_t slots_add(struct slots *s, uint64_t hash)
 {
     if ((s->n + 1) * 4 > s->n_slots * 3) {
         s->n_slots = s->n_slots ? s->n_slots * 2 : 16;
         free(s->slot);
         s->slot = mem_new(int64_t, s->n_slots);
-        for (int64_t i = 0; i < s->n; i++) place(s, i);
+        for (int64_t i = 0; i < s->n; i++) place(s->slot, s->n_slots, i, s->hash[i]);
     }
     mem_reserve(&s->hash, &s->cap, s->n + 1);
     s->hash[s->n] = hash;
-    place(s, s->n);
+    place(s->slot, s->n_slots, s->n, hash);
     return s->n++;
 }
 
