@@ -227,6 +227,15 @@ static int close_block(struct writer *w, struct err *e)
 
 /* ---- ids ---- */
 
+/* Where a hash is, or the free slot where it would be. There are slots, and not all are taken. */
+static uint64_t *ids_slot(const struct ids *s, uint64_t hash)
+{
+    uint64_t at = hash & (uint64_t)(s->slots - 1);
+
+    while (s->hash[at] && s->hash[at] != hash) at = (at + 1) & (uint64_t)(s->slots - 1);
+    return &s->hash[at];
+}
+
 static void ids_grow(struct ids *s)
 {
     struct ids old = *s;
@@ -234,10 +243,7 @@ static void ids_grow(struct ids *s)
     s->slots = old.slots ? old.slots * 2 : 64;
     s->hash = mem_new(uint64_t, s->slots);
     for (int64_t i = 0; i < old.slots; i++) {
-        if (!old.hash[i]) continue;
-        uint64_t at = old.hash[i] & (uint64_t)(s->slots - 1);
-        while (s->hash[at]) at = (at + 1) & (uint64_t)(s->slots - 1);
-        s->hash[at] = old.hash[i];
+        if (old.hash[i]) *ids_slot(s, old.hash[i]) = old.hash[i];
     }
     free(old.hash);
 }
@@ -246,11 +252,9 @@ static void ids_grow(struct ids *s)
 static bool ids_add(struct ids *s, uint64_t hash)
 {
     if (s->n * 4 >= s->slots * 3) ids_grow(s);
-    uint64_t at = hash & (uint64_t)(s->slots - 1);
-    for (; s->hash[at]; at = (at + 1) & (uint64_t)(s->slots - 1)) {
-        if (s->hash[at] == hash) return false;
-    }
-    s->hash[at] = hash;
+    uint64_t *slot = ids_slot(s, hash);
+    if (*slot) return false;
+    *slot = hash;
     s->n++;
     return true;
 }
@@ -432,12 +436,7 @@ bool writer_has(const struct writer *w, const char *id)
 {
     uint64_t hash = hash_of(id);
 
-    if (!w->ids.slots || !hash) return false;
-    for (uint64_t at = hash & (uint64_t)(w->ids.slots - 1); w->ids.hash[at];
-         at = (at + 1) & (uint64_t)(w->ids.slots - 1)) {
-        if (w->ids.hash[at] == hash) return true;
-    }
-    return false;
+    return w->ids.slots && hash && *ids_slot(&w->ids, hash);
 }
 
 int writer_flush(struct writer *w, struct err *e)
