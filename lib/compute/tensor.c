@@ -8,14 +8,6 @@ struct tensor tensor_4d(void *data, enum dtype t, int64_t a, int64_t b, int64_t 
     return x;
 }
 
-struct tensor tensor_3d(void *data, enum dtype t, int64_t a, int64_t b, int64_t c)
-{
-    struct tensor x = tensor_4d(data, t, a, b, c, 1);
-
-    x.rank = 3;
-    return x;
-}
-
 struct tensor tensor_2d(void *data, enum dtype t, int64_t a, int64_t b)
 {
     struct tensor x = tensor_4d(data, t, a, b, 1, 1);
@@ -57,13 +49,4 @@ struct tensor tensor_view1(struct tensor x)
 int64_t tensor_bytes(struct tensor x)
 {
     return x.n * dtype_size(x.dtype);
-}
-
-bool tensor_same_shape(struct tensor a, struct tensor b)
-{
-    if (a.rank != b.rank) return false;
-    for (int i = 0; i < a.rank; i++) {
-        if (a.shape[i] != b.shape[i]) return false;
-    }
-    return true;
 }

@@ -20,7 +20,6 @@ struct tensor {
 /* Shapes; data is the caller's. */
 struct tensor tensor_1d(void *data, enum dtype t, int64_t a);
 struct tensor tensor_2d(void *data, enum dtype t, int64_t a, int64_t b);
-struct tensor tensor_3d(void *data, enum dtype t, int64_t a, int64_t b, int64_t c);
 struct tensor tensor_4d(void *data, enum dtype t, int64_t a, int64_t b, int64_t c, int64_t d);
 /* Rows [from, from + n) of the first dimension. */
 struct tensor tensor_rows(struct tensor x, int64_t from, int64_t n);
@@ -28,7 +27,6 @@ struct tensor tensor_rows(struct tensor x, int64_t from, int64_t n);
 struct tensor tensor_view2(struct tensor x, int64_t a, int64_t b);
 struct tensor tensor_view1(struct tensor x);
 int64_t tensor_bytes(struct tensor x);
-bool tensor_same_shape(struct tensor a, struct tensor b);
 #ifdef __cplusplus
 }
 #endif

@@ -524,23 +524,3 @@ void batch_add_cmcl(struct batch *b, const struct batch_cmcl *x)
     free(positive);
     free(negative);
 }
-
-int64_t batch_pair_rows(const struct model_config *c, int64_t regions, int64_t tokens)
-{
-    int64_t image = regions < 0 ? 0 : 1 + at_most(regions, c->max_regions);
-
-    return image + (tokens < 0 ? 0 : at_most(tokens + 2, c->max_text));
-}
-
-int64_t batch_cmcl_rows(const struct model_config *c, const struct batch_cmcl *x)
-{
-    int64_t n = batch_pair_rows(c, x->image.n, x->text.n);
-
-    for (int64_t i = 0; i < x->n_positives; i++) n += batch_pair_rows(c, x->image.n, x->positives[i].n);
-    for (int64_t i = 0; i < x->n_negatives; i++) n += batch_pair_rows(c, x->image.n, x->negatives[i].n);
-    if (x->n_texts) n += batch_pair_rows(c, x->image.n, -1);
-    for (int64_t i = 0; i < x->n_texts; i++) n += batch_pair_rows(c, -1, x->texts[i].n);
-    if (x->n_images) n += batch_pair_rows(c, -1, x->text.n);
-    for (int64_t i = 0; i < x->n_images; i++) n += batch_pair_rows(c, x->images[i].n, -1);
-    return n;
-}

@@ -159,8 +159,4 @@ struct batch_cmcl {
     bool each; /* a group for each positive with all the negatives, instead of one group with all of them */
 };
 void batch_add_cmcl(struct batch *b, const struct batch_cmcl *x);
-/* Rows that batch_add_cmcl() would add, for token budgets. */
-int64_t batch_cmcl_rows(const struct model_config *c, const struct batch_cmcl *x);
-int64_t batch_pair_rows(const struct model_config *c, int64_t regions,
-                        int64_t tokens); /* regions or tokens -1: part absent */
 #endif

@@ -163,8 +163,6 @@ static float draw(const struct param *q, struct rng *r)
         return q->std * (float)rng_trunc_normal(r);
     case INIT_NORMAL:
         return q->std * (float)rng_normal(r);
-    case INIT_UNIFORM:
-        return q->std * (float)(2 * rng_uniform(r) - 1);
     }
     return 0;
 }

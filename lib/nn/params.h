@@ -7,7 +7,7 @@
 /* The named parameters of a model in flat buffers on one device: F32 masters, a BF16 copy for products when the compute
  * type is BF16 and the device is not the host, which rounds where it packs, and for training gradients and AdamW
  * moments. Used in three steps: params_add() for each, params_build(), then params_init() and/or params_load(). */
-enum param_init { INIT_ZERO, INIT_ONE, INIT_TRUNC_NORMAL, INIT_NORMAL, INIT_UNIFORM };
+enum param_init { INIT_ZERO, INIT_ONE, INIT_TRUNC_NORMAL, INIT_NORMAL };
 enum { PARAM_NAME_MAX = 128 };
 struct param {
     char name[PARAM_NAME_MAX];
@@ -15,7 +15,7 @@ struct param {
     int64_t shape[TENSOR_RANK];
     int64_t n, from; /* elements; first element in the flat buffers */
     enum param_init init;
-    float std;      /* deviation, or the bound of INIT_UNIFORM */
+    float std;      /* deviation */
     float lr_scale; /* 1; 0 freezes */
     bool decays;    /* weight decay applies (not to biases and norms) */
 };

@@ -232,36 +232,12 @@ void value_push(struct value *array, struct value *v)
     a->at[a->head.n++] = v;
 }
 
-void value_cut(struct value *array, int64_t n)
-{
-    struct value_array *a = value_as_array(array);
-
-    for (; a && a->head.n > n && n >= 0; a->head.n--) {
-        if (a->at) value_free(a->at[a->head.n - 1]);
-    }
-}
-
-static struct value_array *numbers_new(int64_t n)
+struct value *value_ints(const int32_t *v, int64_t n)
 {
     struct value_array *a = value_as_array(value_array());
 
     mem_reserve(&a->numbers, &a->cap, n);
     a->head.n = n;
-    return a;
-}
-
-struct value *value_ints(const int32_t *v, int64_t n)
-{
-    struct value_array *a = numbers_new(n);
-
-    for (int64_t i = 0; i < n; i++) a->numbers[i] = (struct value){ .kind = VALUE_INT, .i = v[i] };
-    return &a->head;
-}
-
-struct value *value_bytes(const uint8_t *v, int64_t n)
-{
-    struct value_array *a = numbers_new(n);
-
     for (int64_t i = 0; i < n; i++) a->numbers[i] = (struct value){ .kind = VALUE_INT, .i = v[i] };
     return &a->head;
 }

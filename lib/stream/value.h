@@ -40,9 +40,7 @@ void value_drop(struct value *object, const char *key);
 /* A number is copied into the array and is not to be used afterwards; a pointer to one, from value_at(), holds until
  * the next push. */
 void value_push(struct value *array, struct value *v);
-void value_cut(struct value *array, int64_t n); /* keeps the first n entries */
 /* Arrays of numbers in one call. */
-struct value *value_bytes(const uint8_t *v, int64_t n);
 struct value *value_ints(const int32_t *v, int64_t n);
 struct value *value_reals(const float *v, int64_t n);
 

@@ -59,7 +59,6 @@ static void test_pair(void)
     int32_t cls = batch_pool_text(&b, s), img = batch_pool_image(&b, v);
     is_int(b.cls_row[cls], 4, "the row of [CLS]");
     is_int(b.img_row[img], b.start[v], "the row of [IMG]");
-    is_int(batch_pair_rows(&c, 3, 5), 11, "rows of a pair, beforehand");
     int64_t two = batch_add_text_pair(&b, -1, &longer, &text);
     is_int(batch_sequence_rows(&b, two), c.max_text, "two texts are cut to fit");
     is_int(b.id[b.n_text - 2], text.tokens[4], "at the cost of the longer one");
@@ -120,7 +119,6 @@ static void test_cmcl(void)
                             .images = images + 1 };
     batch_clear(&b);
     batch_add_cmcl(&b, &x);
-    is_int(b.n_rows, batch_cmcl_rows(&c, &x), "rows of a contrastive example, beforehand and really");
     is_int(b.n_sequences, 4 + 3 + 2, "joint ones; image and two texts alone; text and image alone");
     is_int(b.n_groups, 1, "one group");
     is_int(b.n_scores, 7, "a score for each");

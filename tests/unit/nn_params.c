@@ -13,7 +13,7 @@ static struct params declare(bool extra)
 
     params_add(&p, "a.weight", INIT_TRUNC_NORMAL, 0.02f, 2, (int64_t[]){ 3, 5 });
     params_add(&p, "a.bias", INIT_ZERO, 0, 1, (int64_t[]){ 3 });
-    if (extra) params_add(&p, "b.weight", INIT_UNIFORM, 0.5f, 2, (int64_t[]){ 2, 3 });
+    if (extra) params_add(&p, "b.weight", INIT_NORMAL, 0.5f, 2, (int64_t[]){ 2, 3 });
     return p;
 }
 
