@@ -24,5 +24,5 @@ int64_t store_find(struct store *s, const char *id); /* its number or -1 */
 int store_get_id(struct store *s, const char *id, struct record **out, struct err *e);
 /* The record at place i of the random order named by (seed, epoch) that reads each block about once: see shuffle.h. */
 int64_t store_shuffled(struct store *s, uint64_t seed, uint64_t epoch, int64_t i);
-void store_close(struct store *s);
+void store_close(struct store *s); /* NULL is fine */
 #endif

@@ -527,6 +527,14 @@ int writer_put(struct writer *w, const struct record *r, struct err *e)
     return end_record(w, &b->text, e);
 }
 
+int writer_give(struct writer *w, struct record *r, struct err *e)
+{
+    int rc = writer_put(w, r, e);
+
+    record_free(r);
+    return rc;
+}
+
 static void writer_free(struct writer *w)
 {
     gathered_free(w->block);

@@ -23,6 +23,8 @@ struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, str
 bool writer_has(const struct writer *w, const char *id); /* a record of this id is written */
 /* Appends the record (not taken over). A repeated id is an error unless opts.repeats. */
 int writer_put(struct writer *w, const struct record *r, struct err *e);
+/* The same, and frees the record. */
+int writer_give(struct writer *w, struct record *r, struct err *e);
 /* Lines of JSON, each a record without tensors, so that threads can share the work of printing. A record is appended to
  * text, then ended; id: what record_id() gives. Zero is valid and empty. */
 struct printed {

@@ -34,13 +34,10 @@ static int write_choice(const struct downstream *d, const struct record *from, c
         value_push(all, value_real((double)scores[i]));
         if (scores[i] > scores[best]) best = i;
     }
-    if (!r->fields) r->fields = value_object();
     value_set(r->fields, "id", value_str(record_id(from)));
     value_set(r->fields, "pred", value_str(d->o.choices.at[best]));
     value_set(r->fields, "scores", all);
-    int rc = writer_put(out, r, e);
-    record_free(r);
-    return rc;
+    return writer_give(out, r, e);
 }
 
 int choice_predict(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e)

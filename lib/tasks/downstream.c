@@ -136,10 +136,10 @@ void downstream_task(struct downstream *d, struct task *t, const struct model_co
 
 void downstream_release(struct downstream *d)
 {
-    if (d->train) store_close(d->train);
-    if (d->dev) store_close(d->dev);
-    if (d->images) store_close(d->images);
-    if (d->bpe) bpe_close(d->bpe);
+    store_close(d->train);
+    store_close(d->dev);
+    store_close(d->images);
+    bpe_close(d->bpe);
     encoding_release(&d->encoded);
     answers_release(&d->answers);
     neighbours_close(d->hard);

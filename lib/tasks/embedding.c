@@ -147,12 +147,9 @@ static int put(struct embedding *x, const char *id, float *v, struct err *e)
 
     for (int64_t i = 0; i < H; i++) sum += (double)v[i] * (double)v[i];
     for (int64_t i = 0; i < H; i++) v[i] = (float)((double)v[i] / fmax(sqrt(sum), 1e-12));
-    if (!r->fields) r->fields = value_object();
     value_set(r->fields, "id", value_str(id));
     record_set_tensor(r, "embedding", DT_F32, 1, &H, v);
-    int rc = writer_put(x->out, r, e);
-    record_free(r);
-    return rc;
+    return writer_give(x->out, r, e);
 }
 
 static int flush(struct embedding *x, struct err *e)

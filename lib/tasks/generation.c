@@ -222,14 +222,11 @@ static int write_one(struct writing *w, const char *id, const struct written *t,
 {
     struct record *r = record_new();
 
-    if (!r->fields) r->fields = value_object();
     value_set(r->fields, "id", value_str(id));
     value_set(r->fields, "pred", value_str(t->text));
     value_set(r->fields, "score", value_real((double)t->score));
     if (w->o.n_best > 1) value_set(r->fields, "n_best", other_texts(t, w->o.n_best));
-    int rc = writer_put(w->out, r, e);
-    record_free(r);
-    return rc;
+    return writer_give(w->out, r, e);
 }
 
 static int flush(struct writing *w, struct err *e)

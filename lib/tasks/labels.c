@@ -310,16 +310,13 @@ static int write_prediction(const struct model_config *c, const char *id, const 
 {
     struct record *r = record_new();
 
-    if (!r->fields) r->fields = value_object();
     value_set(r->fields, "id", value_str(id));
     if (c->label_regression) value_set(r->fields, "pred", value_real((double)*x));
     else {
         value_set(r->fields, "pred", value_str(c->labels[best_of(x, c->n_labels)]));
         value_set(r->fields, "probs", probabilities(c, x));
     }
-    int rc = writer_put(out, r, e);
-    record_free(r);
-    return rc;
+    return writer_give(out, r, e);
 }
 
 static int predict(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e)

@@ -41,9 +41,7 @@ static int put_object(struct writer *w, struct value *fields, struct err *e)
 
     value_free(r->fields);
     r->fields = fields;
-    int rc = writer_put(w, r, e);
-    record_free(r);
-    return rc;
+    return writer_give(w, r, e);
 }
 
 /* The answers of a record: field, a string, a number or an array of strings. */

@@ -78,7 +78,7 @@ int64_t neighbours_text(const struct neighbours *n, const char *image, struct rn
 void neighbours_close(struct neighbours *n)
 {
     if (!n) return;
-    if (n->file) store_close(n->file);
+    store_close(n->file);
     map_release(&n->images);
     free(n->next);
     free(n);

@@ -138,7 +138,7 @@ static void scoring_release(struct scoring *x)
     gallery_release(&x->gallery);
     free(x->vectors);
     free(x->wanted);
-    if (x->among) store_close(x->among);
+    store_close(x->among);
 }
 
 /* Scores of at most TEXTS texts with all images: out[n][images]. */
@@ -195,7 +195,6 @@ static int write_scores(const struct scoring *x, const struct record *from, cons
     struct record *r = record_new();
     int64_t n = x->gallery.n, top = x->d->o.n_best < n ? x->d->o.n_best : n;
 
-    if (!r->fields) r->fields = value_object();
     value_set(r->fields, "id", value_str(record_id(from)));
     if (value_get(from->fields, "image")) value_set(r->fields, "image", value_copy(value_get(from->fields, "image")));
     if (top > 0) {
@@ -210,9 +209,7 @@ static int write_scores(const struct scoring *x, const struct record *from, cons
         value_set(r->fields, "scores", values);
         free(best);
     } else record_set_tensor(r, "scores", DT_F32, 1, &n, scores);
-    int rc = writer_put(out, r, e);
-    record_free(r);
-    return rc;
+    return writer_give(out, r, e);
 }
 
 /* The images that are named for a text. */
