@@ -146,7 +146,7 @@ static int run(int argc, char **argv, struct err *e)
 out:
     reader_close(in);
     lines_close(text);
-    bpe_close(b);
+    bpe_free(b);
     fields_release(&t.fields);
     return rc;
 }

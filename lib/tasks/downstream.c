@@ -139,7 +139,7 @@ void downstream_release(struct downstream *d)
     store_close(d->train);
     store_close(d->dev);
     store_close(d->images);
-    bpe_close(d->bpe);
+    bpe_free(d->bpe);
     encoding_release(&d->encoded);
     answers_release(&d->answers);
     neighbours_close(d->hard);

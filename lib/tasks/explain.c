@@ -239,6 +239,6 @@ int explain(struct downstream *d, struct model *m, const char *const *inputs, in
     batch_release(&x.batch);
     scratch_release(&x.s);
     arena_release(&x.arena);
-    bpe_close(x.bpe);
+    bpe_free(x.bpe);
     return rc;
 }

@@ -107,7 +107,7 @@ static int ask(struct one *x, const struct one_opts *o, struct err *e)
     rc = w ? finish(w, writer_put_printed(w, &line, 0, line.n, e), e) : -1;
     printed_release(&line);
     record_free(r);
-    bpe_close(b);
+    bpe_free(b);
     return rc;
 }
 

@@ -197,7 +197,7 @@ static struct bpe *make(const struct value *vocab, const char *merges, size_t n,
     if (!rc && (read_merges(b, merges, n, is_made, e) || read_tokens(b, is_made, e))) rc = err_in(e, "%s", from.merges);
     free(is_made);
     if (!rc) return b;
-    bpe_close(b);
+    bpe_free(b);
     return NULL;
 }
 
@@ -338,7 +338,7 @@ int bpe_read(const char *dir, struct value **vocab, struct str *merges, struct e
     return rc;
 }
 
-void bpe_close(struct bpe *b)
+void bpe_free(struct bpe *b)
 {
     if (!b) return;
     map_release(&b->ids);

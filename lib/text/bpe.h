@@ -22,7 +22,7 @@ struct bpe *bpe_parse(const char *vocab, size_t n_vocab, const char *merges, siz
 struct bpe *bpe_parse_dict(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, const char *dict,
                            size_t n_dict, struct err *e);
 struct bpe *bpe_parse_tokenizer(const char *text, size_t n, struct err *e);
-void bpe_close(struct bpe *b); /* NULL is fine */
+void bpe_free(struct bpe *b); /* NULL is fine */
 
 int bpe_size(const struct bpe *b);
 /* The id of a token as vocab.json writes it ("<mask>", "\u0120dog"), or -1. */

@@ -27,6 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     encoding_release(&c);
     str_release(&back);
-    bpe_close(b);
+    bpe_free(b);
     return 0;
 }

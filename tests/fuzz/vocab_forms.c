@@ -43,6 +43,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (back.n != n || memcmp(back.data, text, n)) abort();
     encoding_release(&c);
     str_release(&back);
-    bpe_close(b);
+    bpe_free(b);
     return 0;
 }

@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     printf("%.6f %lld\n", seconds, (long long)tokens);
     free(w.c);
     free(w.at);
-    bpe_close(b);
+    bpe_free(b);
     free(text);
     return 0;
 }

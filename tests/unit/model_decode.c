@@ -303,7 +303,7 @@ static void test_repeats(void)
         encoding_release(&said);
         encoding_release(&next);
     }
-    bpe_close(b);
+    bpe_free(b);
 }
 
 int main(int argc, char **argv)

@@ -32,7 +32,7 @@ static void is_refused(const char *vocab, const char *merges, const char *want, 
     struct bpe *b = bpe_parse(vocab, strlen(vocab), merges, strlen(merges), &e);
 
     is_str(b ? "accepted" : e.text, want, what);
-    bpe_close(b);
+    bpe_free(b);
 }
 
 static void check_refusals(const char *vocab)
@@ -183,7 +183,7 @@ int main(void)
     is_str(s.data, " the", "special tokens give nothing");
     str_release(&s);
     check_phrases(b);
-    bpe_close(b);
+    bpe_free(b);
     str_release(&vocab);
     return done();
 }

@@ -84,7 +84,7 @@ static void bounded(void)
     is_int(bpe_learn(l, path, BPE_SIZE_MIN + 9, 20000, &got, &e), 0, "frequent ones are learnt");
     struct bpe *b = bpe_load(path, &e);
     ok(b && bpe_id(b, "\u0120frequent") > 0, "to their last merge %s", e.text);
-    bpe_close(b);
+    bpe_free(b);
     bpe_learner_free(l);
     free(path);
     dir_remove(dir, &e);
@@ -120,7 +120,7 @@ int main(void)
     ok(b && bpe_size(b) == got && bpe_id(b, "<s>") == 0 && bpe_id(b, "<pad>") == 1 && bpe_id(b, "</s>") == 2 &&
            bpe_id(b, "<unk>") == 3 && bpe_id(b, "!") == 4 && bpe_id(b, "<mask>") == got - 1,
        "ids are where they belong %s", e.text);
-    bpe_close(b);
+    bpe_free(b);
     bpe_learner_free(l);
     l = bpe_learner_new(BPE_LEARN_PIECES);
     is_int(bpe_learn(l, path, 5000, 2, &got, &e), 0, "of nothing, too, a vocabulary is made");

@@ -44,7 +44,7 @@ static void tokenizer_is(const char *text, const char *want, const char *what)
     struct bpe *b = bpe_parse_tokenizer(text, strlen(text), &e);
 
     is_str(b ? "" : e.text, want, what);
-    bpe_close(b);
+    bpe_free(b);
 }
 
 /* The text with one part replaced. */
@@ -79,7 +79,7 @@ static void check_tokenizer(void)
         ok(bpe_is_special(b, bpe_id(b, "<end>")), "with its special token");
         is_encoded(b, "ab a", "256 257 ", "and its merges");
     }
-    bpe_close(b);
+    bpe_free(b);
     with(text.data, "[\"a b\",", "[[\"a\",\"b\"],", "", "merges as pairs");
     with(text.data, "\"id\":258,\"content\":\"<end>\"", "\"id\":259,\"content\":\"<more>\"", "",
          "a token that is only added");
@@ -141,7 +141,7 @@ static void check_dict(void)
         ok(bpe_id(b, "<s>") == 0 && bpe_id(b, "<unk>") == 3 && bpe_id(b, "<mask>") == 264 && bpe_id(b, "<end>") == 263,
            "special tokens by name");
     }
-    bpe_close(b);
+    bpe_free(b);
     dict_is(gpt2, "<mask> 1\n1 1\n", "", "<mask> where a line has it");
     dict_is(gpt2, "1\n", "line 1: not a token, a space and a count", "no count");
     dict_is(gpt2, "1 x\n", "line 1: not a token, a space and a count", "a word as count");
@@ -154,7 +154,7 @@ static void check_dict(void)
     for (int i = 0; i < 255; i++) str_addf(&dict, "%d 5\n", i);
     b = bpe_parse_dict(vocab.data, vocab.n, "", 0, dict.data, dict.n, &e);
     ok(!b && strstr(e.text, "dict.txt: no token for the byte"), "a dictionary without one of the bytes: %s", e.text);
-    bpe_close(b);
+    bpe_free(b);
     value_free(gpt2);
     str_release(&vocab);
     str_release(&dict);
