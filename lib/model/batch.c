@@ -274,8 +274,6 @@ static int64_t at_most(int64_t n, int64_t limit)
     return n < limit ? n : limit;
 }
 
-enum { FIRST_POSITION = 2 }; /* RoBERTa counts positions from its pad id + 1 */
-
 int64_t batch_add_mlm(struct batch *b, int64_t image, const struct batch_text *text, const int32_t *labels)
 {
     const struct model_config *c = b->config;
@@ -283,9 +281,10 @@ int64_t batch_add_mlm(struct batch *b, int64_t image, const struct batch_text *t
     if (!text) return batch_add_sequence(b, image, NULL);
     int64_t n = at_most(text->n, c->max_text - 2);
     struct batch_rows r = rows_new(n + 2);
-    put(&r, c->cls_id, FIRST_POSITION, -1);
-    for (int64_t i = 0; i < n; i++) put(&r, text->tokens[i], (int32_t)(FIRST_POSITION + r.n), labels ? labels[i] : -1);
-    put(&r, c->sep_id, (int32_t)(FIRST_POSITION + r.n), -1);
+    put(&r, c->cls_id, CONFIG_FIRST_POSITION, -1);
+    for (int64_t i = 0; i < n; i++)
+        put(&r, text->tokens[i], (int32_t)(CONFIG_FIRST_POSITION + r.n), labels ? labels[i] : -1);
+    put(&r, c->sep_id, (int32_t)(CONFIG_FIRST_POSITION + r.n), -1);
     r.prefix = r.n;
     r.lm = BATCH_MLM;
     int64_t s = batch_add_sequence(b, image, &r);
@@ -309,11 +308,11 @@ int64_t batch_add_text_pair(struct batch *b, int64_t image, const struct batch_t
         else m--;
     }
     struct batch_rows r = rows_new(n + m + 3);
-    put(&r, c->cls_id, FIRST_POSITION, -1);
-    for (int64_t i = 0; i < n; i++) put(&r, first->tokens[i], (int32_t)(FIRST_POSITION + r.n), -1);
-    put(&r, c->sep_id, (int32_t)(FIRST_POSITION + r.n), -1);
-    for (int64_t i = 0; i < m; i++) put(&r, second->tokens[i], (int32_t)(FIRST_POSITION + r.n), -1);
-    put(&r, c->sep_id, (int32_t)(FIRST_POSITION + r.n), -1);
+    put(&r, c->cls_id, CONFIG_FIRST_POSITION, -1);
+    for (int64_t i = 0; i < n; i++) put(&r, first->tokens[i], (int32_t)(CONFIG_FIRST_POSITION + r.n), -1);
+    put(&r, c->sep_id, (int32_t)(CONFIG_FIRST_POSITION + r.n), -1);
+    for (int64_t i = 0; i < m; i++) put(&r, second->tokens[i], (int32_t)(CONFIG_FIRST_POSITION + r.n), -1);
+    put(&r, c->sep_id, (int32_t)(CONFIG_FIRST_POSITION + r.n), -1);
     r.prefix = r.n;
     int64_t s = batch_add_sequence(b, image, &r);
     rows_release(&r);
@@ -338,13 +337,13 @@ static void say(struct batch_rows *r, const struct model_config *c, int32_t id, 
 
 static void put_parts(struct batch_rows *r, const struct model_config *c, const struct batch_part *parts, int n)
 {
-    int64_t next = FIRST_POSITION;
+    int64_t next = CONFIG_FIRST_POSITION;
 
     for (int i = 0; i < n; i++) {
         const struct batch_part *p = &parts[i];
         struct speaker who = { p->role, p->turn };
-        if (p->starts) say(r, c, c->cls_id, FIRST_POSITION, who);
-        if (!p->goes_on) next = FIRST_POSITION + (r->n > 0);
+        if (p->starts) say(r, c, c->cls_id, CONFIG_FIRST_POSITION, who);
+        if (!p->goes_on) next = CONFIG_FIRST_POSITION + (r->n > 0);
         for (int64_t k = 0; k < p->text.n; k++) say(r, c, p->text.tokens[k], next++, who);
         if (p->ends) say(r, c, c->sep_id, next++, who);
     }
@@ -358,10 +357,10 @@ static void put_target(struct batch_rows *r, const struct model_config *c, const
     int32_t end = batch_end_symbol(c);
 
     for (int64_t i = -1; i < n; i++) {
-        say(r, c, i < 0 ? c->cls_id : target->tokens[i], FIRST_POSITION + 1 + i, (struct speaker){ 0 });
+        say(r, c, i < 0 ? c->cls_id : target->tokens[i], CONFIG_FIRST_POSITION + 1 + i, (struct speaker){ 0 });
         r->label[r->n - 1] = i + 1 < n ? target->tokens[i + 1] : has_end ? end : -1;
     }
-    if (has_end) say(r, c, end, FIRST_POSITION + 1 + n, (struct speaker){ 0 });
+    if (has_end) say(r, c, end, CONFIG_FIRST_POSITION + 1 + n, (struct speaker){ 0 });
 }
 
 int64_t batch_add_parts(struct batch *b, int64_t image, const struct batch_part *parts, int n,

@@ -127,9 +127,9 @@ int model_config_check(const struct model_config *c, struct err *e)
         return err_set(e, ERR_INPUT, "\"hidden_size\": %d is no multiple of the %d heads", c->hidden, c->heads);
     /* query, key and value are one product only when their parameters follow each other without gaps of alignment */
     if (c->hidden % 16) return err_set(e, ERR_INPUT, "\"hidden_size\": %d (expected a multiple of 16)", c->hidden);
-    if (c->max_text > c->positions - 2)
-        return err_set(e, ERR_INPUT, "\"max_text\": %d (expected at most max_position_embeddings - 2 = %d)",
-                       c->max_text, c->positions - 2);
+    if (c->max_text > c->positions - CONFIG_FIRST_POSITION)
+        return err_set(e, ERR_INPUT, "\"max_text\": %d (expected at most max_position_embeddings - %d = %d)",
+                       c->max_text, CONFIG_FIRST_POSITION, c->positions - CONFIG_FIRST_POSITION);
     if (c->label_regression && (c->n_labels > 1 || c->label_soft))
         return err_set(e, ERR_INPUT, "\"label_regression\": goes with one label and without \"label_soft\"");
     const int ids[] = { c->cls_id, c->pad_id, c->sep_id, c->unk_id, c->mask_id };
@@ -195,7 +195,7 @@ static int read_config(struct model_config *c, const struct value *v, struct err
     if (read_keys(c, v, ours, e)) return -1;
     if (!ours) {
         model_config_vocab(c, c->vocab);
-        c->max_text = c->positions - 2;
+        c->max_text = c->positions - CONFIG_FIRST_POSITION;
         return model_config_check(c, e);
     }
     if (value_opt_string(v, "task", &task, e)) return -1;

@@ -9,16 +9,18 @@ enum { CONFIG_LABELS_MAX = 4096, CONFIG_LAYERS_MAX = 256 };
 /* So that the longest sequence fits into the 65535 rows of op_attention_forward(): a text in pieces with [CLS] and
  * [SEP] around each token, or document, turns and target of a dialog; and an image before them. */
 enum { CONFIG_REGIONS_MAX = 4096, CONFIG_TEXT_MAX = 16384 };
+/* Of a text's [CLS]: RoBERTa, whose weights a model may begin with, counts positions from its pad id + 1. */
+enum { CONFIG_FIRST_POSITION = 2 };
 struct model_config {
     int layers, hidden, heads, inner; /* inner: width of the feed-forward layer */
-    int vocab, positions;             /* positions: rows of the table; texts use rows 2 .. positions - 1 */
+    int vocab, positions; /* positions: rows of the table, of which texts use those from CONFIG_FIRST_POSITION on */
     float norm_eps, dropout, attention_dropout, init_std;
     float location_std; /* init_std of the boxes' projection; 0: the same */
     int cls_id, pad_id, sep_id, unk_id, mask_id;
-    int features;          /* width of a region's feature vector */
-    int classes;           /* detector classes of the MRC head, 0 = background included */
-    int max_regions;       /* regions of an image that are used, without [IMG] */
-    int max_text;          /* tokens of a text that are used, specials included; at most positions - 2 */
+    int features;    /* width of a region's feature vector */
+    int classes;     /* detector classes of the MRC head, 0 = background included */
+    int max_regions; /* regions of an image that are used, without [IMG] */
+    int max_text;    /* tokens of a text that are used, specials included; at most positions - CONFIG_FIRST_POSITION */
     bool has_region_heads; /* MRC and MRFR: pre-training only */
     bool has_match_head;   /* scalar score of a pair: CMCL and retrieval */
     bool cosine;      /* the score of a pair is the cosine of the pooled vectors instead of w . (text * image) + b */

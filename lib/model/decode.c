@@ -239,7 +239,7 @@ static struct step_input step_input(struct search *x)
         struct hypothesis *h = &x->pool[x->live[i]];
         int64_t sequence = x->live[i] / x->o->beam, n = prefix_rows(x, sequence);
         id[i] = h->tokens[h->n - 1];
-        position[i] = 2 + h->n - 1;
+        position[i] = CONFIG_FIRST_POSITION + h->n - 1;
         slot[i] = h->slots[h->n - 1] = (int32_t)x->slots_used++;
         lengths[i] = (int32_t)(n + h->n);
         for (int64_t k = 0; k < n; k++) slots[i * L + k] = x->b->start[sequence] + (int32_t)k;
@@ -385,7 +385,9 @@ static void begin(struct search *x)
     enum dtype t = x->m->params.compute;
     int layers = x->m->config.layers;
 
-    x->max_length = x->o->max_length < x->m->config.positions - 3 ? x->o->max_length : x->m->config.positions - 3;
+    int room = x->m->config.positions - CONFIG_FIRST_POSITION - 1; /* behind [CLS] */
+
+    x->max_length = x->o->max_length < room ? x->o->max_length : room;
     x->k = x->o->is_sampled ? 1 : x->o->beam < x->m->config.vocab ? x->o->beam : x->m->config.vocab;
     if (x->o->is_sampled || x->o->only) x->log_prob = mem_new(float, n *beam * x->m->config.vocab);
     x->n_prefix = x->slots_used = x->b->n_rows;

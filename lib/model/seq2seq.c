@@ -59,7 +59,7 @@ static void put(struct batch_rows *rows, int32_t id, int64_t position, int32_t l
     rows->label[rows->n++] = label;
 }
 
-enum { FIRST_TOKEN = 3 }; /* position of the text's first token; [CLS] is before it */
+enum { FIRST_TOKEN = CONFIG_FIRST_POSITION + 1 }; /* position of the text's first token; [CLS] is before it */
 
 static void put_source(struct batch_rows *rows, const struct model_config *c, const int32_t *tokens, int64_t n,
                        const uint8_t *cut)
