@@ -379,33 +379,15 @@ static void make_biases(struct search *x)
     free(host);
 }
 
-static void begin(struct search *x)
+/* One hypothesis, [CLS], for each input; when texts are drawn, one for each of them. */
+static void begin_hypotheses(struct search *x)
 {
-    int64_t n = x->b->n_sequences, beam = x->o->beam, H = x->m->config.hidden, capacity;
-    enum dtype t = x->m->params.compute;
-    int layers = x->m->config.layers;
+    int64_t n = x->b->n_sequences, beam = x->o->beam;
 
-    int room = x->m->config.positions - CONFIG_FIRST_POSITION - 1; /* behind [CLS] */
-
-    x->max_length = x->o->max_length < room ? x->o->max_length : room;
-    x->k = x->o->is_sampled ? 1 : x->o->beam < x->m->config.vocab ? x->o->beam : x->m->config.vocab;
-    if (x->o->is_sampled || x->o->only) x->log_prob = mem_new(float, n *beam * x->m->config.vocab);
-    x->n_prefix = x->slots_used = x->b->n_rows;
-    x->spare = x->n_prefix + n * beam * (x->max_length + 1);
-    capacity = x->spare + 1;
-    x->key = mem_new(struct tensor, layers);
-    x->value = mem_new(struct tensor, layers);
-    for (int l = 0; l < layers; l++) {
-        x->key[l] = scratch_2d(x->s, t, capacity, H);
-        x->value[l] = scratch_2d(x->s, t, capacity, H);
-    }
     x->pool = hypotheses_new(n * beam, x->max_length + 2);
     x->next = hypotheses_new(n * beam, x->max_length + 2);
     x->n_pool = mem_new(int, n);
     x->live = mem_new(int64_t, n * beam);
-    x->proposed_value = mem_new(float, n *beam * x->k);
-    x->proposed_token = mem_new(int32_t, n * beam * x->k);
-    x->lse = mem_new(float, n *beam);
     for (int64_t i = 0; i < n; i++) {
         x->n_pool[i] = x->o->is_sampled ? x->o->beam : 1;
         for (int64_t k = i * beam; k < i * beam + x->n_pool[i]; k++) {
@@ -414,10 +396,47 @@ static void begin(struct search *x)
             x->live[x->n_live++] = k;
         }
     }
+}
+
+static void begin_proposals(struct search *x)
+{
+    int64_t n = x->b->n_sequences * x->o->beam;
+    int vocab = x->m->config.vocab;
+
+    x->k = x->o->is_sampled ? 1 : x->o->beam < vocab ? x->o->beam : vocab;
+    x->proposed_value = mem_new(float, n * x->k);
+    x->proposed_token = mem_new(int32_t, n * x->k);
+    x->lse = mem_new(float, n);
+    if (x->o->is_sampled || x->o->only) x->log_prob = mem_new(float, n *vocab);
+}
+
+static void begin_cache(struct search *x)
+{
+    int layers = x->m->config.layers;
+    int64_t H = x->m->config.hidden;
+
+    x->n_prefix = x->slots_used = x->b->n_rows;
+    x->spare = x->n_prefix + x->b->n_sequences * x->o->beam * (x->max_length + 1);
+    x->key = mem_new(struct tensor, layers);
+    x->value = mem_new(struct tensor, layers);
+    for (int l = 0; l < layers; l++) {
+        x->key[l] = scratch_2d(x->s, x->m->params.compute, x->spare + 1, H);
+        x->value[l] = scratch_2d(x->s, x->m->params.compute, x->spare + 1, H);
+    }
+}
+
+static void begin(struct search *x)
+{
+    int room = x->m->config.positions - CONFIG_FIRST_POSITION - 1; /* behind [CLS] */
+
+    x->max_length = x->o->max_length < room ? x->o->max_length : room;
+    begin_cache(x);
+    begin_hypotheses(x);
+    begin_proposals(x);
     if (x->m->config.has_dialog) {
-        x->writer = scratch_1d(x->s, DT_I32, rounded(n * beam));
-        int32_t *zeros = mem_new(int32_t, rounded(n * beam));
-        op_upload(x->m->device, x->writer.data, zeros, tensor_bytes(x->writer));
+        int64_t n = rounded(x->b->n_sequences * x->o->beam);
+        int32_t *zeros = mem_new(int32_t, n);
+        x->writer = scratch_upload(x->s, tensor_1d(zeros, DT_I32, n));
         free(zeros);
     }
     make_biases(x);
