@@ -195,8 +195,7 @@ void adversarial_step(struct model *m, struct scratch *s, const struct batch *b,
     g.n = n[g.kind];
     if (!g.n) return;
     packed_upload(&g.p, s, b);
-    struct head_run scale = { .o = o };
-    g.scale = head_scale(&scale, g.kind, g.n);
+    g.scale = head_scale(o, g.kind, g.n);
     moves_new(&text, s, b->n_text, m->config.hidden, b->n_sequences);
     moves_new(&image, s, b->n_regions, m->config.features, b->n_images);
     group_texts(&text, b);

@@ -54,8 +54,6 @@ struct search {
 
 /* ---- the device's part ---- */
 
-static const struct step_opts no_training;
-
 /* Runs the inputs through the encoder for their keys and values; the last layer needs no more than those. */
 static void encode_inputs(struct search *x)
 {
@@ -68,10 +66,10 @@ static void encode_inputs(struct search *x)
     int32_t *rows = mem_new(int32_t, T + 1);
     for (int64_t i = 0; i < T; i++) rows[i] = (int32_t)i;
     struct tensor slot = scratch_upload(x->s, tensor_1d(rows, DT_I32, T)),
-                  h = encoder_embed(m, x->s, &p, &no_training, &saved);
+                  h = encoder_embed(m, x->s, &p, &encoder_no_training, &saved);
     free(rows);
     for (int l = 0; l < m->config.layers; l++) {
-        struct transformer_opts o = encoder_opts(m, &no_training, l);
+        struct transformer_opts o = encoder_opts(m, &encoder_no_training, l);
         struct transformer_saved kept;
         int64_t mark = scratch_mark(x->s);
         struct tensor qkv = scratch_2d(x->s, h.dtype, T, 3 * H), context = scratch_2d(x->s, h.dtype, T, H);
@@ -101,7 +99,7 @@ static struct tensor step_forward(struct search *x, const struct step_input *in)
 
     encoder_embed_text(m, h, scratch_2d(x->s, DT_F32, B, H), scratch_2d(x->s, DT_F32, B, 2), &in->rows);
     for (int l = 0; l < m->config.layers; l++) {
-        struct transformer_opts o = encoder_opts(m, &no_training, l);
+        struct transformer_opts o = encoder_opts(m, &encoder_no_training, l);
         struct transformer_saved kept;
         int64_t mark = scratch_mark(x->s);
         struct tensor qkv = scratch_2d(x->s, t, B, 3 * H), context = scratch_2d(x->s, t, B, H);

@@ -5,6 +5,8 @@
 #include "core/mem.h"
 #include <stdlib.h>
 
+const struct step_opts encoder_no_training = { 0 };
+
 struct dropout encoder_drop(const struct model *m, const struct step_opts *o, uint32_t site)
 {
     return (struct dropout){ .p = o->train ? m->config.dropout : 0, .site = site, .seed = o->seed, .step = o->number };
@@ -99,18 +101,17 @@ struct tensor encoder_forward(const struct model *m, struct scratch *s, const st
 
 struct tensor encoder_forward_rows(const struct model *m, struct scratch *s, const struct packed *p, struct tensor rows)
 {
-    static const struct step_opts no_training;
     int last = m->config.layers - 1;
     int64_t T = p->n_rows, H = m->config.hidden;
-    struct transformer_opts opts = encoder_opts(m, &no_training, last);
+    struct transformer_opts opts = encoder_opts(m, &encoder_no_training, last);
     struct encoder_saved own;
     struct transformer_saved dropped;
     enum dtype t = m->params.compute;
-    struct tensor x = encoder_embed(m, s, p, &no_training, &own);
+    struct tensor x = encoder_embed(m, s, p, &encoder_no_training, &own);
 
     for (int i = 0; i < last; i++) {
         int64_t mark = scratch_mark(s);
-        opts = encoder_opts(m, &no_training, i);
+        opts = encoder_opts(m, &encoder_no_training, i);
         transformer_forward(&m->params, &m->layer[i], &opts, s, x, x, p->sequences, &dropped);
         scratch_back_to(s, mark);
     }

@@ -12,6 +12,9 @@ struct encoder_saved {
 /* Numbers of the dropout sites: fixed, as a change would change every run. */
 enum { SITE_EMBEDDING = 0, SITE_MATCH = 1, SITE_LABEL = 2, SITE_LAYERS = 16 };
 
+/* Of a pass without losses, dropout and backward. */
+extern const struct step_opts encoder_no_training;
+
 struct dropout encoder_drop(const struct model *m, const struct step_opts *o, uint32_t site);
 struct transformer_opts encoder_opts(const struct model *m, const struct step_opts *o, int layer);
 

@@ -3,11 +3,11 @@
 #include "model/heads.h"
 #include <assert.h>
 
-float head_scale(const struct head_run *r, enum loss kind, int64_t n)
+float head_scale(const struct step_opts *o, enum loss kind, int64_t n)
 {
-    int64_t all = r->o->targets[kind];
+    int64_t all = o->targets[kind];
 
-    return r->o->weight[kind] / (float)(all ? all : n);
+    return o->weight[kind] / (float)(all ? all : n);
 }
 
 void head_sum(const struct head_run *r, enum loss kind, struct tensor losses)
@@ -110,7 +110,7 @@ void head_lm(const struct head_run *r, int kind)
     if (chunk * LM_PARTS_MAX < n) chunk = (n + LM_PARTS_MAX - 1) / LM_PARTS_MAX; /* the sums have room */
     for (int64_t from = 0; from < n; from += chunk) {
         int64_t part = n - from < chunk ? n - from : chunk;
-        lm_rows(r, loss, tensor_rows(row, from, part), tensor_rows(label, from, part), head_scale(r, loss, n));
+        lm_rows(r, loss, tensor_rows(row, from, part), tensor_rows(label, from, part), head_scale(r->o, loss, n));
     }
 }
 
@@ -195,8 +195,8 @@ void head_regions(const struct head_run *r)
 
     if (r->o->weight[LOSS_MRC] != 0 && p->probs_row.n)
         region_head(r, LOSS_MRC, r->m->mrc, p->probs_row, p->probs, op_soft_cross_entropy,
-                    head_scale(r, LOSS_MRC, p->probs_row.n));
+                    head_scale(r->o, LOSS_MRC, p->probs_row.n));
     if (r->o->weight[LOSS_MRFR] != 0 && p->masked_row.n)
         region_head(r, LOSS_MRFR, r->m->mrfr, p->masked_row, p->masked_feature, op_squared_error,
-                    head_scale(r, LOSS_MRFR, p->masked_row.n) / (float)F);
+                    head_scale(r->o, LOSS_MRFR, p->masked_row.n) / (float)F);
 }

@@ -14,7 +14,7 @@ struct head_run {
     struct loss_sums *sums;        /* none without losses */
 };
 /* The factor of a loss's gradient when it is a mean over n. */
-float head_scale(const struct head_run *r, enum loss kind, int64_t n);
+float head_scale(const struct step_opts *o, enum loss kind, int64_t n);
 void head_sum(const struct head_run *r, enum loss kind, struct tensor losses);
 
 void head_lm(const struct head_run *r, int kind); /* BATCH_MLM or BATCH_SEQ2SEQ */

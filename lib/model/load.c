@@ -88,8 +88,7 @@ static int add_token_type(struct model *m, const struct safetensors *s, struct p
     }
     if (any) {
         op_upload(m->device, position.data, table, tensor_bytes(position));
-        if (m->params.value16.data) op_convert(m->device, m->params.value16, m->params.value);
-        op_params_changed(m->device);
+        params_changed(&m->params);
     }
     free(row);
     free(table);

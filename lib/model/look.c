@@ -8,7 +8,7 @@
 
 /* A layer's queries, keys and log-sum-exps on the host. */
 struct seen {
-    int64_t rows, hidden;
+    int64_t hidden;
     int heads;
     float scale;
     float *qkv, *lse; /* [rows, 3 hidden], [rows, heads] */
@@ -39,13 +39,11 @@ static void download(struct model *m, struct scratch *s, float *out, struct tens
 
 int model_attention(struct model *m, struct scratch *s, const struct batch *b, float *share, struct err *e)
 {
-    static const struct step_opts no_training;
     const struct model_config *c = &m->config;
     int64_t T = b->n_rows;
     struct encoder_saved saved;
     struct packed p;
-    struct seen x = { .rows = T,
-                      .hidden = c->hidden,
+    struct seen x = { .hidden = c->hidden,
                       .heads = c->heads,
                       .scale = transformer_scale(c->hidden, c->heads),
                       .qkv = mem_new(float, 3 * T * c->hidden),
@@ -55,7 +53,7 @@ int model_attention(struct model *m, struct scratch *s, const struct batch *b, f
     memset(share, 0, (size_t)(T * T) * sizeof *share);
     scratch_reset(s);
     packed_upload(&p, s, b);
-    encoder_forward(m, s, &p, &no_training, &saved);
+    encoder_forward(m, s, &p, &encoder_no_training, &saved);
     for (int l = 0; l < c->layers && !m->device->why[0]; l++) {
         int64_t mark = scratch_mark(s);
         download(m, s, x.qkv, saved.layer[l].qkv);

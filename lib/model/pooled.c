@@ -124,7 +124,7 @@ static void contrastive_loss(const struct head_run *r, struct tensor loss, struc
         op_fill(m->device, dscale, 0);
     }
     op_group_contrastive(m->device, loss, dscore, dscale, score, r->p->group, r->p->positive, scale,
-                         head_scale(r, LOSS_CMCL, loss.n));
+                         head_scale(r->o, LOSS_CMCL, loss.n));
     if (learns) op_axpy(m->device, params_grad(&m->params, m->log_scale), dscale, scale);
 }
 
@@ -145,7 +145,7 @@ static void match_losses(const struct head_run *r, struct pool *text, struct poo
     if (is_cmcl) contrastive_loss(r, loss, dscore, x.score);
     else
         op_group_circle(m->device, loss, dscore, x.score, p->group, p->positive, r->o->margin, r->o->gamma,
-                        head_scale(r, kind, n));
+                        head_scale(r->o, kind, n));
     head_sum(r, kind, loss);
     if (r->o->train) match_backward(r, text, image, &x, dscore);
 }
@@ -246,7 +246,7 @@ static void label_loss(const struct head_run *r, struct pool *text, struct pool 
     struct labels y = labels_forward(r, text, image);
     struct tensor loss = scratch_1d(r->s, DT_F32, n), dlogits = { 0 };
     if (r->o->train) dlogits = t == DT_F32 ? y.logits : scratch_2d(r->s, t, n, m->config.n_labels);
-    labels_objective(r, loss, dlogits, y.logits, head_scale(r, LOSS_LABEL, n));
+    labels_objective(r, loss, dlogits, y.logits, head_scale(r->o, LOSS_LABEL, n));
     head_sum(r, LOSS_LABEL, loss);
     if (r->o->train) labels_backward(r, text, image, &y, dlogits);
 }

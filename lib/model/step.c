@@ -95,7 +95,6 @@ double losses_total(const struct losses *l, const float weight[LOSS_COUNT])
 static void encode_pooled(struct model *m, struct scratch *s, const struct batch *b, struct packed *p,
                           struct head_run *r)
 {
-    static const struct step_opts no_training;
     int64_t n = b->n_cls + b->n_img;
     int32_t *all = mem_new(int32_t, 2 * n + 1);
 
@@ -106,7 +105,7 @@ static void encode_pooled(struct model *m, struct scratch *s, const struct batch
     packed_upload(p, s, b);
     struct tensor rows = scratch_upload(s, tensor_1d(all, DT_I32, 2 * n));
     free(all);
-    *r = (struct head_run){ .m = m, .s = s, .p = p, .o = &no_training };
+    *r = (struct head_run){ .m = m, .s = s, .p = p, .o = &encoder_no_training };
     r->hidden = encoder_forward_rows(m, s, p, tensor_rows(rows, 0, n));
     p->cls_row = tensor_rows(rows, n, b->n_cls);
     p->img_row = tensor_rows(rows, n + b->n_cls, b->n_img);
@@ -143,12 +142,12 @@ int model_pool(struct model *m, struct scratch *s, const struct batch *b, float 
 
 int model_hidden(struct model *m, struct scratch *s, const struct batch *b, float *hidden, struct err *e)
 {
-    static const struct step_opts no_training;
     struct packed p;
 
     scratch_reset(s);
     packed_upload(&p, s, b);
-    struct tensor x = encoder_forward(m, s, &p, &no_training, NULL), y = scratch_2d(s, DT_F32, x.shape[0], x.shape[1]);
+    struct tensor x = encoder_forward(m, s, &p, &encoder_no_training, NULL),
+                  y = scratch_2d(s, DT_F32, x.shape[0], x.shape[1]);
     op_convert(m->device, y, x);
     op_download(m->device, hidden, y.data, tensor_bytes(y));
     return device_check(m->device, e);
