@@ -193,16 +193,15 @@ int checkpoint_save(const struct checkpoint *c, const struct model *m, const str
     return rc;
 }
 
-int checkpoint_find(char **dir, bool *found, const char *output, struct err *e)
+char *checkpoint_find(const char *output)
 {
     char *folder = path_join(output, "checkpoints");
     int64_t *steps, n = list_steps(folder, &steps);
+    char *dir = n ? step_path(folder, steps[n - 1]) : NULL;
 
-    *found = n > 0;
-    *dir = n ? step_path(folder, steps[n - 1]) : NULL;
     free(steps);
     free(folder);
-    return 0;
+    return dir;
 }
 
 static int check_options(const struct value *saved, struct err *e)

@@ -20,8 +20,8 @@ void checkpoint_release(struct checkpoint *c);
 /* Writes one and removes all but the newest `keep`. vocabulary: the directory whose vocabulary files go along. */
 int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output,
                     const char *vocabulary, int64_t keep, struct err *e);
-/* The newest one's directory as a heap string; *found is false when there is none. */
-int checkpoint_find(char **dir, bool *found, const char *output, struct err *e);
+/* The newest one's directory as a heap string, or NULL when there is none. */
+char *checkpoint_find(const char *output);
 /* Brings model, moments and state back. The options and the collections must be those of the saved run, but for options
  * that cannot change the result. When the saved run had another number of streams, what it drew is dealt out anew: the
  * run goes on well, but not as it would have gone on. */

@@ -420,17 +420,16 @@ static void forget_lost_best(struct run *r)
 /* Where the run begins: at a checkpoint, or at step 0 in a directory without any. */
 static int begin(struct run *r, struct err *e)
 {
-    char *dir = NULL;
-    bool found;
-    int rc = checkpoint_find(&dir, &found, r->o->output, e);
+    char *dir = checkpoint_find(r->o->output);
+    int rc = 0;
 
-    if (!rc && found && !r->o->resume)
+    if (!dir) rc = dir_make(r->o->output, e);
+    else if (r->o->resume) rc = checkpoint_load(&r->at, r->m, r->t, dir, e);
+    else
         rc = err_set(e, ERR_USAGE, "--output: %s has checkpoints of an earlier run (--resume goes on with it)",
                      err_quote(r->o->output));
-    if (!rc && found) rc = checkpoint_load(&r->at, r->m, r->t, dir, e);
     free(dir);
     if (rc) return -1;
-    if (!found && dir_make(r->o->output, e)) return -1;
     forget_lost_best(r);
     r->at.is_finished = r->at.is_finished && (r->at.step >= r->o->schedule.total || is_stalled(r));
     return 0;

@@ -44,14 +44,13 @@ static int64_t load(void)
 {
     struct checkpoint c, want;
     struct err e = { 0 };
-    char *path = NULL;
-    bool found = false;
+    char *path = checkpoint_find("run");
     int64_t step = -1;
 
     checkpoint_init(&c, 1);
     checkpoint_init(&want, 1);
     params_init(&model.params, 99);
-    if (!checkpoint_find(&path, &found, "run", &e) && found && !checkpoint_load(&c, &model, &task, path, &e)) {
+    if (path && !checkpoint_load(&c, &model, &task, path, &e)) {
         struct params *p = &model.params;
         float *value = mem_new(float, p->total), m = ((float *)p->m.data)[0], v = ((float *)p->v.data)[0];
         memcpy(value, p->value.data, (size_t)p->total * sizeof *value);
