@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { PENDING = 256 };
@@ -17,8 +16,7 @@ struct comm {
     const struct comm_ops *ops;
     void *plugin;
     int rank, ranks;
-    struct device *device; /* whose elements are summed */
-    bool is_host;          /* they are in memory that MPI can read */
+    struct device *device; /* whose elements are summed: where its memory is the host's, MPI can read them */
     const struct comm_gpu_ops *gpu;
     void *group, *queue; /* with gpu: NCCL's, and the device's queue of work */
     /* without: sums under way */
@@ -63,11 +61,11 @@ static void *sum_begun(void *arg)
     while (!queue_pop(c->begun, &p)) {
         struct tensor *part = p;
         double start = clock_seconds();
-        float *x = c->is_host ? part->data : mem_new(float, part->n);
-        if (!c->is_host) op_download(c->device, x, part->data, tensor_bytes(*part));
+        float *x = c->device->is_host ? part->data : mem_new(float, part->n);
+        if (!c->device->is_host) op_download(c->device, x, part->data, tensor_bytes(*part));
         c->ops->sum_float(x, part->n);
-        if (!c->is_host) op_upload(c->device, part->data, x, tensor_bytes(*part));
-        if (!c->is_host) free(x);
+        if (!c->device->is_host) op_upload(c->device, part->data, x, tensor_bytes(*part));
+        if (!c->device->is_host) free(x);
         free(part);
         c->summing += clock_seconds() - start;
         queue_push(c->ended, c);
@@ -130,7 +128,6 @@ void comm_use(struct comm *c, struct device *d, const void *memory)
 
     if (!c) return;
     c->device = d;
-    c->is_host = strcmp(d->ops->name, "cuda") != 0;
     if (!(c->queue = device_queue(d))) return;
     failed = open_gpu(&gpu, why, sizeof why) != 0;
     if (!failed && !c->rank) failed = gpu->name(name, why, sizeof why) != 0;
@@ -225,11 +222,11 @@ void comm_share(struct comm *c, struct tensor part, int from)
         check(c, c->gpu->join(c->group, c->queue, why, sizeof why), why);
         return;
     }
-    float *host = c->is_host ? part.data : mem_new(float, part.n);
-    if (!c->is_host && from == c->rank) op_download(c->device, host, part.data, tensor_bytes(part));
+    float *host = c->device->is_host ? part.data : mem_new(float, part.n);
+    if (!c->device->is_host && from == c->rank) op_download(c->device, host, part.data, tensor_bytes(part));
     comm_broadcast(c, host, tensor_bytes(part), from);
-    if (!c->is_host && from != c->rank) op_upload(c->device, part.data, host, tensor_bytes(part));
-    if (!c->is_host) free(host);
+    if (!c->device->is_host && from != c->rank) op_upload(c->device, part.data, host, tensor_bytes(part));
+    if (!c->device->is_host) free(host);
 }
 
 bool comm_times(struct comm *c, double *summing, double *waiting)

@@ -10,7 +10,7 @@
 
 int train_loaders(const struct model *m, const struct train_opts *o)
 {
-    int free = strcmp(m->device->ops->name, "cuda") ? 1 : pool_cpus() - 1;
+    int free = m->device->is_host ? 1 : pool_cpus() - 1;
 
     if (o->loaders) return (int)o->loaders;
     return free < 1 ? 1 : free < 8 ? free : 8;
