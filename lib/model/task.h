@@ -28,8 +28,8 @@ struct task {
     /* The name of an example, for messages; borrowed. */
     const char *(*id)(void *arg, int collection, int64_t i);
     /* Measures the model on the held-out examples: *score is the metric; members are added to report. */
-    bool keeps_last; /* the model that remains is the last one, however it measures */
     int (*evaluate)(void *arg, struct model *m, struct scratch *s, struct value *report, double *score, struct err *e);
+    bool keeps_last; /* the model that remains is the last one, however it measures */
     void *arg;
 };
 #endif

@@ -28,7 +28,7 @@ struct explaining {
 
 /* ---- words ---- */
 
-/* Row i's attention to each region; *whole is what went to the image at all. */
+/* Adds row i's attention to each region, and what went to the image at all. */
 static void add_attention(const struct explaining *x, const float *share, int64_t i, struct panel *w)
 {
     const struct batch *b = &x->batch;
@@ -89,13 +89,14 @@ static void normalise(struct explaining *x)
 
 /* ---- in the record ---- */
 
-static int64_t largest(const float *share, int64_t n, const int64_t * not, int n_not)
+/* The region with the largest share, but for those that are taken. */
+static int64_t largest(const float *share, int64_t n, const int64_t *taken, int n_taken)
 {
     int64_t best = -1;
 
     for (int64_t i = 0; i < n; i++) {
         bool is_free = true;
-        for (int k = 0; k < n_not; k++) is_free = is_free && not [k] != i;
+        for (int k = 0; k < n_taken; k++) is_free = is_free && taken[k] != i;
         if (is_free && (best < 0 || share[i] > share[best])) best = i;
     }
     return best;
