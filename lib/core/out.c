@@ -9,6 +9,7 @@
 #include <fnmatch.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,23 +19,24 @@
 #include <unistd.h>
 
 enum { UNFINISHED_MAX = 64 };
+enum { NOTHING, A_FILE, A_DIRECTORY };
 static struct unfinished {
-    volatile int is_used; /* 0 free, 1 a file, 2 a directory */
+    volatile sig_atomic_t what; /* NOTHING: free */
     char path[PATH_MAX];
 } unfinished[UNFINISHED_MAX];
 static pthread_mutex_t unfinished_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static struct unfinished *unfinished_add(const char *path, bool is_dir)
+static struct unfinished *unfinished_add(const char *path, int what)
 {
     struct unfinished *u = NULL;
 
     pthread_mutex_lock(&unfinished_lock);
     for (int i = 0; i < UNFINISHED_MAX && !u && strlen(path) < PATH_MAX; i++) {
-        if (!unfinished[i].is_used) u = &unfinished[i];
+        if (unfinished[i].what == NOTHING) u = &unfinished[i];
     }
     if (u) {
         memcpy(u->path, path, strlen(path) + 1);
-        u->is_used = is_dir ? 2 : 1;
+        u->what = what;
     }
     pthread_mutex_unlock(&unfinished_lock);
     return u;
@@ -69,9 +71,9 @@ void out_remove_all(void)
 {
     for (int i = 0; i < UNFINISHED_MAX; i++) {
         struct unfinished *u = &unfinished[i];
-        if (u->is_used == 1) unlink(u->path);
-        if (u->is_used == 2) remove_flat_directory(u->path);
-        u->is_used = 0;
+        if (u->what == A_FILE) unlink(u->path);
+        if (u->what == A_DIRECTORY) remove_flat_directory(u->path);
+        u->what = NOTHING;
     }
 }
 
@@ -131,7 +133,7 @@ struct out *out_open(const char *path, struct err *e)
     } else {
         o->temporary = temporary_name(path);
         o->fd = mkostemp(o->temporary, O_CLOEXEC);
-        if (o->fd >= 0) o->entry = unfinished_add(o->temporary, false);
+        if (o->fd >= 0) o->entry = unfinished_add(o->temporary, A_FILE);
         if (o->fd >= 0) fchmod(o->fd, usual_mode(0666));
     }
     if (o->fd >= 0) return o;
@@ -268,7 +270,7 @@ int out_spares_folder(const char *folder, const char *input, struct err *e)
 
 static void out_free(struct out *o)
 {
-    if (o->entry) o->entry->is_used = 0;
+    if (o->entry) o->entry->what = NOTHING;
     free(o->path);
     free(o->temporary);
     free(o);
@@ -399,7 +401,7 @@ struct outdir *outdir_open(const char *path, const char *const *ours, struct err
         return NULL;
     }
     chmod(o->temporary, usual_mode(0777));
-    o->entry = unfinished_add(o->temporary, true);
+    o->entry = unfinished_add(o->temporary, A_DIRECTORY);
     return o;
 }
 
@@ -410,7 +412,7 @@ const char *outdir_path(const struct outdir *o)
 
 static void outdir_free(struct outdir *o)
 {
-    if (o->entry) o->entry->is_used = 0;
+    if (o->entry) o->entry->what = NOTHING;
     free(o->path);
     free(o->temporary);
     free(o);
