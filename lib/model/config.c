@@ -2,6 +2,7 @@
  * their way; the others are ours. */
 #include "model/config.h"
 #include "core/mem.h"
+#include "nn/params.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,7 +127,8 @@ int model_config_check(const struct model_config *c, struct err *e)
     if (c->hidden % c->heads)
         return err_set(e, ERR_INPUT, "\"hidden_size\": %d is no multiple of the %d heads", c->hidden, c->heads);
     /* query, key and value are one product only when their parameters follow each other without gaps of alignment */
-    if (c->hidden % 16) return err_set(e, ERR_INPUT, "\"hidden_size\": %d (expected a multiple of 16)", c->hidden);
+    if (c->hidden % PARAMS_ALIGN)
+        return err_set(e, ERR_INPUT, "\"hidden_size\": %d (expected a multiple of %d)", c->hidden, PARAMS_ALIGN);
     if (c->max_text > c->positions - CONFIG_FIRST_POSITION)
         return err_set(e, ERR_INPUT, "\"max_text\": %d (expected at most max_position_embeddings - %d = %d)",
                        c->max_text, CONFIG_FIRST_POSITION, c->positions - CONFIG_FIRST_POSITION);

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEGMENT_ALIGN = 16, RNG_PARAMS = 0x7061, STATES = 3 /* m, v, averages */ };
+enum { RNG_PARAMS = 0x7061, STATES = 3 /* m, v, averages */ };
+
+static int64_t padded(int64_t n)
+{
+    return (n + PARAMS_ALIGN - 1) / PARAMS_ALIGN * PARAMS_ALIGN;
+}
 
 int params_add(struct params *p, const char *name, enum param_init init, float std, int rank, const int64_t *shape)
 {
@@ -23,7 +28,7 @@ int params_add(struct params *p, const char *name, enum param_init init, float s
         q->shape[i] = shape[i];
         q->n *= shape[i];
     }
-    p->total += (q->n + SEGMENT_ALIGN - 1) / SEGMENT_ALIGN * SEGMENT_ALIGN;
+    p->total += padded(q->n);
     return p->n++;
 }
 
@@ -444,7 +449,7 @@ static int own_segments(const struct params *p, float weight_decay, struct adamw
 
     for (int i = 0; i < p->n; i++) {
         const struct param *q = &p->at[i];
-        int64_t from = q->from, end = from + (q->n + SEGMENT_ALIGN - 1) / SEGMENT_ALIGN * SEGMENT_ALIGN;
+        int64_t from = q->from, end = from + padded(q->n);
         float decay = q->decays ? weight_decay : 0;
         struct adamw_segment *last = n ? &segments[n - 1] : NULL;
         if (from < p->own_from) from = p->own_from;

@@ -9,6 +9,8 @@
  * moments. Used in three steps: params_add() for each, params_build(), then params_init() and/or params_load(). */
 enum param_init { INIT_ZERO, INIT_ONE, INIT_TRUNC_NORMAL, INIT_NORMAL };
 enum { PARAM_NAME_MAX = 128 };
+/* Each begins at a multiple of so many elements: 64 bytes of F32, a line of the processor's cache. */
+enum { PARAMS_ALIGN = 16 };
 struct param {
     char name[PARAM_NAME_MAX];
     int rank;
@@ -24,7 +26,7 @@ struct params {
     int n;
     int64_t cap;
     struct param *at;
-    int64_t total;                            /* elements of the flat buffers (segments padded to 16) */
+    int64_t total;                            /* elements of the flat buffers, padding included */
     enum dtype compute;                       /* DT_F32 or DT_BF16 */
     struct tensor value, value16, grad, m, v; /* flat; value16 may be none; grad, m, v none without training */
     struct tensor average;                    /* of the values over the steps (F32), or none */

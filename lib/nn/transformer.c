@@ -46,7 +46,7 @@ struct transformer transformer_add(struct params *p, const char *prefix, int64_t
 {
     struct transformer l;
 
-    assert(H % 16 == 0);
+    assert(H % PARAMS_ALIGN == 0);
     add_qkv(p, &l, prefix, H, std);
     l.attention_out = add_linear(p, prefix, "attention.output.dense", H, H, std);
     l.attention_norm = add_norm(p, prefix, "attention.output.LayerNorm", H);

@@ -16,7 +16,8 @@ struct transformer_opts {
 };
 enum { TRANSFORMER_SITES = 4 };
 
-/* Adds the parameters with BERT's names under prefix. hidden is a multiple of 16. */
+/* Adds the parameters with BERT's names under prefix. hidden is a multiple of PARAMS_ALIGN, as query, key and value
+ * are neighbours. */
 struct transformer transformer_add(struct params *p, const char *prefix, int64_t hidden, int64_t inner, float std);
 
 /* What forward leaves for backward; all in the scratch memory. What a norm or GELU made is not there: backward makes

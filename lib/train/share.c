@@ -2,12 +2,11 @@
 #include "core/mem.h"
 #include <stdlib.h>
 
-enum { ALIGN = 16 };
-
 /* The part of a rank; the last may be smaller, or empty. */
 static int64_t part_of(const struct params *p, const struct comm *c, int rank, int64_t *n)
 {
-    int64_t ranks = comm_ranks(c), size = (p->total / ALIGN + ranks - 1) / ranks * ALIGN, from = size * rank;
+    int64_t ranks = comm_ranks(c), size = (p->total / PARAMS_ALIGN + ranks - 1) / ranks * PARAMS_ALIGN,
+            from = size * rank;
 
     if (from > p->total) from = p->total;
     *n = p->total - from < size ? p->total - from : size;
