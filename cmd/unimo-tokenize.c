@@ -138,7 +138,8 @@ static int run(int argc, char **argv, struct err *e)
     if (learn && outdir_check(output, bpe_learn_files, e)) goto out;
     if (model && !(t.bpe = b = bpe_load(model, e))) goto out;
     if (lines && !decode) {
-        if (out_spares(output, paths, argc, e) || !(text = lines_open(paths, argc, &r, e))) goto out;
+        if (out_spares(output, paths, argc, e)) goto out;
+        text = lines_open(paths, argc, &r);
     } else if (!(in = reader_open(paths, argc, &r, e))) {
         goto out;
     }

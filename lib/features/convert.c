@@ -298,8 +298,8 @@ static int open_source(struct run *run, const char *const *paths, int n, struct 
 
     if (!o->from) return (run->reader = reader_open(paths, n, NULL, e)) ? 0 : -1;
     if (o->from->is_lines) {
-        run->lines = lines_open(paths, n, NULL, e);
-        return run->lines ? look_ahead(run, e) : -1;
+        run->lines = lines_open(paths, n, NULL);
+        return look_ahead(run, e);
     }
     for (int i = 0; i < n; i++) {
         if (add_paths(run, paths[i], e)) return -1;

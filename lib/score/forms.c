@@ -249,10 +249,10 @@ static int end_line(struct str *line, int64_t number, struct err *e)
 
 static int read_lines(const char *path, bool is_tsv, bool is_pred, const struct forms_sink *sink, struct err *e)
 {
-    struct lines *in = lines_open(&path, 1, NULL, e);
+    struct lines *in = lines_open(&path, 1, NULL);
     struct str line = { 0 };
     int64_t number;
-    int got = in ? 1 : -1;
+    int got = 1;
 
     while (got > 0 && (str_clear(&line), got = lines_next(in, &line, &number, e)) > 0) {
         if (end_line(&line, number, e) || read_line(line.data, number, is_tsv, is_pred, sink, e)) got = -1;

@@ -23,7 +23,7 @@ struct lines {
 
 static const char *const standard_input[] = { "-" };
 
-struct lines *lines_open(const char *const *paths, int n, const struct reader_opts *opts, struct err *e)
+struct lines *lines_open(const char *const *paths, int n, const struct reader_opts *opts)
 {
     struct lines *l = mem_new(struct lines, 1);
 

@@ -132,11 +132,11 @@ struct value *writing_settings(const struct downstream *d, const struct model_co
 
 int writing_read_only(struct downstream *d, struct err *e)
 {
-    struct lines *in = lines_open(&d->o.only, 1, NULL, e);
+    struct lines *in = lines_open(&d->o.only, 1, NULL);
     struct encoding c = { 0 };
     struct str line = { 0 };
     int64_t number, most = d->config->positions - 4; /* what model_decode() can write, and the end symbol */
-    int got = in ? 1 : -1;
+    int got = 1;
 
     while (got > 0 && (got = lines_next(in, &line, &number, e)) > 0) {
         bpe_encode(d->bpe, &c, str_c(&line), line.n);
