@@ -320,7 +320,6 @@ struct saved {
 static int fetch_here(void *ctx, const struct params *p, struct tensor state, int64_t from, int64_t n, float *to,
                       struct err *e)
 {
-    (void)ctx;
     op_download(p->device, to, (const float *)state.data + from, n * (int64_t)sizeof *to);
     return device_check(p->device, e);
 }

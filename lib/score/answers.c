@@ -217,7 +217,6 @@ static void fill(const struct score_data *d, struct tally *out,
 
 int squad_count(const struct score_data *d, struct tally *out, struct err *e)
 {
-    (void)e;
     begin(d, "squad", "squad-1.1", out);
     tally_figure(out, "exact_match", 1, 2, 4);
     tally_figure(out, "f1", 1, 2, 4);
@@ -230,7 +229,6 @@ static void finish_squad2(const struct tally *t, const double *sum, double n, do
 {
     double has = sum[HAS], not = n - has;
 
-    (void)t;
     out[0] = 100 * sum[EM] / n;
     out[1] = 100 * sum[F1] / n;
     out[2] = has > 0 ? 100 * sum[HAS_EM] / has : NAN;
@@ -245,7 +243,6 @@ int squad2_count(const struct score_data *d, struct tally *out, struct err *e)
         "exact_match", "f1", "has_answer_exact_match", "has_answer_f1", "no_answer_exact_match", "no_answer_f1"
     };
 
-    (void)e;
     begin(d, "squad2", "squad-2.0", out);
     for (int k = 0; k < 6; k++) tally_figure(out, names[k], 1, 2, 4);
     out->finish = finish_squad2;
@@ -307,7 +304,6 @@ int coqa_count(const struct score_data *d, struct tally *out, struct err *e)
 {
     int note = join_note(&d->texts, "source");
 
-    (void)e;
     begin(d, "coqa", "coqa-1.0|leave-one-out", out);
     tally_figure(out, "exact_match", 1, 1, 1);
     tally_figure(out, "f1", 1, 1, 1);

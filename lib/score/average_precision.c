@@ -287,7 +287,6 @@ int coco_count(const struct score_data *d, struct tally *out, struct err *e)
     const struct boxes *b = &d->boxes;
     struct coco *c = mem_new(struct coco, 1);
 
-    (void)e;
     *c = (struct coco){ .images = b->images.n, .categories = b->categories.n };
     c->cells = mem_new(struct cell, c->categories * AREAS + 1);
     c->place = mem_new(int32_t, c->images + 1);
@@ -433,7 +432,6 @@ int voc_count(const struct score_data *d, struct tally *out, struct err *e)
     const struct boxes *b = &d->boxes;
     struct voc *v = mem_new(struct voc, 1);
 
-    (void)e;
     *v = (struct voc){ b->images.n, b->categories.n, mem_new(struct voc_class, b->categories.n + 1) };
     struct group *truth = group_boxes(b->truth, b->n_true, v->categories, v->images),
                  *found = group_boxes(b->found, b->n_found, v->categories, v->images);

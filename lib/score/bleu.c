@@ -131,7 +131,6 @@ static int count_one(int64_t i, int worker, void *arg, struct err *e)
     int64_t n;
     const struct sentence *refs = captions_refs(w->c, i, &n);
 
-    (void)e;
     count_item(&w->rooms[worker], w->rows + i * BLEU_WIDTH, &w->c->preds[i], refs, n);
     return 0;
 }
@@ -185,7 +184,6 @@ int bleu_count(const struct score_data *d, struct tally *out, struct err *e)
 {
     static const char *const names[NGRAM_MAX] = { "bleu1", "bleu2", "bleu3", "bleu4" };
 
-    (void)e;
     tally_begin(out, "bleu", d->captions.n, d->texts.id, BLEU_WIDTH);
     for (int k = 0; k < NGRAM_MAX; k++) tally_figure(out, names[k], 100, 1, 3);
     captions_signature(d, &out->signature);

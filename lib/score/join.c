@@ -263,7 +263,6 @@ static int read_pred(void *arg, const struct outline *o, struct err *e)
 
 static int put_pred(void *arg, const char *id, const char *const *texts, int n, struct err *e)
 {
-    (void)n;
     return set_pred(arg, id, strlen(id), texts[0], strlen(texts[0]), e);
 }
 

@@ -7,7 +7,6 @@ int accuracy_count(const struct score_data *d, struct tally *out, struct err *e)
 {
     const struct join *j = &d->texts;
 
-    (void)e;
     tally_begin(out, "accuracy", j->n, j->id, 1);
     tally_figure(out, "score", 100, 2, 4);
     str_add(&out->signature, "exact");
@@ -106,7 +105,6 @@ static void matthews(const struct tally *t, const int32_t *times, double *out)
 
 int matthews_count(const struct score_data *d, struct tally *out, struct err *e)
 {
-    (void)e;
     tally_begin(out, "matthews", d->texts.n, d->texts.id, 0);
     tally_figure(out, "score", 100, 2, 4);
     out->more = find_classes(&d->texts);
@@ -140,7 +138,6 @@ static void f1(const struct tally *t, const int32_t *times, double *out)
 
 int f1_count(const struct score_data *d, struct tally *out, struct err *e)
 {
-    (void)e;
     tally_begin(out, "f1", d->texts.n, d->texts.id, 0);
     tally_figure(out, "f1", 100, 2, 4);
     tally_figure(out, "macro_f1", 100, 2, 4);

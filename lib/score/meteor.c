@@ -95,7 +95,6 @@ static void add_text(struct meteor *m, const char *text, struct meteor_text *out
 
 static void normalise(void *room, const char *const *text, struct str *out)
 {
-    (void)room;
     meteor_normalise(*text, out);
 }
 
@@ -173,7 +172,6 @@ static int score_item(int64_t i, int worker, void *arg, struct err *e)
     struct meteor_aligner *a = &m->aligners[worker];
     double best = -1, row[WIDTH];
 
-    (void)e;
     for (int64_t r = m->ref_start[i]; r < m->ref_start[i + 1]; r++) {
         meteor_align(a, m->preds[i], m->refs[r]);
         count_alignment(m, a, m->preds[i], m->refs[r], row);

@@ -117,7 +117,6 @@ enum { R1, R5, R10, RANK, WIDTH };
 
 static void finish(const struct tally *t, const double *sum, double n, double *out)
 {
-    (void)t;
     for (int k = 0; k < WIDTH; k++) out[k] = sum[k] / n;
     out[WIDTH] = (out[R1] + out[R5] + out[R10]) / 3;
 }
@@ -171,7 +170,6 @@ int retrieval_count(const struct score_data *d, struct tally out[2], struct err 
     const char *ties = d->o->ties ? d->o->ties : "mid";
     struct rivals *texts = mem_new(struct rivals, m->n_texts + 1), *images = mem_new(struct rivals, m->n_images + 1);
 
-    (void)e;
     count_texts(texts, m->scores, m->gold, m->n_texts, m->n_images);
     count_images(images, m->scores, m->gold, m->n_texts, m->n_images);
     fill(&out[0], "text_to_image", texts, &m->texts, m->n_texts, ties);

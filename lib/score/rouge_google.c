@@ -100,7 +100,6 @@ int rouge_google_count(const struct score_data *d, struct tally *out, struct err
     struct rouge_texts texts;
     struct rouge_room room = { 0 };
 
-    (void)e;
     tally_begin(out, "rouge-google", d->texts.n, d->texts.id, WIDTH);
     for (int k = 0; k < WIDTH; k++) tally_figure(out, names[k], 100, 2, 4);
     str_addf(&out->signature, "rouge_score|stem:%s|mean", stems ? "nltk" : "none");

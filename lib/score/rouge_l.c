@@ -51,7 +51,6 @@ int rouge_l_count(const struct score_data *d, struct tally *out, struct err *e)
     const struct captions *c = &d->captions;
     struct lcs l = { 0 };
 
-    (void)e;
     tally_begin(out, "rouge-l", c->n, d->texts.id, 1);
     tally_figure(out, "score", 100, 1, 3);
     captions_signature(d, &out->signature);

@@ -74,7 +74,6 @@ static void finish_with(const struct tally *t, const double *sum, bool effective
 
 static void finish(const struct tally *t, const double *sum, double n, double *out)
 {
-    (void)n;
     finish_with(t, sum, ((const struct bleu_opts *)t->more)->effective, out);
 }
 
@@ -197,7 +196,6 @@ int sacrebleu_count(const struct score_data *d, struct tally *out, struct err *e
     struct captions c;
     struct str plain = { 0 }, brief = { 0 };
 
-    (void)e;
     *b = read_opts(d->o);
     tally_begin(out, "sacrebleu", d->texts.n, d->texts.id, BLEU_WIDTH);
     out->more = b;

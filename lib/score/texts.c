@@ -25,7 +25,6 @@ static int make_item(int64_t i, int worker, void *arg, struct err *e)
     struct score_item *to = &m->t->items[i];
     int64_t first = to->refs - m->t->refs;
 
-    (void)e;
     to->pred = make(m, worker, m->preds + i);
     for (int64_t r = first; r < first + to->n_refs; r++) m->t->refs[r] = make(m, worker, m->refs + r);
     return 0;

@@ -356,7 +356,6 @@ int vqa_count(const struct score_data *d, struct tally *out, struct err *e)
     struct str pred = { 0 };
     struct vqa v;
 
-    (void)e;
     tally_begin(out, "vqa", j->n, j->id, 1);
     tally_figure(out, "score", 1, 2, 2);
     out->finish = tally_percents;

@@ -103,7 +103,6 @@ static const char *id(void *arg, int collection, int64_t i)
 {
     const struct downstream *d = arg;
 
-    (void)collection;
     return store_id(d->train, i);
 }
 

@@ -36,7 +36,6 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     int32_t *cls = arena_new(a, int32_t, n), *img = arena_new(a, int32_t, n);
     char *own = NULL, *name;
 
-    (void)collection;
     for (int64_t k = 0; k < n; k++) {
         struct batch_text text;
         struct batch_image image;
@@ -61,8 +60,6 @@ static int configure(struct downstream *d, struct model_config *c, struct err *e
 {
     bool is_learnt = c->cosine && c->learns_tau;
 
-    (void)d;
-    (void)e;
     c->has_match_head = false;
     c->cosine = true;
     if (c->tau >= 1 && !is_learnt) c->tau = 0.07f;
@@ -71,7 +68,6 @@ static int configure(struct downstream *d, struct model_config *c, struct err *e
 
 static void prepare(struct downstream *d, struct task *t)
 {
-    (void)d;
     t->step.weight[LOSS_CMCL] = 1;
 }
 

@@ -159,8 +159,6 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     struct batch_text target;
     struct record *rec;
 
-    (void)collection;
-    (void)r;
     if (store_get(d->train, i, &rec, e)) return -1;
     int rc = input_text(a, d->config, rec->fields, target_field(d), &target, e) || put(d, a, b, rec, &target, e);
     record_free(rec);
@@ -169,7 +167,6 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
 
 static int configure(struct downstream *d, struct model_config *c, struct err *e)
 {
-    (void)e;
     c->ends_with_mask = !d->kind->ends_with_sep;
     c->has_dialog = d->kind->is_dialog;
     c->task_options = writing_settings(d, c);
@@ -186,7 +183,6 @@ static int evaluate(void *arg, struct model *m, struct scratch *s, struct value 
 {
     struct downstream *d = arg;
 
-    (void)s;
     return downstream_measure(d, m, target_field(d), d->kind->is_caption, report, score, e);
 }
 

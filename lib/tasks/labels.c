@@ -128,8 +128,6 @@ static int configure_vqa(struct downstream *d, struct model_config *c, struct er
 
 static int configure_number(struct downstream *d, struct model_config *c, struct err *e)
 {
-    (void)d;
-    (void)e;
     c->label_regression = true;
     model_config_set_labels(c, (const char *const[]){ "number" }, 1);
     return 0;
@@ -194,7 +192,6 @@ static int read_target(const struct downstream *d, struct arena *a, const struct
 
 static void prepare(struct downstream *d, struct task *t)
 {
-    (void)d;
     t->step.weight[LOSS_LABEL] = 1;
 }
 
@@ -207,8 +204,6 @@ static int add(void *downstream, struct batch *b, int collection, int64_t i, str
     int label = 0;
     float *target;
 
-    (void)collection;
-    (void)draws;
     if (store_get(d->train, i, &r, e)) return -1;
     int rc = read_target(d, a, r, &label, &target, e);
     if (!rc) rc = put(d, a, b, r, &text, &image, e);
@@ -223,7 +218,6 @@ static int evaluate(void *arg, struct model *m, struct scratch *s, struct value 
 {
     struct downstream *d = arg;
 
-    (void)s;
     return downstream_measure(d, m, d->kind->labels == LABEL_ANSWERS ? "answers" : "label", false, report, score, e);
 }
 
@@ -355,7 +349,6 @@ static int show(struct downstream *d, struct arena *a, struct batch *b, const st
 {
     int32_t text, image;
 
-    (void)said;
     return put(d, a, b, r, &text, &image, e);
 }
 

@@ -172,7 +172,6 @@ int downstream_measure(struct downstream *d, struct model *m, const char *field,
     struct writer *to_input = NULL, *to_refs = NULL;
     int rc = read_questions(&q, d, field, by_image, e);
 
-    (void)report;
     if (!rc && (!(to_input = stream_write(&input, e)) || !(to_refs = stream_write(&refs, e)))) rc = -1;
     if (!rc) rc = write_questions(&q, to_input, to_refs, e);
     if (to_input) rc = end(to_input, rc, e);

@@ -65,7 +65,6 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     struct batch_image picture, other_picture;
     const char *name, *other_name;
 
-    (void)collection;
     if (read_pair(d, a, i, &text, &name, e) || input_image_id(a, d->config, d->images, name, false, &picture, e))
         return -1;
     int64_t image = batch_add_image(b, &picture, NULL), joint = batch_add_pair(b, image, &text);
@@ -89,15 +88,12 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
 
 static int configure(struct downstream *d, struct model_config *c, struct err *e)
 {
-    (void)d;
-    (void)e;
     c->has_match_head = true;
     return 0;
 }
 
 static void prepare(struct downstream *d, struct task *t)
 {
-    (void)d;
     t->step.weight[LOSS_MATCH] = 1;
     t->step.margin = 0.2f;
     t->step.gamma = 1;
@@ -300,7 +296,6 @@ static int show(struct downstream *d, struct arena *a, struct batch *b, const st
     struct batch_text text;
     struct batch_image image;
 
-    (void)said;
     if (input_text(a, d->config, r->fields, "text", &text, e) || downstream_image(d, a, r->fields, &image, e))
         return -1;
     batch_add_pair(b, batch_add_image(b, &image, NULL), &text);

@@ -36,7 +36,6 @@ static int draw(void *arg, void **job, struct err *e)
     struct feed *f = arg;
     struct example *x = &f->examples[f->made++ % f->n_examples];
 
-    (void)e;
     x->before = f->sampler;
     x->at = sampler_next(&f->sampler);
     x->after = f->sampler;
@@ -48,8 +47,6 @@ static int read_example(void *arg, void *job, int worker, struct err *e)
 {
     struct example *x = job;
 
-    (void)arg;
-    (void)worker;
     batch_clear(&x->batch);
     arena_reset(&x->arena);
     return sampler_add(&x->after, &x->at, &x->batch, &x->arena, e);

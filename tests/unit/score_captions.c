@@ -5,7 +5,6 @@
 
 static int32_t count_of(const struct captions *c, const struct sentence *s, int k, int place)
 {
-    (void)c;
     return place < s->n_ngrams[k] ? s->ngrams[k][place].count : 0;
 }
 

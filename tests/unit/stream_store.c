@@ -42,7 +42,6 @@ static int read_one(int64_t i, int worker, void *arg, struct err *e)
     struct record *r;
     char id[32];
 
-    (void)worker;
     snprintf(id, sizeof id, want % 50 ? "r%d" : "r\"%d", (int)want);
     if (i % 2 ? store_get(s, want, &r, e) : store_get_id(s, id, &r, e)) return -1;
     const struct record_tensor *x = record_tensor(r, "x");
@@ -75,7 +74,6 @@ static void *feed_fifo(void *arg)
     struct err e = { 0 };
     int fd = open("fifo", O_WRONLY);
 
-    (void)arg;
     for (int i = 0; i < 500; i++) {
         char line[64];
         int n = snprintf(line, sizeof line, "{\"id\":\"p%d\",\"number\":%d}\n", i, i);

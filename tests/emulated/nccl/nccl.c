@@ -97,7 +97,6 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned flags)
 {
-    (void)flags;
     if (is_own(e->recorded_on) && e->recorded_on != s) run_until(e->recorded_on, e->behind);
     return cudaSuccess;
 }
