@@ -182,7 +182,8 @@ static void add_found(struct scored_box **found, int64_t *n, int64_t *cap, const
     free(scores);
 }
 
-int detect_evaluate(struct detector *d, const struct annotations *dev, struct detect_precision *p, struct err *e)
+/* Of the refined boxes after per-class suppression (detection_ap). */
+static int evaluate(struct detector *d, const struct annotations *dev, struct detect_precision *p, struct err *e)
 {
     struct scored_box *found = NULL, *truth = NULL;
     int64_t n = 0, cap = 0, n_truth = 0, cap_truth = 0;
@@ -278,7 +279,7 @@ static int one_step(struct training *t, int64_t step, struct err *e)
                 t->sum);
     bool is_time = step + 1 == o->steps || (o->eval_every && (step + 1) % o->eval_every == 0);
     if (t->dev && is_time) {
-        if (detect_evaluate(t->d, t->dev, &now, e)) return -1;
+        if (evaluate(t->d, t->dev, &now, e)) return -1;
         *t->precision = now;
     }
     if (((step + 1) % 10 == 0 || is_time) && log_step(t->log, step + 1, &l, total, lr, &now, e)) return -1;

@@ -29,8 +29,6 @@ struct detect_losses {
  * by it, and gradients added. objects are in the pictures' pixels. */
 int detect_step(struct detector *d, const struct image *pictures, const struct picture *truth, int n, float share,
                 struct rng *r, struct detect_losses *losses, struct err *e);
-/* Of the refined boxes after per-class suppression (detection_ap). */
-int detect_evaluate(struct detector *d, const struct annotations *dev, struct detect_precision *p, struct err *e);
 /* The whole training; dev may be NULL. The last precision is in *p. A signal saves a checkpoint and ends it with
  * ERR_SAVED; resumed, it ends with the bytes of one that was not interrupted. */
 int detect_train(struct detector *d, const struct annotations *train, const struct annotations *dev,

@@ -2,8 +2,6 @@
 #include "core/mem.h"
 #include <stdlib.h>
 
-const struct cmcl_opts cmcl_defaults = { .positives = 2, .negatives = 20, .texts = 5, .images = 5, .each = true };
-
 int64_t cmcl_draw(struct rng *r, int64_t have, int64_t want, int64_t *picked)
 {
     int64_t n = want < have ? want : have, *deck;

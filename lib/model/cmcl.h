@@ -6,10 +6,9 @@
 
 /* How many examples of each kind enter one contrastive group. */
 struct cmcl_opts {
-    int positives, negatives, texts, images; /* 2, 20, 5, 5 */
-    bool each;                               /* true: each positive is contrasted on its own (struct batch_cmcl) */
+    int positives, negatives, texts, images;
+    bool each; /* each positive is contrasted on its own (struct batch_cmcl) */
 };
-extern const struct cmcl_opts cmcl_defaults;
 
 /* want (or all, when there are fewer) different numbers of 0 .. have - 1 in random order into picked; returns how many.
  */

@@ -116,7 +116,7 @@ void head_lm(const struct head_run *r, int kind)
 
 /* ---- in three steps ---- */
 
-void head_lm_forward(const struct head_run *r, struct head_logits *h)
+static void lm_forward(const struct head_run *r, struct head_logits *h)
 {
     const struct model *m = r->m;
     struct tensor row = r->p->lm_row[BATCH_SEQ2SEQ];
@@ -128,7 +128,7 @@ void head_lm_forward(const struct head_run *r, struct head_logits *h)
     lm_output(m, h->logits, h->lm.u, params_f32(&m->params, m->lm_bias));
 }
 
-void head_lm_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits)
+static void lm_rows_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits)
 {
     op_scatter_add_rows(r->m->device, r->dhidden, lm_backward(r->m, r->s, dlogits, &h->lm),
                         r->p->lm_row[BATCH_SEQ2SEQ]);
@@ -138,7 +138,7 @@ void head_logits_forward(const struct head_run *r, enum loss kind, struct head_l
 {
     *h = (struct head_logits){ .kind = kind };
     if (kind == LOSS_LABEL) head_labels_forward(r, h);
-    else head_lm_forward(r, h);
+    else lm_forward(r, h);
 }
 
 void head_logits_loss(const struct head_run *r, const struct head_logits *h, struct tensor loss, struct tensor dlogits,
@@ -158,7 +158,7 @@ void head_logits_backward(const struct head_run *r, struct head_logits *h, struc
         op_convert(r->m->device, d, dlogits);
     }
     if (h->kind == LOSS_LABEL) head_labels_backward(r, h, d);
-    else head_lm_backward(r, h, d);
+    else lm_rows_backward(r, h, d);
 }
 
 /* ---- regions ---- */

@@ -49,9 +49,7 @@ void head_logits_forward(const struct head_run *r, enum loss kind, struct head_l
 void head_logits_loss(const struct head_run *r, const struct head_logits *h, struct tensor loss, struct tensor dlogits,
                       float scale);
 void head_logits_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits);
-/* Its parts, by file. */
-void head_lm_forward(const struct head_run *r, struct head_logits *h);
-void head_lm_backward(const struct head_run *r, struct head_logits *h, struct tensor dlogits);
+/* Those of the classifier, which are in pooled.c. */
 void head_labels_forward(const struct head_run *r, struct head_logits *h);
 void head_labels_loss(const struct head_run *r, const struct head_logits *h, struct tensor loss, struct tensor dlogits,
                       float scale);

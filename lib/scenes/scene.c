@@ -11,7 +11,7 @@
  * is never met (the chance of one failure is below a half). */
 enum { TRIES = 200, PLACE_TRIES = 40 };
 
-bool scene_is_held_out(const struct noun *a, const struct noun *b)
+static bool is_held_out(const struct noun *a, const struct noun *b)
 {
     const char *low = strcmp(a->name, b->name) < 0 ? a->name : b->name, *high = low == a->name ? b->name : a->name;
 
@@ -38,9 +38,9 @@ static const struct noun *pick_noun(const struct scene *s, struct rng *r, enum c
     const struct noun *noun = &nouns[rng_below(r, n_nouns)];
 
     if (s->n && rng_uniform(r) < 0.12) noun = s->objects[rng_below(r, s->n)].noun; /* counts: two of a kind */
-    if (c == COMPOSE_HELD_OUT && s->n == 1) return scene_is_held_out(s->objects[0].noun, noun) ? noun : NULL;
+    if (c == COMPOSE_HELD_OUT && s->n == 1) return is_held_out(s->objects[0].noun, noun) ? noun : NULL;
     for (int i = 0; i < s->n && c == COMPOSE_SEEN; i++) {
-        if (scene_is_held_out(s->objects[i].noun, noun)) return NULL;
+        if (is_held_out(s->objects[i].noun, noun)) return NULL;
     }
     return noun;
 }

@@ -43,7 +43,6 @@ void sprites_release(struct sprites *s);
 
 /* Which compositions are drawn: pairs of classes are divided by a hash; one in eight is held out. */
 enum composition { COMPOSE_SEEN, COMPOSE_HELD_OUT };
-bool scene_is_held_out(const struct noun *a, const struct noun *b);
 /* Draws a scene and paints it; m is initialised here. COMPOSE_SEEN never has a held-out pair, COMPOSE_HELD_OUT has at
  * least two objects of which the first two are one. */
 int scene_make(struct scene *s, struct image *m, const struct sprites *sprites, struct rng *r, enum composition c,

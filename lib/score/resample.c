@@ -4,9 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- numpy.random.default_rng ---- */
+/* ---- numpy.random.default_rng: PCG64 XSL-RR, seeded by SeedSequence ---- */
 
 enum { POOL = 4 };
+struct pcg {
+    unsigned __int128 state, inc;
+    uint32_t spare; /* the high half of the last 64 bits */
+    bool has_spare;
+};
 
 /* SeedSequence's hash: the multiplier changes with each use. */
 struct mixer {
@@ -43,7 +48,7 @@ static void step(struct pcg *g)
     g->state = g->state * factor + g->inc;
 }
 
-void pcg_seed(struct pcg *g, uint64_t seed)
+static void pcg_seed(struct pcg *g, uint64_t seed)
 {
     uint32_t w[8];
     unsigned __int128 half[2];
@@ -59,7 +64,7 @@ void pcg_seed(struct pcg *g, uint64_t seed)
     step(g);
 }
 
-uint64_t pcg_u64(struct pcg *g)
+static uint64_t pcg_u64(struct pcg *g)
 {
     step(g);
     uint64_t x = (uint64_t)(g->state >> 64) ^ (uint64_t)g->state;
@@ -67,7 +72,7 @@ uint64_t pcg_u64(struct pcg *g)
     return x >> turn | x << (-turn & 63);
 }
 
-uint32_t pcg_u32(struct pcg *g)
+static uint32_t pcg_u32(struct pcg *g)
 {
     if (g->has_spare) {
         g->has_spare = false;
@@ -79,7 +84,8 @@ uint32_t pcg_u32(struct pcg *g)
     return (uint32_t)x;
 }
 
-uint32_t pcg_below(struct pcg *g, uint64_t n)
+/* Below n, 1 <= n <= 2^32; draws nothing for n = 1. */
+static uint32_t pcg_below(struct pcg *g, uint64_t n)
 {
     if (n == 1) return 0;
     uint64_t m = pcg_u32(g) * n;

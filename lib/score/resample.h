@@ -3,18 +3,7 @@
 #include "score/tally.h"
 
 /* Confidence intervals and paired tests as sacreBLEU computes them (shared by all metrics), with the same draws from
- * the same seed: NumPy's default_rng (PCG64 XSL-RR, seeded by SeedSequence). */
-struct pcg {
-    unsigned __int128 state, inc;
-    uint32_t spare; /* the high half of the last 64 bits */
-    bool has_spare;
-};
-void pcg_seed(struct pcg *g, uint64_t seed);
-uint64_t pcg_u64(struct pcg *g);
-uint32_t pcg_u32(struct pcg *g);
-/* Below n, 1 <= n <= 2^32; draws nothing for n = 1. */
-uint32_t pcg_below(struct pcg *g, uint64_t n);
-
+ * the same seed: NumPy's default_rng. */
 struct trials {
     int64_t n;
     uint64_t seed;
