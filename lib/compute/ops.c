@@ -221,7 +221,8 @@ void op_group_norm_backward(struct device *d, struct tensor dx, struct tensor dg
 
 static bool is_packed(struct sequences seq)
 {
-    return is_index(seq.start, seq.n + 1) && is_index(seq.prefix, seq.n) && seq.longest >= 0 && seq.longest <= 65535;
+    return is_index(seq.start, seq.n + 1) && is_index(seq.prefix, seq.n) && seq.longest >= 0 &&
+           seq.longest <= SEQUENCE_ROWS_MAX;
 }
 
 static bool is_qkv(struct tensor qkv, struct tensor out, int heads)

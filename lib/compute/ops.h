@@ -43,9 +43,10 @@ struct dropout {
 
 /* The sequences of a packed batch: sequence s owns rows start[s] .. start[s+1]; row i of it sees row j when
  * j < prefix[s] or j <= i (positions inside the sequence). */
+enum { SEQUENCE_ROWS_MAX = 65535 }; /* attention's dropout has 16 bits for the key's place in its sequence */
 struct sequences {
     int64_t n;            /* S */
-    int64_t longest;      /* rows of the longest sequence, known to the host */
+    int64_t longest;      /* rows of the longest sequence, known to the host: at most SEQUENCE_ROWS_MAX */
     struct tensor start;  /* I32 [S+1] */
     struct tensor prefix; /* I32 [S] */
 };

@@ -1,4 +1,5 @@
 #include "model/batch.h"
+#include "compute/ops.h"
 #include "core/mem.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -75,7 +76,8 @@ static void append_images(struct batch *b, const struct batch *x)
     int64_t F = b->config->features;
 
     append_float(&b->feature, &b->cap_feature, b->n_regions * F, x->feature, x->n_regions * F);
-    append_float(&b->location, &b->cap_location, b->n_regions * 5, x->location, x->n_regions * 5);
+    append_float(&b->location, &b->cap_location, b->n_regions * BATCH_LOCATION, x->location,
+                 x->n_regions * BATCH_LOCATION);
     mem_reserve(&b->image, &b->cap_image, b->n_images + x->n_images + 1);
     for (int64_t i = 1; i <= x->n_images; i++) b->image[b->n_images + i] = b->n_regions + x->image[i];
 }
@@ -139,7 +141,7 @@ static float *new_region(struct batch *b, int64_t n)
     int64_t F = b->config->features;
 
     mem_reserve(&b->feature, &b->cap_feature, (b->n_regions + n) * F);
-    mem_reserve(&b->location, &b->cap_location, (b->n_regions + n) * 5);
+    mem_reserve(&b->location, &b->cap_location, (b->n_regions + n) * BATCH_LOCATION);
     return b->feature + b->n_regions * F;
 }
 
@@ -148,7 +150,7 @@ static float clamp_unit(double x)
     return x > 1 ? 1 : x > 0 ? (float)x : 0; /* also for NaN */
 }
 
-static void locate(float out[5], const float box[4], double width, double height)
+static void locate(float out[BATCH_LOCATION], const float box[4], double width, double height)
 {
     double w = width > 0 ? width : 1, h = height > 0 ? height : 1;
 
@@ -165,12 +167,12 @@ int64_t batch_add_image(struct batch *b, const struct batch_image *image, const 
 {
     int64_t F = b->config->features, n = used_regions(b, image), n_mean = 0;
     float *mean = new_region(b, n + 1), *row = mean + F;
-    float *location = b->location + b->n_regions * 5;
+    float *location = b->location + b->n_regions * BATCH_LOCATION;
 
     memset(mean, 0, (size_t)F * sizeof *mean);
-    memcpy(location, (const float[]){ 0, 0, 1, 1, 1 }, 5 * sizeof *location);
+    memcpy(location, (const float[]){ 0, 0, 1, 1, 1 }, BATCH_LOCATION * sizeof *location);
     for (int64_t i = 0; i < n; i++, row += F) {
-        locate(location + (i + 1) * 5, image->boxes + i * 4, image->width, image->height);
+        locate(location + (i + 1) * BATCH_LOCATION, image->boxes + i * 4, image->width, image->height);
         if (masked && masked[i]) {
             memset(row, 0, (size_t)F * sizeof *row);
             continue;
@@ -228,7 +230,7 @@ int64_t batch_add_sequence(struct batch *b, int64_t image, const struct batch_ro
 {
     int64_t n_image = image < 0 ? 0 : batch_image_rows(b, image), n_text = text ? text->n : 0, n = n_image + n_text;
 
-    assert(n > 0 && n <= 65535); /* the rule of attention's dropout */
+    assert(n > 0 && n <= SEQUENCE_ROWS_MAX);
     mem_reserve(&b->source, &b->cap_row, b->n_rows + n);
     mem_reserve(&b->start, &b->cap_start, b->n_sequences + 2);
     mem_reserve(&b->prefix, &b->cap_prefix, b->n_sequences + 1);

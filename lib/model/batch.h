@@ -29,6 +29,7 @@ struct batch_lm { /* rows whose next or own token is predicted */
     int32_t *row, *label;
 };
 enum { BATCH_MLM, BATCH_SEQ2SEQ, BATCH_LM_KINDS };
+enum { BATCH_LOCATION = 5 }; /* numbers that say where a region is: batch_add_image() */
 
 struct batch {
     const struct model_config *config;
@@ -39,7 +40,7 @@ struct batch {
     int32_t *role, *turn; /* [n_text] in a dialog, -1: none; unused unless config.has_dialog */
     int64_t n_regions, cap_feature, cap_location;
     float *feature;  /* [n_regions, features]; [IMG] rows are regions too */
-    float *location; /* [n_regions, 5] */
+    float *location; /* [n_regions, BATCH_LOCATION] */
     int64_t n_images, cap_image;
     int64_t *image; /* [n_images + 1] first region ([IMG]) of each image */
     /* sequences */

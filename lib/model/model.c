@@ -62,8 +62,8 @@ static void declare(struct model *m)
     }
     m->text_norm = norm_add(p, "unimo.embeddings.LayerNorm", H);
     m->feature = linear_add(p, "unimo.image_embeddings.feature", H, c->features, c->init_std);
-    m->location =
-        linear_add(p, "unimo.image_embeddings.location", H, 5, c->location_std > 0 ? c->location_std : c->init_std);
+    m->location = linear_add(p, "unimo.image_embeddings.location", H, BATCH_LOCATION,
+                             c->location_std > 0 ? c->location_std : c->init_std);
     m->image_norm = norm_add(p, "unimo.image_embeddings.LayerNorm", H);
     add_layers(m);
     add_heads(m);

@@ -69,7 +69,7 @@ void packed_upload(struct packed *p, struct scratch *s, const struct batch *b)
         add_ints(&x, &p->turn, b->turn, b->n_text);
     }
     add_floats(&x, &p->feature, b->feature, b->n_regions, F);
-    add_floats(&x, &p->location, b->location, b->n_regions, 5);
+    add_floats(&x, &p->location, b->location, b->n_regions, BATCH_LOCATION);
     add_ints(&x, &p->source, source, b->n_rows);
     for (int k = 0; k < BATCH_LM_KINDS; k++) {
         add_ints(&x, &p->lm_row[k], b->lm[k].row, b->lm[k].n);

@@ -10,7 +10,7 @@ struct packed {
     struct tensor text_move, feature_move;   /* added to text embeddings [n_text, H] and features, F32, or none */
     struct tensor dtext_move, dfeature_move; /* where their gradients go, or none */
     struct tensor role, turn;                /* the same, or none without dialog */
-    struct tensor feature, location;         /* [n_regions, features], [n_regions, 5] F32 */
+    struct tensor feature, location;         /* [n_regions, features], [n_regions, BATCH_LOCATION] F32 */
     struct tensor source;                    /* [n_rows] row of (texts, then regions) */
     struct tensor lm_row[BATCH_LM_KINDS], lm_label[BATCH_LM_KINDS];
     struct tensor masked_row, masked_feature, probs_row, probs;
