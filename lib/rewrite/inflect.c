@@ -241,7 +241,7 @@ bool takes_an(const char *word)
     return lower[0] == '8' || is_vowel(lower[0]);
 }
 
-const char *verb_lemma(const char *word, struct arena *a, bool (*is_verb)(void *arg, const char *word), void *arg)
+static const char *irregular_verb(const char *word)
 {
     static const struct {
         const char *form, *base;
@@ -249,44 +249,70 @@ const char *verb_lemma(const char *word, struct arena *a, bool (*is_verb)(void *
                   { "worn", "wear" }, { "ridden", "ride" }, { "eaten", "eat" },  { "driven", "drive" },
                   { "flown", "fly" }, { "laid", "lay" },    { "sat", "sit" },    { "stood", "stand" },
                   { "made", "make" }, { "shown", "show" },  { "taken", "take" }, { "drawn", "draw" },
-                  { "worn", "wear" }, { "has", "have" },    { "is", "be" },      { "are", "be" },
-                  { "being", "be" },  { "does", "do" },     { "goes", "go" },    { "dying", "die" },
-                  { "tying", "tie" }, { "cut", "cut" },     { "set", "set" } };
+                  { "has", "have" },  { "is", "be" },       { "are", "be" },     { "being", "be" },
+                  { "does", "do" },   { "goes", "go" },     { "dying", "die" },  { "tying", "tie" },
+                  { "cut", "cut" },   { "set", "set" } };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (!strcmp(word, table[i].form)) return table[i].base;
+    }
+    return NULL;
+}
+
+/* Whether a verb of this form would double its last letter before "ing": "rid". */
+static bool doubles_last(const char *base, size_t n)
+{
+    return n > 2 && is_vowel(base[n - 2]) && !is_vowel(base[n - 3]) && !is_vowel(base[n - 1]) &&
+           !strchr("wxy", base[n - 1]);
+}
+
+/* The first base form that is_verb() knows, or NULL. */
+static const char *known_verb(const char *word, struct arena *a, bool (*is_verb)(void *arg, const char *word),
+                              void *arg)
+{
     static const struct {
         const char *end, *with;
     } rules[] = { { "ing", "" },  { "ing", "e" }, { "ied", "y" }, { "ed", "e" }, { "ed", "" },
                   { "ies", "y" }, { "es", "e" },  { "es", "" },   { "s", "" } };
     size_t n = strlen(word);
 
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (!strcmp(word, table[i].form)) return table[i].base;
-    }
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         size_t m = strlen(rules[i].end);
         if (n < m + 2 || !str_ends(word, rules[i].end)) continue;
         const char *base = replaced_end(word, m, rules[i].with, a);
         size_t k = strlen(base);
-        /* "rid" would double its letter: "riding" is of "ride" */
-        bool doubles = !*rules[i].with && k > 2 && is_vowel(base[k - 2]) && !is_vowel(base[k - 3]) &&
-                       !is_vowel(base[k - 1]) && !strchr("wxy", base[k - 1]);
-        if (is_verb && doubles && str_ends(word, "ing") && is_verb(arg, replaced_end(base, 0, "e", a)))
-            return replaced_end(base, 0, "e", a);
-        if (is_verb && is_verb(arg, base)) return base;
-        if (is_verb && !*rules[i].with && k > 2 && base[k - 1] == base[k - 2] &&
-            is_verb(arg, replaced_end(base, 1, "", a)))
-            return replaced_end(base, 1, "", a);
-    }
-    if (!is_verb) {
-        if (n > 5 && str_ends(word, "ing")) {
-            const char *base = replaced_end(word, 3, "", a);
-            size_t k = strlen(base);
-            if (k > 2 && base[k - 1] == base[k - 2] && !strchr("lsz", base[k - 1])) return replaced_end(base, 1, "", a);
-            return base[k - 1] == 'd' || !strchr("vzcgdkrt", base[k - 1]) || is_vowel(base[k - 1]) ||
-                           !is_vowel(base[k - 2])
-                       ? base
-                       : replaced_end(base, 0, "e", a);
+        bool is_cut = !*rules[i].with;
+        if (is_cut && doubles_last(base, k) && str_ends(word, "ing")) { /* "riding" is of "ride", not of "rid" */
+            const char *longer = replaced_end(base, 0, "e", a);
+            if (is_verb(arg, longer)) return longer;
         }
-        if (n > 3 && str_ends(word, "s") && !str_ends(word, "ss")) return replaced_end(word, 1, "", a);
+        if (is_verb(arg, base)) return base;
+        if (is_cut && k > 2 && base[k - 1] == base[k - 2]) {
+            const char *shorter = replaced_end(base, 1, "", a);
+            if (is_verb(arg, shorter)) return shorter;
+        }
     }
-    return word;
+    return NULL;
+}
+
+/* By its letters alone, where nothing says what is a verb. */
+static const char *likely_verb(const char *word, struct arena *a)
+{
+    size_t n = strlen(word);
+
+    if (n > 5 && str_ends(word, "ing")) {
+        const char *base = replaced_end(word, 3, "", a);
+        char last = base[n - 4], before = base[n - 5];
+        if (last == before && !strchr("lsz", last)) return replaced_end(base, 1, "", a);
+        return strchr("vzcgkrt", last) && is_vowel(before) ? replaced_end(base, 0, "e", a) : base;
+    }
+    return n > 3 && str_ends(word, "s") && !str_ends(word, "ss") ? replaced_end(word, 1, "", a) : word;
+}
+
+const char *verb_lemma(const char *word, struct arena *a, bool (*is_verb)(void *arg, const char *word), void *arg)
+{
+    const char *base = irregular_verb(word);
+
+    if (!base) base = is_verb ? known_verb(word, a, is_verb, arg) : likely_verb(word, a);
+    return base ? base : word;
 }
