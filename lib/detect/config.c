@@ -247,54 +247,81 @@ static struct value *print_names(const struct names *n)
     return v;
 }
 
-struct value *detect_config_print(const struct detect_config *c)
+static struct value *print_input(const struct detect_config *c)
 {
-    struct value *v = value_object(), *input = value_object(), *stem = value_object(), *stages = value_array(),
-                 *a = value_object(), *r = value_object();
+    struct value *v = value_object();
 
-    value_set(input, "order", value_str(c->is_bgr ? "bgr" : "rgb"));
-    value_set(input, "mean", value_reals(c->mean, 3));
-    value_set(input, "scale", value_reals(c->scale, 3));
-    value_set(input, "short_side", value_int(c->short_side));
-    value_set(input, "long_side", value_int(c->long_side));
-    if (c->is_exact_scale) value_set(input, "exact_scale", value_bool(true));
-    value_set(stem, "kernel", value_int(c->stem_kernel));
-    value_set(stem, "stride", value_int(c->stem_stride));
-    value_set(stem, "channels", value_int(c->stem_channels));
-    value_set(stem, "pool_kernel", value_int(c->pool_kernel));
-    value_set(stem, "pool_stride", value_int(c->pool_stride));
-    value_set(stem, "pool_pad", value_int(c->pool_pad));
-    value_set(stem, "pool_ceil", value_bool(c->pool_ceil));
-    for (int i = 0; i < c->n_stages; i++) value_push(stages, print_stage(&c->stages[i]));
-    value_set(a, "caffe", value_bool(c->anchors_caffe));
-    value_set(a, "scales", value_reals(c->scales, c->n_scales));
-    value_set(a, "ratios", value_reals(c->ratios, c->n_ratios));
+    value_set(v, "order", value_str(c->is_bgr ? "bgr" : "rgb"));
+    value_set(v, "mean", value_reals(c->mean, 3));
+    value_set(v, "scale", value_reals(c->scale, 3));
+    value_set(v, "short_side", value_int(c->short_side));
+    value_set(v, "long_side", value_int(c->long_side));
+    if (c->is_exact_scale) value_set(v, "exact_scale", value_bool(true));
+    return v;
+}
+
+static struct value *print_stem(const struct detect_config *c)
+{
+    struct value *v = value_object();
+
+    value_set(v, "kernel", value_int(c->stem_kernel));
+    value_set(v, "stride", value_int(c->stem_stride));
+    value_set(v, "channels", value_int(c->stem_channels));
+    value_set(v, "pool_kernel", value_int(c->pool_kernel));
+    value_set(v, "pool_stride", value_int(c->pool_stride));
+    value_set(v, "pool_pad", value_int(c->pool_pad));
+    value_set(v, "pool_ceil", value_bool(c->pool_ceil));
+    return v;
+}
+
+static struct value *print_anchors(const struct detect_config *c)
+{
+    struct value *v = value_object();
+
+    value_set(v, "caffe", value_bool(c->anchors_caffe));
+    value_set(v, "scales", value_reals(c->scales, c->n_scales));
+    value_set(v, "ratios", value_reals(c->ratios, c->n_ratios));
     if (c->n_anchor_boxes) {
         struct value *boxes = value_array();
         for (int i = 0; i < c->n_anchor_boxes; i++) value_push(boxes, value_reals(c->anchor_boxes[i], 4));
-        value_set(a, "boxes", boxes);
+        value_set(v, "boxes", boxes);
     }
-    value_set(r, "rpn_channels", value_int(c->rpn_channels));
-    value_set(r, "pre_nms", value_int(c->pre_nms));
-    value_set(r, "post_nms", value_int(c->post_nms));
-    value_set(r, "rpn_nms", value_real(c->rpn_nms));
-    value_set(r, "min_side", value_real(c->min_side));
-    value_set(r, "roi_size", value_int(c->roi_size));
-    value_set(r, "roi_align", value_bool(c->roi_align));
-    if (c->roi_unaligned) value_set(r, "roi_unaligned", value_bool(true));
-    if (c->roi_samples) value_set(r, "roi_samples", value_int(c->roi_samples));
-    value_set(r, "boxes_per_class", value_bool(c->boxes_per_class));
-    value_set(r, "attribute_hidden", value_int(c->attribute_hidden));
-    if (c->min_side_of_picture) value_set(r, "min_side_of_picture", value_bool(true));
-    if (c->attribute_of_background) value_set(r, "attribute_of_background", value_bool(true));
+    return v;
+}
+
+static struct value *print_regions(const struct detect_config *c)
+{
+    struct value *v = value_object();
+
+    value_set(v, "rpn_channels", value_int(c->rpn_channels));
+    value_set(v, "pre_nms", value_int(c->pre_nms));
+    value_set(v, "post_nms", value_int(c->post_nms));
+    value_set(v, "rpn_nms", value_real(c->rpn_nms));
+    value_set(v, "min_side", value_real(c->min_side));
+    value_set(v, "roi_size", value_int(c->roi_size));
+    value_set(v, "roi_align", value_bool(c->roi_align));
+    if (c->roi_unaligned) value_set(v, "roi_unaligned", value_bool(true));
+    if (c->roi_samples) value_set(v, "roi_samples", value_int(c->roi_samples));
+    value_set(v, "boxes_per_class", value_bool(c->boxes_per_class));
+    value_set(v, "attribute_hidden", value_int(c->attribute_hidden));
+    if (c->min_side_of_picture) value_set(v, "min_side_of_picture", value_bool(true));
+    if (c->attribute_of_background) value_set(v, "attribute_of_background", value_bool(true));
+    return v;
+}
+
+struct value *detect_config_print(const struct detect_config *c)
+{
+    struct value *v = value_object(), *stages = value_array();
+
+    for (int i = 0; i < c->n_stages; i++) value_push(stages, print_stage(&c->stages[i]));
     value_set(v, "model_type", value_str("unimo-detector"));
-    value_set(v, "input", input);
-    value_set(v, "stem", stem);
+    value_set(v, "input", print_input(c));
+    value_set(v, "stem", print_stem(c));
     value_set(v, "groups", value_int(c->groups));
     value_set(v, "stages", stages);
     value_set(v, "head", print_stage(&c->head));
-    value_set(v, "anchors", a);
-    value_set(v, "regions", r);
+    value_set(v, "anchors", print_anchors(c));
+    value_set(v, "regions", print_regions(c));
     value_set(v, "classes", print_names(&c->classes));
     value_set(v, "attributes", print_names(&c->attributes));
     return v;
