@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Element i of a tensor as a double. */
 static double element(const void *data, enum dtype t, int64_t i)
@@ -54,33 +57,66 @@ int inspect_header(const char *path, struct str *out, struct err *e)
     return got < 0 ? -1 : 0;
 }
 
+/* A file's bytes: mapped, as an index is a small part of it, or of a pipe all that comes out of it. */
+struct whole {
+    uint8_t *data;
+    size_t n;
+    bool is_mapped;
+};
+
+static int whole_open(struct whole *w, const char *path, struct err *e)
+{
+    struct stat st;
+
+    *w = (struct whole){ 0 };
+    if (stat(path, &st) || !S_ISREG(st.st_mode) || !st.st_size) { /* a pipe can be opened once only */
+        w->data = (uint8_t *)file_load(path, SIZE_MAX, &w->n, e);
+        return w->data ? 0 : -1;
+    }
+    int fd = file_open(path, e);
+    if (fd < 0) return -1;
+    void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (data == MAP_FAILED) return err_errno(e, "%s: cannot map", path);
+    *w = (struct whole){ data, (size_t)st.st_size, true };
+    return 0;
+}
+
+static void whole_close(struct whole *w)
+{
+    if (w->is_mapped) munmap(w->data, w->n);
+    else free(w->data);
+}
+
+/* The stream that ends at `end`, which moves to where it starts. */
+static int print_stream(const struct whole *w, int64_t *end, struct str *out, struct err *e)
+{
+    struct frame_index x = { 0 };
+    int64_t size = *end >= FRAME_TAIL ? frame_index_size(w->data + *end - FRAME_TAIL) : 0;
+
+    if (size < FRAME_START || size > *end) return err_set(e, ERR_INPUT, "has no index");
+    if (frame_index_parse(&x, w->data + *end - size + FRAME_START, (size_t)(size - FRAME_START), e)) return -1;
+    int64_t start = *end - (int64_t)x.length;
+    int rc = x.length > (uint64_t)*end || !x.length ? err_set(e, ERR_INPUT, "damaged index") : 0;
+    if (!rc)
+        str_addf(out, "stream %" PRId64 "..%" PRId64 ": %" PRIu64 " records, digest %016" PRIx64 "\n", start, *end,
+                 x.records, x.digest);
+    for (int64_t i = 0; i < x.n_blocks && !rc; i++)
+        str_addf(out, "block %" PRIu64 " %u\n", (uint64_t)start + x.blocks[i].offset, x.blocks[i].records);
+    frame_index_release(&x);
+    *end = start;
+    return rc;
+}
+
 int inspect_index(const char *path, struct str *out, struct err *e)
 {
-    size_t n;
-    char *data = file_load(path, (size_t)1 << 40, &n, e);
-    int rc = data ? 0 : -1;
+    struct whole w;
+    int rc = 0;
 
-    for (int64_t end = (int64_t)n; !rc && end > 0;) {
-        struct frame_index x = { 0 };
-        int64_t size = end >= FRAME_TAIL ? frame_index_size((uint8_t *)data + end - FRAME_TAIL) : 0;
-        if (size < FRAME_START || size > end) {
-            rc = err_set(e, ERR_INPUT, "%s: has no index", path);
-            break;
-        }
-        rc = frame_index_parse(&x, (uint8_t *)data + end - size + FRAME_START, (size_t)size - FRAME_START, e);
-        if (!rc && (x.length > (uint64_t)end || !x.length)) rc = err_set(e, ERR_INPUT, "damaged index");
-        if (rc) err_in(e, "%s", path);
-        int64_t start = end - (int64_t)x.length;
-        if (!rc)
-            str_addf(out, "stream %" PRId64 "..%" PRId64 ": %" PRIu64 " records, digest %016" PRIx64 "\n", start, end,
-                     x.records, x.digest);
-        for (int64_t i = 0; i < x.n_blocks && !rc; i++)
-            str_addf(out, "block %" PRIu64 " %u\n", (uint64_t)start + x.blocks[i].offset, x.blocks[i].records);
-        frame_index_release(&x);
-        end = start;
-    }
-    free(data);
-    return rc;
+    if (whole_open(&w, path, e)) return -1;
+    for (int64_t end = (int64_t)w.n; !rc && end > 0;) rc = print_stream(&w, &end, out, e);
+    whole_close(&w);
+    return rc ? err_in(e, "%s", path) : 0;
 }
 
 struct field_stats {

@@ -114,4 +114,12 @@ seq 6000 | sed 's/.*/{"id":"&"}/' | unimo-view --pack - | cat >piped.zst
 t_run unimo-view --index piped.zst
 awk '/^block/ { n = n " " $3 } END { print n }' "$out" >sizes
 t_ok "a pipe's blocks are of 64 records, 128, ..." grep -qx ' 64 128 256 512 1024 2048 1968' sizes
+# Of a large file only the index is read.
+head -c 40000000 /dev/urandom | base64 -w 10000 | sed 's/.*/{"x":"&"}/' | unimo-view --pack -o large.zst -
+peak=$(t_peak unimo-view --index large.zst)
+t_ok "the index of a file of $(wc -c <large.zst) bytes takes $peak KiB" [ "$peak" -lt 32768 ]
+mkfifo named
+cat piped.zst >named &
+t_run unimo-view --index named
+t_exit 0 "and a pipe has one, too"
 t_done
