@@ -2,6 +2,7 @@
 #include "compute/backend.h"
 #include "compute/cpu/cpu.h"
 #include "core/file.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/pool.h"
 #include "core/str.h"

@@ -7,6 +7,7 @@
 #include "detect/annotations.h"
 #include "stream/limits.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* Places in annotations (of images) and numbers of classes, by id. */
 struct ids {

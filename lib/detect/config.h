@@ -7,7 +7,7 @@
 /* What config.json of a detector says (unimo-model(5)). */
 enum { STAGES_MAX = 5, ANCHOR_SCALES_MAX = 8, ANCHOR_RATIOS_MAX = 8, ANCHOR_BOXES_MAX = 64, NAMES_MAX = 4096 };
 enum { SIDE_LEAST = 32, SIDE_MOST = 4096 }; /* of the input */
-#define DETECT_PARAMETERS_MAX (1LL << 29) /* four times ResNeXt-152 with 1600 classes */
+#define DETECT_PARAMETERS_MAX (1LL << 29)   /* four times ResNeXt-152 with 1600 classes */
 struct stage_config {
     int blocks, width, channels; /* bottlenecks of 1x1 to width, 3x3, 1x1 to channels */
     int stride, dilation;        /* of the first block; of all 3x3 */
@@ -38,8 +38,9 @@ struct detect_config {
     float rpn_nms, min_side;  /* proposals with a smaller side are dropped */
     bool min_side_of_picture; /* which is in the picture's pixels, not the input's */
     bool roi_align, boxes_per_class;
-    bool roi_unaligned; /* of RoIAlign: without the half pixel, and no region smaller than a cell (its first versions) */
-    int roi_samples;    /* of RoIAlign: along a side of a bin; 0: as many as it has cells */
+    bool
+        roi_unaligned; /* of RoIAlign: without the half pixel, and no region smaller than a cell (its first versions) */
+    int roi_samples;   /* of RoIAlign: along a side of a bin; 0: as many as it has cells */
     int attribute_hidden;
     bool attribute_of_background; /* attributes follow the most likely class of all, not of all but the background */
     struct names classes;         /* classes.at[0] is the background */

@@ -2,6 +2,7 @@
 #include "core/file.h"
 #include "score/porter.h"
 #include "score/rouge_text.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -334,7 +334,7 @@ void inspect_describe_tensors(struct record *r, bool with_values)
 /* All the digits that it takes to read the same element back. */
 static void print_element(const void *data, enum dtype t, int64_t i, struct str *out)
 {
-    if (is_float(t)) str_addf(out, "%.*g", t == DT_F64 ? 17 : 9, element(data, t, i));
+    if (dtype_is_float(t)) str_addf(out, "%.*g", t == DT_F64 ? 17 : 9, element(data, t, i));
     else str_addf(out, "%" PRId64, t == DT_I64 ? ((const int64_t *)data)[i] : (int64_t)element(data, t, i));
 }
 

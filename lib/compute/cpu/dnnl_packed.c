@@ -1,6 +1,6 @@
 /* Parameters in the layouts that the library prefers, shared by all primitives that want the same one. In training most
- * are wanted once between updates: they are packed into a room that the next one takes, which stays in the cache. What is
- * wanted again, and is not there any more, gets memory of its own, and so does all of a model that only predicts. */
+ * are wanted once between updates: they are packed into a room that the next one takes, which stays in the cache. What
+ * is wanted again, and is not there any more, gets memory of its own, and so does all of a model that only predicts. */
 #include "compute/cpu/cpu.h"
 #include "compute/cpu/dnnl_state.h"
 #include "compute/cpu/fast.h"

@@ -7,8 +7,8 @@
 
 enum { ALIGN = 64, HUGE_PAGE = 2 << 20 };
 
-/* Large pieces lie in huge pages where the system has any: they are had with a 500th of the faults, and found with fewer
- * misses of the processor's table of pages. */
+/* Large pieces lie in huge pages where the system has any: they are had with a 500th of the faults, and found with
+ * fewer misses of the processor's table of pages. */
 int cpu_allocate(struct device *d, void **data, int64_t bytes)
 {
     size_t size = (size_t)(bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);

@@ -23,8 +23,8 @@ int cuda_linear_backward_weight(struct device *d, struct tensor dw, struct tenso
 {
     const char *row = "linear_backward_weight";
     int64_t rows = dy.shape[0], in = x.shape[1], out = dy.shape[1];
-    const struct product p = { out, in, rows, dy.data, x.data, dw.data, out, in, in, true, false, dy.dtype, DT_F32,
-                               NULL, true, false };
+    const struct product p = { out, in,   rows,  dy.data,  x.data, dw.data, out,  in,
+                               in,  true, false, dy.dtype, DT_F32, NULL,    true, false };
     bool has_sums = false;
 
     if (!db.data) return blas_product(d, p);

@@ -40,14 +40,15 @@ int cuda_max_pool_forward(struct device *d, struct tensor y, struct tensor arg, 
 }
 
 /* dx[i] = sum of dy over the outputs that chose i, among those whose windows hold it, in order. */
-static __global__ void max_pool_slope(struct array dx, struct array dy, const int32_t *arg, struct map out, struct map in,
-                                      int64_t n, int k, int stride, int pad)
+static __global__ void max_pool_slope(struct array dx, struct array dy, const int32_t *arg, struct map out,
+                                      struct map in, int64_t n, int k, int stride, int pad)
 {
     int64_t i = blockIdx.x * (int64_t)THREADS + threadIdx.x;
 
     if (i >= n) return;
     int64_t at = i % (in.h * in.w * in.c), base = i / (in.h * in.w * in.c) * out.h * out.w * out.c;
-    int64_t y = at / in.c / in.w + pad, x = at / in.c % in.w + pad; /* the first window that holds y begins after y - k */
+    int64_t y = at / in.c / in.w + pad,
+            x = at / in.c % in.w + pad; /* the first window that holds y begins after y - k */
     float sum = 0;
     for (int64_t oy = y < k ? 0 : (y - k) / stride + 1; oy <= y / stride && oy < out.h; oy++) {
         for (int64_t ox = x < k ? 0 : (x - k) / stride + 1; ox <= x / stride && ox < out.w; ox++) {
