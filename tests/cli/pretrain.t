@@ -185,11 +185,11 @@ t_fails "texts whose pieces would not fit into a sequence"
 t_err '"max_position_embeddings".*16386'
 t_run unimo-pretrain -o x
 t_exit 2 "data and vocabulary are required"
-cp -r whole same
-rm -rf same/checkpoints
-t_run unimo-pretrain $data --init same --rows 256 --steps 1 -o same
-t_err 'same: is both input and output'
-t_same whole/model.safetensors same/model.safetensors "the model to begin with is not overwritten"
+cp -r whole begun
+rm -rf begun/checkpoints
+t_run unimo-pretrain $data --init begun --rows 256 --steps 1 -o begun
+t_err 'begun: is both input and output'
+t_same whole/model.safetensors begun/model.safetensors "the model to begin with is not overwritten"
 cp corpus/texts.zst same.zst
 t_run unimo-pretrain --config tiny --vocab corpus/vocabulary --texts same.zst --log same.zst -o x
 t_err 'same.zst: is both input and output'
