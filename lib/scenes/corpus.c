@@ -146,12 +146,27 @@ static void add_entailment(struct job *j, const char *id, const struct scene *s,
     str_release(&text);
 }
 
-static void add_questions(struct job *j, const char *id, const struct scene *s, struct rng *r)
+static bool is_asked(const struct job *j, const struct str *question)
+{
+    for (int i = 0; i < j->n[STREAM_QUESTIONS]; i++) {
+        const struct value *asked = value_get(j->records[STREAM_QUESTIONS][i]->fields, "text");
+        if (!strcmp(value_text(asked, NULL), question->data)) return true;
+    }
+    return false;
+}
+
+/* Different questions: one that was asked is drawn again, from `again`, so that nothing else of the scene changes. */
+static void add_questions(struct job *j, const char *id, const struct scene *s, struct rng *r, struct rng *again)
 {
     struct str question = { 0 }, answer = { 0 };
 
     for (int k = 0; k < QUESTIONS; k++) {
         language_question(&question, &answer, s, r);
+        while (is_asked(j, &question)) {
+            str_clear(&question);
+            str_clear(&answer);
+            language_question(&question, &answer, s, again);
+        }
         struct record *p = new_record(j, STREAM_QUESTIONS, "%s?%d", id, k);
         set_text(p, "text", &question);
         value_set(p->fields, "image", value_str(id));
@@ -224,11 +239,13 @@ static int make_scene(void *arg, void *job, int worker, struct err *e)
     struct job *j = job;
     struct scene s, other;
     struct image m, unused;
-    struct rng r;
+    struct rng r, again;
+    uint64_t split = hash64(w->split->name, strlen(w->split->name), 0);
     char id[64], name[128];
 
     snprintf(id, sizeof id, "%s-%06" PRId64, w->split->name, j->number);
-    rng_init(&r, w->o->seed, rng_stream(hash64(w->split->name, strlen(w->split->name), 0), (uint64_t)j->number, 0));
+    rng_init(&r, w->o->seed, rng_stream(split, (uint64_t)j->number, 0));
+    rng_init(&again, w->o->seed, rng_stream(split, (uint64_t)j->number, 1));
     if (scene_make(&s, &m, w->sprites, &r, w->split->composition, e)) return -1;
     int rc = 0;
     if (w->split->has_pictures) {
@@ -248,7 +265,7 @@ static int make_scene(void *arg, void *job, int worker, struct err *e)
     if (scene_make(&other, &unused, w->sprites, &r, w->split->composition, e)) return -1;
     image_release(&unused);
     add_entailment(j, id, &s, &other, &r);
-    add_questions(j, id, &s, &r);
+    add_questions(j, id, &s, &r, &again);
     add_swaps(j, id, &s, &r);
     return 0;
 }
