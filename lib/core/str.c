@@ -164,3 +164,17 @@ const char *path_base(const char *path)
 
     return slash ? slash + 1 : path;
 }
+
+char *path_of_id(const char *dir, const char *id, const char *ending)
+{
+    struct str s = { 0 };
+
+    str_addf(&s, "%s/", dir);
+    for (const char *p = id; *p; p++) {
+        if (*p == '/') str_add(&s, "%2F");
+        else if (*p == '%') str_add(&s, "%25");
+        else str_add_char(&s, *p);
+    }
+    str_add(&s, ending);
+    return s.data;
+}

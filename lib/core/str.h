@@ -55,4 +55,6 @@ bool utf8_valid(const char *s, size_t n);
 /* dir "/" name, in a new heap string. */
 char *path_join(const char *dir, const char *name);
 const char *path_base(const char *path); /* part after the last '/' */
+/* dir "/" id ending, for an id, which is no path: its '/' are %2F and its '%' %25, so that no two ids have one file. */
+char *path_of_id(const char *dir, const char *id, const char *ending);
 #endif

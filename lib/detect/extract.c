@@ -2,16 +2,21 @@
  * network runs on those whose inputs have one size; one thread behind it chooses regions, draws and writes. */
 #include "detect/extract.h"
 #include "core/file.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pool.h"
+#include "core/str.h"
 #include "detect/grid.h"
 #include "detect/pictures.h"
 #include "image/draw.h"
 #include "image/jpeg.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { BATCH = 8, BATCH_PIXELS = 2 << 20 }; /* of inputs: what large ones share is little, and takes much memory */
 #define DECODED_MOST (1LL << 30)            /* bytes: one picture of the largest kind, or hundreds from a camera */
@@ -141,29 +146,41 @@ static struct record *grid_record(const struct run *run, const struct item *item
     return r;
 }
 
-/* Where a picture is drawn; an id is no path. */
-static char *drawn_path(const struct run *run, const struct item *item)
-{
-    struct str path = { 0 };
+/* What is there under a path, as a key: one file has many paths. */
+struct file_key {
+    dev_t device;
+    ino_t inode;
+};
 
-    str_addf(&path, "%s/%s.jpg", run->o->draw, item->id);
-    for (char *p = path.data + strlen(run->o->draw) + 1; *p; p++) {
-        if (*p == '/') *p = '_';
-    }
-    return path.data;
+static bool file_key(struct file_key *key, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st)) return false;
+    memset(key, 0, sizeof *key);
+    key->device = st.st_dev;
+    key->inode = st.st_ino;
+    return true;
 }
 
-/* The folder to draw in may be that of the pictures: none of them is drawn over. */
+/* The folder to draw in may be that of the pictures: none of them is drawn over, whoever's drawing it would be. */
 static int begin_drawing(const struct run *run, struct err *e)
 {
+    struct map there = { 0 }; /* files that drawings would replace */
+    struct file_key key;
     int rc = dir_make(run->o->draw, e);
 
     for (int64_t i = 0; i < run->all.n && !rc; i++) {
-        const char *picture = run->all.at[i].path;
-        char *drawn = drawn_path(run, &run->all.at[i]);
-        rc = out_spares(drawn, &picture, 1, e);
+        char *drawn = path_of_id(run->o->draw, run->all.at[i].id, ".jpg");
+        if (file_key(&key, drawn)) map_put(&there, &key, sizeof key, NULL);
         free(drawn);
     }
+    for (int64_t i = 0; i < run->all.n && !rc && there.n; i++) {
+        const char *picture = run->all.at[i].path;
+        if (!file_key(&key, picture) || !map_find(&there, &key, sizeof key)) continue;
+        rc = err_set(e, ERR_INPUT, "%s: is both input and output", picture);
+    }
+    map_release(&there);
     return rc;
 }
 
@@ -188,7 +205,7 @@ static int draw_regions(struct run *run, const struct item *item, const struct d
         draw_label(&m, (int)b.x1, (int)b.y1 - LABEL_HEIGHT * size, size, label.data, 0xffffff,
                    draw_colour(s->class_of[i]));
     }
-    char *path = drawn_path(run, item);
+    char *path = path_of_id(run->o->draw, item->id, ".jpg");
     int rc = jpeg_save(&m, path, 90, e);
     free(path);
     str_release(&label);
@@ -233,7 +250,7 @@ static int look(struct run *run, struct answer **answers, struct err *e)
     struct detections x[BATCH] = { 0 };
     struct grid g[BATCH] = { 0 };
     int rc = run->o->grid ? detector_grid(run->d, g, run->views, run->n, run->o->select.max, e)
-                          : detector_run(run->d, x, run->views, run->n, e);
+                          : detector_run(run->d, x, run->views, run->n, false, e);
 
     for (int i = 0; i < run->n && !rc; i++) {
         answers[i] = mem_new(struct answer, 1);
@@ -335,8 +352,8 @@ int extract_regions_to(struct detector *d, const char *const *paths, int n, cons
 
     for (int i = 0; i < n && !rc; i++) rc = items_add(&run.all, paths[i], o->skip_bad, e);
     if (!rc) rc = items_differ(&run.all, e); /* before any is looked at, and over all shards */
-    items_filter(&run.all, is_of_shard, &run);
     if (!rc && o->draw) rc = begin_drawing(&run, e);
+    items_filter(&run.all, is_of_shard, &run);
     if (!rc && o->append) items_filter(&run.all, is_new, &run);
     if (!rc) {
         progress_begin(&run.progress, "images", run.all.n);

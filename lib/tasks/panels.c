@@ -97,7 +97,6 @@ int panels_save(const char *folder, const char *id, const char *picture, const f
 {
     struct thumbnail t = { 0 };
     struct image m;
-    struct str path = { 0 };
     int columns = n_words < COLUMNS ? n_words : COLUMNS, rows = columns ? (n_words + columns - 1) / columns : 0;
 
     if (!n_words) return 0;
@@ -105,15 +104,12 @@ int panels_save(const char *folder, const char *id, const char *picture, const f
     int rc = image_init(&m, columns * (t.width + GAP) - GAP, rows * (t.height + GAP) - GAP, e);
     for (int i = 0; i < n_words && !rc; i++)
         draw_panel(&m, i % columns * (t.width + GAP), i / columns * (t.height + GAP), &t, &words[i], boxes, n_boxes);
-    str_addf(&path, "%s/%s.jpg", folder, id);
-    for (char *p = path.data + strlen(folder) + 1; *p; p++) {
-        if (*p == '/') *p = '_'; /* an id is no path */
-    }
     if (!rc) {
-        rc = jpeg_save(&m, path.data, 85, e);
+        char *path = path_of_id(folder, id, ".jpg");
+        rc = jpeg_save(&m, path, 85, e);
+        free(path);
         image_release(&m);
     }
     free(t.rgba);
-    str_release(&path);
     return rc;
 }

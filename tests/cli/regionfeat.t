@@ -92,6 +92,17 @@ t_same drawn/other.jpg scenes/dev/dev-000001.jpg "nor replaced by its features"
 t_run $feat -o redrawn.zst drawn
 t_exit 0 "that are pictures again"
 
+mkdir swapped
+cp scenes/dev/dev-000001.jpg swapped/a.jpg
+cp scenes/dev/dev-000002.jpg swapped/b.jpg
+printf '{"id":"b","image":"a.jpg"}\n{"id":"a","image":"b.jpg"}\n' >swapped/list.jsonl
+t_run $feat --draw swapped -o drawn.zst --shard 0/2 swapped/list.jsonl
+t_fails "nor is one over another picture of the input, of any shard"
+t_ok "they are as they were" sh -c 'cmp swapped/a.jpg scenes/dev/dev-000001.jpg && cmp swapped/b.jpg scenes/dev/dev-000002.jpg'
+printf '{"id":"%s","image":"a.jpg"}\n' x/y x_y x%2Fy >swapped/like.jsonl
+t_run $feat --draw alike -o drawn.zst swapped/like.jsonl
+t_ok "each id has a drawing of its own" [ "$(ls alike | LC_ALL=C sort | tr '\n' ' ')" = "x%252Fy.jpg x%2Fy.jpg x_y.jpg " ]
+
 # a run that was interrupted goes on, wherever that was, and ends with the bytes of one that was not
 many="--min-boxes 48 --max-boxes 48 --feature-dtype f32"
 grow="$feat $many --append"

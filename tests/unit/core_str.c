@@ -21,6 +21,14 @@ static void numbers(void)
     ok(str_to_double("1e-5", 0, 1, &d) && d == 1e-5, "1e-5 is");
 }
 
+static void paths(void)
+{
+    char *path = path_of_id("dir", "a/b%c_", ".jpg");
+
+    is_str(path, "dir/a%2Fb%25c_.jpg", "a file named after an id");
+    free(path);
+}
+
 static void utf8(void)
 {
     static const char *const bad[] = { "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "\xe2\x82", "\xff" };
@@ -81,6 +89,7 @@ static void halves(void)
 int main(void)
 {
     numbers();
+    paths();
     utf8();
     errors();
     halves();
