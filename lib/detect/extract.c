@@ -60,7 +60,11 @@ static int decode_job(void *arg, void *job, int worker, struct err *e)
     struct run *run = arg;
     struct job *j = job;
 
-    view_load(&j->view, &run->d->config, j->item->path, run->o->shrinks, &run->memory, &j->bad);
+    const char *path = j->item->path;
+
+    if (!view_load(&j->view, &run->d->config, path, run->o->shrinks, &run->memory, &j->bad)) return 0;
+    /* a picture that is not there is one that its record is wrong about, not a failure to read */
+    if (j->bad.code == ERR_IO && access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) j->bad.code = ERR_INPUT;
     return 0;
 }
 
@@ -275,10 +279,10 @@ static int run_batch(struct run *run, struct err *e)
     return rc;
 }
 
-/* --skip-bad: a bad picture costs one place in a count. */
+/* --skip-bad: a bad picture costs one place in a count; where the system refuses, nothing is known of the picture. */
 static int bad_picture(struct run *run, struct err *e)
 {
-    if (!run->o->skip_bad) return -1;
+    if (!run->o->skip_bad || e->code != ERR_INPUT) return -1;
     if (!run->skipped++) run->first_bad = *e;
     err_clear(e);
     return 0;

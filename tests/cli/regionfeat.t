@@ -189,6 +189,16 @@ t_run $feat --skip-bad -o bad.zst bad
 t_exit 0 "--skip-bad goes on"
 t_err '3 of 4 images skipped \(first: bad/b.jpg: not a JPEG\)'
 t_ok "with the good ones" sh -c 'unimo-view --check bad.zst && [ "$(unimo-view bad.zst | jq -r .id)" = a ]'
+printf '{"id":"%s","image":"%s"}\n' a a.jpg x missing.jpg y a.jpg/missing.jpg >bad/missing.jsonl
+t_run $feat --skip-bad -o bad.zst bad/missing.jsonl
+t_exit 0 "a picture that is not there is a bad one"
+t_err '2 of 3 images skipped \(first: bad/missing.jpg: cannot open'
+mkdir -p unread/folder.jpg
+cp bad/a.jpg unread
+t_run $feat --skip-bad -o refused.zst unread
+t_fails "what cannot be read is no bad picture"
+t_err '^unimo-regionfeat: unread/folder.jpg: is a directory'
+t_ok "nothing is written" [ ! -e refused.zst ]
 t_run $feat --skip-bad bad/b.jpg bad/c.jpg
 t_fails "all bad, also with --skip-bad"
 : >empty.jsonl
