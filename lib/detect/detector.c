@@ -280,25 +280,38 @@ static float *rows_of(const float *all, int64_t from, int64_t n, int64_t width)
     return own;
 }
 
-/* One picture's rows of what the second stage said, from `row` on; boxes move into the picture's pixels. */
-static void take_rows(const struct detector *d, struct detections *x, const struct second_stage *s, int64_t row,
-                      const float scale[2])
+/* Proposal b, of row `row`, as the second stage refines it for a class, in the picture's pixels. */
+static struct box refined_box(const struct detector *d, const struct detections *x, const struct second_stage *s,
+                              int64_t row, struct box b, int class_of, const float scale[2])
 {
     const struct detect_config *c = &d->config;
-    int width = box_outputs(c);
+    const float *o = s->deltas + row * box_outputs(c) + (c->boxes_per_class ? 4 * class_of : 0);
+    const float delta[4] = { o[0] * delta_scale[0], o[1] * delta_scale[1], o[2] * delta_scale[2],
+                             o[3] * delta_scale[3] };
     float extra = c->anchors_caffe ? 1 : 0;
+
+    return in_picture(box_decode(delta, b, extra), scale, x, extra);
+}
+
+/* One picture's rows of what the second stage said, from `row` on; boxes move into the picture's pixels. */
+static void take_rows(const struct detector *d, struct detections *x, const struct second_stage *s, int64_t row,
+                      const float scale[2], bool wants_class_boxes)
+{
+    const struct detect_config *c = &d->config;
+    int classes = c->classes.n;
 
     x->probs = rows_of(s->probs, row, x->n, c->classes.n);
     x->features = rows_of(s->features, row, x->n, c->head.channels);
     if (s->attributes) x->attribute_probs = rows_of(s->attributes, row, x->n, c->attributes.n);
     x->refined = mem_new(struct box, x->n);
+    if (wants_class_boxes) x->class_boxes = mem_new(struct box, x->n * classes);
     for (int64_t k = 0; k < x->n; k++) {
-        const float *o = s->deltas + (row + k) * width + (c->boxes_per_class ? 4 * s->classes[row + k] : 0);
-        const float scaled[4] = { o[0] * delta_scale[0], o[1] * delta_scale[1], o[2] * delta_scale[2],
-                                  o[3] * delta_scale[3] };
-        x->refined[k] = in_picture(box_decode(scaled, x->proposals[k], extra), scale, x, extra);
-        /* clipped already, but in rounded input pixels */
-        x->proposals[k] = in_picture(x->proposals[k], scale, x, 0);
+        struct box b = x->proposals[k];
+        x->refined[k] = refined_box(d, x, s, row + k, b, s->classes[row + k], scale);
+        x->proposals[k] = in_picture(b, scale, x, 0); /* clipped already, but in rounded input pixels */
+        if (!wants_class_boxes) continue;
+        x->class_boxes[k * classes] = x->proposals[k];
+        for (int i = 1; i < classes; i++) x->class_boxes[k * classes + i] = refined_box(d, x, s, row + k, b, i, scale);
     }
 }
 
@@ -344,7 +357,8 @@ static int64_t first_stage(struct detector *d, struct detections *out, const str
     return rows;
 }
 
-int detector_run(struct detector *d, struct detections *out, const struct view *views, int n, struct err *e)
+int detector_run(struct detector *d, struct detections *out, const struct view *views, int n, bool wants_class_boxes,
+                 struct err *e)
 {
     struct second_stage s;
     float *rois = NULL;
@@ -353,7 +367,7 @@ int detector_run(struct detector *d, struct detections *out, const struct view *
     struct tensor features = infer_features(&d->net, detector_input(d, views, n));
     int64_t rows = first_stage(d, out, views, n, features, &rois), row = 0;
     run_second_stage(d, &s, run_head(d, features, rois, rows), rows);
-    for (int i = 0; i < n; row += out[i++].n) take_rows(d, &out[i], &s, row, views[i].scale);
+    for (int i = 0; i < n; row += out[i++].n) take_rows(d, &out[i], &s, row, views[i].scale, wants_class_boxes);
     second_stage_release(&s);
     free(rois);
     int rc = device_check(d->device, e);
@@ -365,6 +379,7 @@ void detections_release(struct detections *x)
 {
     free(x->proposals);
     free(x->refined);
+    free(x->class_boxes);
     free(x->probs);
     free(x->attribute_probs);
     free(x->features);

@@ -36,6 +36,7 @@ void detector_adapt(struct detector *d, const struct detector *from);
 struct detections {
     int64_t n;
     struct box *proposals, *refined; /* [n]; refined by the second stage for the most likely class */
+    struct box *class_boxes;         /* [n][classes] refined for each class (0: the proposal), or NULL: not asked for */
     float *probs;                    /* [n][classes] softmax, class 0 is the background */
     float *attribute_probs;          /* [n][attributes] softmax, or NULL */
     float *features;                 /* [n][feature_size]: the head's output, averaged over its positions */
@@ -43,7 +44,8 @@ struct detections {
 };
 int detector_feature_size(const struct detector *d);
 /* Runs n pictures that have the same input size. out[n] are filled; release each. */
-int detector_run(struct detector *d, struct detections *out, const struct view *views, int n, struct err *e);
+int detector_run(struct detector *d, struct detections *out, const struct view *views, int n, bool wants_class_boxes,
+                 struct err *e);
 void detections_release(struct detections *x);
 
 /* Steps that prediction and training share. */

@@ -164,25 +164,30 @@ static void add_found(struct scored_box **found, int64_t *n, int64_t *cap, const
                       const struct detect_config *c, int64_t image)
 {
     int64_t *order = mem_new(int64_t, x->n), *keep = mem_new(int64_t, x->n);
+    struct box *boxes = mem_new(struct box, x->n);
     float *scores = mem_new(float, x->n);
 
     for (int k = 1; k < c->classes.n; k++) {
-        for (int64_t i = 0; i < x->n; i++) scores[i] = x->probs[i * c->classes.n + k];
+        for (int64_t i = 0; i < x->n; i++) {
+            scores[i] = x->probs[i * c->classes.n + k];
+            boxes[i] = x->class_boxes[i * c->classes.n + k];
+        }
         int64_t sorted = order_by_score(order, scores, x->n, 0);
         while (sorted && scores[order[sorted - 1]] < EVAL_SCORE) sorted--;
-        int64_t kept = nms(keep, x->refined, order, sorted, EVAL_NMS, x->n, 0);
+        int64_t kept = nms(keep, boxes, order, sorted, EVAL_NMS, x->n, 0);
         mem_reserve(found, cap, *n + kept);
         for (int64_t i = 0; i < kept; i++) {
-            struct box b = x->refined[keep[i]];
+            struct box b = boxes[keep[i]];
             (*found)[(*n)++] = (struct scored_box){ image, k, { b.x1, b.y1, b.x2, b.y2 }, scores[keep[i]] };
         }
     }
     free(order);
     free(keep);
+    free(boxes);
     free(scores);
 }
 
-/* Of the refined boxes after per-class suppression (detection_ap). */
+/* Of the boxes refined for each class after its suppression (detection_ap). */
 static int evaluate(struct detector *d, const struct annotations *dev, struct detect_precision *p, struct err *e)
 {
     struct scored_box *found = NULL, *truth = NULL;
@@ -193,7 +198,7 @@ static int evaluate(struct detector *d, const struct annotations *dev, struct de
         struct view v;
         struct detections x;
         if ((rc = view_load(&v, &d->config, dev->at[i].path, false, NULL, e))) break;
-        rc = detector_run(d, &x, &v, 1, e);
+        rc = detector_run(d, &x, &v, 1, true, e);
         view_release(&v);
         if (rc) break;
         add_found(&found, &n, &cap, &x, &d->config, i);

@@ -157,7 +157,7 @@ static inline int toy_run(struct detector *d, struct detections *out, const stru
     struct view *v = mem_new(struct view, n);
 
     for (int i = 0; i < n; i++) view_make(&v[i], &d->config, &m[i], m[i].width, m[i].height);
-    int rc = detector_run(d, out, v, n, e);
+    int rc = detector_run(d, out, v, n, false, e);
     for (int i = 0; i < n; i++) view_release(&v[i]);
     free(v);
     return rc;

@@ -65,6 +65,33 @@ static void batches(struct detector *d)
     }
 }
 
+/* Boxes for each class: those of the most likely one are the refined ones, the background's are the proposals. */
+static void class_boxes(struct detector *d)
+{
+    struct image m = toy_picture(80, 60, 4);
+    struct detections x;
+    struct view v;
+    struct err e = { 0 };
+    int classes = d->config.classes.n, bad = 0, own = 0;
+
+    view_make(&v, &d->config, &m, m.width, m.height);
+    if (ok(!detector_run(d, &x, &v, 1, true, &e), "boxes of every class %s", e.text)) {
+        for (int64_t i = 0; i < x.n; i++) {
+            const struct box *at = x.class_boxes + i * classes;
+            const float *probs = x.probs + i * classes;
+            int best = 1;
+            for (int k = 2; k < classes; k++) best = probs[k] > probs[best] ? k : best;
+            bad += memcmp(&at[0], &x.proposals[i], sizeof *at) || memcmp(&at[best], &x.refined[i], sizeof *at);
+            for (int k = 1; k < classes; k++) own += memcmp(&at[k], &x.refined[i], sizeof *at) != 0;
+        }
+        is_int(bad, 0, "the proposal, and the refined one of the most likely class");
+        ok(d->config.boxes_per_class ? own > 0 : !own, "others where there are deltas for each class, and only there");
+        detections_release(&x);
+    }
+    view_release(&v);
+    image_release(&m);
+}
+
 static void odd_shapes(struct detector *d)
 {
     static const int shapes[][2] = { { 1, 1 }, { 900, 2 }, { 3, 700 }, { 31, 33 } };
@@ -126,7 +153,13 @@ int main(void)
     toy_values(&d, 4);
     batches(&d);
     odd_shapes(&d);
+    class_boxes(&d);
     files(&d, device);
+    detector_release(&d);
+    d = (struct detector){ .config = toy_detector_caffe() };
+    detector_build(&d, device, DT_F32, false);
+    toy_values(&d, 4);
+    class_boxes(&d);
     detector_release(&d);
     device_close(device);
     return done();
