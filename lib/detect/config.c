@@ -49,7 +49,7 @@ static int get_names(const struct value *o, const char *key, struct names *out, 
         return err_set(e, ERR_INPUT, "\"%s\" has %d names", key, (int)value_count(a));
     for (int64_t i = 0; i < value_count(a); i++) {
         const char *name = value_text(value_at(a, i), NULL);
-        if (!name) return err_set(e, ERR_INPUT, "\"%s\" is not an array of strings", key);
+        if (!name) return err_set(e, ERR_INPUT, "\"%s\" is not an array of strings (without the character 0)", key);
         names_add(out, name);
     }
     return 0;

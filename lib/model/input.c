@@ -115,7 +115,9 @@ int input_ids(struct arena *a, const struct value *fields, const char *array, co
     *out = arena_new(a, const char *, *n + 1);
     for (int64_t i = 0; i < *n; i++) {
         (*out)[i] = value_text(value_at(v, i), NULL);
-        if (!(*out)[i]) return err_set(e, ERR_INPUT, "\"%s\": element %lld is no string", array, (long long)i);
+        if (!(*out)[i])
+            return err_set(e, ERR_INPUT, "\"%s\": element %lld is no string (or has the character 0)", array,
+                           (long long)i);
     }
     return 0;
 }

@@ -70,7 +70,9 @@ int image_terms(const struct record *r, const char ***out, struct arena *a, stru
         const char *name = value_text(value_at(classes, i), NULL),
                    *attribute = value_text(value_at(attributes, i), NULL);
         const struct value *score = value_at(scores, i);
-        if (!name) return err_set(e, ERR_INPUT, "classes: element %lld is not a string", (long long)i);
+        if (!name)
+            return err_set(e, ERR_INPUT, "classes: element %lld is not a string (or has the character 0)",
+                           (long long)i);
         if (score && value_number(score) < SURE) continue;
         (*out)[n++] = arena_strdup(a, name);
         if (attribute && *attribute) (*out)[n++] = joined(attribute, name, a);

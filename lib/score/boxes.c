@@ -18,9 +18,12 @@ struct reading {
 
 static int word_of(struct str *room, const struct value *v, const char *field, struct err *e)
 {
+    const char *text = value_text(v, NULL);
+
     str_clear(room);
-    if (value_is_int(v)) value_print(v, room);
-    else if (value_is_string(v)) str_add(room, value_text(v, NULL));
+    if (text) str_add(room, text);
+    else if (value_is_int(v)) value_print(v, room);
+    else if (value_is_string(v)) return err_set(e, ERR_INPUT, "\"%s\": holds the character 0", field);
     else return err_set(e, ERR_INPUT, "\"%s\": expected a string or a whole number", field);
     return 0;
 }

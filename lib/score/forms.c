@@ -28,17 +28,13 @@ struct document {
 /* The value as a word in *room; -1 unless it is a string or a number. */
 static int word_of(struct str *room, const struct value *v, const char *field, struct err *e)
 {
-    int64_t n;
+    const char *text = value_text(v, NULL);
 
     str_clear(room);
-    if (value_is_number(v)) {
-        value_print(v, room);
-        return 0;
-    }
-    const char *text = value_text(v, &n);
-    if (!text) return err_set(e, ERR_INPUT, "\"%s\": expected a string or a number", field);
-    if (strlen(text) != (size_t)n) return err_set(e, ERR_INPUT, "\"%s\": holds the character 0", field);
-    str_add(room, text);
+    if (text) str_add(room, text);
+    else if (value_is_number(v)) value_print(v, room);
+    else if (value_is_string(v)) return err_set(e, ERR_INPUT, "\"%s\": holds the character 0", field);
+    else return err_set(e, ERR_INPUT, "\"%s\": expected a string or a number", field);
     return 0;
 }
 

@@ -85,10 +85,12 @@ int matrix_read(struct matrix *m, const char *pred, const char *images, struct e
 static int read_name(const struct record *r, const char *field, struct str *name, struct err *e)
 {
     const struct value *v = value_get(r->fields, field);
+    const char *text = value_text(v, NULL);
 
     str_clear(name);
-    if (value_is_string(v)) str_add(name, value_text(v, NULL));
+    if (text) str_add(name, text);
     else if (value_is_int(v)) value_print(v, name);
+    else if (value_is_string(v)) return err_set(e, ERR_INPUT, "\"%s\": holds the character 0", field);
     else return err_set(e, ERR_INPUT, "\"%s\": expected a string or a whole number", field);
     return 0;
 }

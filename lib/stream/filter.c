@@ -163,7 +163,7 @@ static void end_line(struct printed *p, const struct outline *o, struct str *roo
     size_t n = 0;
     const char *text = id && id->kind == OUTLINE_STRING ? outline_text(o, id, room, &n) : "";
 
-    printed_end(p, text, strnlen(text, n)); /* as record_id() has it: up to a NUL */
+    printed_end(p, text, n);
 }
 
 /* Tensors go with a record, not with its line: such a one is parsed again. */

@@ -551,7 +551,7 @@ static bool is_plain(const struct outline *o)
 
     if (record->kind != OUTLINE_OBJECT || outline_member(o, record, "tensors", strlen("tensors"))) return false;
     const struct outline_node *id = outline_member(o, record, "id", strlen("id"));
-    bool is_name = id && id->kind == OUTLINE_STRING && id->end - id->at <= LIMIT_ID_BYTES;
+    bool is_name = id && id->kind == OUTLINE_STRING && !id->is_escaped && id->end - id->at <= LIMIT_ID_BYTES;
     return !id || id->kind == OUTLINE_INTEGER || is_name;
 }
 

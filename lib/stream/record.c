@@ -279,6 +279,8 @@ int block_record(struct record **out, const char *line, int64_t n, struct block 
     if (!value_is_object(fields)) rc = err_set(e, ERR_INPUT, "not a JSON object");
     else if (id && !value_text(id, &id_bytes) && !value_is_int(id))
         rc = err_set(e, ERR_INPUT, "\"id\" is not a string");
+    else if (id && !value_is_int(id) && !value_text(id, NULL))
+        rc = err_set(e, ERR_INPUT, "\"id\": holds the character 0");
     else if (id_bytes > LIMIT_ID_BYTES)
         rc = err_set(e, ERR_INPUT, "an id of %" PRId64 " bytes (at most %d)", id_bytes, LIMIT_ID_BYTES);
     else if (tensors) rc = read_tensors(r, tensors, b, offset ? offset : &anywhere, skip_tensors, e);

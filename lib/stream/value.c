@@ -336,10 +336,10 @@ static bool value_is_bool(const struct value *v)
 
 const char *value_text(const struct value *v, int64_t *n)
 {
-    bool is_string = value_is_string(v);
+    const char *text = value_is_string(v) ? ((const struct value_string *)v)->bytes : NULL;
 
-    if (n) *n = is_string ? v->n : 0;
-    return is_string ? ((const struct value_string *)v)->bytes : NULL;
+    if (n) *n = text ? v->n : 0;
+    return n || !text || !memchr(text, 0, (size_t)v->n) ? text : NULL;
 }
 
 int64_t value_integer(const struct value *v)
@@ -365,7 +365,9 @@ int value_get_string(const struct value *o, const char *key, const char **out, s
     const struct value *v = value_get(o, key);
 
     if (!value_is_string(v)) return wanted(key, v, "a string", e);
-    *out = value_text(v, NULL);
+    const char *text = value_text(v, NULL);
+    if (!text) return err_set(e, ERR_INPUT, "\"%s\": holds the character 0", key);
+    *out = text;
     return 0;
 }
 

@@ -64,13 +64,14 @@ bool value_is_array(const struct value *v);
 bool value_is_object(const struct value *v);
 bool value_is_null(const struct value *v); /* the JSON null; absence is NULL */
 bool value_is_true(const struct value *v);
-const char *value_text(const struct value *v, int64_t *n); /* of a string, else NULL; n may be NULL; borrowed */
-int64_t value_integer(const struct value *v);              /* of an integer, else 0 */
-double value_number(const struct value *v);                /* of a number, else 0 */
+/* Of a string, else NULL; borrowed. With n NULL it is for those who take it up to a NUL: NULL where it holds one. */
+const char *value_text(const struct value *v, int64_t *n);
+int64_t value_integer(const struct value *v); /* of an integer, else 0 */
+double value_number(const struct value *v);   /* of a number, else 0 */
 
 /* Typed members. 0, or -1 with a message that names the key and what was expected. The forms with a
  * default accept absence (and null) but not another type. */
-int value_get_string(const struct value *o, const char *key, const char **out, struct err *e);
+int value_get_string(const struct value *o, const char *key, const char **out, struct err *e); /* one without a NUL */
 int value_get_int(const struct value *o, const char *key, int64_t min, int64_t max, int64_t *out, struct err *e);
 int value_get_real(const struct value *o, const char *key, double min, double max, double *out, struct err *e);
 int value_get_bool(const struct value *o, const char *key, bool *out, struct err *e);

@@ -84,7 +84,9 @@ static int join_names(const struct downstream *d, const struct value *fields, st
     if (value_get_array(fields, "classes", &names, e)) return -1;
     for (int64_t i = 0; i < value_count(names); i++) {
         const char *name = value_text(value_at(names, i), NULL);
-        if (!name) return err_set(e, ERR_INPUT, "\"classes\": element %lld is no string", (long long)i);
+        if (!name)
+            return err_set(e, ERR_INPUT, "\"classes\": element %lld is no string (or has the character 0)",
+                           (long long)i);
         if (is_sure(fields, i, least)) str_addf(out, "%s%s", out->n ? " " : "", name);
     }
     return 0;

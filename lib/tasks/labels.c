@@ -12,9 +12,10 @@
 static int read_label(const struct record *r, char out[256], struct err *e)
 {
     const struct value *v = value_get(r->fields, "label");
-    const char *text = v ? value_text(v, NULL) : NULL;
+    const char *text = value_text(v, NULL);
     struct str s = { 0 };
 
+    if (!text && value_is_string(v)) return err_set(e, ERR_INPUT, "\"label\": holds the character 0");
     if (!text && !value_is_int(v)) return err_set(e, ERR_INPUT, "\"label\": expected a string or a whole number");
     if (text) str_add(&s, text);
     else value_print(v, &s);
@@ -166,7 +167,9 @@ static int read_answers(const struct model_config *c, const struct record *r, fl
     if (value_get_array(r->fields, "answers", &answers, e)) return -1;
     for (int64_t i = 0; i < value_count(answers); i++) {
         const char *text = value_text(value_at(answers, i), NULL);
-        if (!text) return err_set(e, ERR_INPUT, "\"answers\": element %lld is no string", (long long)i);
+        if (!text)
+            return err_set(e, ERR_INPUT, "\"answers\": element %lld is no string (or has the character 0)",
+                           (long long)i);
         int at = find_label(c, text);
         if (at >= 0) target[at]++;
     }

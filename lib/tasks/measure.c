@@ -48,15 +48,18 @@ static int put_object(struct writer *w, struct value *fields, struct err *e)
 static int add_refs(struct value *refs, const struct value *fields, const char *field, struct err *e)
 {
     const struct value *v = value_get(fields, field);
+    const char *text = value_text(v, NULL);
     struct str s = { 0 };
 
     if (value_is_array(v)) {
         for (int64_t i = 0; i < value_count(v); i++) value_push(refs, value_copy(value_at(v, i)));
         return 0;
     }
-    if (!value_is_string(v) && !value_is_number(v))
-        return err_set(e, ERR_INPUT, "\"%s\": expected a string, a number or an array of strings", field);
-    if (value_is_string(v)) str_add(&s, value_text(v, NULL));
+    if (!text && !value_is_number(v))
+        return err_set(e, ERR_INPUT, "\"%s\": %s", field,
+                       value_is_string(v) ? "holds the character 0"
+                                          : "expected a string, a number or an array of strings");
+    if (text) str_add(&s, text);
     else value_print(v, &s);
     value_push(refs, value_str(str_c(&s)));
     str_release(&s);

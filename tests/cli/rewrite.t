@@ -56,6 +56,15 @@ t_ok "a sentence names its source" jq -se '[.[].negatives[] | select(.level == "
 t_ok "the nearest text by its words" jq -se '.[2].related_texts[0] == "t13" and .[7].related_texts[0] == "t15"' out.jsonl
 t_ok "the nearest image by its classes, never itself" jq -se '.[0].related_images == ["i3"] and .[5].related_images[0] == "i2" and .[8].related_images == []' out.jsonl
 
+{ sed -n 1p pairs.jsonl; sed -n 2p pairs.jsonl | jq -c '.text += "\u0000 and a dog"'; } >nul.jsonl
+t_run unimo-rewrite -m model --plain nul.jsonl
+t_err 'nul.jsonl: record 2: "text": holds the character 0$'
+t_run unimo-rewrite -m model --skip-bad --plain nul.jsonl
+t_ok "a text that would be cut is refused" sh -c '[ "$(wc -l <"$1")" = 1 ]' sh "$out"
+printf '{"id":"a\\u0000b","text":"A dog."}\n' >nul.jsonl
+t_run unimo-view nul.jsonl
+t_err 'record 1: "id": holds the character 0$'
+
 t_run unimo-rewrite -m model --negatives 4 --sentence-share 0 --positives 0 --related 0 --plain pairs.jsonl
 t_ok "numbers are kept" sh -c 'jq -se "all(.[]; (.negatives | length <= 4) and all(.negatives[]; .level != \"sentence\") and .positives == [] and .related_texts == [])" "$1"' sh "$out"
 t_run unimo-rewrite -m model --sentence-share 1 --negatives 3 --plain pairs.jsonl

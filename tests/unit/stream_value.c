@@ -258,6 +258,24 @@ static void check_walk(void)
     walk_is("{\"a\":[1", "a 0 begins; a 1 1; ", "bad JSON at byte 7: ',' or ']' was expected");
 }
 
+/* Strings with a NUL are whole for those who ask how long they are, and none for the others. */
+static void check_nuls(void)
+{
+    struct err e;
+    struct value *v = parse("{\"a\":\"x\\u0000y\",\"b\":\"x\"}", &e);
+    const char *text = "before";
+    int64_t n = 0;
+
+    ok(value_text(value_get(v, "a"), &n) && n == 3, "three characters, the second a NUL");
+    ok(!value_text(value_get(v, "a"), NULL), "no string up to a NUL");
+    ok(value_get_string(v, "a", &text, &e) && value_opt_string(v, "a", &text, &e), "as a member it is refused");
+    is_str(e.text, "\"a\": holds the character 0", "with a reason");
+    is_str(text, "before", "and not taken");
+    ok(!value_get_string(v, "b", &text, &e), "another is taken");
+    is_str(text, "x", "whole");
+    value_free(v);
+}
+
 int main(void)
 {
     check_accepted();
@@ -266,6 +284,7 @@ int main(void)
     check_walk();
     check_reals();
     check_objects();
+    check_nuls();
     check_arrays();
     check_wrong_kinds();
     return done();
