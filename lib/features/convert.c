@@ -76,26 +76,28 @@ static int read_line(struct run *run, struct job **out, struct err *e)
     return got;
 }
 
-/* Decides how boxes and sizes are to be read from the first lines that can be read at all. */
+/* Decides how boxes and sizes are to be read from the first lines that can be read at all. Boxes that fit in no way say
+ * nothing about the others: they are their line's fault. */
 static int look_ahead(struct run *run, struct err *e)
 {
-    uint32_t possible = UINT32_MAX;
+    uint32_t possible = 0;
     bool was_open = !run->geometry.sizes || !run->geometry.order || !run->geometry.unit;
-    int got = 1, readable = 0;
+    int got = 1, readable = 0, fitting = 0;
 
     while (run->n_ahead < LOOK_AHEAD && (got = read_line(run, &run->ahead[run->n_ahead], e)) > 0) {
         const struct job *j = run->ahead[run->n_ahead++];
         struct err ignored = { 0 };
         uint32_t one;
-        if (!line_geometry(&one, run->o->from, str_c(&j->line), j->line.n, &ignored)) {
-            possible &= one;
-            readable++;
-        }
+        if (line_geometry(&one, run->o->from, str_c(&j->line), j->line.n, &ignored)) continue;
+        readable++;
+        if (one) possible = fitting++ ? possible & one : one;
     }
     if (got < 0) return -1;
     const struct geometry usual = { run->o->from->sizes, BOX_XYXY, UNIT_PIXELS };
     if (!readable) { /* each line will say what is wrong with it */
-        run->geometry = usual;
+        if (!run->geometry.sizes) run->geometry.sizes = usual.sizes;
+        if (!run->geometry.order) run->geometry.order = usual.order;
+        if (!run->geometry.unit) run->geometry.unit = usual.unit;
         return 0;
     }
     if (geometry_decide(&run->geometry, possible, run->o->from->sizes, e))

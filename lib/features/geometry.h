@@ -22,7 +22,7 @@ void geometry_print(struct geometry g, struct str *out);
  * gives them. Values beyond the border by up to one pixel are allowed (widths with +1). */
 uint32_t geometry_possible(const float *boxes, int64_t n, double a, double b);
 /* The preferred combination that the mask allows and g leaves open, or an error that says what the boxes contradict.
- * Preferred: pixels before fractions, xyxy before the others, `sizes` as the form has them. */
+ * Preferred: fractions before pixels, which they also fit as, xyxy before the others, `sizes` as the form has them. */
 int geometry_decide(struct geometry *g, uint32_t possible, enum size_order sizes, struct err *e);
 bool geometry_allows(uint32_t possible, struct geometry g);
 /* Turns boxes into x1, y1, x2, y2 in pixels, in place. */

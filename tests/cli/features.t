@@ -69,6 +69,23 @@ t_fails "boxes that are not what was said"
 t_err 'xywh.tsv: .*boxes that do not fit \(boxes are x1, y1, x2, y2'
 t_run $feat --from bua --box-order xywh --box-unit pixels --size-order wh -o said.zst xywh.tsv
 t_ok "boxes that are" sh -c 'unimo-view -t boxes said.zst | cmp - xywh.boxes'
+# boxes that fit in no way are their picture's fault, also among the first
+"$python" -c "
+import base64, sys
+lines = open('bua.tsv').read().split('\n')
+row = lines[1].split('\t')
+row[4] = base64.b64encode(base64.b64decode(row[4])[:-4] + b'\0\0\xc0\x7f').decode()
+lines[1] = '\t'.join(row)
+open('nanbox.tsv', 'w').write('\n'.join(lines))"
+t_run $feat --check --from bua nanbox.tsv
+t_out '^pictures 4, bad 1$'
+t_err '1 of 5 pictures are bad \(first: nanbox.tsv: line 2: boxes that do not fit'
+t_run $feat --skip-bad --from bua -o nanbox.zst nanbox.tsv
+t_exit 0 "a picture with a NaN in its boxes is skipped"
+t_ok "and no other" [ "$(unimo-view nanbox.zst | jq -r .id | tr '\n' ' ')" = "1000 1002 1003 1004 " ]
+{ yes "no line" | head -16; cat xywh.tsv; } >late.tsv
+t_run $feat --skip-bad --from bua --box-order xywh -o late.zst late.tsv
+t_ok "what was said of boxes holds where the first lines say nothing" sh -c 'unimo-view -t boxes late.zst | cmp - xywh.boxes'
 
 # --check
 t_run $feat --check --from lxmert lxmert.tsv
