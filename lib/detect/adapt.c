@@ -7,9 +7,9 @@
 static int check_trainable(const struct detect_config *c, struct err *e)
 {
     if (c->roi_align) return err_set(e, ERR_INPUT, "a detector with RoIAlign cannot be trained on (RoIPool can)");
-    if (c->head.cardinality > 1 || c->stages[0].cardinality > 1)
-        return err_set(e, ERR_INPUT, "a ResNeXt cannot be trained on (a ResNet can)");
-    return 0;
+    bool has_groups = c->head.cardinality > 1;
+    for (int i = 0; i < c->n_stages; i++) has_groups = has_groups || c->stages[i].cardinality > 1;
+    return has_groups ? err_set(e, ERR_INPUT, "a ResNeXt cannot be trained on (a ResNet can)") : 0;
 }
 
 int detector_adapt_config(struct detect_config *c, const struct detect_config *from, struct err *e)

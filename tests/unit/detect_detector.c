@@ -142,6 +142,21 @@ static void files(struct detector *d, struct device *device)
     dir_remove(dir, &e);
 }
 
+/* Convolutions in groups have no gradients: such a network is refused, whichever stage has them. */
+static void trainable(void)
+{
+    struct detect_config from = toy_detector_grouped(), to;
+    struct err e = { 0 };
+
+    from.head.cardinality = 1; /* the second stage's are left */
+    ok(detector_adapt_config(&to, &from, &e), "groups in one stage cannot be trained on");
+    is_str(e.text, "a ResNeXt cannot be trained on (a ResNet can)", "and that is said");
+    from.stages[1].cardinality = 1;
+    err_clear(&e);
+    ok(!detector_adapt_config(&to, &from, &e), "without them it can %s", e.text);
+    detect_config_release(&from);
+}
+
 int main(void)
 {
     struct err e = { 0 };
@@ -149,6 +164,7 @@ int main(void)
     struct detector d = { .config = toy_detector_learnt() };
 
     sizes();
+    trainable();
     detector_build(&d, device, DT_F32, false);
     toy_values(&d, 4);
     batches(&d);
