@@ -43,11 +43,16 @@ def integer(id, what):
 
 
 def print_array(objects):
-    """A JSON array, an object a line."""
+    """A JSON array, an object a line. The last member is what was predicted for the others, which name one thing each."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        n = 0
+        n, seen = 0, set()
         for n, x in enumerate(objects, 1):
+            names = list(x)[:-1]
+            key = tuple(x[k] for k in names)
+            if key in seen:
+                fail(", ".join(f"{k} {v}" for k, v in zip(names, key)) + ": two predictions")
+            seen.add(key)
             print("[" if n == 1 else ",\n", json.dumps(x), sep="", end="")
         if not n:
             fail("no predictions")

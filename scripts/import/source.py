@@ -61,8 +61,7 @@ def open_text(path):
         raw = gzip.GzipFile(fileobj=raw)
     else:
         raw.seek(0)
-
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n")  # a lone CR is part of its line, as wc and paste have it
 
 
 def lines(path):

@@ -41,6 +41,10 @@ gzip -k squad.json
 t_run "$import/squad-qg" --titles titles.txt squad.json.gz
 t_same "$out" squad-qg.jsonl "gzip files are read too"
 
+printf 'a \rb\nc\r\n' >cr.src
+printf 'one\ntwo\n' >cr.tgt
+imported returns 2 '.[1] == {id: "1", text: "c", target: "two"} and .[0].text == "a \rb"' "$import/parallel" cr.src cr.tgt
+
 # Large files need no memory: some 20 MB in 64.
 python3 -c '
 import json
@@ -184,4 +188,14 @@ t_run "$export/glue" x.zip SST-3=sst2.pred
 t_fails "a table that GLUE has not"
 t_run "$export/vqa" sst2.tok
 t_fails "records without predictions"
+printf '{"id":"0","pred":1.5}\n{"id":"1","pred":"nan"}\n' >nan.pred
+t_run "$export/glue" x.zip STS-B=nan.pred
+t_fails "a score that is none"
+t_err "nan.pred: index 1: 'nan' is no score"
+printf '{"id":"COCO_val2014_000000000042","pred":"a cat"}\n{"id":"dogs/42","pred":"a dog"}\n' >twice.pred
+t_run "$export/coco" twice.pred
+t_exit 1 "two captions of one image"
+t_err 'image_id 42: two predictions'
+printf '{"id":"a#1","pred":"x"}\n{"id":"b#1","pred":"y"}\n{"id":"a#1","pred":"z"}\n' | "$export/coqa" - >coqa.twice 2>coqa.err
+t_ok "two answers of one turn, not of two" grep -q 'id a, turn_id 1: two predictions' coqa.err
 t_done
