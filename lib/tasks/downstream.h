@@ -89,8 +89,8 @@ struct downstream_kind {
     int (*predict)(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e);
     /* Adds the sequence that the model sees of a record, with what it said (a text; NULL: nothing) where it writes, for
      * explain(); NULL: words and regions never meet. */
-    int (*show)(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, const char *said,
-                struct err *e);
+    int (*show)(struct downstream *d, struct arena *a, struct batch *b, const struct record *r,
+                const struct value *said, struct err *e);
 };
 /* By name; an error lists the names. The rows of each family end with a NULL name; families with NULL. */
 extern const struct downstream_kind retrieval_tasks[], generation_tasks[], labels_tasks[], embedding_tasks[];

@@ -167,7 +167,7 @@ static int paint(struct explaining *x, const char *id, struct err *e)
     return rc;
 }
 
-static int look(struct explaining *x, const struct record *r, const char *said, struct err *e)
+static int look(struct explaining *x, const struct record *r, const struct value *said, struct err *e)
 {
     batch_clear(&x->batch);
     if (take_image(x, r, e) || x->d->kind->show(x->d, &x->arena, &x->batch, r, said, e)) return -1;
@@ -187,7 +187,7 @@ static int explain_one(struct explaining *x, const struct record *r, struct reco
                        struct err *e)
 {
     struct value *all = value_array();
-    int rc = look(x, r, value_text(value_get(prediction->fields, "pred"), NULL), e);
+    int rc = look(x, r, value_get(prediction->fields, "pred"), e);
 
     for (int k = 0; k < x->n_words && !rc; k++) value_push(all, describe(x, &x->words[k]));
     value_set(prediction->fields, "looked_at", all);

@@ -278,10 +278,12 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
     return got;
 }
 
-static int show(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, const char *said,
-                struct err *e)
+static int show(struct downstream *d, struct arena *a, struct batch *b, const struct record *r,
+                const struct value *said, struct err *e)
 {
-    struct batch_text text = writing_encode(d, a, said ? said : "", said ? strlen(said) : 0, INT64_MAX);
+    int64_t n;
+    const char *words = value_text(said, &n);
+    struct batch_text text = writing_encode(d, a, words ? words : "", (size_t)n, INT64_MAX);
 
     return put(d, a, b, r, &text, e);
 }

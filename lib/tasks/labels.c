@@ -347,8 +347,8 @@ static int predict(struct downstream *d, struct model *m, struct reader *in, str
     return got;
 }
 
-static int show(struct downstream *d, struct arena *a, struct batch *b, const struct record *r, const char *said,
-                struct err *e)
+static int show(struct downstream *d, struct arena *a, struct batch *b, const struct record *r,
+                const struct value *said, struct err *e)
 {
     int32_t text, image;
 
