@@ -1,4 +1,5 @@
 #include "detect/annotations.h"
+#include "core/hash.h"
 #include "core/mem.h"
 #include "core/str.h"
 #include "stream/reader.h"
@@ -112,6 +113,20 @@ int annotations_load(struct annotations *a, const char *path, const char *folder
     free(inside);
     if (got) annotations_release(a);
     return got;
+}
+
+uint64_t annotations_digest(const struct annotations *a)
+{
+    struct digest d;
+
+    digest_init(&d);
+    for (int64_t i = 0; i < a->n; i++) {
+        const struct picture *p = &a->at[i];
+        digest_add(&d, p->id, strlen(p->id) + 1);
+        digest_add(&d, &p->n, sizeof p->n);
+        if (p->n) digest_add(&d, p->objects, (size_t)p->n * sizeof *p->objects); /* which have no padding */
+    }
+    return digest_value(&d);
 }
 
 void annotations_release(struct annotations *a)

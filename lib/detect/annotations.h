@@ -29,6 +29,8 @@ int annotations_load_coco(struct annotations *a, const char *path, const char *f
 /* The number of a class, -1 when it is unknown; an object's "attributes" that are known, at most 8. */
 int annotation_class(struct names *classes, const char *name, bool learns);
 void annotation_attributes(struct annotation *a, const struct value *object, struct detect_config *c, bool learns);
+/* Of ids and objects in their order; where the pictures lie, and what they show, does not count. */
+uint64_t annotations_digest(const struct annotations *a);
 void annotations_release(struct annotations *a);
 /* The path of a record's picture: `image`, relative to the folder of the file the record came from. A heap string. */
 char *picture_path(const char *stream, const char *image);

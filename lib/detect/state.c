@@ -1,14 +1,18 @@
 #include "detect/state.h"
 #include "core/file.h"
 #include "core/str.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* What the result depends on besides the pictures themselves. */
-static struct value *options(const struct detector *d, const struct detect_train_opts *o, int64_t n_pictures)
+static struct value *options(const struct detector *d, const struct detect_train_opts *o,
+                             const struct annotations *train)
 {
     struct value *v = value_object();
+    char digest[17];
 
     value_set(v, "steps", value_int(o->steps));
     value_set(v, "batch", value_int(o->batch));
@@ -19,7 +23,9 @@ static struct value *options(const struct detector *d, const struct detect_train
     value_set(v, "contrast", value_real(o->contrast));
     value_set(v, "saturation", value_real(o->saturation));
     value_set(v, "zoom", value_real(o->zoom));
-    value_set(v, "pictures", value_int(n_pictures));
+    value_set(v, "pictures", value_int(train->n));
+    snprintf(digest, sizeof digest, "%016" PRIx64, annotations_digest(train));
+    value_set(v, "annotations", value_str(digest));
     value_set(v, "compute", value_str(dtype_name(d->params.compute)));
     value_set(v, "config", detect_config_print(&d->config));
     return v;
@@ -34,15 +40,15 @@ static int save_json(const char *dir, const char *name, const struct value *v, s
     return rc;
 }
 
-int state_save(const struct detector *d, const struct detect_train_opts *o, int64_t n_pictures, int64_t step,
-               struct err *e)
+int state_save(const struct detector *d, const struct detect_train_opts *o, const struct annotations *train,
+               int64_t step, struct err *e)
 {
     struct outdir *out = outdir_open(o->state, NULL, e);
     struct value *v = value_object();
     int rc = out ? 0 : -1;
 
     value_set(v, "step", value_int(step));
-    value_set(v, "options", options(d, o, n_pictures));
+    value_set(v, "options", options(d, o, train));
     if (!rc) {
         char *model = path_join(outdir_path(out), "model.safetensors"),
              *moments = path_join(outdir_path(out), "optimizer.safetensors");
@@ -99,10 +105,11 @@ static int load_values(struct detector *d, const char *dir, struct err *e)
     return rc;
 }
 
-int state_load(struct detector *d, const struct detect_train_opts *o, int64_t n_pictures, int64_t *step, struct err *e)
+int state_load(struct detector *d, const struct detect_train_opts *o, const struct annotations *train, int64_t *step,
+               struct err *e)
 {
     char *path = path_join(o->state, "trainer.json");
-    struct value *now = options(d, o, n_pictures), *saved = NULL;
+    struct value *now = options(d, o, train), *saved = NULL;
     int rc = 0;
 
     *step = 0;

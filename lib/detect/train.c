@@ -300,7 +300,7 @@ static int run_steps(struct training *t, int64_t step, struct err *e)
     for (; step < o->steps; step++) {
         if (one_step(t, step, e)) return -1;
         bool is_last = step + 1 == o->steps, is_time = o->save_every && (step + 1) % o->save_every == 0;
-        if (!is_last && (is_time || signals_stop()) && state_save(t->d, o, t->train->n, step + 1, e)) return -1;
+        if (!is_last && (is_time || signals_stop()) && state_save(t->d, o, t->train, step + 1, e)) return -1;
         if (!is_last && signals_stop())
             return err_set(e, ERR_SAVED,
                            "stopped after step %" PRId64 " of %" PRId64 "; saved, run again with --resume", step + 1,
@@ -314,7 +314,7 @@ int detect_train(struct detector *d, const struct annotations *train, const stru
 {
     struct training t = { d, train, dev, o, p, .sum = tensor_1d(NULL, DT_F32, 1) };
     int64_t step = 0;
-    int rc = o->resume ? state_load(d, o, train->n, &step, e) : 0;
+    int rc = o->resume ? state_load(d, o, train, &step, e) : 0;
 
     *p = (struct detect_precision){ -1, -1 };
     if (!rc && o->log && !(t.log = open_log(o->log, step, e))) rc = -1;

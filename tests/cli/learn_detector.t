@@ -188,6 +188,10 @@ if [ -e x.training/trainer.json ]; then
     t_run $run --lr 1e-4 --resume -o x scenes/train.jsonl.zst
     t_fails "other options cannot go on with it"
     t_err 'x.training/trainer.json: the saved run had another "lr"'
+    unimo-view scenes/train.jsonl.zst | jq -c '.objects[0].box[2] += 1' >scenes/moved.jsonl
+    t_run $run --resume -o x scenes/moved.jsonl
+    t_fails "nor can other boxes"
+    t_err 'x.training/trainer.json: the saved run had another "annotations"'
     head -c 1000 x.training/optimizer.safetensors >cut && mv cut x.training/optimizer.safetensors
     t_run $run --resume -o x scenes/train.jsonl.zst
     t_fails "a checkpoint that was cut short"
