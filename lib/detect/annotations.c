@@ -52,15 +52,19 @@ static bool has_attribute(const struct annotation *a, int attribute)
     return false;
 }
 
-void annotation_attributes(struct annotation *a, const struct value *object, struct detect_config *c, bool learns)
+int annotation_attributes(struct annotation *a, const struct value *object, struct detect_config *c, bool learns,
+                          struct err *e)
 {
     const struct value *list = value_get(object, "attributes");
 
     for (int64_t i = 0; i < value_count(list) && a->n_attributes < 8; i++) {
-        const char *attribute = value_text(value_at(list, i), NULL);
+        const struct value *v = value_at(list, i);
+        const char *attribute = value_text(v, NULL);
+        if (!attribute && value_is_string(v)) return err_set(e, ERR_INPUT, "\"attributes\": holds the character 0");
         int k = attribute ? annotation_class(&c->attributes, attribute, learns) : -1;
         if (k > 0 && !has_attribute(a, k)) a->attributes[a->n_attributes++] = k;
     }
+    return 0;
 }
 
 static int read_object(struct annotation *a, const struct value *v, struct detect_config *c, bool learns, struct err *e)
@@ -70,8 +74,7 @@ static int read_object(struct annotation *a, const struct value *v, struct detec
     if (value_get_string(v, "class", &name, e) || read_box(&a->box, v, e)) return -1;
     a->class_of = annotation_class(&c->classes, name, learns);
     if (a->class_of < 1) return err_set(e, ERR_INPUT, "class %s is unknown to the detector", err_quote(name));
-    annotation_attributes(a, v, c, learns);
-    return 0;
+    return annotation_attributes(a, v, c, learns, e);
 }
 
 static int read_picture(struct picture *p, const char *stream, const struct record *r, struct detect_config *c,

@@ -26,9 +26,10 @@ int annotations_load(struct annotations *a, const char *path, const char *folder
                      bool learns_names, struct err *e);
 int annotations_load_coco(struct annotations *a, const char *path, const char *folder, struct detect_config *c,
                           bool learns_names, struct err *e);
-/* The number of a class, -1 when it is unknown; an object's "attributes" that are known, at most 8. */
+/* The number of a class, -1 when it is unknown; an object's "attributes" that are known, at most 8, without a NUL. */
 int annotation_class(struct names *classes, const char *name, bool learns);
-void annotation_attributes(struct annotation *a, const struct value *object, struct detect_config *c, bool learns);
+int annotation_attributes(struct annotation *a, const struct value *object, struct detect_config *c, bool learns,
+                          struct err *e);
 /* Of ids and objects in their order; where the pictures lie, and what they show, does not count. */
 uint64_t annotations_digest(const struct annotations *a);
 void annotations_release(struct annotations *a);

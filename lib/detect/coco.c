@@ -72,7 +72,7 @@ static int read_annotation(struct annotations *a, const struct ids *ids, const s
     if (crowd || !(one.box.x2 > one.box.x1 && one.box.y2 > one.box.y1)) return 0;
     if (*number < 1) return err_set(e, ERR_INPUT, "its category is unknown to the detector");
     one.class_of = (int)*number;
-    annotation_attributes(&one, v, c, learns);
+    if (annotation_attributes(&one, v, c, learns, e)) return -1;
     struct picture *p = &a->at[*place];
     int64_t cap = p->n;
     mem_reserve(&p->objects, &cap, p->n + 1);

@@ -42,6 +42,7 @@ bad "an image that is not there" '.annotations[3].image_id = 5' 'bad.json: annot
 bad "a category that is not there" '.annotations[3].category_id = 5' 'annotation 4: no category of id 5'
 bad "an image twice" '.images[1].id = 100' 'image 2: the id 100 again'
 bad "a box of three numbers" '.annotations[0].bbox = [1,2,3]' 'annotation 1: "bbox" is not four numbers'
+bad "an attribute that would be cut" '.annotations[0].attributes = ["red\u0000"]' 'annotation 1: "attributes": holds the character 0'
 bad "no images" '.images = []' 'no image'
 bad "no categories" 'del(.categories)' 'categories'
 t_run $learn --steps 1 -o bad coco.json
