@@ -439,9 +439,14 @@ bool writer_has(const struct writer *w, const char *id)
     return w->ids.slots && hash && *ids_slot(&w->ids, hash);
 }
 
+/* Blocks that wait are let go also after a failure. */
 int writer_flush(struct writer *w, struct err *e)
 {
-    return w->opts.plain || (!close_block(w, e) && !finish_blocks(w, 0, e)) ? 0 : -1;
+    struct err again = { 0 };
+
+    if (w->opts.plain) return 0;
+    int rc = close_block(w, e);
+    return finish_blocks(w, 0, rc ? &again : e) || rc ? -1 : 0;
 }
 
 void printed_end(struct printed *p, const char *id, size_t n)
