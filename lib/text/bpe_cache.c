@@ -2,17 +2,14 @@
 #include "core/mem.h"
 #include <stdlib.h>
 
-enum { PAIR = 64 };
-_Static_assert(2 * sizeof(struct cached) == PAIR, "a pair of slots is one line of the cache");
+_Static_assert(sizeof(struct cached) == 32, "a pair of slots is one line of the cache");
 
 struct bpe_cache *bpe_cache_new(const void *of)
 {
     struct bpe_cache *c = mem_new(struct bpe_cache, 1);
 
     c->of = of;
-    /* Of so many zeros the system gives those pages that are used. */
-    c->memory = mem_alloc(((size_t)1 << CACHE_BITS) + 1, sizeof(struct cached));
-    c->slots = (struct cached *)(((uintptr_t)c->memory + PAIR - 1) & ~(uintptr_t)(PAIR - 1));
+    c->slots = arena_new(&c->arena, struct cached, 1 << CACHE_BITS);
     return c;
 }
 
@@ -28,6 +25,6 @@ void bpe_cache_free(struct bpe_cache *c)
 {
     if (!c) return;
     free(c->heap);
-    free(c->memory);
+    arena_release(&c->arena);
     free(c);
 }

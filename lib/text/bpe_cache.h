@@ -21,8 +21,8 @@ struct candidate {
 };
 struct bpe_cache {
     const void *of; /* the vocabulary it belongs to */
-    void *memory;
-    struct cached *slots; /* [1 << CACHE_BITS], in memory, aligned as pairs */
+    struct arena arena;
+    struct cached *slots; /* [1 << CACHE_BITS], in the arena, which aligns them */
     struct candidate *heap;
     int64_t n_heap, heap_cap;
 };
