@@ -22,13 +22,14 @@ static void remove_and_die(int signal)
     raise(signal); /* blocked until the handler returns, then ends the process */
 }
 
-/* A program that nohup(1) started goes on when its terminal is gone. */
-static void on_hangup(void)
+/* What the terminal sends stays ignored where it was: nohup(1) ignores its end, and a script ignores ^C for the jobs
+ * that it starts in the background. */
+static void on_terminal(int signal, void (*handler)(int))
 {
     struct sigaction inherited;
 
-    if (!sigaction(SIGHUP, NULL, &inherited) && inherited.sa_handler == SIG_IGN) return;
-    on(SIGHUP, remove_and_die);
+    if (!sigaction(signal, NULL, &inherited) && inherited.sa_handler == SIG_IGN) return;
+    on(signal, handler);
 }
 
 /* A page of a mapped file is not there any more. With system calls only. */
@@ -68,9 +69,9 @@ void signals_filter(void)
     on(SIGPIPE, SIG_DFL); /* a parent may have left it ignored */
     on(SIGXFSZ, SIG_IGN);
     on_missing_page();
-    on(SIGINT, remove_and_die);
+    on_terminal(SIGINT, remove_and_die);
+    on_terminal(SIGHUP, remove_and_die);
     on(SIGTERM, remove_and_die);
-    on_hangup();
 }
 
 void signals_trainer(void)
@@ -78,8 +79,8 @@ void signals_trainer(void)
     on(SIGPIPE, SIG_IGN);
     on(SIGXFSZ, SIG_IGN);
     on_missing_page();
-    on_hangup();
-    on(SIGINT, ask_to_stop);
+    on_terminal(SIGHUP, remove_and_die);
+    on_terminal(SIGINT, ask_to_stop);
     on(SIGTERM, ask_to_stop);
     on(SIGUSR1, ask_to_stop);
 }

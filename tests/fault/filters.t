@@ -39,7 +39,7 @@ mkfifo never
 exec 9<>never # a writer that writes nothing: the program waits for its input
 for c in "unimo-tokenize -m corpus/vocabulary never" "unimo-view never" "unimo-predict -t retrieval -m model --images corpus/train.regions.zst never"; do
     mkdir -p where
-    bash -c "trap - INT; exec $c -o where/out" 2>messages &
+    env --default-signal=INT $c -o where/out 2>messages & # a script ignores ^C for its background jobs
     for _ in $(seq 300); do [ -n "$(ls -A where)" ] && break; sleep 0.01; done
     kill -INT $!
     wait $!
@@ -47,13 +47,14 @@ for c in "unimo-tokenize -m corpus/vocabulary never" "unimo-view never" "unimo-p
     t_ok "Ctrl-C: ${c%% *} ends by the signal (got $status)" [ $status = 130 ]
     t_ok "and leaves nothing" [ -z "$(ls -A where)" ]
 done
-bash -c "trap '' HUP; exec unimo-view never -o where/out" & # as nohup starts it
+bash -c "trap '' HUP; exec unimo-view never -o where/out" & # as nohup starts it, and a script in the background
 for _ in $(seq 300); do [ -n "$(ls -A where)" ] && break; sleep 0.01; done
 kill -HUP $!
+kill -INT $!
 sleep 0.2
 kill -TERM $! 2>/dev/null
 wait $!
 status=$?
-t_ok "what nohup started outlives its terminal (got $status)" [ $status = 143 ]
+t_ok "what nohup started outlives its terminal, and a background job its script's ^C (got $status)" [ $status = 143 ]
 exec 9>&-
 t_done
