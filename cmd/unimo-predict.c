@@ -100,6 +100,11 @@ static bool is_one(void)
     return picture || text || turns.n;
 }
 
+static int predict_all(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e)
+{
+    return d->kind->predict(d, m, in, out, e) || reader_used_some(in, e) ? -1 : 0;
+}
+
 /* Predictions go through a file without a name when they are to be explained. */
 static int predict_explained(struct downstream *d, struct model *m, struct reader *in, const char *const *paths, int n,
                              struct writer *out, struct err *e)
@@ -107,7 +112,7 @@ static int predict_explained(struct downstream *d, struct model *m, struct reade
     char path[64];
     int fd = -1;
     struct writer *w = writer_open_nameless(&(struct writer_opts){ .level = 1, .repeats = true }, &fd, e);
-    int rc = w ? d->kind->predict(d, m, in, w, e) : -1;
+    int rc = w ? predict_all(d, m, in, w, e) : -1;
 
     if (rc) writer_abort(w);
     else rc = writer_close(w, e);
@@ -134,9 +139,7 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
     wo.from = in;
     struct writer *out = in ? writer_open(output, &wo, e) : NULL;
     if (out && append) reader_leave_out(in, is_written, out);
-    int rc = !out             ? -1
-             : explain_folder ? predict_explained(d, m, in, paths, n, out, e)
-                              : d->kind->predict(d, m, in, out, e);
+    int rc = !out ? -1 : explain_folder ? predict_explained(d, m, in, paths, n, out, e) : predict_all(d, m, in, out, e);
 
     if (rc && out) writer_abort(out);
     else if (out) rc = writer_close(out, e);

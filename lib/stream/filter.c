@@ -283,8 +283,7 @@ int filter_run(const struct filter *f, struct reader *in, struct writer *out, st
     if (f->progress) progress_begin(&run.progress, f->progress, -1);
     int rc = pipeline_run(&p, e);
     if (f->progress) progress_end(&run.progress);
-    if (!rc && reader_skipped(in) && reader_skipped(in) >= reader_count(in))
-        rc = err_set(e, ERR_INPUT, "every record was skipped");
+    if (!rc) rc = reader_used_some(in, e);
     release(&run);
     return rc;
 }

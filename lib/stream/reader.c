@@ -606,6 +606,13 @@ int64_t reader_skipped(const struct reader *r)
     return r->skipped;
 }
 
+int reader_used_some(const struct reader *r, struct err *e)
+{
+    bool used_none = r->skipped && r->skipped >= reader_count(r);
+
+    return used_none ? err_set(e, ERR_INPUT, "every record was skipped") : 0;
+}
+
 void reader_close(struct reader *r)
 {
     if (!r) return;

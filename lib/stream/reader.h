@@ -54,6 +54,8 @@ struct value *reader_inputs(const struct reader *r);
 int reader_differs(const struct reader *r, const struct out *o, struct err *e);
 int64_t reader_count(const struct reader *r);   /* records read, */
 int64_t reader_skipped(const struct reader *r); /* of which so many were skipped */
+/* An error when that was every one of them: --skip-bad is for some bad records among good ones. */
+int reader_used_some(const struct reader *r, struct err *e);
 /* Calls each() with every record of a file; what it returns other than 0 ends the reading. Errors name file and
  * record. */
 int reader_each(const char *path, const struct reader_opts *opts,

@@ -265,7 +265,5 @@ int tokenizer_decode_lines(const struct tokenizer *t, struct reader *in, struct 
     struct pipeline p = { next_records, decode_lines, put_lines, &l, t->threads, 2 * t->threads + 2 };
 
     int rc = pipeline_run(&p, e);
-    if (!rc && reader_skipped(in) && reader_skipped(in) >= reader_count(in))
-        rc = err_set(e, ERR_INPUT, "every record was skipped");
-    return rc;
+    return rc ? rc : reader_used_some(in, e);
 }

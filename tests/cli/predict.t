@@ -90,6 +90,11 @@ unimo-view -n 2 corpus/test.pairs.zst | jq -c 'if input_line_number == 1 then de
 t_run unimo-predict -m entailment --images corpus/test.regions.zst --skip-bad --plain numbered.jsonl
 t_ok "--skip-bad takes the others" jq -e '.id | length > 0' "$out"
 t_err '1 records skipped \(first: numbered.jsonl: record 1: no "id" \(a string was expected\)\)'
+unimo-view -n 2 corpus/test.pairs.zst | jq -c 'del(.id)' >numbered.jsonl
+t_run unimo-predict -m entailment --images corpus/test.regions.zst --skip-bad -o none.zst numbered.jsonl
+t_exit 1 "but where it leaves none, that is an error"
+t_err '^unimo-predict: every record was skipped'
+t_ok "and nothing is written" [ ! -e none.zst ]
 
 # A long run that is killed goes on where it was.
 pairs="corpus/train.pairs.zst corpus/test.pairs.zst"
