@@ -144,31 +144,46 @@ static void print_time(const char *what, double seconds)
     else printf("%s\t%.1f days\n", what, seconds / 86400);
 }
 
-int train_plan(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
+/* A trial is of one rank; a step is of all of them. */
+static void print_plan(const struct model *m, const struct task *t, const struct train_opts *o, const struct plan *p,
+                       double peak)
 {
-    struct plan p;
+    int ranks = comm_expected(), parts = o->share_optimizer ? ranks : 1;
+    int64_t n = params_count(&m->params);
+    double per_param = 8 + 8.0 / parts + (m->params.value16.data ? 2 : 0) + (o->average > 0 ? 4 : 0);
+    double own = (double)o->accumulate, batches = own * ranks, steps = (double)o->schedule.total;
+    double rate = p->flops / p->seconds;
 
-    if (trial(m, t, o, true, &p, e)) return -1;
-    int64_t n = params_count(&m->params), per_param = 16 + (m->params.value16.data ? 2 : 0) + (o->average > 0 ? 4 : 0);
-    double batches = (double)o->accumulate, flops = p.flops * batches, peak = train_peak(m);
-    double steps = (double)o->schedule.total, rate = p.flops / p.seconds;
     printf("parameters\t%" PRId64 "\n", n);
-    printf("memory of parameters, gradients, moments and averages\t%.1f MB\n", (double)(n * per_param) / 1e6);
-    printf("memory of a step's activations\t%.1f MB\n", (double)p.memory / 1e6);
+    printf("memory of parameters, gradients, moments and averages\t%.1f MB\n", (double)n * per_param / 1e6);
+    printf("memory of a step's activations\t%.1f MB\n", (double)p->memory / 1e6);
     printf("steps\t%" PRId64 "\n", o->schedule.total);
-    printf("rows per step\t%.0f\n", p.rows * batches);
-    printf("rows in all\t%.4g\n", p.rows * batches * steps);
-    printf("GFLOP per step\t%.2f\n", flops / 1e9);
-    printf("rows per second that are read here\t%.0f\n", p.read_rate);
-    printf("rows per second that are trained on here\t%.0f\n", p.rows / p.seconds);
+    printf("rows per step\t%.0f\n", p->rows * batches);
+    printf("rows in all\t%.4g\n", p->rows * batches * steps);
+    printf("GFLOP per step\t%.2f\n", p->flops * batches / 1e9);
+    printf("rows per second that are read here\t%.0f\n", p->read_rate);
+    printf("rows per second that are trained on here\t%.0f\n", p->rows / p->seconds);
     printf("GFLOP/s here\t%.1f\n", rate / 1e9);
     if (peak > 0) printf("of the matrix products' here\t%.0f %%\n", 100 * rate / peak);
-    print_time("time of a step here", p.seconds * batches);
-    print_time("time in all here", p.seconds * batches * steps);
+    print_time("time of a step here", p->seconds * own);
+    print_time("time in all here", p->seconds * own * steps);
     for (int i = 0; i < t->n_collections; i++) {
-        double drawn = p.drawn[i] * batches;
+        double drawn = p->drawn[i] * batches;
         printf("%s\t%" PRId64 " records, %.1f drawn per step, %.2f epochs\n", t->at[i].name, t->at[i].n, drawn,
                t->at[i].n ? drawn * steps / (double)t->at[i].n : 0);
     }
-    return 0;
+}
+
+int train_plan(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
+{
+    struct comm *comm;
+    struct plan p;
+
+    if (comm_open(&comm, e)) return -1;
+    int rc = trial(m, t, o, true, &p, e);
+    double peak = rc ? 0 : train_peak(m);
+    if (comm_rank(comm)) e->text[0] = 0; /* what all ranks find out, one says */
+    else if (!rc) print_plan(m, t, o, &p, peak);
+    comm_close(comm);
+    return rc;
 }

@@ -39,6 +39,15 @@ t_exit 0 "so does one that shares with nobody"
 t_ok "with the losses of one that did it all" jq -en --slurpfile a 1.log --slurpfile b on2.log --slurpfile c on1.log \
     '($b|length) == 6 and ([range(6) | $a[6 + .].loss as $want | $b[.].loss - $want, $c[.].loss - $want | fabs] | max < 1e-5)'
 
+# A plan is of all ranks together, too, and one says it.
+plan() { sed -nE '/^(rows per step|rows in all|GFLOP per step|pairs|images|texts)\t/p' "$out"; }
+t_run $pretrain --steps 12 --accumulate 2 --dry-run
+plan >one.plan
+t_run $mpirun -n 2 $pretrain --steps 12 --dry-run
+plan >two.plan
+t_ok "two ranks plan what one does that accumulates two" [ "$(wc -l <one.plan)" = 6 ]
+t_same one.plan two.plan
+
 # Epochs are of all ranks together.
 finetune="unimo-finetune -m 1 -t embed --train corpus/train.pairs.zst --images corpus/train.regions.zst --rows 256 --negatives 3 --epochs 2 --log-every 1 -j 1"
 $finetune --log one.log -o one 2>/dev/null
