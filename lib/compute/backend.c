@@ -31,9 +31,11 @@ static struct device *open_cpu(const char *name, int threads, struct err *e)
         .ops = &o->table, .threads = threads > 0 ? threads : pool_cpus(), .param_epoch = 1, .is_host = true
     };
     if (!strcmp(name, "ref")) return &o->device;
-    cpu_fast_rows(&o->table);
-    if (!fast_open(&o->device)) return &o->device;
-    err_set(e, ERR_IO, "--device cpu: %s", o->device.why);
+    if (!cpu_fast_rows(&o->table))
+        err_set(e, ERR_USAGE, "UNIMO_CPU: %s: no level of this kind of processor (see unimo(7))",
+                err_quote(getenv("UNIMO_CPU")));
+    else if (!fast_open(&o->device)) return &o->device;
+    else err_set(e, ERR_IO, "--device cpu: %s", o->device.why);
     free(o);
     return NULL;
 }

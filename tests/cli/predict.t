@@ -82,6 +82,12 @@ t_fails "cut short under it, it ends the program"
 t_err '^unimo-predict: a file in use was cut short'
 t_ok "and nothing is left of the output" sh -c '[ -z "$(ls -A | grep cut.zst)" ]'
 
+t_run env UNIMO_CPU=v9 unimo-predict -m entailment --images corpus/test.regions.zst corpus/test.pairs.zst
+t_fails "a level that no processor has"
+t_err 'UNIMO_CPU: "v9": no level'
+t_run env UNIMO_CPU= unimo-predict -m entailment --images corpus/test.regions.zst --plain -n 1 corpus/test.pairs.zst
+t_exit 0 "an empty one is none"
+
 # A prediction without its example's id is worth nothing.
 unimo-view -n 2 corpus/test.pairs.zst | jq -c '.id = input_line_number' >numbered.jsonl
 t_run unimo-predict -m entailment --images corpus/test.regions.zst numbered.jsonl

@@ -9,8 +9,8 @@
 extern const struct ops cpu_reference;
 
 /* Puts the fast rows over the reference's. fast_open() makes the state they need in d->impl; the table's close frees
- * it. */
-void cpu_fast_rows(struct ops *table);
+ * it. false: UNIMO_CPU names no level there is. */
+bool cpu_fast_rows(struct ops *table);
 int fast_open(struct device *d);
 void fast_close(struct device *d);
 

@@ -44,23 +44,20 @@ static int list_levels(struct level *l)
 #endif
 
 /* UNIMO_CPU names the highest level that is used, for tests of the others. */
-static void choose_rows(struct ops *t)
+bool cpu_fast_rows(struct ops *t)
 {
     enum { MOST = 4 };
     struct level l[MOST];
     const char *highest = getenv("UNIMO_CPU");
+    bool has_highest = highest && *highest, is_found = false;
     int n = list_levels(l), best = 0;
 
-    for (int i = 0; i < n && l[i].is_here; i++) {
-        best = i;
-        if (highest && !strcmp(highest, l[i].name)) break;
+    for (int i = 0; i < n && !is_found; i++) {
+        if (l[i].is_here) best = i;
+        is_found = has_highest && !strcmp(highest, l[i].name);
     }
-    l[best].rows(t);
-}
-
-void cpu_fast_rows(struct ops *t)
-{
     t->name = "cpu";
     t->close = fast_close;
-    choose_rows(t);
+    l[best].rows(t);
+    return is_found || !has_highest;
 }
