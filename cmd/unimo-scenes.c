@@ -27,6 +27,8 @@ static int run(int argc, char **argv, struct err *e)
 {
     if (argc) return opt_usage(e, "%s: no operand was expected", err_quote(argv[0]));
     if (!output) return opt_usage(e, "--output: is required");
+    if (!train && !dev && !test && !images && !texts)
+        return opt_usage(e, "--train, --dev, --test, --images, --texts: there is nothing to make when all are 0");
     char *shared = sprites ? NULL : file_shared("sprites/sprites.jsonl.zst");
     struct corpus_opts o = { output, sprites ? sprites : shared,           (uint64_t)seed, train, dev, test, images,
                              texts,  threads ? (int)threads : pool_cpus(), (int)quality };

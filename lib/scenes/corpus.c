@@ -212,6 +212,43 @@ static int write_picture(const struct work *w, const char *name, const struct im
     return rc;
 }
 
+static void scene_id(char *id, size_t size, const char *split, int64_t number)
+{
+    snprintf(id, size, "%s-%06" PRId64, split, number);
+}
+
+/* Whether a file in the split's folder is a picture that a larger corpus had. */
+static bool is_surplus(const struct split *split, const char *file)
+{
+    char id[64], digits[24] = "";
+    size_t from = strlen(split->name) + 1, n = strcspn(file, ".");
+    int64_t number;
+
+    if (n <= from || n - from >= sizeof digits) return false;
+    memcpy(digits, file + from, n - from);
+    if (!str_to_int(digits, split->n, INT64_MAX, &number)) return false;
+    scene_id(id, sizeof id, split->name, number);
+    return !strncmp(file, id, strlen(id)) && !strcmp(file + strlen(id), ".jpg");
+}
+
+/* unimo-regionfeat takes all pictures of a folder, and so those that no stream names any more. */
+static int remove_surplus(const struct split *split, const char *folder, struct err *e)
+{
+    static const char *const suffixes[] = { ".jpg", NULL };
+    char **names;
+    int64_t n = dir_list(folder, suffixes, &names, e);
+    int rc = n < 0 ? -1 : 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        char *path = path_join(folder, names[i]);
+        if (!rc && is_surplus(split, names[i]) && unlink(path)) rc = err_errno(e, "%s: cannot remove", path);
+        free(path);
+        free(names[i]);
+    }
+    if (n >= 0) free(names);
+    return rc;
+}
+
 static int next_scene(void *arg, void **job, struct err *e)
 {
     struct work *w = arg;
@@ -243,7 +280,7 @@ static int make_scene(void *arg, void *job, int worker, struct err *e)
     uint64_t split = hash64(w->split->name, strlen(w->split->name), 0);
     char id[64], name[128];
 
-    snprintf(id, sizeof id, "%s-%06" PRId64, w->split->name, j->number);
+    scene_id(id, sizeof id, w->split->name, j->number);
     rng_init(&r, w->o->seed, rng_stream(split, (uint64_t)j->number, 0));
     rng_init(&again, w->o->seed, rng_stream(split, (uint64_t)j->number, 1));
     if (scene_make(&s, &m, w->sprites, &r, w->split->composition, e)) return -1;
@@ -311,6 +348,7 @@ static int make_split(const struct corpus_opts *o, const struct sprites *sprites
         if (rc) writer_abort(w.out[s]);
         else rc = writer_close(w.out[s], e);
     }
+    if (!rc && split->has_pictures) rc = remove_surplus(split, folder, e);
     free(folder);
     return rc;
 }

@@ -29,6 +29,13 @@ t_fails "a file in the way"
 t_run unimo-scenes --train 5 --sprites one/train.jsonl.zst -o bad
 t_fails "a stream without sprites"
 t_ok "and nothing is made of it" [ ! -e bad/train.jsonl.zst ]
+touch fewer/train/{mine.jpg,train-7.jpg,train-000007.JPG}
+t_run unimo-scenes --seed 3 --train 2 --dev 0 --test 0 --images 0 --texts 0 -o fewer
+t_ok "a smaller corpus in the same folder leaves no pictures of the larger one, and what is not of them" \
+    [ "$(ls fewer/train | tr '\n' ' ')" = "mine.jpg train-000000.jpg train-000001.jpg train-000007.JPG train-7.jpg " ]
+t_run unimo-scenes --train 0 --dev 0 --test 0 --images 0 --texts 0 -o nothing
+t_fails "a corpus of nothing"
+t_ok "is not begun" [ ! -e nothing ]
 t_run unimo-scenes
 t_exit 2 "the folder is required"
 t_done
