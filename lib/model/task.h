@@ -23,7 +23,8 @@ struct task {
     const struct store *referred; /* what examples refer to by id (regions of images), or NULL */
     struct step_opts step;        /* weights, smoothing, margin, gamma */
     /* Puts example i of a collection into the batch; r is the example's own stream of draws, a holds what is needed
-     * until the call ends. Called by several threads at once, each with a batch and an arena of its own. */
+     * until the call ends. Called by several threads at once, each with a batch and an arena of its own. An error says
+     * in which record of which file it is: an example may be made of several. */
     int (*add)(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a, struct err *e);
     /* The name of an example, for messages; borrowed. */
     const char *(*id)(void *arg, int collection, int64_t i);

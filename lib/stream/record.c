@@ -52,6 +52,11 @@ const char *record_id(const struct record *r)
     return id ? id : "";
 }
 
+int record_bad(const struct record *r, struct err *e)
+{
+    return err_in(e, "%s: record %s", r->file, err_quote(record_id(r)));
+}
+
 int record_string(const struct record *r, const char *field, const char **out, struct err *e)
 {
     return value_get_string(r->fields, field, out, e);

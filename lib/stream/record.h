@@ -31,6 +31,8 @@ void record_free(struct record *r);
 struct record *record_copy(const struct record *r);
 
 const char *record_id(const struct record *r); /* "" when it has none */
+/* Puts the record's file and id in front of e; -1. */
+int record_bad(const struct record *r, struct err *e);
 /* value_get_string(r->fields, ...) and the like serve for fields. */
 int record_string(const struct record *r, const char *field, const char **out, struct err *e);
 

@@ -195,7 +195,7 @@ int downstream_check_dev(struct downstream *d, struct err *e)
         struct record *r;
         if ((rc = store_get(d->dev, i, &r, e))) break;
         rc = check_example(d, &b, &arena, r, &images, e);
-        if (rc) err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)));
+        if (rc) record_bad(r, e);
         record_free(r);
         batch_clear(&b);
         arena_reset(&arena);

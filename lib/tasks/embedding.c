@@ -23,6 +23,7 @@ static int read_pair(struct downstream *d, struct arena *a, int64_t i, struct ba
                  ? -1
                  : 0;
     if (!rc) *name = arena_strdup(a, id);
+    else record_bad(r, e);
     record_free(r);
     return rc;
 }

@@ -13,7 +13,7 @@ int gallery_open(struct gallery *g, const struct downstream *d, struct err *e)
         struct record *r;
         if (store_get(d->images, i, &r, e)) return -1;
         int rc = input_image(&g->arena, d->config, r, false, &g->at[i], e);
-        if (rc) err_in(e, "%s: record %s", d->o.images.at[0], err_quote(id));
+        if (rc) record_bad(r, e);
         record_free(r);
         if (rc) return -1;
         *map_put(&g->index, id, strlen(id), NULL) = i;
@@ -51,7 +51,7 @@ int gallery_open_dev(struct gallery *g, struct downstream *d, struct batch_text 
         struct record *r;
         if (store_get(d->dev, i, &r, e)) return -1;
         rc = add_example(g, d, r, &texts[i], &gold[i], e);
-        if (rc) err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)));
+        if (rc) record_bad(r, e);
         record_free(r);
     }
     return rc;

@@ -163,6 +163,7 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
 
     if (store_get(d->train, i, &rec, e)) return -1;
     int rc = input_text(a, d->config, rec->fields, target_field(d), &target, e) || put(d, a, b, rec, &target, e);
+    if (rc) record_bad(rec, e);
     record_free(rec);
     return rc ? -1 : 0;
 }

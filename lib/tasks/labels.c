@@ -89,7 +89,7 @@ static int find_labels(struct downstream *d, struct model_config *c, int64_t at_
     for (int64_t i = 0; i < store_count(d->train) && !rc; i++) {
         struct record *r;
         if ((rc = store_get(d->train, i, &r, e))) break;
-        if ((rc = read_label(r, label, e))) err_in(e, "%s: record %s", r->file, err_quote(record_id(r)));
+        if ((rc = read_label(r, label, e))) record_bad(r, e);
         else ++*map_put(&seen, label, strlen(label), NULL);
         record_free(r);
         if (seen.n > LABELS_SEEN_MAX) rc = err_set(e, ERR_INPUT, "more than %d different labels", LABELS_SEEN_MAX);
@@ -210,6 +210,7 @@ static int add(void *downstream, struct batch *b, int collection, int64_t i, str
     if (store_get(d->train, i, &r, e)) return -1;
     int rc = read_target(d, a, r, &label, &target, e);
     if (!rc) rc = put(d, a, b, r, &text, &image, e);
+    if (rc) record_bad(r, e);
     record_free(r);
     if (rc) return -1;
     batch_add_example(b, text, image, label);

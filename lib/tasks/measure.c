@@ -111,8 +111,7 @@ static int read_questions(struct questions *q, const struct downstream *d, const
     for (int64_t i = 0; i < downstream_dev_count(d) && !rc; i++) {
         struct record *r;
         if (store_get(d->dev, i, &r, e)) return -1;
-        if (add_question(q, r, field, by_image, e))
-            rc = err_in(e, "%s: record %s", d->o.dev.at[0], err_quote(record_id(r)));
+        if (add_question(q, r, field, by_image, e)) rc = record_bad(r, e);
         record_free(r);
     }
     return rc;

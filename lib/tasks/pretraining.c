@@ -179,6 +179,7 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
 
     if (store_get(p->collection[collection], i, &rec, e)) return -1;
     int rc = add_record(&(struct adding){ p, b, r, a }, collection, rec, e);
+    if (rc) record_bad(rec, e);
     record_free(rec);
     return rc;
 }
@@ -196,7 +197,7 @@ static int add_held_out(struct pretraining *p, struct batch *b, int collection, 
     rng_init(&r, 0, rng_stream(RNG_DEV, (uint64_t)collection, (uint64_t)i));
     if (store_get(p->dev[collection], i, &rec, e)) return -1;
     int rc = add_record(&(struct adding){ p, b, &r, a }, collection, rec, e);
-    if (rc) err_in(e, "%s: record %s", rec->file, err_quote(record_id(rec)));
+    if (rc) record_bad(rec, e);
     record_free(rec);
     arena_reset(a);
     return rc;
@@ -335,7 +336,7 @@ int pretraining_complete(struct pretraining *p, struct model_config *c, struct e
     if (!store_count(from)) return err_set(e, ERR_INPUT, "%s: no records", p->o.features.at[0]);
     if (store_get(from, 0, &r, e)) return -1;
     int rc = input_image_sizes(r, &c->features, &classes, e);
-    if (rc) err_in(e, "%s: record %s", r->file, err_quote(record_id(r)));
+    if (rc) record_bad(r, e);
     record_free(r);
     if (classes) c->classes = classes;
     return rc || model_config_check(c, e) ? -1 : check_held_out(p, c, e);

@@ -13,8 +13,9 @@
 
 /* ---- training ---- */
 
+/* picture: the image's regions, or NULL when only its name is wanted. */
 static int read_pair(struct downstream *d, struct arena *a, int64_t i, struct batch_text *text, const char **image,
-                     struct err *e)
+                     struct batch_image *picture, struct err *e)
 {
     struct record *r;
     const char *name;
@@ -22,7 +23,9 @@ static int read_pair(struct downstream *d, struct arena *a, int64_t i, struct ba
     if (store_get(d->train, i, &r, e)) return -1;
     int rc =
         value_get_string(r->fields, "image", &name, e) || input_text(a, d->config, r->fields, "text", text, e) ? -1 : 0;
+    if (!rc && picture) rc = input_image_id(a, d->config, d->images, name, false, picture, e);
     if (!rc) *image = arena_strdup(a, name);
+    else record_bad(r, e);
     record_free(r);
     return rc;
 }
@@ -32,7 +35,7 @@ static int read_other(struct downstream *d, struct arena *a, const char *not_ima
                       struct batch_text *text, const char **image, struct err *e)
 {
     for (int tries = 0; tries < 100; tries++) {
-        if (read_pair(d, a, rng_below(r, store_count(d->train)), text, image, e)) return -1;
+        if (read_pair(d, a, rng_below(r, store_count(d->train)), text, image, NULL, e)) return -1;
         if (strcmp(*image, not_image)) return 0;
     }
     return err_set(e, ERR_INPUT, "found no pair with another image than %s", err_quote(not_image));
@@ -52,7 +55,7 @@ static int read_wrong(struct downstream *d, struct arena *a, int64_t i, const ch
     if (d->hard && rng_uniform(r) < d->o.hard) {
         if (neighbours_image(d->hard, store_id(d->train, i), r, a, image, e)) return -1;
         int64_t k = *image && strcmp(*image, not_image) ? neighbours_text(d->hard, *image, r) : -1;
-        if (k >= 0) return read_pair(d, a, k, text, image, e);
+        if (k >= 0) return read_pair(d, a, k, text, image, NULL, e);
     }
     return read_other(d, a, not_image, r, text, image, e);
 }
@@ -65,8 +68,7 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     struct batch_image picture, other_picture;
     const char *name, *other_name;
 
-    if (read_pair(d, a, i, &text, &name, e) || input_image_id(a, d->config, d->images, name, false, &picture, e))
-        return -1;
+    if (read_pair(d, a, i, &text, &name, &picture, e)) return -1;
     int64_t image = batch_add_image(b, &picture, NULL), joint = batch_add_pair(b, image, &text);
     int32_t cls = batch_pool_text(b, joint), img = batch_pool_image(b, joint);
     batch_add_score(b, cls, img, true);

@@ -36,6 +36,5 @@ int sampler_add(const struct sampler *s, const struct sample *x, struct batch *b
     struct rng r;
 
     rng_init(&r, s->seed, rng_stream(RNG_EXAMPLE, (uint64_t)x->collection, (uint64_t)x->draw));
-    if (!t->add(t->arg, b, x->collection, x->example, &r, a, e)) return 0;
-    return err_in(e, "%s: record %s", t->at[x->collection].name, err_quote(t->id(t->arg, x->collection, x->example)));
+    return t->add(t->arg, b, x->collection, x->example, &r, a, e);
 }

@@ -76,7 +76,7 @@ t_exit 0 "another number of batches a step goes on too"
 unimo-view corpus/texts.zst | jq -c 'if .id == "text-000031" then .tokens[0] = 100000 else . end' >bad.jsonl
 t_run timeout 60 $mpirun -n 2 unimo-pretrain $model --vocab corpus/vocabulary --texts bad.jsonl --rows 256 -j 1 --steps 150 --save-every 1 -o failed
 t_fails "a rank with a bad record ends the job"
-t_err 'rank [01]: texts: record'
+t_err 'rank [01]: bad.jsonl: record "text-000031": '
 ${mpirun% -q} -n 2 $pretrain --steps 1500 --save-every 5 -o died >died.out 2>&1 &
 for _ in $(seq 500); do [ -d died/checkpoints/step-000000005 ] && break; sleep 0.01; done
 kill -9 "$(pgrep -n -P $!)"

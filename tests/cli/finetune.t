@@ -107,6 +107,14 @@ t_run $finetune -t captioning --train corpus/train.pairs.zst --dev corpus/dev.pa
 t_fails "held-out captions of one image"
 t_err 'captions of one image'
 t_ok "are refused before the training, too" [ ! -e early ]
+unimo-view corpus/test.pairs.zst | jq -c 'if .id == "test-000003#2" then .tokens[0] = -7 else . end' >bad.jsonl
+for task in captioning retrieval embed; do # the last two join an example with others
+    t_run $finetune -t $task --train corpus/train.pairs.zst --train bad.jsonl $images --images corpus/test.regions.zst --epochs 2 --eval-every 0 -o bad
+    t_fails "$task: a bad record of the second file"
+    t_err '^unimo-finetune: bad.jsonl: record "test-000003#2": '
+done
+t_run $finetune -t retrieval --train corpus/train.pairs.zst --dev corpus/dev.pairs.zst --dev bad.jsonl $images --images corpus/test.regions.zst --steps 1 -o bad
+t_err '^unimo-finetune: bad.jsonl: record "test-000003#2": '
 t_run $finetune -t generate --train corpus/train.pairs.zst -o x
 t_err 'no "target" \(a text was expected\)'
 t_run $finetune -t entailment --train corpus/train.pairs.zst $images -o x
