@@ -265,16 +265,19 @@ static const char *id(void *arg, int collection, int64_t i)
 
 static const char *const names[PRETRAINING_COLLECTIONS] = { "pairs", "images", "texts" };
 
-/* Without rewritten negatives a contrastive group says nothing: better to hear it now than never. */
+/* Without rewritten negatives a contrastive group says nothing: better to hear it now than never. Nearly always the
+ * first pair has some. */
 static int check_pairs(struct pretraining *p, struct err *e)
 {
     struct store *pairs = p->collection[PRETRAINING_PAIRS];
-    struct record *rec;
+    bool has = !pairs || p->o.weight[LOSS_CMCL] == 0;
 
-    if (!pairs || p->o.weight[LOSS_CMCL] == 0) return 0;
-    if (store_get(pairs, 0, &rec, e)) return -1;
-    bool has = value_get(rec->fields, "negatives");
-    record_free(rec);
+    for (int64_t i = 0; !has && i < store_count(pairs); i++) {
+        struct record *rec;
+        if (store_get(pairs, i, &rec, e)) return -1;
+        has = value_count(value_get(rec->fields, "negatives")) > 0;
+        record_free(rec);
+    }
     return has ? 0
                : err_set(
                      e, ERR_INPUT,

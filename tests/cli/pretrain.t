@@ -205,6 +205,13 @@ t_exit 2 "an unknown size"
 t_run unimo-pretrain $model --vocab corpus/vocabulary --pairs scenes/train.pairs.jsonl.zst --features corpus/train.regions.zst -o x
 t_fails "pairs without negatives"
 t_err 'unimo-rewrite adds them'
+unimo-view corpus/train.pairs.zst | jq -c '.negatives = []' >none.jsonl
+t_run unimo-pretrain $model --vocab corpus/vocabulary --pairs none.jsonl --features corpus/train.regions.zst --steps 1 -o x
+t_fails "pairs whose negatives are none"
+t_err 'none.jsonl: no "negatives" for contrastive learning'
+unimo-view corpus/train.pairs.zst | jq -c 'if input_line_number > 1 then . else del(.negatives) end' >some.jsonl
+t_run unimo-pretrain $model --vocab corpus/vocabulary --pairs some.jsonl --features corpus/train.regions.zst --steps 1 -o some
+t_exit 0 "one pair may be without"
 t_run unimo-pretrain $model --vocab corpus/vocabulary --pairs scenes/train.pairs.jsonl.zst --features corpus/train.regions.zst --cmcl 0 -o x
 t_fails "pairs without tokens"
 t_err 'unimo-tokenize adds it'
