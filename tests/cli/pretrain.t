@@ -116,7 +116,7 @@ t_same held-out/model.safetensors less/model.safetensors "a run goes on without 
 
 # Stopping and resuming.
 t_run $pretrain --steps 40 -o straight
-(trap '' HUP; exec $pretrain --steps 40 --save-every 5 -o stopped >/dev/null 2>&1) & # as nohup starts it, and a script in the background
+(trap '' HUP INT; exec $pretrain --steps 40 --save-every 5 -o stopped >/dev/null 2>&1) & # as nohup starts it, and a script in the background
 for _ in $(seq 500); do [ -d stopped/checkpoints/step-000000005 ] && break; sleep 0.01; done
 kill -HUP $!
 kill -INT $!

@@ -47,7 +47,7 @@ for c in "unimo-tokenize -m corpus/vocabulary never" "unimo-view never" "unimo-p
     t_ok "Ctrl-C: ${c%% *} ends by the signal (got $status)" [ $status = 130 ]
     t_ok "and leaves nothing" [ -z "$(ls -A where)" ]
 done
-bash -c "trap '' HUP; exec unimo-view never -o where/out" & # as nohup starts it, and a script in the background
+bash -c "trap '' HUP INT; exec unimo-view never -o where/out" & # as nohup starts it, and a script in the background
 for _ in $(seq 300); do [ -n "$(ls -A where)" ] && break; sleep 0.01; done
 kill -HUP $!
 kill -INT $!
