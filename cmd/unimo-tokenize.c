@@ -36,6 +36,7 @@ static int check_options(struct err *e)
     if (learn && !output) return opt_usage(e, "--output: is required with --learn");
     if (learn && max_length) return opt_usage(e, "--max-length: does not go with --learn");
     if (decode && max_length) return opt_usage(e, "--max-length: does not go with --decode");
+    if (lines && !decode && opt_given("fields")) return opt_usage(e, "--fields: plain text (--lines) has none");
     if (!learn && opt_given("vocab-size")) return opt_usage(e, "--vocab-size: goes with --learn");
     if (!learn && opt_given("min-count")) return opt_usage(e, "--min-count: goes with --learn");
     return 0;

@@ -213,6 +213,9 @@ t_run unimo-tokenize -m vocab --lines "$top/testdata/gpt2/golden.jsonl.zst"
 t_exit 1 "a compressed file is no plain text"
 t_err 'zstd data \(plain text was expected\)$'
 : >empty
+t_run unimo-tokenize -m vocab --lines -F target bytes
+t_exit 2 "plain text has no fields"
+t_err '^unimo-tokenize: --fields: plain text'
 t_run unimo-tokenize -m vocab --lines empty
 t_exit 1 "nor is nothing"
 t_run unimo-tokenize -m vocab --lines -o corpus corpus
