@@ -181,6 +181,17 @@ static void sum_rest(struct run *r)
     comm_wait(r->comm);
 }
 
+/* Nothing is made, and no earlier log is cut, before there are examples to learn from. */
+static int begin_writing(struct run *r, struct err *e)
+{
+    bool is_first = is_first_rank(r);
+
+    if (r->journal) return 0;
+    if (is_first && dir_make(r->o->output, e)) return -1;
+    r->journal = journal_open(is_first ? r->o->log : NULL, r->at.step, e);
+    return r->journal ? 0 : -1;
+}
+
 static int step(struct run *r, struct err *e)
 {
     const struct train_opts *o = r->o;
@@ -191,7 +202,7 @@ static int step(struct run *r, struct err *e)
     so.seed = o->seed;
     so.recompute = o->recompute;
     so.finished_arg = r;
-    if (fetch(r, &so, e)) return -1;
+    if (fetch(r, &so, e) || begin_writing(r, e)) return -1;
     for (int64_t k = 0; k < r->n_own; k++) micro_step(r, k, &so);
     sum_rest(r);
     r->at.step++;
@@ -423,9 +434,8 @@ static int begin(struct run *r, struct err *e)
     char *dir = checkpoint_find(r->o->output);
     int rc = 0;
 
-    if (!dir) rc = dir_make(r->o->output, e);
-    else if (r->o->resume) rc = checkpoint_load(&r->at, r->m, r->t, dir, e);
-    else
+    if (dir && r->o->resume) rc = checkpoint_load(&r->at, r->m, r->t, dir, e);
+    else if (dir)
         rc = err_set(e, ERR_USAGE, "--output: %s has checkpoints of an earlier run (--resume goes on with it)",
                      err_quote(r->o->output));
     free(dir);
@@ -452,7 +462,6 @@ static int run(struct run *r, struct err *e)
 {
     struct device *d = r->m->device;
 
-    if (!(r->journal = journal_open(is_first_rank(r) ? r->o->log : NULL, r->at.step, e))) return -1;
     scratch_init(&r->scratch, d);
     open_sums(r);
     r->peak = train_peak(r->m);

@@ -181,6 +181,11 @@ if mkdir small && mount -t tmpfs -o size=100k none small 2>/dev/null; then
 fi
 
 # Wrong inputs.
+jq -nc '{id: "a", tokens: [-5]}' >first.jsonl
+echo '{"step":1}' >earlier.log
+t_run unimo-pretrain $model --vocab corpus/vocabulary --texts first.jsonl --rows 64 --steps 3 --log earlier.log -o unbegun
+t_fails "a bad record at the beginning"
+t_ok "no directory is made for it, and an earlier log stays" [ ! -e unbegun -a "$(cat earlier.log)" = '{"step":1}' ]
 jq '.max_position_embeddings = 65535 | .max_text = 65533' tiny.json >long.json
 t_run unimo-pretrain --config "$t_dir/long.json" --vocab corpus/vocabulary --texts corpus/texts.zst --steps 1 -o x
 t_fails "texts whose pieces would not fit into a sequence"
