@@ -428,6 +428,22 @@ static void forget_lost_best(struct run *r)
     str_release(&path);
 }
 
+/* The ranks deal out one order of the same records: other ones on one of them would go unnoticed. */
+static int compare_records(struct run *r, struct err *e)
+{
+    int n = r->t->n_collections, rc = 0;
+
+    for (int i = 0; i <= n && r->comm; i++) {
+        const struct store *s = i < n ? r->t->at[i].store : r->t->referred;
+        uint64_t own = s ? store_digest(s) : 0, first = own;
+        comm_broadcast(r->comm, &first, sizeof first, 0);
+        if (own != first && !rc)
+            rc = err_set(e, ERR_INPUT, "%s: other contents, or in another order, than those of rank 0",
+                         i < n ? r->t->at[i].name : "regions");
+    }
+    return rc;
+}
+
 /* Where the run begins: at a checkpoint, or at step 0 in a directory without any. */
 static int begin(struct run *r, struct err *e)
 {
@@ -494,7 +510,7 @@ int train_run(struct model *m, const struct task *t, const struct train_opts *o,
         r.at.comm = r.comm;
     }
     if (o->average > 0) params_keep_average(&m->params);
-    int rc = begin(&r, e);
+    int rc = compare_records(&r, e) ? -1 : begin(&r, e);
     if (!rc && !r.at.is_finished) rc = run(&r, e);
     checkpoint_release(&r.at);
     if (rc && e->code != ERR_SAVED && r.comm) {

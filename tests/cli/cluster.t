@@ -72,6 +72,16 @@ t_ok "and ends where one that was never stopped does, but for rounding" sh -c '
 t_run $mpirun -n 3 $pretrain --steps 150 --save-every 100 --resume -o other
 t_exit 0 "another number of batches a step goes on too"
 
+# Ranks that see other files under the same name.
+mkdir rank.0 rank.1
+unimo-view corpus/texts.zst >rank.0/texts.jsonl
+sed '1!G; h; $!d' rank.0/texts.jsonl >rank.1/texts.jsonl
+t_run timeout 60 $mpirun -n 2 sh -c 'cd rank.$OMPI_COMM_WORLD_RANK && exec "$@"' sh unimo-pretrain $model --vocab "$t_dir/corpus/vocabulary" \
+    --texts texts.jsonl --rows 64 --steps 2 -j 1 -o "$t_dir/unlike"
+t_fails "another order of the records on one rank"
+t_err 'rank 1: texts: other contents, or in another order, than those of rank 0'
+t_ok "before the training begins" [ ! -e unlike ]
+
 # A rank that fails, a rank that dies.
 unimo-view corpus/texts.zst | jq -c 'if .id == "text-000031" then .tokens[0] = 100000 else . end' >bad.jsonl
 t_run timeout 60 $mpirun -n 2 unimo-pretrain $model --vocab corpus/vocabulary --texts bad.jsonl --rows 256 -j 1 --steps 150 --save-every 1 -o failed
