@@ -7,6 +7,7 @@
 #include "image/jpeg.h"
 #include "scenes/language.h"
 #include "stream/writer.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -324,6 +325,28 @@ static int put_scene(void *arg, void *job, bool failed, struct err *e)
     return rc;
 }
 
+static char *stream_path(const char *folder, enum stream s)
+{
+    struct str path = { 0 };
+
+    str_addf(&path, "%s%s.jsonl.zst", folder, stream_suffix[s]);
+    return path.data;
+}
+
+/* Streams that are there already speak of pictures that are about to be replaced: should this run be cut short, none
+ * is better than a wrong one. */
+static int remove_streams(const char *folder, int streams, struct err *e)
+{
+    int rc = 0;
+
+    for (int s = 0; s < streams && !rc; s++) {
+        char *path = stream_path(folder, s);
+        if (unlink(path) && errno != ENOENT) rc = err_errno(e, "%s: cannot replace", path);
+        free(path);
+    }
+    return rc;
+}
+
 /* The streams are committed only when all of them are complete. */
 static int make_split(const struct corpus_opts *o, const struct sprites *sprites, const struct split *split,
                       struct err *e)
@@ -332,13 +355,12 @@ static int make_split(const struct corpus_opts *o, const struct sprites *sprites
     int streams = split->has_pictures && split->has_texts ? STREAMS : 1, rc = 0;
     char *folder = path_join(o->dir, split->name);
 
-    if (split->has_pictures) rc = dir_make(folder, e);
+    if (split->has_pictures) rc = dir_make(folder, e) ? -1 : remove_streams(folder, streams, e);
     for (int s = 0; s < streams && !rc; s++) {
-        struct str path = { 0 };
-        str_addf(&path, "%s%s.jsonl.zst", folder, stream_suffix[s]);
-        w.out[s] = writer_open(path.data, NULL, e);
+        char *path = stream_path(folder, s);
+        w.out[s] = writer_open(path, NULL, e);
         if (!w.out[s]) rc = -1;
-        str_release(&path);
+        free(path);
     }
     struct pipeline p = { next_scene, make_scene, put_scene, &w, o->threads, 4 * o->threads };
     progress_begin(&w.progress, split->name, split->n);

@@ -33,6 +33,11 @@ touch fewer/train/{mine.jpg,train-7.jpg,train-000007.JPG}
 t_run unimo-scenes --seed 3 --train 2 --dev 0 --test 0 --images 0 --texts 0 -o fewer
 t_ok "a smaller corpus in the same folder leaves no pictures of the larger one, and what is not of them" \
     [ "$(ls fewer/train | tr '\n' ' ')" = "mine.jpg train-000000.jpg train-000001.jpg train-000007.JPG train-7.jpg " ]
+rm one/train/train-000007.jpg
+mkdir one/train/train-000007.jpg
+t_run unimo-scenes --seed 4 --train 20 --dev 0 --test 0 --images 0 --texts 0 -j1 -o one
+t_fails "a corpus that takes the place of another, and cannot be finished"
+t_ok "leaves no streams that speak of the other's pictures" [ -z "$(ls one | grep '^train.*zst')" -a -e one/dev.jsonl.zst ]
 t_run unimo-scenes --train 0 --dev 0 --test 0 --images 0 --texts 0 -o nothing
 t_fails "a corpus of nothing"
 t_ok "is not begun" [ ! -e nothing ]
