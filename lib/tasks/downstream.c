@@ -169,13 +169,24 @@ int64_t downstream_dev_count(const struct downstream *d)
     return d->o.eval_limit && d->o.eval_limit < n ? d->o.eval_limit : n;
 }
 
+/* A text and an image that never meet. */
+static int check_apart(struct downstream *d, struct arena *a, const struct record *r, struct err *e)
+{
+    struct batch_text text;
+    struct batch_image image;
+
+    return input_text(a, d->config, r->fields, "text", &text, e) || downstream_image(d, a, r->fields, &image, e) ? -1
+                                                                                                                 : 0;
+}
+
 /* An example that is to be measured. images: those of captions, which are measured by image. */
 static int check_example(struct downstream *d, struct batch *b, struct arena *a, const struct record *r,
                          struct map *images, struct err *e)
 {
     const char *image;
 
-    if (d->kind->show(d, a, b, r, NULL, e)) return -1;
+    if (d->kind->show ? d->kind->show(d, a, b, r, NULL, e) : check_apart(d, a, r, e)) return -1;
+    if (d->kind->truth && downstream_check_truth(d, r, e)) return -1;
     if (!d->kind->is_caption) return 0;
     if (value_get_string(r->fields, "image", &image, e)) return -1;
     map_put(images, image, strlen(image), NULL);
@@ -189,7 +200,7 @@ int downstream_check_dev(struct downstream *d, struct err *e)
     struct batch b;
     int rc = 0;
 
-    if (!d->dev || !d->kind->show) return 0;
+    if (!d->dev) return 0;
     batch_init(&b, d->config);
     for (int64_t i = 0; i < downstream_dev_count(d) && !rc; i++) {
         struct record *r;

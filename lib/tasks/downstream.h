@@ -86,6 +86,8 @@ struct downstream_kind {
                struct err *e);
     int (*evaluate)(void *downstream, struct model *m, struct scratch *s, struct value *report, double *score,
                     struct err *e);
+    /* The field of a held-out record that says what is right; NULL: the image does, among all images. */
+    const char *(*truth)(const struct downstream_kind *k);
     int (*predict)(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e);
     /* Adds the sequence that the model sees of a record, with what it said (a text; NULL: nothing) where it writes, for
      * explain(); NULL: words and regions never meet. */
@@ -120,11 +122,13 @@ int downstream_maybe_image(const struct downstream *d, struct arena *a, const st
                            struct batch_image *image, bool *has_image, struct err *e);
 /* Held-out examples in use. */
 int64_t downstream_dev_count(const struct downstream *d);
-/* Whether the model can see them all: their texts, and the images that they name. To be said before the training. */
+/* Whether the model can see them all, their texts and the images that they name, and be measured on what they say is
+ * right. To be said before the training. */
 int downstream_check_dev(struct downstream *d, struct err *e);
-/* Measures by the scorer: predictions for the held-out records, with what their field says as the truth; by_image:
- * predictions for their images, with all texts of an image as the truth. */
-int downstream_measure(struct downstream *d, struct model *m, const char *field, bool by_image, struct value *report,
-                       double *score, struct err *e);
+/* Whether a held-out record says what is right. */
+int downstream_check_truth(const struct downstream *d, const struct record *r, struct err *e);
+/* Measures by the scorer: predictions for the held-out records, with what they say is right; of captions: predictions
+ * for their images, with all texts of an image. */
+int downstream_measure(struct downstream *d, struct model *m, struct value *report, double *score, struct err *e);
 const struct downstream_metric *downstream_metric(const struct downstream_kind *k);
 #endif

@@ -150,9 +150,9 @@ static int put(struct downstream *d, struct arena *a, struct batch *b, const str
 
 /* ---- training ---- */
 
-static const char *target_field(const struct downstream *d)
+static const char *truth(const struct downstream_kind *k)
 {
-    return d->kind->is_caption ? "text" : "target";
+    return k->is_caption ? "text" : "target";
 }
 
 static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng *r, struct arena *a, struct err *e)
@@ -162,7 +162,7 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     struct record *rec;
 
     if (store_get(d->train, i, &rec, e)) return -1;
-    int rc = input_text(a, d->config, rec->fields, target_field(d), &target, e) || put(d, a, b, rec, &target, e);
+    int rc = input_text(a, d->config, rec->fields, truth(d->kind), &target, e) || put(d, a, b, rec, &target, e);
     if (rc) record_bad(rec, e);
     record_free(rec);
     return rc ? -1 : 0;
@@ -186,7 +186,7 @@ static int evaluate(void *arg, struct model *m, struct scratch *s, struct value 
 {
     struct downstream *d = arg;
 
-    return downstream_measure(d, m, target_field(d), d->kind->is_caption, report, score, e);
+    return downstream_measure(d, m, report, score, e);
 }
 
 /* ---- predicting ---- */
@@ -292,7 +292,7 @@ static int show(struct downstream *d, struct arena *a, struct batch *b, const st
 /* ---- the tasks ---- */
 
 #define WRITES                                                                                                         \
-    .writes_text = true, .configure = configure, .prepare = prepare, .add = add, .evaluate = evaluate,                 \
+    .writes_text = true, .configure = configure, .prepare = prepare, .add = add, .evaluate = evaluate, .truth = truth, \
     .predict = predict, .show = show
 #define PAPER .beta2 = 0.98, .weight_decay = 0.01, .warmup = 0.06, .schedule = "linear", .smoothing = 0.1
 

@@ -218,11 +218,16 @@ static int add(void *downstream, struct batch *b, int collection, int64_t i, str
     return 0;
 }
 
+static const char *truth(const struct downstream_kind *k)
+{
+    return k->labels == LABEL_ANSWERS ? "answers" : "label";
+}
+
 static int evaluate(void *arg, struct model *m, struct scratch *s, struct value *report, double *score, struct err *e)
 {
     struct downstream *d = arg;
 
-    return downstream_measure(d, m, d->kind->labels == LABEL_ANSWERS ? "answers" : "label", false, report, score, e);
+    return downstream_measure(d, m, report, score, e);
 }
 
 /* ---- running ---- */
@@ -358,7 +363,8 @@ static int show(struct downstream *d, struct arena *a, struct batch *b, const st
 
 /* ---- the tasks ---- */
 
-#define CLASSIFIES .prepare = prepare, .add = add, .evaluate = evaluate, .predict = predict, .show = show
+#define CLASSIFIES                                                                                                     \
+    .prepare = prepare, .add = add, .evaluate = evaluate, .truth = truth, .predict = predict, .show = show
 #define GLUE .lr = 2e-5, .beta2 = 0.98, .weight_decay = 0, .warmup = 0.06, .epochs = 10, .schedule = "linear"
 #define VISUAL(rate) .lr = (rate), .weight_decay = 0, .warmup = 0.06, .epochs = 10, .schedule = "linear"
 #define ADVERSARIAL .adv_steps = 4, .adv_lr = 0.05, .adv_max_norm = 0.4

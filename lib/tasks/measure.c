@@ -103,15 +103,30 @@ static int add_question(struct questions *q, const struct record *r, const char 
     return add_refs(q->at[*at].refs, r->fields, field, e);
 }
 
-static int read_questions(struct questions *q, const struct downstream *d, const char *field, bool by_image,
-                          struct err *e)
+int downstream_check_truth(const struct downstream *d, const struct record *r, struct err *e)
+{
+    const char *field = d->kind->truth(d->kind);
+    struct value *refs = value_array();
+    double number;
+    int rc = add_refs(refs, r->fields, field, e);
+
+    for (int64_t i = 0; i < value_count(refs) && !rc && d->kind->labels == LABEL_NUMBER; i++) {
+        const char *text = value_text(value_at(refs, i), NULL);
+        if (!text || !str_to_double(text, -1e30, 1e30, &number))
+            rc = err_set(e, ERR_INPUT, "\"%s\": expected a number", field);
+    }
+    value_free(refs);
+    return rc;
+}
+
+static int read_questions(struct questions *q, const struct downstream *d, struct err *e)
 {
     int rc = 0;
 
     for (int64_t i = 0; i < downstream_dev_count(d) && !rc; i++) {
         struct record *r;
         if (store_get(d->dev, i, &r, e)) return -1;
-        if (add_question(q, r, field, by_image, e)) rc = record_bad(r, e);
+        if (add_question(q, r, d->kind->truth(d->kind), d->kind->is_caption, e)) rc = record_bad(r, e);
         record_free(r);
     }
     return rc;
@@ -166,13 +181,12 @@ static int score_files(const struct downstream *d, const struct stream *pred, co
     return rc;
 }
 
-int downstream_measure(struct downstream *d, struct model *m, const char *field, bool by_image, struct value *report,
-                       double *score, struct err *e)
+int downstream_measure(struct downstream *d, struct model *m, struct value *report, double *score, struct err *e)
 {
     struct stream input = { .fd = -1 }, refs = { .fd = -1 }, pred = { .fd = -1 };
     struct questions q = { 0 };
     struct writer *to_input = NULL, *to_refs = NULL;
-    int rc = read_questions(&q, d, field, by_image, e);
+    int rc = read_questions(&q, d, e);
 
     if (!rc && (!(to_input = stream_write(&input, e)) || !(to_refs = stream_write(&refs, e)))) rc = -1;
     if (!rc) rc = write_questions(&q, to_input, to_refs, e);

@@ -96,13 +96,23 @@ t_exit 2 "an unknown task"
 t_err 'retrieval, captioning, cnndm, .*, entailment, sst2'
 t_run $finetune -t entailment --train corpus/train.entailment.zst -o x
 t_fails "entailment without images"
-for task in entailment captioning retrieval; do
+for task in entailment captioning retrieval embed; do
     dev=corpus/dev.$([ $task = entailment ] && echo entailment || echo pairs).zst
     t_run $finetune -t $task --train ${dev/dev/train} --dev $dev --images corpus/train.regions.zst --steps 9 --eval-every 9 -o early
     t_fails "$task: held-out images that are not there"
     t_err 'dev\..*: record "dev-000000.*: no record with id "dev-000000"'
     t_ok "before the training begins" [ ! -e early ]
 done
+unimo-view corpus/dev.entailment.zst | jq -c 'if .id == "dev-000003/n" then del(.label) else . end' >unlabelled.jsonl
+t_run $finetune -t entailment --train corpus/train.entailment.zst --dev unlabelled.jsonl $images --steps 9 --eval-every 9 -o early
+t_fails "held-out examples that do not say what is right"
+t_err '^unimo-finetune: unlabelled.jsonl: record "dev-000003/n": "label"'
+t_ok "before the training begins" [ ! -e early ]
+jq -c '{id, tokens, text, text_pair: .text, text_pair_tokens: .tokens, label: (if .id == "dev-000003/n" then "much" else 3.5 end)}' unlabelled.jsonl >words.jsonl
+jq -c '.label = 2' words.jsonl >numbers.jsonl
+t_run $finetune -t stsb --train numbers.jsonl --dev words.jsonl --steps 9 --eval-every 9 -o early
+t_err '^unimo-finetune: words.jsonl: record "dev-000003/n": "label": expected a number'
+t_ok "nor numbers where those are wanted" [ ! -e early ]
 t_run $finetune -t captioning --train corpus/train.pairs.zst --dev corpus/dev.pairs.zst --eval-limit 3 $images --steps 9 -o early
 t_fails "held-out captions of one image"
 t_err 'captions of one image'
