@@ -59,6 +59,7 @@ static int add_stream(struct items *all, const char *path, bool skip_bad, struct
         if (rc) got = -1;
         if (rc) break;
     }
+    if (in && !got && reader_used_some(in, e)) got = err_in(e, "%s", path);
     reader_close(in);
     return got;
 }

@@ -201,6 +201,11 @@ t_err '^unimo-regionfeat: unread/folder.jpg: is a directory'
 t_ok "nothing is written" [ ! -e refused.zst ]
 t_run $feat --skip-bad bad/b.jpg bad/c.jpg
 t_fails "all bad, also with --skip-bad"
+printf '{"id":"1"}\n{"image":"b.jpg"}\n' >unusable.jsonl
+t_run $feat --skip-bad -o unusable.zst unusable.jsonl
+t_exit 1 "nor is a stream of nothing but bad records fine"
+t_err 'unusable.jsonl: every record was skipped'
+t_ok "and nothing is written" [ ! -e unusable.zst ]
 : >empty.jsonl
 t_run $feat empty.jsonl
 t_fails "an empty stream"
