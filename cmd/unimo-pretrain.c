@@ -5,6 +5,7 @@
 #include "core/opt.h"
 #include "model/vocabulary.h"
 #include "tasks/pretraining.h"
+#include "train/comm.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,7 +206,7 @@ static int begin(struct model *m, struct err *e)
     params_init(&m->params, (uint64_t)seed);
     if (!init) return 0;
     int rc = model_load_init(m, init, &report, e);
-    if (!rc)
+    if (!rc && comm_speaks())
         fprintf(stderr, "%s%d matched, %d missing, %d unexpected\n", str_c(&report.text), report.matched,
                 report.missing, report.unexpected);
     str_release(&report.text);

@@ -38,18 +38,28 @@ int comm_ranks(const struct comm *c)
 
 /* ---- opening ---- */
 
-/* As Open MPI's mpirun, MPICH's and srun tell their children. */
-int comm_expected(void)
+/* As Open MPI's mpirun, MPICH's and srun tell their children: the first of the variables that is a number from `least`
+ * on; else the one below it. */
+static int told(const char *open_mpi, const char *mpich, const char *slurm, int least)
 {
-    const char *const names[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
-                                  getenv("SLURM_STEP_ID") ? "SLURM_STEP_NUM_TASKS" : "PMI_SIZE" };
+    const char *const names[] = { open_mpi, mpich, getenv("SLURM_STEP_ID") ? slurm : mpich };
     int64_t n;
 
     for (int i = 0; i < 3; i++) {
         const char *text = getenv(names[i]);
-        if (text && str_to_int(text, 2, 1 << 24, &n)) return (int)n;
+        if (text && str_to_int(text, least, 1 << 24, &n)) return (int)n;
     }
-    return 1;
+    return least - 1;
+}
+
+int comm_expected(void)
+{
+    return told("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", 2);
+}
+
+bool comm_speaks(void)
+{
+    return comm_expected() == 1 || told("OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID", 0) <= 0;
 }
 
 /* Sums whatever was begun, one after the other; by way of the host where the elements are elsewhere. */

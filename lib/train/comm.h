@@ -41,6 +41,7 @@ struct comm_gpu_ops {
 /* *c is NULL for a process on its own, and that is a valid comm: rank 0 of 1. */
 int comm_open(struct comm **c, struct err *e);
 int comm_expected(void); /* how many processes this one was started with, before they talk; 1: none */
+bool comm_speaks(void);  /* whether this is the one of them that says what all know */
 /* To be called once before elements on the device are summed; memory: some of it. */
 void comm_use(struct comm *c, struct device *d, const void *memory);
 int comm_rank(const struct comm *c);

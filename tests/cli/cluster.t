@@ -48,6 +48,9 @@ plan >two.plan
 t_ok "two ranks plan what one does that accumulates two" [ "$(wc -l <one.plan)" = 6 ]
 t_same one.plan two.plan
 
+t_run $mpirun -n 2 $pretrain --init 1 --steps 1 -o inited
+t_ok "one says what of a model to begin with was matched" [ "$(grep -c ' matched, 0 missing' "$err")" = 1 ]
+
 # Epochs are of all ranks together.
 finetune="unimo-finetune -m 1 -t embed --train corpus/train.pairs.zst --images corpus/train.regions.zst --rows 256 --negatives 3 --epochs 2 --log-every 1 -j 1"
 $finetune --log one.log -o one 2>/dev/null
