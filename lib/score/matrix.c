@@ -27,7 +27,7 @@ static int add_image(void *arg, const struct record *r, struct err *e)
 
 enum {
     PAIRS_MAX = 1 << 30
-}; /* 4 GiB of scores: every pair of COCO's 5,000 test images and 25,000 captions is an eighth */
+}; /* 4 GiB of scores, 8 of triples: every pair of COCO's 5,000 test images and 25,000 captions is an eighth */
 
 static int too_many(struct err *e)
 {
@@ -138,13 +138,13 @@ static int add_triple(void *arg, const struct record *r, struct err *e)
     if (!rc) rc = read_name(r, "image", &name, e);
     if (!rc && (image = number_of(&x->m->images, &name, false, &is_new)) < 0)
         rc = err_set(e, ERR_INPUT, "image %s is no text's", err_quote(str_c(&name)));
-    if (!rc) rc = value_get_real(r->fields, "score", -FLT_MAX, FLT_MAX, &score, e);
+    if (!rc) rc = value_get_real(r->fields, "score", -DBL_MAX, DBL_MAX, &score, e);
     str_release(&name);
     if (rc) return -1;
     int64_t at = text * x->m->images.n + image;
     if (x->seen[at]) return err_set(e, ERR_INPUT, "the pair is there twice");
     x->seen[at] = true;
-    x->m->scores[at] = (float)score;
+    x->m->exact[at] = score;
     return 0;
 }
 
@@ -158,9 +158,9 @@ int matrix_read_triples(struct matrix *m, const char *pred, const char *truth, s
     m->n_texts = m->texts.n;
     if (!rc && n > PAIRS_MAX) rc = too_many(e);
     if (!rc) {
-        m->scores = mem_try((size_t)n + 1, sizeof *m->scores);
+        m->exact = mem_try((size_t)n + 1, sizeof *m->exact);
         x.seen = mem_try((size_t)n + 1, sizeof *x.seen);
-        if (!m->scores || !x.seen) rc = err_set(e, ERR_IO, "out of memory");
+        if (!m->exact || !x.seen) rc = err_set(e, ERR_IO, "out of memory");
         if (!rc) rc = reader_each(pred, &(struct reader_opts){ .skip_tensors = true }, add_triple, &x, e);
     }
     for (int64_t i = 0; i < n && !rc; i++) {
@@ -171,9 +171,18 @@ int matrix_read_triples(struct matrix *m, const char *pred, const char *truth, s
     return finish(&x, rc, e);
 }
 
+const double *matrix_row(const struct matrix *m, int64_t text, double *room)
+{
+    if (m->exact) return m->exact + text * m->n_images;
+    const float *row = m->scores + text * m->n_images;
+    for (int64_t i = 0; i < m->n_images; i++) room[i] = row[i];
+    return room;
+}
+
 void matrix_release(struct matrix *m)
 {
     free(m->scores);
+    free(m->exact);
     free(m->gold);
     map_release(&m->texts);
     map_release(&m->images);

@@ -17,48 +17,52 @@ static double rank_of(struct rivals r, const char *ties)
     return 1 + (double)r.above + (double)r.equal / 2;
 }
 
-static void count_texts(struct rivals *out, const float *scores, const int64_t *gold, int64_t n_texts, int64_t n_images)
+static void count_texts(struct rivals *out, const struct matrix *m)
 {
-    for (int64_t i = 0; i < n_texts; i++) {
-        const float *row = scores + i * n_images, right = row[gold[i]];
+    double *room = mem_new(double, m->n_images + 1);
+
+    for (int64_t i = 0; i < m->n_texts; i++) {
+        const double *row = matrix_row(m, i, room), right = row[m->gold[i]];
         int32_t above = 0, equal = 0, later = 0; /* a row has less than 2^31 */
-        for (int64_t k = 0; k < n_images; k++) {
+        for (int64_t k = 0; k < m->n_images; k++) {
             above += row[k] > right;
             equal += row[k] == right;
         }
-        for (int64_t k = gold[i] + 1; k < n_images && equal > 1; k++) later += row[k] == right;
+        for (int64_t k = m->gold[i] + 1; k < m->n_images && equal > 1; k++) later += row[k] == right;
         out[i] = (struct rivals){ above, equal - 1, later };
     }
+    free(room);
 }
 
 /* Row by row, as the scores lie in memory. An image's own other texts are no rivals of its best one. above is -1 for
  * images without texts. */
-static void count_images(struct rivals *out, const float *scores, const int64_t *gold, int64_t n_texts,
-                         int64_t n_images)
+static void count_images(struct rivals *out, const struct matrix *m)
 {
-    float *best = mem_new(float, n_images + 1);
-    int32_t *above = mem_new(int32_t, n_images + 1), *equal = mem_new(int32_t, n_images + 1),
-            *own = mem_new(int32_t, n_images + 1), *later = mem_new(int32_t, n_images + 1);
+    int64_t n = m->n_images;
+    double *best = mem_new(double, n + 1), *room = mem_new(double, n + 1);
+    int32_t *above = mem_new(int32_t, n + 1), *equal = mem_new(int32_t, n + 1), *own = mem_new(int32_t, n + 1),
+            *later = mem_new(int32_t, n + 1);
 
-    for (int64_t k = 0; k < n_images; k++) best[k] = -INFINITY;
-    for (int64_t i = 0; i < n_texts; i++) {
-        float s = scores[i * n_images + gold[i]];
-        if (!own[gold[i]]++ || s > best[gold[i]]) best[gold[i]] = s;
+    for (int64_t i = 0; i < m->n_texts; i++) {
+        int64_t gold = m->gold[i];
+        double s = m->exact ? m->exact[i * n + gold] : m->scores[i * n + gold];
+        if (!own[gold]++ || s > best[gold]) best[gold] = s;
     }
-    for (int64_t i = 0; i < n_texts; i++) {
-        const float *row = scores + i * n_images;
-        for (int64_t k = 0; k < n_images; k++) {
+    for (int64_t i = 0; i < m->n_texts; i++) {
+        const double *row = matrix_row(m, i, room);
+        for (int64_t k = 0; k < n; k++) {
             above[k] += row[k] > best[k];
             equal[k] += row[k] == best[k];
             later[k] += row[k] == best[k];
         }
-        if (row[gold[i]] != best[gold[i]]) continue;
-        equal[gold[i]]--;
-        later[gold[i]] = 0;
+        if (row[m->gold[i]] != best[m->gold[i]]) continue;
+        equal[m->gold[i]]--;
+        later[m->gold[i]] = 0;
     }
-    for (int64_t k = 0; k < n_images; k++)
+    for (int64_t k = 0; k < n; k++)
         out[k] = own[k] ? (struct rivals){ above[k], equal[k], later[k] } : (struct rivals){ -1, 0, 0 };
     free(best);
+    free(room);
     free(above);
     free(equal);
     free(own);
@@ -102,9 +106,10 @@ void retrieval_recall(struct recall *text_to_image, struct recall *image_to_text
                       const int64_t *gold, int64_t n_texts, int64_t n_images)
 {
     struct rivals *texts = mem_new(struct rivals, n_texts + 1), *images = mem_new(struct rivals, n_images + 1);
+    const struct matrix m = { n_texts, n_images, (float *)scores, NULL, (int64_t *)gold, { 0 }, { 0 } };
 
-    count_texts(texts, scores, gold, n_texts, n_images);
-    count_images(images, scores, gold, n_texts, n_images);
+    count_texts(texts, &m);
+    count_images(images, &m);
     *text_to_image = summary(texts, n_texts, "mid");
     *image_to_text = summary(images, n_images, "mid");
     free(texts);
@@ -170,8 +175,8 @@ int retrieval_count(const struct score_data *d, struct tally out[2], struct err 
     const char *ties = d->o->ties ? d->o->ties : "mid";
     struct rivals *texts = mem_new(struct rivals, m->n_texts + 1), *images = mem_new(struct rivals, m->n_images + 1);
 
-    count_texts(texts, m->scores, m->gold, m->n_texts, m->n_images);
-    count_images(images, m->scores, m->gold, m->n_texts, m->n_images);
+    count_texts(texts, m);
+    count_images(images, m);
     fill(&out[0], "text_to_image", texts, &m->texts, m->n_texts, ties);
     fill(&out[1], "image_to_text", images, &m->images, m->n_images, ties);
     note_both(&out[0], &out[1], d->o->ref_scale ? 1 : 100);

@@ -299,6 +299,10 @@ t_ok "unless ties are taken for wins" holds "$out" '.[0].r1 == 100 and .[0].sign
 t_run unimo-score -m retrieval --per-item ranks "$scores" "$map"
 t_ok "the mean of each text's rank is the mean rank" holds ranks --argjson want "$(jq -s '.[0].mean_rank' "$out")" 'map(select(.metric == "text_to_image") | .mean_rank) | length == 30 and (add / 30 - $want | fabs) < 1e-9'
 t_ok "each image has a rank too" holds ranks 'map(select(.metric == "image_to_text")) | length == 6'
+printf '{"text":"%s","image":"%s"}\n' a x b y >pairs
+printf '{"text":"%s","image":"%s","score":%s}\n' a x 0.30000000000000004 a y 0.3 b x -2e300 b y 1e300 >near
+t_run unimo-score -m retrieval near pairs
+t_ok "scores in decimal that differ in the last bit of a double, or are beyond single precision, are not equal" holds "$out" '.[0].r1 == 100 and .[0].ties == 0 and .[1].r1 == 100 and .[1].ties == 0'
 head -20 "$scores" >part
 t_run unimo-score -m retrieval part "$map"
 t_fails "a pair without a score"
