@@ -172,6 +172,13 @@ t_ok "METEOR: 0.6 is better than 0.6 less a bit of rounding" jq -se '.[0] == .[1
 printf '0.5\na dog\n' >para
 t_run unimo-score -m meteor --paraphrases para caps pairs
 t_err 'para: 2 lines'
+letters() { # SEED N: so many words, each one of eight letters
+    awk -v x="$1" -v n="$2" 'BEGIN { for (i = 0; i < n; i++) { x = (x * 16807) % 2147483647; printf "%s%c", i ? " " : "", 97 + int(x / 1000) % 8 } }'
+}
+printf '{"id":"1","pred":"%s"}\n' "$(letters 1 2000)" >long
+printf '{"id":"1","refs":["%s"]}\n' "$(letters 2 2000)" >longs
+t_ok "METEOR of two long texts of few words takes no memory for matches that no alignment has" \
+    sh -c '(ulimit -v 1000000 && timeout 60 unimo-score -m meteor --tokenize split -j 1 long longs) | jq -e ".score > 42.0814522 and .score < 42.0814523"'
 t_run unimo-score -m meteor --wordnet /nowhere caps pairs
 t_fails "no WordNet"
 
