@@ -149,6 +149,42 @@ static void spearman(const struct tally *t, const int32_t *times, double *out)
     out[1] = (out[0] + pearson_of(v->x, v->y, times, t->n)) / 2;
 }
 
+/* Room for n numbers; also for what ranks need, where there are ranks. */
+static struct numbers *numbers_new(int64_t n, bool ranks)
+{
+    struct numbers *v = mem_new(struct numbers, 1);
+
+    v->x = mem_new(double, n + 1);
+    v->y = mem_new(double, n + 1);
+    if (!ranks) return v;
+    v->by_x = mem_new(int32_t, n + 1);
+    v->by_y = mem_new(int32_t, n + 1);
+    v->rank_x = mem_new(double, n + 1);
+    v->rank_y = mem_new(double, n + 1);
+    return v;
+}
+
+static void sort_numbers(struct numbers *v, int64_t n)
+{
+    sort_items(v->by_x, v->x, n);
+    sort_items(v->by_y, v->y, n);
+}
+
+static void weigh_part(const struct tally *t, const int64_t *rows, int64_t n, double *out)
+{
+    const struct numbers *all = t->more;
+    struct numbers *v = numbers_new(n, all->by_x != NULL);
+    struct tally part = { .n = n, .more = v };
+
+    for (int64_t i = 0; i < n; i++) {
+        v->x[i] = all->x[rows[i]];
+        v->y[i] = all->y[rows[i]];
+    }
+    if (v->by_x) sort_numbers(v, n);
+    t->weigh(&part, NULL, out);
+    numbers_free(v);
+}
+
 static int read_numbers(const struct join *j, struct numbers *v, struct err *e)
 {
     for (int64_t i = 0; i < j->n; i++) {
@@ -163,23 +199,22 @@ static int read_numbers(const struct join *j, struct numbers *v, struct err *e)
     return 0;
 }
 
-static int begin(const struct score_data *d, const char *name, struct tally *out, struct err *e)
+static int begin(const struct score_data *d, const char *name, bool ranks, struct tally *out, struct err *e)
 {
     const struct join *j = &d->texts;
-    struct numbers *v = mem_new(struct numbers, 1);
+    struct numbers *v = numbers_new(j->n, ranks);
 
-    v->x = mem_new(double, j->n + 1);
-    v->y = mem_new(double, j->n + 1);
     tally_begin(out, name, j->n, j->id, 0);
     tally_figure(out, "score", 100, 2, 4);
     out->more = v;
     out->release = numbers_free;
+    out->weigh_part = weigh_part;
     return read_numbers(j, v, e);
 }
 
 int pearson_count(const struct score_data *d, struct tally *out, struct err *e)
 {
-    if (begin(d, "pearson", out, e)) return -1;
+    if (begin(d, "pearson", false, out, e)) return -1;
     out->weigh = pearson;
     str_add(&out->signature, "scipy|constant:nan");
     return 1;
@@ -187,16 +222,9 @@ int pearson_count(const struct score_data *d, struct tally *out, struct err *e)
 
 int spearman_count(const struct score_data *d, struct tally *out, struct err *e)
 {
-    if (begin(d, "spearman", out, e)) return -1;
-    struct numbers *v = out->more;
-
+    if (begin(d, "spearman", true, out, e)) return -1;
     tally_figure(out, "p_and_sp", 100, 2, 4);
-    v->by_x = mem_new(int32_t, out->n + 1);
-    v->by_y = mem_new(int32_t, out->n + 1);
-    v->rank_x = mem_new(double, out->n + 1);
-    v->rank_y = mem_new(double, out->n + 1);
-    sort_items(v->by_x, v->x, out->n);
-    sort_items(v->by_y, v->y, out->n);
+    sort_numbers(out->more, out->n);
     out->weigh = spearman;
     str_add(&out->signature, "scipy|ties:mean-rank|constant:nan");
     return 1;

@@ -74,30 +74,58 @@ static struct value *comparison(const struct tally *a, const struct tally *b, co
     return v;
 }
 
+/* The tally's rows by a note's words; rows: [n] room. Returns where each word's begin, [words + 1]. */
+static int64_t *rows_by_word(const struct tally *t, const int32_t *of, int64_t words, int64_t *rows)
+{
+    int64_t *start = mem_new(int64_t, words + 2);
+
+    for (int64_t i = 0; i < t->n; i++) {
+        int32_t word = of[t->items ? t->items[i] : i];
+        if (word >= 0) start[word + 2]++;
+    }
+    for (int64_t w = 2; w <= words; w++) start[w] += start[w - 1];
+    for (int64_t i = 0; i < t->n; i++) {
+        int32_t word = of[t->items ? t->items[i] : i];
+        if (word >= 0) rows[start[word + 1]++] = i;
+    }
+    return start;
+}
+
+/* Figures of some rows, as if they were all. */
+static void figures_of(const struct tally *t, const int64_t *rows, int64_t n, double *sum, double *out)
+{
+    if (t->own) {
+        t->own_of(t, rows, n, out);
+        return;
+    }
+    if (!t->stats) {
+        t->weigh_part(t, rows, n, out);
+        return;
+    }
+    for (int k = 0; k < t->width; k++) sum[k] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        for (int k = 0; k < t->width; k++) sum[k] += t->stats[rows[i] * t->width + k];
+    }
+    t->finish(t, sum, (double)n, out);
+}
+
 /* Figures of the items with each of a note's words. */
 static struct value *breakdown(const struct tally *t, const struct report_opts *o, int by)
 {
     struct value *all = value_object();
-    int32_t *times = mem_new(int32_t, t->n + 1);
+    int64_t *rows = mem_new(int64_t, t->n + 1), *start = rows_by_word(t, o->of[by], o->words[by]->n, rows);
     double *sum = mem_new(double, t->width + 1), x[TALLY_FIGURES];
 
     for (int64_t w = 0; w < o->words[by]->n; w++) {
         struct value *v = value_object();
-        int64_t n = 0;
-        for (int k = 0; k < t->width; k++) sum[k] = 0;
-        for (int64_t i = 0; i < t->n; i++) {
-            times[i] = o->of[by][t->items ? t->items[i] : i] == w;
-            n += times[i];
-            for (int k = 0; k < t->width && times[i]; k++) sum[k] += t->stats[i * t->width + k];
-        }
-        if (t->own) t->own_of(t, times, x);
-        else if (!t->stats) t->weigh(t, times, x);
-        else t->finish(t, sum, (double)n, x);
+        int64_t n = start[w + 1] - start[w];
+        figures_of(t, rows + start[w], n, sum, x);
         value_set(v, "n", value_int(n));
         set_figures(v, t, x, o->ref_scale);
         value_set(all, o->words[by]->at[w].key, v);
     }
-    free(times);
+    free(rows);
+    free(start);
     free(sum);
     return all;
 }
@@ -134,7 +162,7 @@ struct value *report_tally(const struct tally *a, const struct tally *b, const s
     set_signature(v, a, b, o);
     if (o->ci.n) value_set(v, "ci", intervals(a, o));
     if (b) value_set(v, "compare", comparison(a, b, o));
-    if (o->n_by && (a->stats || a->weigh)) {
+    if (o->n_by && (a->stats || a->weigh_part)) {
         struct value *by = value_object();
         for (int k = 0; k < o->n_by; k++) value_set(by, o->names[k], breakdown(a, o, k));
         value_set(v, "by", by);

@@ -207,8 +207,7 @@ static bool is_empty(const struct score_item *item)
 struct kept { /* items in the script's order */
     const char **ids;
     struct score_item *items;
-    int64_t *at;   /* which of the texts' items each is */
-    int64_t *rows; /* the kept items by rising at */
+    int64_t *at; /* which of the texts' items each is */
 };
 static void kept_free(void *own)
 {
@@ -217,7 +216,6 @@ static void kept_free(void *own)
     free(k->ids);
     free(k->items);
     free(k->at);
-    free(k->rows);
     free(k);
 }
 
@@ -258,32 +256,35 @@ static struct kept *keep_items(const struct score_data *d, int64_t *n)
     kept->ids = mem_new(const char *, *n + 1);
     kept->items = mem_new(struct score_item, *n + 1);
     kept->at = mem_new(int64_t, *n + 1);
-    kept->rows = mem_new(int64_t, *n + 1);
     for (int64_t i = 0; i < *n; i++) {
         int64_t item = kept->at[i] = number[order[i]];
         kept->ids[i] = j->id[item];
         kept->items[i] = j->items[item];
-        kept->rows[order[i]] = i;
     }
     free(number);
     free(order);
     return kept;
 }
 
+static int by_item(const void *a, const void *b, void *items)
+{
+    const int64_t *at = items, p = at[*(const int64_t *)a], q = at[*(const int64_t *)b];
+
+    return (p > q) - (p < q);
+}
+
 /* As if the chosen items were all. */
-static void own_of(const struct tally *t, const int32_t *chosen, double *out)
+static void own_of(const struct tally *t, const int64_t *chosen, int64_t n, double *out)
 {
     const struct kept *kept = t->more;
-    int64_t *number = mem_new(int64_t, t->n + 1), *order = mem_new(int64_t, t->n + 1),
-            *rows = mem_new(int64_t, t->n + 1);
+    int64_t *number = mem_new(int64_t, n + 1), *order = mem_new(int64_t, n + 1), *rows = mem_new(int64_t, n + 1);
     double own[3 * WIDTH];
-    int64_t n = 0;
 
-    for (int64_t i = 0; i < t->n; i++) {
-        if (!chosen[kept->rows[i]]) continue;
-        number[n] = n;
-        rows[n++] = kept->rows[i];
+    for (int64_t i = 0; i < n; i++) {
+        number[i] = i;
+        rows[i] = chosen[i];
     }
+    qsort_r(rows, (size_t)n, sizeof *rows, by_item, kept->at);
     script_order(number, n, order);
     for (int64_t i = 0; i < n; i++) order[i] = rows[order[i]];
     if (n) bootstrap(t->stats, order, n, own);

@@ -28,14 +28,16 @@ struct tally {
     void (*finish)(const struct tally *t, const double *sum, double n, double *out);
     /* The same where stats is NULL, from how often each item is taken; times NULL: once. */
     void (*weigh)(const struct tally *t, const int32_t *times, double *out);
+    /* Then also those of some items, as if they were all, in time that goes by their number. NULL: has no parts. */
+    void (*weigh_part)(const struct tally *t, const int64_t *rows, int64_t n, double *out);
     /* Of one item, where that is not finish() of its own statistics. */
     void (*each)(const struct tally *t, int64_t i, double *out);
     /* Adds what led to item i's figures to an object. NULL: nothing to tell. */
     void (*explain)(const struct tally *t, int64_t i, struct value *out);
     /* Where the reference program prints a bootstrap's mean and its own interval. */
     double *own; /* [n_figures][3]: value, low, high; owned; else NULL */
-    /* Then also the values of the items for which chosen is not 0. */
-    void (*own_of)(const struct tally *t, const int32_t *chosen, double *out);
+    /* Then also the values of some items, as if they were all. */
+    void (*own_of)(const struct tally *t, const int64_t *rows, int64_t n, double *out);
     struct str
         signature;       /* everything that can change a digit; TALLY_RESAMPLED: where resamples are told (else last) */
     struct value *notes; /* what else is worth telling, by name; owned, may be NULL */

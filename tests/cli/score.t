@@ -35,6 +35,18 @@ t_run unimo-score -m rouge --by kind pred alike
 t_ok "ROUGE-1.5.5, too, though its items have an order of their own" holds "$out" --slurpfile whole whole '.[0].by.kind.x | .n == 3 and .rouge1 == $whole[0]'
 t_run unimo-score -m rouge --by kind pred ref
 t_ok "as if each part were all" holds "$out" '.[0].by.kind | .y.rouge1 == 100 and .x.n == 2'
+jq -nc 'range(30) | {id: ., pred: (. * 7 % 10 / 10)}' >rates
+jq -nc 'range(30) | {id: ., label: (. * 3 % 8 / 10), third: (if . < 2 then "two" else . % 3 end)}' >thirds
+for part in two 0 1 2; do
+    jq -c --arg p "$part" 'select((.third | tostring) == $p)' thirds >of
+    unimo-score -m pearson,spearman --missing zero rates of | jq -c "[\"$part\", .score]"
+done >alone
+unimo-score -m pearson,spearman --by third rates thirds | jq -sc '("two", "0", "1", "2") as $p | .[] | [$p, .by.third[$p].score]' >parts
+t_same parts alone "--by: the correlations of a part are those of its items alone, to the last bit"
+seq 0 99999 | sed 's/.*/{"id":&,"pred":&}/' >many
+seq 0 99999 | sed 's/.*/{"id":&,"label":&,"name":"n&"}/' >names
+t_ok "--by: as many parts as items take no time that goes by the square" \
+    sh -c 'timeout 20 unimo-score -m accuracy,f1,pearson,spearman --by name many names | jq -se "length == 4 and .[0].by.name.n99999.score == 100"'
 t_run unimo-score -m accuracy --by knid pred ref
 t_fails "a field that no reference has"
 t_err '^unimo-score: --by: no reference has a field "knid"$'
