@@ -151,6 +151,9 @@ printf '{"id":"i","refs":["..."]}\n{"id":"j","refs":["cats"]}\n' >wordless
 tail -1 emoji | sed 's/two cats/a dog/' >only
 t_run unimo-score -m rouge-l --missing zero only wordless
 t_ok "no prediction is wrong, even where a reference has no words" holds "$out" '.[0].counts.missing == 1 and .[0].score == 0'
+t_run unimo-score -m bleu --explain i --format tsv caps pairs
+t_exit 2 "what led to figures, between tabs"
+t_err '^unimo-score: --explain: --format tsv has figures alone [(]expected table or json[)]'
 t_run unimo-score -m bleu,meteor,cider --explain i caps pairs
 t_ok "--explain: words, matches, alignments" holds "$out" '.[0].pred == ["a","dog"] and .[0].matches[0] == "a dog" and .[1].refs[0].matches[1].module == "exact" and (.[2].similarity | length) == 2'
 printf '{"id":"i","pred":"1,000 1,,000 1,,,5 a,,5 a,5 5. x.,y 3-4-a ,-5 5,a &amp;x 7."}\n' >marks
