@@ -118,7 +118,8 @@ static bool is(const struct tokens *t, int64_t i, const char *word)
 
 struct mending {
     struct tokens in, out;
-    bool is_gigaword, in_quote, in_single, after_dash;
+    bool escapes; /* brackets in small letters, and more */
+    bool in_quote, in_single, after_dash;
 };
 
 static const char *escaped(const struct mending *m, const char *word)
@@ -130,7 +131,7 @@ static const char *escaped(const struct mending *m, const char *word)
                                             { "<", NULL, "&lt;" },     { ">", NULL, "&gt;" } };
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        if (!strcmp(word, pairs[i][0])) return pairs[i][m->is_gigaword ? 2 : 1];
+        if (!strcmp(word, pairs[i][0])) return pairs[i][m->escapes ? 2 : 1];
     }
     return NULL;
 }
@@ -468,7 +469,7 @@ static int group_by_source(struct join *j, struct err *e)
 int prepare_items(struct join *j, const char *name, struct err *e)
 {
     enum how how = how_of(name);
-    struct mending m = { .is_gigaword = how == GIGAWORD };
+    struct mending m = { .escapes = how == GIGAWORD || how == QG_EVAL };
     struct str out = { 0 };
 
     for (int64_t i = 0; i < j->n; i++) {

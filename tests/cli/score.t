@@ -194,6 +194,10 @@ printf '{"id":"1","pred":"%s"}\n' "$(letters 1 2000)" >long
 printf '{"id":"1","refs":["%s"]}\n' "$(letters 2 2000)" >longs
 t_ok "METEOR of two long texts of few words takes no memory for matches that no alignment has" \
     sh -c '(ulimit -v 1000000 && timeout 60 unimo-score -m meteor --tokenize split -j 1 long longs) | jq -e ".score > 42.0814522 and .score < 42.0814523"'
+echo '{"id":1,"pred":"AT & T ( [UNK] ) < >"}' >marks
+echo '{"id":1,"source":"s","label":"at &amp; t -lrb- unk -rrb- &lt; &gt;"}' >escaped
+t_run unimo-score -m bleu --prepare qg-eval marks escaped
+t_ok "qg-eval: brackets, ampersands, angles and unknown words are written as in the references" holds "$out" '.[0].bleu4 > 99.999'
 t_run unimo-score -m meteor --wordnet /nowhere caps pairs
 t_fails "no WordNet"
 
