@@ -1,5 +1,6 @@
 #include "score/rouge155.h"
 #include "core/file.h"
+#include "core/pool.h"
 #include "score/porter.h"
 #include "score/rouge_text.h"
 #include <math.h>
@@ -154,29 +155,48 @@ static void average(double *means, double *own)
     own[2] = rounded(means[RESAMPLES - cut - 1]);
 }
 
-/* Perl's random numbers (since 5.20 on all systems: drand48), seeded with the number of the resample. Draws n of the
- * statistics' rows; own is [WIDTH][3]. */
-static void bootstrap(const double *stats, const int64_t *rows, int64_t n, double *own)
-{
-    const uint64_t mask = (1ull << 48) - 1;
-    double *means = mem_new(double, RESAMPLES *WIDTH), *one = mem_new(double, RESAMPLES);
+struct drawing {
+    const double *stats; /* [n][WIDTH] in the order of the script's items */
+    int64_t n;
+    double *means; /* [RESAMPLES][WIDTH] */
+};
 
-    for (int s = 0; s < RESAMPLES; s++) {
-        uint64_t x = (uint64_t)s << 16 | 0x330E;
-        double *sum = means + s * WIDTH;
-        for (int64_t i = 0; i < n; i++) {
-            x = (x * 0x5DEECE66Dull + 0xB) & mask;
-            const double *row = stats + rows[(int64_t)((double)n * ((double)x / (double)(1ull << 48)))] * WIDTH;
-            for (int k = 0; k < WIDTH; k++) sum[k] += row[k];
-        }
-        for (int k = 0; k < WIDTH; k++) sum[k] /= (double)n;
+/* Perl's random numbers (since 5.20 on all systems: drand48), seeded with the number of the resample. */
+static int draw(int64_t resample, int worker, void *arg, struct err *e)
+{
+    const struct drawing *d = arg;
+    const uint64_t mask = (1ull << 48) - 1;
+    uint64_t x = (uint64_t)resample << 16 | 0x330E;
+    double sum[WIDTH] = { 0 };
+
+    for (int64_t i = 0; i < d->n; i++) {
+        x = (x * 0x5DEECE66Dull + 0xB) & mask;
+        const double *row = d->stats + (int64_t)((double)d->n * ((double)x / (double)(1ull << 48))) * WIDTH;
+        for (int k = 0; k < WIDTH; k++) sum[k] += row[k];
     }
+    for (int k = 0; k < WIDTH; k++) d->means[resample * WIDTH + k] = sum[k] / (double)d->n;
+    return 0;
+}
+
+/* Resamples the tally's rows, in their order for the script; own is [WIDTH][3]. */
+static void bootstrap(const struct tally *t, const int64_t *rows, int64_t n, double *own)
+{
+    const struct score_data *data = t->data;
+    int threads = n < 1000 ? 1 : data->o->threads ? data->o->threads : pool_cpus();
+    double *means = mem_new(double, RESAMPLES *WIDTH), *one = mem_new(double, RESAMPLES),
+           *ordered = mem_new(double, n *WIDTH + 1);
+    struct drawing d = { ordered, n, means };
+    struct err e = { 0 };
+
+    for (int64_t i = 0; i < n; i++) memcpy(ordered + i * WIDTH, t->stats + rows[i] * WIDTH, WIDTH * sizeof *ordered);
+    pool_for(RESAMPLES, 16, threads, draw, &d, &e); /* nothing in it can fail */
     for (int k = 0; k < WIDTH; k++) {
         for (int s = 0; s < RESAMPLES; s++) one[s] = means[s * WIDTH + k];
         average(one, own + 3 * k);
     }
     free(means);
     free(one);
+    free(ordered);
 }
 
 /* Statistics in the order R, P, F; figures F first, as they are reported. */
@@ -287,7 +307,7 @@ static void own_of(const struct tally *t, const int64_t *chosen, int64_t n, doub
     qsort_r(rows, (size_t)n, sizeof *rows, by_item, kept->at);
     script_order(number, n, order);
     for (int64_t i = 0; i < n; i++) order[i] = rows[order[i]];
-    if (n) bootstrap(t->stats, order, n, own);
+    if (n) bootstrap(t, order, n, own);
     for (int k = 0; k < WIDTH; k++) out[k] = n ? own[3 * place[k]] : NAN;
     free(number);
     free(order);
@@ -301,7 +321,7 @@ static void set_own(struct tally *t)
     double own[3 * WIDTH];
 
     for (int64_t i = 0; i < t->n; i++) all[i] = i;
-    bootstrap(t->stats, all, t->n, own);
+    bootstrap(t, all, t->n, own);
     t->own = mem_new(double, 3 * WIDTH);
     for (int k = 0; k < WIDTH; k++) memcpy(t->own + 3 * k, own + 3 * place[k], 3 * sizeof *own);
     free(all);

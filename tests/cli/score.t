@@ -47,6 +47,11 @@ seq 0 99999 | sed 's/.*/{"id":&,"pred":&}/' >many
 seq 0 99999 | sed 's/.*/{"id":&,"label":&,"name":"n&"}/' >names
 t_ok "--by: as many parts as items take no time that goes by the square" \
     sh -c 'timeout 20 unimo-score -m accuracy,f1,pearson,spearman --by name many names | jq -se "length == 4 and .[0].by.name.n99999.score == 100"'
+head -2000 many >some
+head -2000 names | jq -c '.label = (.id * 7 % 1999 | tostring)' >other
+unimo-score -m rouge --ci bootstrap -j 1 some other >a
+unimo-score -m rouge --ci bootstrap -j 3 some other >b
+t_same a b "the resamples of ROUGE-1.5.5 are the same in any number of threads"
 t_run unimo-score -m accuracy --by knid pred ref
 t_fails "a field that no reference has"
 t_err '^unimo-score: --by: no reference has a field "knid"$'
