@@ -5,36 +5,83 @@
 
 /* ---- boxes by category and image ---- */
 
-struct group { /* boxes of one category, sorted by image */
+struct group { /* boxes of one category, sorted by image, an image's in the order of the file */
     const struct box **at;
     int64_t n;
-    int64_t *start; /* [images + 1] */
 };
 
 static struct group *group_boxes(const struct box *boxes, int64_t n, int64_t categories, int64_t images)
 {
     struct group *g = mem_new(struct group, categories + 1);
+    int64_t *start = mem_new(int64_t, images + 2);
+    const struct box **sorted = mem_new(const struct box *, n + 1);
 
-    for (int64_t i = 0; i < n; i++) g[boxes[i].category].n++;
+    for (int64_t i = 0; i < n; i++) {
+        g[boxes[i].category].n++;
+        start[boxes[i].image + 2]++;
+    }
+    for (int64_t k = 2; k <= images; k++) start[k] += start[k - 1];
+    for (int64_t i = 0; i < n; i++) sorted[start[boxes[i].image + 1]++] = &boxes[i];
     for (int64_t c = 0; c < categories; c++) {
         g[c].at = mem_new(const struct box *, g[c].n + 1);
-        g[c].start = mem_new(int64_t, images + 2);
+        g[c].n = 0;
     }
-    for (int64_t i = 0; i < n; i++) g[boxes[i].category].start[boxes[i].image + 2]++;
-    for (int64_t c = 0; c < categories; c++) {
-        for (int64_t k = 2; k <= images; k++) g[c].start[k] += g[c].start[k - 1];
+    for (int64_t i = 0; i < n; i++) {
+        struct group *to = &g[sorted[i]->category];
+        to->at[to->n++] = sorted[i];
     }
-    for (int64_t i = 0; i < n; i++)
-        g[boxes[i].category].at[g[boxes[i].category].start[boxes[i].image + 1]++] = &boxes[i];
+    free(start);
+    free(sorted);
     return g;
+}
+
+/* Where the boxes of an image end that begin at `from`, which is `from` where it has none. */
+static int64_t end_of(const struct group *g, int64_t from, int32_t image)
+{
+    while (from < g->n && g->at[from]->image == image) from++;
+    return from;
+}
+
+/* Where the boxes of an image begin, or would. */
+static int64_t start_of(const struct group *g, int32_t image)
+{
+    int64_t low = 0, high = g->n;
+
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (g->at[middle]->image < image) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+/* Boxes that are to be found, by image; where there are none, nothing. */
+struct wanted {
+    int32_t image, n;
+};
+struct wanted_list {
+    struct wanted *at;
+    int64_t n, cap;
+};
+
+static void want(struct wanted_list *l, int32_t image, int64_t n)
+{
+    if (!n) return;
+    mem_reserve(&l->at, &l->cap, l->n + 1);
+    l->at[l->n++] = (struct wanted){ image, (int32_t)n };
+}
+
+static double count_wanted(const struct wanted_list *l, const int32_t *times)
+{
+    double n = 0;
+
+    for (int64_t i = 0; i < l->n; i++) n += (double)l->at[i].n * (times ? times[l->at[i].image] : 1);
+    return n;
 }
 
 static void groups_free(struct group *g, int64_t categories)
 {
-    for (int64_t c = 0; c < categories; c++) {
-        free(g[c].at);
-        free(g[c].start);
-    }
+    for (int64_t c = 0; c < categories; c++) free(g[c].at);
     free(g);
 }
 
@@ -59,7 +106,7 @@ struct found { /* a detection that was compared with its image's boxes */
 struct cell { /* of a category and a range of areas */
     int64_t n, cap;
     struct found *found; /* by falling score */
-    double *positives;   /* [images] */
+    struct wanted_list wanted;
 };
 struct coco {
     int64_t images, categories;
@@ -73,7 +120,7 @@ static void coco_free(void *own)
 
     for (int64_t i = 0; i < c->categories * AREAS; i++) {
         free(c->cells[i].found);
-        free(c->cells[i].positives);
+        free(c->cells[i].wanted.at);
     }
     free(c->cells);
     free(c->place);
@@ -121,19 +168,17 @@ struct image { /* of one category: boxes that do not count are last */
     int64_t cap_truth, cap_ignored, cap_taken;
 };
 
-static void sort_truth(struct image *m, const struct group *g, int64_t image, int range)
+static void sort_truth(struct image *m, const struct box **truth, int64_t n, int range)
 {
-    int64_t from = g->start[image], to = g->start[image + 1];
-
-    mem_reserve(&m->truth, &m->cap_truth, to - from + 1);
-    mem_reserve(&m->ignored, &m->cap_ignored, to - from + 1);
-    mem_reserve(&m->taken, &m->cap_taken, to - from + 1);
+    mem_reserve(&m->truth, &m->cap_truth, n + 1);
+    mem_reserve(&m->ignored, &m->cap_ignored, n + 1);
+    mem_reserve(&m->taken, &m->cap_taken, n + 1);
     m->n = 0;
     for (int pass = 0; pass < 2; pass++) {
-        for (int64_t i = from; i < to; i++) {
-            if ((g->at[i]->is_crowd || is_outside(g->at[i]->area, range)) != pass) continue;
+        for (int64_t i = 0; i < n; i++) {
+            if ((truth[i]->is_crowd || is_outside(truth[i]->area, range)) != pass) continue;
             m->ignored[m->n] = pass;
-            m->truth[m->n++] = g->at[i];
+            m->truth[m->n++] = truth[i];
         }
     }
 }
@@ -141,7 +186,7 @@ static void sort_truth(struct image *m, const struct group *g, int64_t image, in
 static void match_image(struct cell *cell, struct image *m, const struct box **found, int64_t n, int32_t image,
                         int range)
 {
-    int64_t at = cell->n;
+    int64_t at = cell->n, wanted = 0;
 
     if (n > MOST) n = MOST;
     mem_reserve(&cell->found, &cell->cap, cell->n + n + 1);
@@ -157,7 +202,8 @@ static void match_image(struct cell *cell, struct image *m, const struct box **f
             f->ignored |= (uint16_t)(ignored << t);
         }
     }
-    for (int64_t g = 0; g < m->n; g++) cell->positives[image] += !m->ignored[g];
+    for (int64_t g = 0; g < m->n; g++) wanted += !m->ignored[g];
+    want(&cell->wanted, image, wanted);
 }
 
 static int by_falling_score(const void *a, const void *b, void *place)
@@ -170,26 +216,35 @@ static int by_falling_score(const void *a, const void *b, void *place)
     return (p->rank > q->rank) - (p->rank < q->rank);
 }
 
+/* A category's four cells, from the images that have boxes of it: most have none where there are many categories. */
+static void fill_category(struct coco *c, struct cell *cells, const struct group *truth, const struct group *found,
+                          struct image *m)
+{
+    for (int64_t t = 0, f = 0; t < truth->n || f < found->n;) {
+        int32_t image = t < truth->n ? truth->at[t]->image : found->at[f]->image;
+        if (f < found->n && found->at[f]->image < image) image = found->at[f]->image;
+        int64_t truth_end = end_of(truth, t, image), found_end = end_of(found, f, image);
+        qsort(found->at + f, (size_t)(found_end - f), sizeof *found->at, by_score);
+        for (int range = 0; range < AREAS; range++) {
+            sort_truth(m, truth->at + t, truth_end - t, range);
+            match_image(&cells[range], m, found->at + f, found_end - f, image, range);
+        }
+        t = truth_end;
+        f = found_end;
+    }
+    for (int range = 0; range < AREAS; range++) {
+        struct cell *cell = &cells[range];
+        if (cell->n) qsort_r(cell->found, (size_t)cell->n, sizeof *cell->found, by_falling_score, c->place);
+    }
+}
+
 static void fill_cells(struct coco *c, const struct boxes *b)
 {
     struct group *truth = group_boxes(b->truth, b->n_true, c->categories, c->images),
                  *found = group_boxes(b->found, b->n_found, c->categories, c->images);
     struct image m = { 0 };
 
-    for (int64_t k = 0; k < c->categories; k++) {
-        const struct group *f = &found[k];
-        for (int64_t i = 0; i < c->images; i++)
-            qsort(f->at + f->start[i], (size_t)(f->start[i + 1] - f->start[i]), sizeof(const struct box *), by_score);
-        for (int range = 0; range < AREAS; range++) {
-            struct cell *cell = &c->cells[k * AREAS + range];
-            cell->positives = mem_new(double, c->images + 1);
-            for (int64_t i = 0; i < c->images; i++) {
-                sort_truth(&m, &truth[k], i, range);
-                match_image(cell, &m, f->at + f->start[i], f->start[i + 1] - f->start[i], (int32_t)i, range);
-            }
-            if (cell->n) qsort_r(cell->found, (size_t)cell->n, sizeof *cell->found, by_falling_score, c->place);
-        }
-    }
+    for (int64_t k = 0; k < c->categories; k++) fill_category(c, c->cells + k * AREAS, &truth[k], &found[k], &m);
     groups_free(truth, c->categories);
     groups_free(found, c->categories);
     free(m.truth);
@@ -199,13 +254,13 @@ static void fill_cells(struct coco *c, const struct boxes *b)
 
 /* Average precision (101 points) and final recall of a cell at one IoU, with the `most` best of each image; false when
  * there is nothing to find. */
-static bool accumulate(const struct coco *c, const struct cell *cell, int t, int most, const int32_t *times,
-                       double *room, double *ap, double *recall)
+static bool accumulate(const struct cell *cell, int t, int most, const int32_t *times, double *room, double *ap,
+                       double *recall)
 {
-    double positives = 0, right = 0, wrong = 0, *precision = room, *recalls = room + cell->n;
+    double positives = count_wanted(&cell->wanted, times), right = 0, wrong = 0, *precision = room,
+           *recalls = room + cell->n;
     int64_t n = 0, at = 0;
 
-    for (int64_t i = 0; i < c->images; i++) positives += cell->positives[i] * (times ? times[i] : 1);
     if (positives <= 0) return false;
     for (int64_t i = 0; i < cell->n; i++) {
         const struct found *f = &cell->found[i];
@@ -251,7 +306,7 @@ static double summarise(const struct coco *c, const struct summary *s, int64_t f
         const struct cell *cell = &c->cells[k * AREAS + s->range];
         double *room = mem_new(double, 2 * cell->n + 1), ap, recall;
         for (int t = s->first; t <= s->last; t++) {
-            if (!accumulate(c, cell, t, s->most, times, room, &ap, &recall)) continue;
+            if (!accumulate(cell, t, s->most, times, room, &ap, &recall)) continue;
             sum += s->is_recall ? recall : ap;
             n++;
         }
@@ -312,7 +367,7 @@ struct voc_found {
 struct voc_class {
     int64_t n;
     struct voc_found *found; /* by falling confidence */
-    double *positives;       /* [images] */
+    struct wanted_list wanted;
 };
 struct voc {
     int64_t images, categories;
@@ -325,7 +380,7 @@ static void voc_free(void *own)
 
     for (int64_t k = 0; k < v->categories; k++) {
         free(v->classes[k].found);
-        free(v->classes[k].positives);
+        free(v->classes[k].wanted.at);
     }
     free(v->classes);
     free(v);
@@ -350,7 +405,7 @@ static void judge_class(struct voc_class *v, const struct group *truth, struct g
         const struct box *f = found->at[i];
         double best = -INFINITY;
         int64_t at = -1;
-        for (int64_t g = truth->start[f->image]; g < truth->start[f->image + 1]; g++) {
+        for (int64_t g = start_of(truth, f->image); g < truth->n && truth->at[g]->image == f->image; g++) {
             double o = overlap(f, truth->at[g]);
             if (o <= best) continue;
             best = o;
@@ -365,14 +420,13 @@ static void judge_class(struct voc_class *v, const struct group *truth, struct g
 }
 
 /* Average precision of a class by eleven points and by all; false when there is nothing to find. */
-static bool voc_precision(const struct voc *v, const struct voc_class *c, const int32_t *times, double out[2])
+static bool voc_precision(const struct voc_class *c, const int32_t *times, double out[2])
 {
-    double positives = 0, right = 0, wrong = 0, *precision = mem_new(double, c->n + 1),
+    double positives = count_wanted(&c->wanted, times), right = 0, wrong = 0, *precision = mem_new(double, c->n + 1),
            *recall = mem_new(double, c->n + 1), before = 0;
     int64_t n = 0;
 
     out[0] = out[1] = 0;
-    for (int64_t i = 0; i < v->images; i++) positives += c->positives[i] * (times ? times[i] : 1);
     for (int64_t i = 0; i < c->n && positives > 0; i++) {
         double w = times ? times[c->found[i].image] : 1;
         if (w == 0) continue;
@@ -403,7 +457,7 @@ static void voc_figures(const struct tally *t, const int32_t *times, double *out
 
     out[0] = out[1] = 0;
     for (int64_t k = 0; k < v->categories; k++) {
-        if (!voc_precision(v, &v->classes[k], times, one)) continue;
+        if (!voc_precision(&v->classes[k], times, one)) continue;
         out[0] += one[0];
         out[1] += one[1];
         n++;
@@ -418,7 +472,7 @@ static struct value *voc_categories(const struct voc *v, const struct boxes *b, 
     double one[2];
 
     for (int64_t k = 0; k < v->categories; k++) {
-        if (!voc_precision(v, &v->classes[k], NULL, one)) continue;
+        if (!voc_precision(&v->classes[k], NULL, one)) continue;
         struct value *o = value_object();
         value_set(o, "AP_07", value_real(scale * one[0]));
         value_set(o, "AP", value_real(scale * one[1]));
@@ -436,9 +490,8 @@ int voc_count(const struct score_data *d, struct tally *out, struct err *e)
     struct group *truth = group_boxes(b->truth, b->n_true, v->categories, v->images),
                  *found = group_boxes(b->found, b->n_found, v->categories, v->images);
     for (int64_t k = 0; k < v->categories; k++) {
-        v->classes[k].positives = mem_new(double, v->images + 1);
         for (int64_t i = 0; i < truth[k].n; i++)
-            v->classes[k].positives[truth[k].at[i]->image] += !truth[k].at[i]->is_difficult;
+            want(&v->classes[k].wanted, truth[k].at[i]->image, !truth[k].at[i]->is_difficult);
         judge_class(&v->classes[k], &truth[k], &found[k]);
     }
     groups_free(truth, v->categories);

@@ -355,6 +355,9 @@ for scale in percent ref; do
     t_ok "which no interval counts" holds "$out" '.[0] | .ci.AP_small.low == 0 and .ci.AP_small.mean == 0'
     t_ok "and categories have the scale of the whole" holds "$out" '.[0] | .by_category.dog.AP == .AP'
 done
+seq 0 9999 | sed 's/.*/{"image":"i&","category":"c&","bbox":[1,2,30,40],"score":0.5}/' >apart
+t_ok "as many categories as images take no memory that goes by their product" \
+    sh -c '(ulimit -v 1000000 && timeout 60 unimo-score -m ap-coco,ap-voc apart apart) | jq -se ".[0].AP > 99.999 and .[1].mAP == 100 and (.[1].by_category | length) == 10000"'
 
 # ---- wrong use ----
 if command -v perl >/dev/null; then
