@@ -10,13 +10,16 @@
 
 struct tokens {
     int64_t n, cap;
-    char **at; /* owned */
+    char **at;                /* owned */
+    int64_t last_n, cap_last; /* bytes of the last one, and of its room */
 };
 
 static void push(struct tokens *t, const char *word, size_t n)
 {
     mem_reserve(&t->at, &t->cap, t->n + 1);
     t->at[t->n++] = mem_strndup(word, n);
+    t->last_n = (int64_t)n;
+    t->cap_last = t->last_n + 1;
 }
 
 static void push_word(struct tokens *t, const char *word)
@@ -24,16 +27,15 @@ static void push_word(struct tokens *t, const char *word)
     push(t, word, strlen(word));
 }
 
-/* More of the last token. */
+/* More of the last token, which may become as long as the text. */
 static void extend(struct tokens *t, const char *more)
 {
-    struct str s = { 0 };
     char **last = &t->at[t->n - 1];
+    int64_t n = (int64_t)strlen(more);
 
-    str_addf(&s, "%s%s", *last, more);
-    free(*last);
-    *last = mem_strdup(str_c(&s));
-    str_release(&s);
+    mem_reserve(last, &t->cap_last, t->last_n + n + 1);
+    memcpy(*last + t->last_n, more, (size_t)n + 1);
+    t->last_n += n;
 }
 
 static void clear(struct tokens *t)
@@ -118,8 +120,8 @@ static bool is(const struct tokens *t, int64_t i, const char *word)
 
 struct mending {
     struct tokens in, out;
-    bool escapes; /* brackets in small letters, and more */
-    bool in_quote, in_single, after_dash;
+    bool escapes;                                       /* brackets in small letters, and more */
+    bool in_quote, in_single, after_dash, after_number; /* after_number: digits and commas that were joined */
 };
 
 static const char *escaped(const struct mending *m, const char *word)
@@ -190,7 +192,8 @@ static int64_t mend_dash(struct mending *m, int64_t i)
         return 2;
     }
     bool is_inside = i > 0 && i + 1 < m->in.n;
-    if (is_inside && !strstr(PUNCTUATION, out->at[out->n - 1]) && !is_mark(*m->in.at[i + 1])) {
+    bool is_marks = out->n && out->last_n < (int64_t)sizeof PUNCTUATION && strstr(PUNCTUATION, out->at[out->n - 1]);
+    if (is_inside && !is_marks && !is_mark(*m->in.at[i + 1])) {
         extend(out, "-");
         m->after_dash = true;
     } else {
@@ -203,10 +206,10 @@ static int64_t mend_token(struct mending *m, int64_t i)
 {
     struct tokens *out = &m->out;
     const char *word = m->in.at[i], *other = escaped(m, word);
-    bool follows_dash = m->after_dash;
+    bool follows_dash = m->after_dash, follows_number = m->after_number;
     int64_t used;
 
-    m->after_dash = false;
+    m->after_dash = m->after_number = false;
     if (other) {
         push_word(out, other);
         return 1;
@@ -218,8 +221,9 @@ static int64_t mend_token(struct mending *m, int64_t i)
     }
     if (!strcmp(word, "'")) return mend_apostrophe(m, i);
     if (!strcmp(word, ".") && (used = mend_period(m, i))) return used;
-    if (!strcmp(word, ",") && out->n && is_number(out->at[out->n - 1], true) && i + 1 < m->in.n &&
+    if (!strcmp(word, ",") && out->n && (follows_number || is_number(out->at[out->n - 1], true)) && i + 1 < m->in.n &&
         is_number(m->in.at[i + 1], true)) {
+        m->after_number = true;
         extend(out, ",");
         extend(out, m->in.at[i + 1]);
         return 2;
@@ -238,7 +242,7 @@ static void mend(struct mending *m, const char *text, size_t n)
     split(&m->in, copy);
     free(copy);
     clear(&m->out);
-    m->in_quote = m->in_single = m->after_dash = false;
+    m->in_quote = m->in_single = m->after_dash = m->after_number = false;
     for (int64_t i = 0; i < m->in.n;) i += mend_token(m, i);
 }
 

@@ -203,6 +203,11 @@ echo '{"id":1,"pred":"AT & T ( [UNK] ) < >"}' >marks
 echo '{"id":1,"source":"s","label":"at &amp; t -lrb- unk -rrb- &lt; &gt;"}' >escaped
 t_run unimo-score -m bleu --prepare qg-eval marks escaped
 t_ok "qg-eval: brackets, ampersands, angles and unknown words are written as in the references" holds "$out" '.[0].bleu4 > 99.999'
+for chain in '1 , ' 'a - '; do
+    printf '{"id":1,"pred":"%s"}\n' "$(yes "$chain" | head -100000 | tr -d '\n')" >chained
+    t_ok "a prediction of '$chain' again and again is mended in time that goes by its length" \
+        sh -c 'timeout 20 unimo-score -m bleu --prepare qg-eval chained escaped >/dev/null'
+done
 t_run unimo-score -m meteor --wordnet /nowhere caps pairs
 t_fails "no WordNet"
 
