@@ -322,6 +322,9 @@ static int run(int argc, char **argv, struct err *e)
                                   .ref_scale = !strcmp(scale, "ref") };
     if (read_inputs(argc, argv, &q.opts.files, e) || read_confidence(&q, e)) return -1;
     if (!compare && opt_refuse((const char *const[]){ "test", NULL }, "goes with --compare", e)) return -1;
+    if (explain && opt_refuse((const char *const[]){ "per-item", "by", "ci", "compare", "test", "time", NULL },
+                              "does not go with --explain", e))
+        return -1;
     if (explain && !json && !strcmp(format, "tsv"))
         return opt_usage(e, "--explain: --format tsv has figures alone (expected table or json)");
     if (check_outputs((const char *const *)argv, argc, e)) return -1;

@@ -156,6 +156,10 @@ printf '{"id":"i","refs":["..."]}\n{"id":"j","refs":["cats"]}\n' >wordless
 tail -1 emoji | sed 's/two cats/a dog/' >only
 t_run unimo-score -m rouge-l --missing zero only wordless
 t_ok "no prediction is wrong, even where a reference has no words" holds "$out" '.[0].counts.missing == 1 and .[0].score == 0'
+t_run unimo-score -m bleu --explain i --per-item each-one caps pairs
+t_exit 2 "one item's figures and a file of every item's"
+t_err '^unimo-score: --per-item: does not go with --explain'
+t_ok "and no empty file" test ! -e each-one
 t_run unimo-score -m bleu --explain i --format tsv caps pairs
 t_exit 2 "what led to figures, between tabs"
 t_err '^unimo-score: --explain: --format tsv has figures alone [(]expected table or json[)]'
