@@ -141,9 +141,10 @@ static int read_file(struct reading *r, const char *path, struct err *e)
     struct value *v = value_load(path, e);
     int rc = -1;
 
+    if (!v) return -1;
     if (value_is_array(v)) rc = read_list(r, v, e);
     else if (value_is_array(value_get(v, "annotations"))) rc = read_coco(r, v, e);
-    else if (v) err_set(e, ERR_INPUT, "neither results nor annotations of COCO");
+    else err_set(e, ERR_INPUT, "neither results nor annotations of COCO");
     if (rc) err_in(e, "%s", path);
     value_free(v);
     return rc;

@@ -346,7 +346,6 @@ t_ok "scores in decimal that differ in the last bit of a double, or are beyond s
 head -20 "$scores" >part
 t_run unimo-score -m retrieval part "$map"
 t_fails "a pair without a score"
-
 # ---- scene graphs ----
 printf '{"id":"i","scene_graph":{"objects":[{"name":"dog","attributes":[{"name":"red"}]},{"name":"car","attributes":[]}],"relations":[{"subject":0,"relation":"on","object":1}]}}\n' >graphs
 printf '{"id":"r","image":"i","tuples":[["dog"],["dog","red"],["automobile"],["dog","automobile","on"]]}\n' >tuples
@@ -365,6 +364,9 @@ for scale in percent ref; do
     t_ok "and categories have the scale of the whole" holds "$out" '.[0] | .by_category.dog.AP == .AP'
 done
 seq 0 9999 | sed 's/.*/{"image":"i&","category":"c&","bbox":[1,2,30,40],"score":0.5}/' >apart
+echo '[{' >cut.json
+t_run unimo-score -m ap-coco apart cut.json
+t_err '^unimo-score: cut.json: bad JSON'
 t_ok "as many categories as images take no memory that goes by their product" \
     sh -c '(ulimit -v 1000000 && timeout 60 unimo-score -m ap-coco,ap-voc apart apart) | jq -se ".[0].AP > 99.999 and .[1].mAP == 100 and (.[1].by_category | length) == 10000"'
 
