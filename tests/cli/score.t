@@ -196,13 +196,14 @@ t_ok "METEOR: 0.6 is better than 0.6 less a bit of rounding" jq -se '.[0] == .[1
 printf '0.5\na dog\n' >para
 t_run unimo-score -m meteor --paraphrases para caps pairs
 t_err 'para: 2 lines'
+case ${UNIMO_BUILD-} in *san*) bounded=: ;; *) bounded="ulimit -v 1000000" ;; esac # a sanitizer reserves more
 letters() { # SEED N: so many words, each one of eight letters
     awk -v x="$1" -v n="$2" 'BEGIN { for (i = 0; i < n; i++) { x = (x * 16807) % 2147483647; printf "%s%c", i ? " " : "", 97 + int(x / 1000) % 8 } }'
 }
 printf '{"id":"1","pred":"%s"}\n' "$(letters 1 2000)" >long
 printf '{"id":"1","refs":["%s"]}\n' "$(letters 2 2000)" >longs
 t_ok "METEOR of two long texts of few words takes no memory for matches that no alignment has" \
-    sh -c '(ulimit -v 1000000 && timeout 60 unimo-score -m meteor --tokenize split -j 1 long longs) | jq -e ".score > 42.0814522 and .score < 42.0814523"'
+    sh -c '($1 && timeout 60 unimo-score -m meteor --tokenize split -j 1 long longs) | jq -e ".score > 42.0814522 and .score < 42.0814523"' sh "$bounded"
 echo '{"id":1,"pred":"AT & T ( [UNK] ) < >"}' >marks
 echo '{"id":1,"source":"s","label":"at &amp; t -lrb- unk -rrb- &lt; &gt;"}' >escaped
 t_run unimo-score -m bleu --prepare qg-eval marks escaped
@@ -368,7 +369,7 @@ echo '[{' >cut.json
 t_run unimo-score -m ap-coco apart cut.json
 t_err '^unimo-score: cut.json: bad JSON'
 t_ok "as many categories as images take no memory that goes by their product" \
-    sh -c '(ulimit -v 1000000 && timeout 60 unimo-score -m ap-coco,ap-voc apart apart) | jq -se ".[0].AP > 99.999 and .[1].mAP == 100 and (.[1].by_category | length) == 10000"'
+    sh -c '($1 && timeout 60 unimo-score -m ap-coco,ap-voc apart apart) | jq -se ".[0].AP > 99.999 and .[1].mAP == 100 and (.[1].by_category | length) == 10000"' sh "$bounded"
 
 # ---- wrong use ----
 if command -v perl >/dev/null; then
