@@ -46,9 +46,9 @@ PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE State=UP PriorityTier
 PartitionName=urgent Nodes=$host MaxTime=INFINITE State=UP PriorityTier=2
 END
 export SLURM_CONF=$dir/slurm.conf
-stop() {
-    kill $(cat "$dir/slurmd.pid" "$dir/slurmctld.pid" "$dir/munge/pid" 2>/dev/null) 2>/dev/null
-    for _ in $(seq 300); do ls "$dir"/*.pid "$dir/munge/pid" >/dev/null 2>&1 || break; sleep 0.1; done
+stop() { # and wait: they write into the folder to the end
+    pids=$(cat "$dir/slurmd.pid" "$dir/slurmctld.pid" "$dir/munge/pid" 2>/dev/null)
+    for _ in $(seq 300); do kill ${pids:-} 2>/dev/null || break; sleep 0.1; done
 }
 trap 'stop; rm -rf "$t_dir"' EXIT
 slurmctld && slurmd -N "$host" || { t_ok "the daemons start" false; t_done; }
