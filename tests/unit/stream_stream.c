@@ -288,7 +288,7 @@ static void too_large(void)
     ok(access("large", F_OK), "with the stream");
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 static void no_memory(void) /* a sanitizer has memory of its own */
 {
 }
