@@ -359,7 +359,8 @@ int value_walk(const char *text, int64_t n, value_visit *visit, void *arg, struc
         if (!rc && c != ',' && c != '}') rc = refuse(&p, "',' or '}' was expected");
         p.at += !rc;
     }
-    if (!rc && peek(&p)) rc = refuse(&p, "more behind the value");
+    peek(&p);
+    if (!rc && p.at < p.end) rc = refuse(&p, "more behind the value");
     value_free(seen);
     str_release(&p.text);
     return rc;
