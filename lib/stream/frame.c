@@ -155,7 +155,7 @@ int frame_index_parse(struct frame_index *x, const uint8_t *data, size_t n, stru
     if (n < INDEX_HEAD + FRAME_TAIL)
         return err_set(e, ERR_INPUT, "index of %zu bytes (at least %d)", n, INDEX_HEAD + FRAME_TAIL);
     uint64_t records = load_u64(data), blocks = load_u64(data + 24), packed = load_u64(data + 32);
-    bool is_whole = packed == n - INDEX_HEAD - FRAME_TAIL && load_u64(data + n - FRAME_TAIL) == n + 8 + FRAME_HEAD;
+    bool is_whole = packed == n - INDEX_HEAD - FRAME_TAIL && load_u64(data + n - FRAME_TAIL) == n + FRAME_START;
     if (!is_whole || memcmp(data + n - 8, tail_mark, 8)) return err_set(e, ERR_INPUT, "damaged index");
     if (records > (uint64_t)LIMIT_FRAME_BYTES / 8 || blocks > records)
         return err_set(e, ERR_INPUT, "index of too many records");
