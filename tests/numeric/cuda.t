@@ -13,6 +13,21 @@ if [ -f "$plugin" ]; then
     t_fails "no device"
     t_err '^unimo-predict: --device cuda: no usable GPU: no device \('
 fi
+case ${UNIMO_BUILD-}:$(command -v jq) in
+*san* | *:) ;;
+*)
+    if [ -f "$plugin" ]; then
+        t_run "$top/tests/gpu/pack" "$t_dir/packed.tar.gz"
+        t_exit 0 "what a machine with a GPU and little else needs is packed"
+        tar xf packed.tar.gz
+        t_run env CUDA_VISIBLE_DEVICES= unimo-gpu/tests/gpu/run build/tests/numeric/ops.t ref 3
+        t_exit 0 "and runs where it is unpacked"
+    else
+        t_run "$top/tests/gpu/pack" "$t_dir/packed.tar.gz"
+        t_fails "without the back end there is nothing to pack"
+    fi
+    ;;
+esac
 mkdir empty
 t_run env UNIMO_BACKEND_DIR="$t_dir/empty" unimo-predict --device cuda -m none
 t_fails "no plugin"
