@@ -120,8 +120,8 @@ static int finish_stream(struct input *s, const uint8_t *payload, int64_t n, str
     if (x.records != (uint64_t)s->stream_records)
         rc = err_set(e, ERR_INPUT, "%" PRId64 " records, but its index says %" PRIu64, s->stream_records, x.records);
     else if (x.length != (uint64_t)(place(s) - s->stream_start))
-        rc = err_set(e, ERR_INPUT, "%" PRId64 " bytes, but its index says %" PRIu64,
-                     place(s) - s->stream_start, x.length);
+        rc = err_set(e, ERR_INPUT, "%" PRId64 " bytes, but its index says %" PRIu64, place(s) - s->stream_start,
+                     x.length);
     else if (x.digest != digest_value(&s->digest))
         rc = err_set(e, ERR_INPUT, "its contents do not match the digest of its index");
     frame_index_release(&x);

@@ -4,14 +4,14 @@
 #include "core/str.h"
 #include "stream/block.h"
 
-/* One input of a reader: a sequence of frames, or plain lines. Inside a stream of ours (from its provenance frame to its
- * index) a text frame is taken whole, because its tensors come after it; anything else is foreign and read line by line,
- * so that a foreign frame of any size needs little memory. */
+/* One input of a reader: a sequence of frames, or plain lines. Inside a stream of ours (from its provenance frame to
+ * its index) a text frame is taken whole, because its tensors come after it; anything else is foreign and read line by
+ * line, so that a foreign frame of any size needs little memory. */
 struct input {
     bool skip_tensors; /* the caller's to set */
     bool is_open, is_file;
-    int64_t number;           /* of the line given last, from 1 */
-    bool in_block;            /* that line is one of a block of ours, with tensors in block (NULL: none, or skipped) */
+    int64_t number; /* of the line given last, from 1 */
+    bool in_block;  /* that line is one of a block of ours, with tensors in block (NULL: none, or skipped) */
     struct block *block;
     int64_t offset;           /* in the block, of the next tensor: moved on by the caller */
     struct value *provenance; /* of the stream begun last, an array; the caller's before the first */

@@ -214,7 +214,7 @@ struct bpe *bpe_parse(const char *vocab, size_t n_vocab, const char *merges, siz
 struct bpe *bpe_parse_dict(const char *vocab, size_t n_vocab, const char *merges, size_t n_merges, const char *dict,
                            size_t n_dict, struct err *e)
 {
-    struct names from = { "dict.txt", "merges.txt" };
+    struct names from = { vocab_dict_name(dict, n_dict), "merges.txt" };
     struct value *gpt2 = value_parse(vocab, (int64_t)n_vocab, e);
     struct bpe *b = NULL;
 
@@ -247,9 +247,10 @@ struct bpe *bpe_parse_tokenizer(const char *text, size_t n, struct err *e)
 /* ---- from a directory ---- */
 
 enum { VOCAB, MERGES, DICT, TOKENIZER, N_FILES };
-static const char *const file_names[N_FILES][2] = {
-    { "vocab.json", "encoder.json" }, { "merges.txt", "vocab.bpe" }, { "dict.txt", NULL }, { "tokenizer.json", NULL }
-};
+static const char *const file_names[N_FILES][2] = { { "vocab.json", "encoder.json" },
+                                                    { "merges.txt", "vocab.bpe" },
+                                                    { "dict.txt", "unimo_en.vocab.txt" },
+                                                    { "tokenizer.json", NULL } };
 
 /* The path of a file under the first of its names that is there, or NULL. */
 static char *find_file(const char *dir, const char *const names[2])
@@ -315,7 +316,7 @@ static struct value *read_pair(const struct files *f, struct err *e)
     if (!own) err_in(e, "vocab.json");
     if (!own || !f->text[DICT]) return own;
     struct value *v = vocab_from_dict(own, f->text[DICT], f->n[DICT], e);
-    if (!v) err_in(e, "dict.txt");
+    if (!v) err_in(e, "%s", vocab_dict_name(f->text[DICT], f->n[DICT]));
     value_free(own);
     return v;
 }

@@ -161,9 +161,16 @@ void vocab_print_tokenizer(const struct value *vocab, const struct value *merges
     value_free(t);
 }
 
-/* ---- dict.txt ---- */
+/* ---- dict.txt and unimo_en.vocab.txt ---- */
+
+/* UNIMO's names of special tokens, and RoBERTa's. A dict.txt goes without the first four, which have ids 0 to 3. */
+static const char *const special_names[][2] = {
+    { "[CLS]", "<s>" }, { "[PAD]", "<pad>" }, { "[SEP]", "</s>" }, { "[UNK]", "<unk>" }, { "[MASK]", "<mask>" }
+};
+enum { N_SPECIAL = sizeof special_names / sizeof *special_names, N_FIRST = N_SPECIAL - 1 };
 
 struct dict {
+    bool has_counts;    /* dict.txt */
     const char **by_id; /* [n_gpt2] tokens of GPT-2's vocabulary, NULL once a line has taken it */
     int64_t n_gpt2;
     struct value *vocab;
@@ -177,29 +184,39 @@ static int add_name(struct dict *d, const char *name, struct err *e)
     return 0;
 }
 
-/* "NAME COUNT", where a NAME of digits is an id of GPT-2's. */
+/* A NAME of digits is an id of GPT-2's. */
+static int add_token(struct dict *d, const char *name, struct err *e)
+{
+    int64_t id;
+
+    if (name[strspn(name, "0123456789")]) {
+        for (int i = 0; i < N_SPECIAL && !d->has_counts; i++) {
+            if (!strcmp(name, special_names[i][0])) name = special_names[i][1];
+        }
+        return add_name(d, name, e);
+    }
+    if (!str_to_int(name, 0, d->n_gpt2 - 1, &id))
+        return err_set(e, ERR_INPUT, "id %s (at most %" PRId64 " in the vocabulary beside it)", err_quote(name),
+                       d->n_gpt2 - 1);
+    if (!d->by_id[id]) return err_set(e, ERR_INPUT, "id %s a second time", err_quote(name));
+    if (add_name(d, d->by_id[id], e)) return -1;
+    d->by_id[id] = NULL;
+    return 0;
+}
+
+/* "NAME COUNT" or "NAME". */
 static int add_line(struct dict *d, const char *line, size_t n, struct err *e)
 {
-    const char *space = memrchr(line, ' ', n);
-    int64_t id, count;
+    const char *space = d->has_counts ? memrchr(line, ' ', n) : line + n;
+    int64_t count;
+    int rc;
 
     if (memchr(line, 0, n) || !utf8_valid(line, n)) return err_set(e, ERR_INPUT, "not UTF-8 text");
     char *name = mem_strndup(line, space ? (size_t)(space - line) : 0);
-    char *number = mem_strndup(space ? space + 1 : line, space ? (size_t)(line + n - space - 1) : 0);
-    int rc = 0;
-    if (!*name || !str_to_int(number, 0, INT64_MAX, &count)) {
-        rc = err_set(e, ERR_INPUT, "not a token, a space and a count");
-    } else if (name[strspn(name, "0123456789")]) {
-        rc = add_name(d, name, e);
-    } else if (!str_to_int(name, 0, d->n_gpt2 - 1, &id)) {
-        rc = err_set(e, ERR_INPUT, "id %s (at most %" PRId64 " in the vocabulary beside it)", err_quote(name),
-                     d->n_gpt2 - 1);
-    } else if (!d->by_id[id]) {
-        rc = err_set(e, ERR_INPUT, "id %s a second time", err_quote(name));
-    } else {
-        rc = add_name(d, d->by_id[id], e);
-        d->by_id[id] = NULL;
-    }
+    char *number = d->has_counts && space ? mem_strndup(space + 1, (size_t)(line + n - space - 1)) : mem_strdup("0");
+    if (!*name || !str_to_int(number, 0, INT64_MAX, &count))
+        rc = err_set(e, ERR_INPUT, d->has_counts ? "not a token, a space and a count" : "is empty");
+    else rc = add_token(d, name, e);
     free(name);
     free(number);
     return rc;
@@ -230,14 +247,25 @@ static void invert(struct dict *d, const struct value *gpt2)
     }
 }
 
+static bool begins_list(const char *text, size_t n)
+{
+    const char *first = special_names[0][0];
+
+    return n >= strlen(first) && !memcmp(text, first, strlen(first));
+}
+
+const char *vocab_dict_name(const char *text, size_t n)
+{
+    return begins_list(text, n) ? "unimo_en.vocab.txt" : "dict.txt";
+}
+
 struct value *vocab_from_dict(const struct value *gpt2, const char *text, size_t n, struct err *e)
 {
-    static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
-    struct dict d = { .vocab = value_object() };
+    struct dict d = { .has_counts = !begins_list(text, n), .vocab = value_object() };
     int rc = 0;
 
     invert(&d, gpt2);
-    for (int i = 0; i < 4; i++) add_name(&d, first[i], e);
+    for (int i = 0; i < N_FIRST && d.has_counts; i++) add_name(&d, special_names[i][1], e);
     rc = read_lines(&d, text, n, e);
     if (!rc && !value_get(d.vocab, "<mask>")) rc = add_name(&d, "<mask>", e);
     free(d.by_id);

@@ -10,10 +10,14 @@
  * appended. */
 int vocab_from_tokenizer(const char *text, int64_t n, struct value **vocab, struct str *merges, struct err *e);
 
-/* The ids of fairseq's dict.txt ("GPT2-ID COUNT" a line, most frequent first) for the tokens of GPT-2's vocabulary: 0
- * <s>, 1 <pad>, 2 </s>, 3 <unk>, then the lines in order, then <mask> unless a line has it. Every byte and merge of
- * the vocabulary must be in it. NULL on error; else for the caller to free. */
+/* The order in which RoBERTa and UNIMO number the tokens of GPT-2's vocabulary, as either published it:
+ *   fairseq's dict.txt   "GPT2-ID COUNT" a line, most frequent first: 0 <s>, 1 <pad>, 2 </s>, 3 <unk>, then the lines
+ *                        in order, then <mask> unless a line has it
+ *   unimo_en.vocab.txt   "GPT2-ID" a line, which begins with [CLS]: the lines in order; [CLS], [PAD], [SEP], [UNK] and
+ *                        [MASK] are called as RoBERTa calls them
+ * Every byte and merge of the vocabulary must be in it. NULL on error; else for the caller to free. */
 struct value *vocab_from_dict(const struct value *gpt2, const char *text, size_t n, struct err *e);
+const char *vocab_dict_name(const char *text, size_t n); /* of the two */
 
 /* A tokenizer.json of a vocabulary whose tokens named in special[n] are matched in texts. */
 void vocab_print_tokenizer(const struct value *vocab, const struct value *merges, const char *const *special, int n,

@@ -1,4 +1,6 @@
-/* The forms of a vocabulary: tokenizer.json written and read, what is refused of it, dict.txt beside GPT-2's files. */
+/* The forms of a vocabulary: tokenizer.json written and read, what is refused of it, dict.txt or UNIMO's list beside
+ * GPT-2's files.
+ */
 #include "tap.h"
 #include "text/bpe.h"
 #include "text/byte_symbols.h"
@@ -150,6 +152,9 @@ static void check_dict(void)
     dict_is(gpt2, "1 1\n1 1\n", "line 2: id \"1\" a second time", "an id twice");
     dict_is(gpt2, "x 1\nx 1\n", "line 2: \"x\" a second time", "a name twice");
     dict_is(gpt2, "\xff 1\n", "line 1: not UTF-8 text", "other bytes");
+    dict_is(gpt2, "[CLS]\n[PAD]\n1\n\n", "line 4: is empty", "an empty line of UNIMO's list");
+    dict_is(gpt2, "[CLS]\n<s>\n", "line 2: \"<s>\" a second time", "a special token under both names");
+    dict_is(gpt2, "[CLS]\n1\n1\n", "line 3: id \"1\" a second time", "an id twice there");
     str_clear(&dict);
     for (int i = 0; i < 255; i++) str_addf(&dict, "%d 5\n", i);
     b = bpe_parse_dict(vocab.data, vocab.n, "", 0, dict.data, dict.n, &e);
@@ -160,9 +165,33 @@ static void check_dict(void)
     str_release(&dict);
 }
 
+static void check_list(void)
+{
+    struct value *gpt2 = make_vocab();
+    struct str vocab = { 0 }, list = { 0 };
+    struct err e = { 0 };
+
+    str_add(&list, "[CLS]\n[PAD]\n[SEP]\n[UNK]\n257\n");
+    for (int i = 255; i >= 0; i--) str_addf(&list, "%d\n", i);
+    str_add(&list, "256\n258\nmadeupword0000\n[MASK]\n");
+    value_print(gpt2, &vocab);
+    struct bpe *b = bpe_parse_dict(vocab.data, vocab.n, "a b\n\xc4\xa0 a\n", 9, list.data, list.n, &e);
+    if (ok(b != NULL, "GPT-2's files in the order of UNIMO's list %s", e.text)) {
+        is_int(bpe_size(b), 4 + 259 + 1 + 1, "all of its lines, and none besides");
+        is_encoded(b, "ab a", "261 4 ", "ids are the numbers of the lines");
+        ok(bpe_id(b, "<s>") == 0 && bpe_id(b, "<unk>") == 3 && bpe_id(b, "<mask>") == 264 && bpe_id(b, "[CLS]") < 0,
+           "special tokens have RoBERTa's names");
+    }
+    bpe_free(b);
+    value_free(gpt2);
+    str_release(&vocab);
+    str_release(&list);
+}
+
 int main(void)
 {
     check_tokenizer();
     check_dict();
+    check_list();
     return done();
 }
