@@ -4,7 +4,7 @@
 # imports, tokenizes, fine-tunes, predicts, scores, and ends with the paper's figures beside ours; an interrupted one goes on where it was.
 #     make -f scripts/experiments/cnndm.mk DATA=cnn-dailymail MODEL=base --dry-run
 # imports and tokenizes, and prints what the training takes: steps, rows (tokens and regions), memory, and time on this machine.
-# Yours to set, beside DATA (the folder of the public files) and MODEL (a directory):
+# Yours to set, beside DATA (the folder of the public files) and MODEL (a directory; scripts/import-model makes one of UNIMO's own release):
 #   REGIONS            streams of region features; or PICTURES (folders of JPEGs) and DETECTOR; or FEATURES, published ones, and FROM, their form
 #   D                  the folder to work in
 #   ROW                which of the paper's rows to compare with: base, large, or another that the makefile has; default: by the model's size
