@@ -162,7 +162,7 @@ static int read_npz(struct run *run, struct job *j, struct err *e)
 
     if (!data) return -1;
     char *id = mem_strndup(base, str_ends(base, ".npz") && length > 4 ? length - 4 : length);
-    int rc = run->o->from->read(&j->record, id, data, n, e);
+    int rc = form_read_npz(&j->record, run->o->from, id, data, n, e);
     free(id);
     free(data);
     return rc;

@@ -1,6 +1,7 @@
 #ifndef FEATURES_FORM_H
 #define FEATURES_FORM_H
 #include "features/geometry.h"
+#include "features/npz.h"
 #include "stream/record.h"
 
 /* The files in which the field exchanges region features. Records are those of unimo-records(5); what a file knows and
@@ -17,8 +18,8 @@ struct form {
     enum size_order sizes;
     const struct column *columns; /* of lines: layout.c */
     int n_columns;
-    /* of .npz: the bytes of a file and the picture's id to a fresh record, and back */
-    int (*read)(struct record **out, const char *id, const void *data, size_t n, struct err *e);
+    /* of .npz: the arrays into a record that has nothing but its id, and back to the bytes of a file */
+    int (*read)(struct record *r, const struct npz *z, struct err *e);
     int (*write)(struct str *out, const struct record *r, struct err *e);
 };
 const struct form *form_find(const char *name); /* NULL for "stream" and unknown names */
@@ -31,9 +32,12 @@ int line_geometry(uint32_t *possible, const struct form *f, const char *line, si
 int line_write(struct str *out, const struct form *f, const struct record *r, struct err *e);
 bool line_is_header(const struct form *f, const char *line, size_t n);
 
-int milvlg_read(struct record **out, const char *id, const void *data, size_t n, struct err *e);
+/* The bytes of an .npz file and the picture's id to a fresh record. */
+int form_read_npz(struct record **out, const struct form *f, const char *id, const void *data, size_t n, struct err *e);
+
+int milvlg_read(struct record *r, const struct npz *z, struct err *e);
 int milvlg_write(struct str *out, const struct record *r, struct err *e);
-int uniter_read(struct record **out, const char *id, const void *data, size_t n, struct err *e);
+int uniter_read(struct record *r, const struct npz *z, struct err *e);
 int uniter_write(struct str *out, const struct record *r, struct err *e);
 
 /* What the forms share. Sets "id"; refuses one that is no name. */

@@ -1,5 +1,5 @@
-/* Forms of one line a picture: which columns stand in which order, and how each is read and written. Numbers are base64
- * of little-endian values, as numpy's tobytes() has them. */
+/* The forms; and of those of one line a picture, which columns stand in which order, and how each is read and written.
+ * Numbers are base64 of little-endian values, as numpy's tobytes() has them. */
 #include "core/base64.h"
 #include "core/mem.h"
 #include "features/form.h"
@@ -144,6 +144,19 @@ int form_set_id(struct record *r, const char *id, size_t n, struct err *e)
         return err_set(e, ERR_INPUT, "an id of %zu bytes (1 to %d bytes of UTF-8)", n, LIMIT_ID_BYTES);
     value_set(r->fields, "id", value_strn(id, (int64_t)n));
     return 0;
+}
+
+int form_read_npz(struct record **out, const struct form *f, const char *id, const void *data, size_t n, struct err *e)
+{
+    struct npz z;
+
+    if (npz_open(&z, data, n, e)) return -1;
+    struct record *r = record_new();
+    int rc = form_set_id(r, id, strlen(id), e) || f->read(r, &z, e) ? -1 : 0;
+    npz_close(&z);
+    if (rc) record_free(r);
+    *out = rc ? NULL : r;
+    return rc;
 }
 
 /* The two sizes, the number of regions and the boxes as they stand there. */

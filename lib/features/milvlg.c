@@ -105,7 +105,7 @@ static int read_size(struct record *r, const struct npz *z, const char *array, c
     return 0;
 }
 
-static int read_arrays(struct record *r, const struct npz *z, struct err *e)
+int milvlg_read(struct record *r, const struct npz *z, struct err *e)
 {
     const struct npy *x, *bbox, *count = npz_find(z, "num_bbox"), *info = npz_find(z, "info");
     int64_t regions;
@@ -119,20 +119,6 @@ static int read_arrays(struct record *r, const struct npz *z, struct err *e)
         return err_set(e, ERR_INPUT, "\"num_bbox\" is not the number of boxes");
     if (read_boxes(r, bbox, e) || read_features(r, x, bbox->shape[0], e)) return -1;
     return info ? read_info(r, info, bbox->shape[0], e) : 0;
-}
-
-int milvlg_read(struct record **out, const char *id, const void *data, size_t n, struct err *e)
-{
-    struct npz z;
-
-    if (npz_open(&z, data, n, e)) return -1;
-    *out = record_new();
-    int rc = form_set_id(*out, id, strlen(id), e);
-    if (!rc) rc = read_arrays(*out, &z, e);
-    if (rc) record_free(*out);
-    if (rc) *out = NULL;
-    npz_close(&z);
-    return rc;
 }
 
 /* The best classes and attributes, where the record knows them. */

@@ -21,7 +21,7 @@ static int take(struct record *r, const struct npz *z, const char *array, const 
     return 0;
 }
 
-static int read_arrays(struct record *r, const struct npz *z, struct err *e)
+int uniter_read(struct record *r, const struct npz *z, struct err *e)
 {
     const struct npy *bb;
 
@@ -41,20 +41,6 @@ static int read_arrays(struct record *r, const struct npz *z, struct err *e)
     if (take(r, z, "features", "features", 2, n, e)) return -1;
     if (npz_find(z, "conf") && take(r, z, "conf", "confidences", 1, n, e)) return -1;
     return npz_find(z, "soft_labels") ? take(r, z, "soft_labels", "class_probs", 2, n, e) : 0;
-}
-
-int uniter_read(struct record **out, const char *id, const void *data, size_t n, struct err *e)
-{
-    struct npz z;
-
-    if (npz_open(&z, data, n, e)) return -1;
-    *out = record_new();
-    int rc = form_set_id(*out, id, strlen(id), e);
-    if (!rc) rc = read_arrays(*out, &z, e);
-    if (rc) record_free(*out);
-    if (rc) *out = NULL;
-    npz_close(&z);
-    return rc;
 }
 
 /* A tensor of any float type as F16, or as it is when `keeps` and NumPy has its type. */

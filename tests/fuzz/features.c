@@ -10,7 +10,7 @@ static int read_form(struct record **r, const struct form *f, const void *data, 
     struct geometry g = { f->sizes, BOX_XYXY, UNIT_PIXELS };
     uint32_t possible;
 
-    if (!f->is_lines) return f->read(r, "a", data, n, e);
+    if (!f->is_lines) return form_read_npz(r, f, "a", data, n, e);
     if (line_is_header(f, data, n)) return -1;
     if (line_geometry(&possible, f, data, n, e)) return -1;
     return line_read(r, f, data, n, g, e);
