@@ -80,6 +80,8 @@ static int each_record(struct reader *in, int (*put)(void *arg, struct record *r
 
 static int print_records(const char *const *paths, int n, struct err *e)
 {
+    if (inspect_is_model(paths[0]))
+        return err_set(e, ERR_INPUT, "%s: is a model, not a stream (see --stats, --check and --tensor)", paths[0]);
     struct reader *in = reader_open(paths, n, NULL, e);
     struct writer *w =
         in ? writer_open(output, &(struct writer_opts){ .plain = !pack, .from = in, .repeats = !pack }, e) : NULL;
@@ -91,8 +93,17 @@ static int print_records(const char *const *paths, int n, struct err *e)
     return rc;
 }
 
+static int print_parameters(const char *const *paths, int n, struct out *out, struct err *e)
+{
+    int rc = 0;
+
+    for (int i = 0; i < n && !rc; i++) rc = inspect_print_parameter(paths[i], tensor, out, e);
+    return rc;
+}
+
 static int print_tensors(const char *const *paths, int n, struct out *out, struct err *e)
 {
+    if (inspect_is_model(paths[0])) return print_parameters(paths, n, out, e);
     struct reader *in = reader_open(paths, n, NULL, e);
     int rc = in ? each_record(in, put_tensor, out, e) : -1;
 
@@ -124,7 +135,8 @@ static int check_all(const char *const *paths, int n, struct out *out, int *bad,
         struct str line = { 0 };
         int64_t records;
         bool is_good = !inspect_check(paths[i], finite, &records, &why);
-        if (is_good) str_addf(&line, "%s: good, %lld records\n", paths[i], (long long)records);
+        const char *of = inspect_is_model(paths[i]) ? "tensors" : "records";
+        if (is_good) str_addf(&line, "%s: good, %lld %s\n", paths[i], (long long)records, of);
         else str_addf(&line, "bad: %s\n", why.text);
         *bad += !is_good;
         rc = out_write(out, line.data, line.n, e);

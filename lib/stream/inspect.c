@@ -206,9 +206,28 @@ static void print_stats(const struct all_stats *all, struct str *out)
     }
 }
 
-static bool is_safetensors(const char *path)
+/* Of a model's directory. */
+static char *parameters_of(const char *path)
 {
-    return str_ends(path, ".safetensors");
+    return str_ends(path, ".safetensors") ? mem_strdup(path) : path_join(path, "model.safetensors");
+}
+
+bool inspect_is_model(const char *path)
+{
+    char *file = parameters_of(path);
+    bool is_one = str_ends(path, ".safetensors") || !access(file, F_OK);
+
+    free(file);
+    return is_one;
+}
+
+static int open_model(struct safetensors *s, const char *path, struct err *e)
+{
+    char *file = parameters_of(path);
+    int rc = safetensors_open(s, file, e);
+
+    free(file);
+    return rc;
 }
 
 static int stats_of_model(const char *path, struct all_stats *all, struct str *out, struct err *e)
@@ -216,7 +235,7 @@ static int stats_of_model(const char *path, struct all_stats *all, struct str *o
     struct safetensors s;
     int64_t total = 0;
 
-    if (safetensors_open(&s, path, e)) return -1;
+    if (open_model(&s, path, e)) return -1;
     for (int i = 0; i < s.n; i++) {
         const struct safetensor *t = &s.at[i];
         total += t->n;
@@ -253,7 +272,7 @@ static int stats_of_stream(const char *path, struct all_stats *all, struct str *
 int inspect_stats(const char *path, struct str *out, struct err *e)
 {
     struct all_stats all = { 0 };
-    int rc = is_safetensors(path) ? stats_of_model(path, &all, out, e) : stats_of_stream(path, &all, out, e);
+    int rc = inspect_is_model(path) ? stats_of_model(path, &all, out, e) : stats_of_stream(path, &all, out, e);
 
     if (!rc) print_stats(&all, out);
     map_release(&all.names);
@@ -273,9 +292,9 @@ static int check_finite(const char *name, enum dtype t, const void *data, int64_
 static int check_model(const char *path, bool finite, int64_t *records, struct err *e)
 {
     struct safetensors s;
-    int rc = safetensors_open(&s, path, e);
 
-    if (rc) return -1;
+    if (open_model(&s, path, e)) return -1;
+    int rc = 0;
     *records = s.n;
     for (int i = 0; i < s.n && !rc && finite; i++)
         rc = check_finite(s.at[i].name, s.at[i].dtype, s.at[i].data, s.at[i].n, e);
@@ -285,7 +304,7 @@ static int check_model(const char *path, bool finite, int64_t *records, struct e
 
 int inspect_check(const char *path, bool finite, int64_t *records, struct err *e)
 {
-    if (is_safetensors(path)) return check_model(path, finite, records, e);
+    if (inspect_is_model(path)) return check_model(path, finite, records, e);
     struct reader *in = reader_open(&path, 1, NULL, e);
     struct record *r;
     int got = in ? 0 : -1;
@@ -338,15 +357,40 @@ static void print_element(const void *data, enum dtype t, int64_t i, struct str 
     else str_addf(out, "%" PRId64, t == DT_I64 ? ((const int64_t *)data)[i] : (int64_t)element(data, t, i));
 }
 
+/* Elements [from, to), a line for each row. */
+static void print_elements(const void *data, enum dtype t, int64_t from, int64_t to, int64_t row, struct str *out)
+{
+    for (int64_t i = from; i < to; i++) {
+        print_element(data, t, i, out);
+        str_add_char(out, (i + 1) % row ? ' ' : '\n');
+    }
+}
+
 int inspect_print_tensor(const struct record *r, const char *name, struct str *out, struct err *e)
 {
     const struct record_tensor *t = record_tensor(r, name);
 
     if (!t) return err_set(e, ERR_INPUT, "no tensor \"%s\"", name);
-    int64_t n = t->bytes / dtype_size(t->dtype), row = t->rank ? t->shape[t->rank - 1] : 1;
-    for (int64_t i = 0; i < n; i++) {
-        print_element(t->data, t->dtype, i, out);
-        str_add_char(out, (i + 1) % row ? ' ' : '\n');
-    }
+    print_elements(t->data, t->dtype, 0, t->bytes / dtype_size(t->dtype), t->rank ? t->shape[t->rank - 1] : 1, out);
     return 0;
+}
+
+int inspect_print_parameter(const char *path, const char *name, struct out *out, struct err *e)
+{
+    const int64_t piece = 1 << 16;
+    struct safetensors s;
+    struct str text = { 0 };
+
+    if (open_model(&s, path, e)) return -1;
+    const struct safetensor *t = safetensors_find(&s, name);
+    int rc = t ? 0 : err_set(e, ERR_INPUT, "%s: no tensor %s", path, err_quote(name));
+    for (int64_t i = 0; !rc && i < t->n; i += piece) {
+        str_clear(&text);
+        print_elements(t->data, t->dtype, i, i + piece < t->n ? i + piece : t->n, t->rank ? t->shape[t->rank - 1] : 1,
+                       &text);
+        rc = out_write(out, str_c(&text), text.n, e);
+    }
+    str_release(&text);
+    safetensors_close(&s);
+    return rc;
 }

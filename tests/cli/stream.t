@@ -122,4 +122,20 @@ mkfifo named
 cat piped.zst >named &
 t_run unimo-view --index named
 t_exit 0 "and a pipe has one, too"
+
+# ---- models ----
+model=$top/testdata/detector
+t_run unimo-view --stats "$model"
+t_out '^tensor predict.class.bias: in 1, [BF0-9]* \[[0-9]*\], values '
+t_run unimo-view --check --finite "$model" "$model/model.safetensors"
+t_ok "a model's directory stands for its parameters" sh -c '[ "$(grep -c ": good, [0-9]* tensors$" "$1")" = 2 ]' sh "$out"
+unimo-view --stats "$model" | grep 'tensor predict.class.weight:' >told
+t_run unimo-view -t predict.class.weight -o values "$model"
+t_ok "a parameter's values, a row a line" awk 'NR == FNR { match($0, /\[[0-9]+,[0-9]+\]/); split(substr($0, RSTART + 1, RLENGTH - 2), n, ","); next } \
+    NF != n[2] { exit 1 } { rows++ } END { if (rows != n[1]) exit 1 }' told values
+t_run unimo-view -t nothing "$model"
+t_fails "no such parameter"
+t_err 'detector: no tensor "nothing"$'
+t_run unimo-view "$model"
+t_err 'detector: is a model, not a stream \(see --stats, --check and --tensor\)$'
 t_done
