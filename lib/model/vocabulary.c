@@ -4,7 +4,6 @@
 #include "stream/limits.h"
 #include "text/bpe.h"
 #include <stdlib.h>
-#include <unistd.h>
 
 static int read_ids(struct model_config *c, const struct value *v, struct err *e)
 {
@@ -88,17 +87,8 @@ static int write_forms(const char *from, const char *to, struct err *e)
     return rc;
 }
 
-static bool has(const char *dir, const char *name)
-{
-    char *path = path_join(dir, name);
-    bool is = !access(path, F_OK);
-
-    free(path);
-    return is;
-}
-
 int vocabulary_copy(const char *from, const char *to, struct err *e)
 {
-    if (!has(from, "vocab.json") || !has(from, "merges.txt") || has(from, "dict.txt")) return write_forms(from, to, e);
+    if (!bpe_is_pair(from)) return write_forms(from, to, e);
     return copy_file(from, to, "vocab.json", e) || copy_file(from, to, "merges.txt", e) ? -1 : 0;
 }

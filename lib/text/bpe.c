@@ -247,20 +247,34 @@ struct bpe *bpe_parse_tokenizer(const char *text, size_t n, struct err *e)
 /* ---- from a directory ---- */
 
 enum { VOCAB, MERGES, DICT, TOKENIZER, N_FILES };
-static const char *const file_names[N_FILES][2] = { { "vocab.json", "encoder.json" },
-                                                    { "merges.txt", "vocab.bpe" },
-                                                    { "dict.txt", "unimo_en.vocab.txt" },
-                                                    { "tokenizer.json", NULL } };
+enum { NAMES_MAX = 3 };
+static const char *const file_names[N_FILES][NAMES_MAX] = { { "vocab.json", "encoder.json", "unimo_en.encoder.json" },
+                                                            { "merges.txt", "vocab.bpe", "unimo_en.vocab.bpe" },
+                                                            { "dict.txt", "unimo_en.vocab.txt" },
+                                                            { "tokenizer.json" } };
 
 /* The path of a file under the first of its names that is there, or NULL. */
-static char *find_file(const char *dir, const char *const names[2])
+static char *find_file(const char *dir, const char *const names[NAMES_MAX])
 {
-    for (int i = 0; i < 2 && names[i]; i++) {
+    for (int i = 0; i < NAMES_MAX && names[i]; i++) {
         char *path = path_join(dir, names[i]);
         if (!access(path, F_OK)) return path;
         free(path);
     }
     return NULL;
+}
+
+bool bpe_is_pair(const char *dir)
+{
+    char *path[DICT + 1];
+    bool is = true;
+
+    for (int i = 0; i <= DICT; i++) {
+        path[i] = find_file(dir, file_names[i]);
+        is = is && (i < DICT ? path[i] && !strcmp(path_base(path[i]), file_names[i][0]) : !path[i]);
+    }
+    for (int i = 0; i <= DICT; i++) free(path[i]);
+    return is;
 }
 
 /* The texts of a vocabulary's files, those that it does not have NULL. */

@@ -12,9 +12,12 @@ struct bpe;
 
 /* Loads a vocabulary from a directory: vocab.json (token -> id; every id from 0 to V-1 once; all 256 byte symbols) and
  * merges.txt (one merge a line, first merged first), or under GPT-2's own names encoder.json and vocab.bpe; with
- * fairseq's dict.txt or UNIMO's unimo_en.vocab.txt beside them, its ids; without them, tokenizer.json. NULL on error,
+ * fairseq's dict.txt or UNIMO's unimo_en.vocab.txt beside them, its ids (UNIMO's have "unimo_en." in front of all
+ * three); without them, tokenizer.json. NULL on error,
  * with file and line. */
 struct bpe *bpe_load(const char *dir, struct err *e);
+/* Whether it holds vocab.json and merges.txt under these names, and nothing that would change their ids. */
+bool bpe_is_pair(const char *dir);
 /* What is in such a directory, in the form of the first: an object of token -> id, and merges as lines. The caller
  * frees *vocab; *merges is appended to. That it is a whole vocabulary is for bpe_load() to say. */
 int bpe_read(const char *dir, struct value **vocab, struct str *merges, struct err *e);

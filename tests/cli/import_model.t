@@ -53,6 +53,10 @@ t_run "$import" --vocab gpt2 --heads 2 released-entails with-list
 t_ok "GPT-2's files with UNIMO's list are copied" cmp gpt2/unimo_en.vocab.txt with-list/unimo_en.vocab.txt
 t_run unimo-finetune -t retrieval -m with-list --train pairs.zst --images regions.zst --steps 1 -o list-again
 t_same list-again/vocab.json vocab/vocab.json "and mean the same ids"
+mkdir mixed && cp gpt2/encoder.json mixed/vocab.json && cp gpt2/vocab.bpe mixed/merges.txt && cp gpt2/unimo_en.vocab.txt mixed
+t_run "$import" --vocab mixed --heads 2 released-entails with-mixed
+t_run unimo-finetune -t retrieval -m with-mixed --train pairs.zst --images regions.zst --steps 1 -o mixed-again
+t_same mixed-again/vocab.json vocab/vocab.json "under Hugging Face's names, too"
 
 # ---- RoBERTa ----
 for x in roberta.npz fairseq.npz roberta.bin fairseq.pt; do

@@ -174,7 +174,8 @@ t_ok "with fairseq's dict.txt: ids by its lines, after <s> <pad> </s> <unk>" \
 official=${UNIMO_OFFICIAL_VOCAB:-$top/../shared/data/gpt2/unimo_en.vocab.txt}
 if [ -r "$official" ]; then
     mkdir unimo
-    cp released/encoder.json released/vocab.bpe "$official" unimo
+    for f in encoder.json vocab.bpe; do cp released/$f unimo/unimo_en.$f; done
+    cp "$official" unimo
     t_run unimo-tokenize -m unimo --plain "$top/testdata/gpt2/golden.jsonl.zst"
     jq -Rcn '[inputs] | to_entries | map({key: .value, value: .key}) | from_entries' "$official" >order
     t_ok "in the published order, ids are the line numbers of UNIMO's list" sh -c \
