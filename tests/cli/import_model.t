@@ -94,6 +94,10 @@ broken && "$python" -c 'f = open("broken/image_loc.b_0", "r+b"); f.seek(-4, 2); 
 refused "a value that is not a number" '^import-model: broken: image_loc.b_0: has values that are not finite$' --vocab vocab broken x
 refused "a folder of something else" '^import-model: vocab: no array for unimo.embeddings.word_embeddings.weight' vocab x
 refused "no vocabulary" '^import-model: released: released: no vocabulary \(--vocab: ' released x
+mkdir less && jq -c 'del(.["<unk>"])' vocab/vocab.json >less/vocab.json && cp vocab/merges.txt less
+refused "another vocabulary" '^import-model: released: less: the vocabulary has 399 tokens \(the model has 400\)$' --vocab less released x
+{ seq 0 393 | sed 's/$/ 1/'; } >dict.txt && mkdir short && cp gpt2/encoder.json gpt2/vocab.bpe short && mv dict.txt short
+refused "another dictionary" 'the vocabulary has 399 tokens' --vocab short released x
 refused "heads that do not divide" '64 columns do not divide into 7 heads' --vocab vocab --heads 7 released x
 refused "too few labels" '2 labels, and the checkpoint.s classifier has 3' --vocab vocab --labels a,b released-entails x
 refused "a name that is taken" '^import-model: imported: is there already$' --vocab vocab released imported

@@ -54,10 +54,15 @@ def varint(n):
 
 
 def variable(folder, name, values):
-    values = np.ascontiguousarray(values, "<f4")
-    about = b"\x08\x05" + b"".join(b"\x10" + varint(d) for d in values.shape)  # type FP32; dims
+    """One of another type, one with its dimensions packed and one with a level of offsets are among them."""
+    kind, form = (6, "<f8") if name == "pos_embedding" else (5, "<f4")
+    dims = b"".join(varint(d) for d in values.shape)
+    about = b"\x08" + varint(kind) + (b"\x12" + varint(len(dims)) + dims if name == "word_embedding" else
+                                      b"".join(b"\x10" + varint(d) for d in values.shape))
+    levels = [bytes(16)] if name == "image_loc.w_0" else []
     with open(os.path.join(folder, name), "wb") as f:
-        f.write(struct.pack("<IQIi", 0, 0, 0, len(about)) + about + values.tobytes())
+        f.write(struct.pack("<IQ", 0, len(levels)) + b"".join(struct.pack("<Q", len(x)) + x for x in levels) + struct.pack("<Ii", 0, len(about)) + about)
+        f.write(np.ascontiguousarray(values, form).tobytes())
 
 
 def paddle(model, folder):
