@@ -131,12 +131,13 @@ static struct adversary make_adversary(const struct downstream_defaults *paper)
                                .kl = (float)adv_kl };
 }
 
-static int train(struct model *m, struct downstream *d, struct err *e)
+static int train(struct model *m, struct downstream *d, struct comm *comm, struct err *e)
 {
     const struct downstream_defaults *paper = downstream_defaults(d->kind, &m->config);
     struct adversary adversary = make_adversary(paper);
     struct task t;
     struct train_opts o = {
+        .comm = comm,
         .output = output,
         .vocabulary = model,
         .resume = resume,
@@ -187,7 +188,7 @@ static int begin(struct model *m, struct err *e)
     return rc;
 }
 
-static int adapt(struct downstream *d, struct device *dv, struct err *e)
+static int adapt(struct downstream *d, struct device *dv, struct comm *comm, struct err *e)
 {
     struct model_config c = { 0 };
     struct model m;
@@ -196,7 +197,7 @@ static int adapt(struct downstream *d, struct device *dv, struct err *e)
     if (!rc) rc = model_open(&m, &c, dv, model_precision(precision, dv), true, e);
     if (!rc) {
         rc = begin(&m, e);
-        if (!rc) rc = train(&m, d, e);
+        if (!rc) rc = train(&m, d, comm, e);
         model_release(&m);
     }
     model_config_release(&c);
@@ -235,9 +236,8 @@ static int check_outputs(struct err *e)
                : 0;
 }
 
-static int run(int argc, char **argv, struct err *e)
+static int learn(struct comm *comm, struct err *e)
 {
-    if (check_usage(argc, argv, e) || check_outputs(e)) return -1;
     const struct downstream_kind *kind = downstream_find(task_name, e);
     struct downstream_opts o = {
         .train = { train_files.n, train_files.at },
@@ -267,10 +267,20 @@ static int run(int argc, char **argv, struct err *e)
     if (!kind || downstream_open(&d, kind, &o, e)) return -1;
     int rc = (dv = device_open(device, (int)threads, e)) ? 0 : -1;
     if (!rc && profile) profile_begin(dv);
-    if (!rc) rc = adapt(&d, dv, e);
+    if (!rc) rc = adapt(&d, dv, comm, e);
     downstream_release(&d);
     profile_print(dv);
     device_close(dv);
+    return rc;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+    struct comm *comm;
+
+    if (check_usage(argc, argv, e) || check_outputs(e) || comm_open(&comm, e)) return -1;
+    int rc = learn(comm, e);
+    comm_close(comm, e);
     return rc;
 }
 
@@ -282,6 +292,7 @@ int main(int argc, char **argv)
                                       opts,
                                       run,
                                       true,
-                                      true };
+                                      true,
+                                      comm_settle };
     return program_main(&p, argc, argv);
 }

@@ -5,7 +5,6 @@
 #include "core/opt.h"
 #include "model/vocabulary.h"
 #include "tasks/pretraining.h"
-#include "train/comm.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,9 +168,10 @@ static int make_config(struct model_config *c, struct err *e)
     return 0;
 }
 
-static int train(struct model *m, const struct task *t, struct err *e)
+static int train(struct model *m, const struct task *t, struct comm *comm, struct err *e)
 {
     struct train_opts to = {
+        .comm = comm,
         .output = output,
         .vocabulary = vocabulary,
         .resume = resume,
@@ -225,13 +225,8 @@ static int check_outputs(struct err *e)
     return 0;
 }
 
-static int run(int argc, char **argv, struct err *e)
+static int check_usage(int argc, char **argv, struct err *e)
 {
-    struct model_config c = { 0 };
-    struct model m;
-    struct task t;
-    struct device *d;
-
     if (argc)
         return opt_usage(e, "%s: no operand was expected (data goes with --pairs, --images, --texts)",
                          err_quote(argv[0]));
@@ -240,7 +235,16 @@ static int run(int argc, char **argv, struct err *e)
     if (!vocabulary) return opt_usage(e, "--vocab: is required without --init");
     if (!pairs.n && !images.n && !texts.n)
         return opt_usage(e, "--pairs, --images or --texts: at least one is required");
-    if (check_outputs(e)) return -1;
+    return check_outputs(e);
+}
+
+static int learn(struct comm *comm, struct err *e)
+{
+    struct model_config c = { 0 };
+    struct model m;
+    struct task t;
+    struct device *d;
+
     if (!(d = device_open(device, (int)threads, e))) return -1;
     if (profile) profile_begin(d);
     struct pretraining *p = make_config(&c, e) ? NULL : open_data(&t, &c, e);
@@ -248,13 +252,23 @@ static int run(int argc, char **argv, struct err *e)
     if (!rc) rc = model_open(&m, &c, d, model_precision(precision, d), true, e);
     if (!rc) {
         rc = begin(&m, e);
-        if (!rc) rc = train(&m, &t, e);
+        if (!rc) rc = train(&m, &t, comm, e);
         model_release(&m);
     }
     pretraining_close(p);
     model_config_release(&c);
     profile_print(d);
     device_close(d);
+    return rc;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+    struct comm *comm;
+
+    if (check_usage(argc, argv, e) || comm_open(&comm, e)) return -1;
+    int rc = learn(comm, e);
+    comm_close(comm, e);
     return rc;
 }
 
@@ -266,6 +280,7 @@ int main(int argc, char **argv)
                                       opts,
                                       run,
                                       true,
-                                      true };
+                                      true,
+                                      comm_settle };
     return program_main(&p, argc, argv);
 }

@@ -345,6 +345,7 @@ int program_main(const struct program *p, int argc, char **argv)
     if (parsed == PARSED_RUN) rc = p->run(argc - optind, argv + optind, &e);
     if (rc && !e.code) err_set(&e, ERR_INPUT, "failed without a reason");
     if (!rc) close_stdout(&e);
+    if (e.text[0] && p->settle) p->settle(&e);
     if (e.text[0]) log_line("%s", e.text);
     return status[e.code];
 }

@@ -39,6 +39,7 @@ struct program {
     int (*run)(int argc, char **argv, struct err *e); /* gets the operands only */
     bool is_trainer; /* outlives a broken pipe and handles SIGINT/SIGTERM/SIGUSR1 itself (save, exit 75) */
     bool computes;   /* its threads work in step: see give_way() in opt.c */
+    void (*settle)(struct err *e); /* before an error is printed: takes the text when another process tells it */
 };
 
 /* The one main: makes descriptors 0-2 safe, sets signal policy, parses, answers --help and --version,

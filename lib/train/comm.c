@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pool.h"
+#include "core/signals.h"
 #include "core/str.h"
 #include <dlfcn.h>
 #include <pthread.h>
@@ -11,11 +12,13 @@
 #include <unistd.h>
 
 enum { PENDING = 256 };
+enum { PATIENCE = 10 }; /* seconds in which the first rank should find what another one found */
 
 struct comm {
     const struct comm_ops *ops;
     void *plugin;
     int rank, ranks;
+    bool is_apart;         /* errors are a rank's own */
     struct device *device; /* whose elements are summed: where its memory is the host's, MPI can read them */
     const struct comm_gpu_ops *gpu;
     void *group, *queue; /* with gpu: NCCL's, and the device's queue of work */
@@ -57,9 +60,14 @@ int comm_expected(void)
     return told("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", 2);
 }
 
+static int expected_rank(void)
+{
+    return comm_expected() == 1 ? 0 : told("OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID", 0);
+}
+
 bool comm_speaks(void)
 {
-    return comm_expected() == 1 || told("OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID", 0) <= 0;
+    return expected_rank() <= 0;
 }
 
 /* Sums whatever was begun, one after the other; by way of the host where the elements are elsewhere. */
@@ -152,21 +160,49 @@ void comm_use(struct comm *c, struct device *d, const void *memory)
     else if (why[0] && !c->rank) log_line("%s; gradients are summed by way of the host", why);
 }
 
-void comm_close(struct comm *c)
+void comm_leave(struct comm *c)
 {
     if (!c) return;
+    if (c->gpu) c->gpu->close(c->group);
+    c->gpu = NULL;
+}
+
+/* ---- ending ---- */
+
+void comm_settle(struct err *e)
+{
+    double start = clock_seconds();
+    int before = signals_stop();
+
+    if (comm_speaks()) return;
+    while (signals_stop() == before && clock_seconds() - start < PATIENCE) usleep(20000);
+    if (signals_stop() != before) e->text[0] = 0;
+    else if (e->text[0]) err_in(e, "rank %d", expected_rank());
+}
+
+void comm_part(struct comm *c)
+{
+    if (c) c->is_apart = true;
+}
+
+static void end_job(struct comm *c, struct err *e)
+{
+    if (!c->is_apart || !e->text[0]) comm_settle(e);
+    else err_in(e, "rank %d", c->rank);
+    if (e->text[0]) log_line("%s", e->text);
+    c->ops->abort(e->code == ERR_USAGE ? 2 : 1);
+}
+
+void comm_close(struct comm *c, struct err *e)
+{
+    if (!c) return;
+    if (e->code && e->code != ERR_SAVED) end_job(c, e);
     queue_close(c->begun);
     pthread_join(c->thread, NULL);
     queue_free(c->begun);
     queue_free(c->ended);
-    if (c->gpu) c->gpu->close(c->group);
     c->ops->close();
     free(c); /* the libraries stay loaded: MPI's do not like to go */
-}
-
-void comm_abort(struct comm *c, int status)
-{
-    if (c) c->ops->abort(status);
 }
 
 /* ---- sums ---- */
@@ -191,7 +227,7 @@ static void check(struct comm *c, int rc, const char *why)
 {
     if (!rc) return;
     log_line("rank %d: %s", c->rank, why);
-    comm_abort(c, 1);
+    c->ops->abort(1);
 }
 
 void comm_begin_sum(struct comm *c, struct tensor part)

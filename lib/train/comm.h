@@ -42,8 +42,14 @@ struct comm_gpu_ops {
 int comm_open(struct comm **c, struct err *e);
 int comm_expected(void); /* how many processes this one was started with, before they talk; 1: none */
 bool comm_speaks(void);  /* whether this is the one of them that says what all know */
-/* To be called once before elements on the device are summed; memory: some of it. */
+/* What all processes find, a wrong option, say, the first one tells, which ends the others. They wait for that before
+ * they tell the same: e is without text after it when there is nothing to be told any more. */
+void comm_settle(struct err *e);
+/* From here on what fails on a rank is its own, and is told at once. */
+void comm_part(struct comm *c);
+/* To be called before elements on the device are summed; memory: some of it. comm_leave() ends it. */
 void comm_use(struct comm *c, struct device *d, const void *memory);
+void comm_leave(struct comm *c);
 int comm_rank(const struct comm *c);
 int comm_ranks(const struct comm *c);
 void comm_sum_int(struct comm *c, int64_t *x, int64_t n);
@@ -58,7 +64,7 @@ void comm_share(struct comm *c, struct tensor part, int from);
 /* Seconds that sums took since the last call, and those of them that the caller spent waiting: the rest was hidden
  * behind its own work. With no sum under way. False where nobody measures: on GPUs. */
 bool comm_times(struct comm *c, double *summing, double *waiting);
-/* Ends the job: the other ranks, which may wait for this one, are ended too. Returns for a process on its own. */
-void comm_abort(struct comm *c, int status);
-void comm_close(struct comm *c);
+/* The last thing that a rank does, so that all end together. After an error, but for ERR_SAVED, it tells it and ends
+ * the job: the other ranks, which may wait for this one, are ended too. Returns for a process on its own. */
+void comm_close(struct comm *c, struct err *e);
 #endif

@@ -1,7 +1,6 @@
 #include "train/plan.h"
 #include "core/log.h"
 #include "core/pool.h"
-#include "train/comm.h"
 #include "train/feed.h"
 #include <inttypes.h>
 #include <math.h>
@@ -176,14 +175,10 @@ static void print_plan(const struct model *m, const struct task *t, const struct
 
 int train_plan(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
 {
-    struct comm *comm;
     struct plan p;
 
-    if (comm_open(&comm, e)) return -1;
-    int rc = trial(m, t, o, true, &p, e);
-    double peak = rc ? 0 : train_peak(m);
-    if (comm_rank(comm)) e->text[0] = 0; /* what all ranks find out, one says */
-    else if (!rc) print_plan(m, t, o, &p, peak);
-    comm_close(comm);
-    return rc;
+    if (trial(m, t, o, true, &p, e)) return -1;
+    double peak = train_peak(m);
+    if (!comm_rank(o->comm)) print_plan(m, t, o, &p, peak);
+    return 0;
 }

@@ -4,7 +4,6 @@
 #include "core/mem.h"
 #include "core/signals.h"
 #include "train/checkpoint.h"
-#include "train/comm.h"
 #include "train/feed.h"
 #include "train/journal.h"
 #include "train/plan.h"
@@ -344,7 +343,7 @@ static int save(struct run *r, struct err *e)
         share_serve(&r->m->params, r->comm);
     }
     comm_broadcast(r->comm, &failed, sizeof failed, 0); /* nobody goes on before it is on the disk */
-    return failed ? err_set(e, ERR_IO, "rank 0 could not save") : 0;
+    return failed ? err_set(e, ERR_IO, "%s", "") : 0;   /* rank 0 says why */
 }
 
 static bool is_time(int64_t step, int64_t every)
@@ -498,9 +497,8 @@ static int run(struct run *r, struct err *e)
 
 int train_run(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
 {
-    struct run r = { .m = m, .t = t, .o = o, .n_own = o->accumulate };
+    struct run r = { .m = m, .t = t, .o = o, .comm = o->comm, .n_own = o->accumulate };
 
-    if (comm_open(&r.comm, e)) return -1;
     comm_use(r.comm, m->device, m->params.grad.data);
     r.first = comm_rank(r.comm) * r.n_own;
     checkpoint_init(&r.at, comm_ranks(r.comm) * r.n_own);
@@ -510,14 +508,14 @@ int train_run(struct model *m, const struct task *t, const struct train_opts *o,
         r.at.comm = r.comm;
     }
     if (o->average > 0) params_keep_average(&m->params);
-    int rc = compare_records(&r, e) ? -1 : begin(&r, e);
+    int rc = begin(&r, e);
+    if (!rc) {
+        comm_part(r.comm);
+        rc = compare_records(&r, e);
+    }
     if (!rc && !r.at.is_finished) rc = run(&r, e);
     checkpoint_release(&r.at);
-    if (rc && e->code != ERR_SAVED && r.comm) {
-        log_line("rank %d: %s", comm_rank(r.comm), e->text);
-        comm_abort(r.comm, 1); /* the others wait for this rank */
-    }
-    if (!is_first_rank(&r)) e->text[0] = 0; /* what all ranks have to say, one says */
-    comm_close(r.comm);
+    comm_leave(r.comm);
+    if (e->code == ERR_SAVED && !is_first_rank(&r)) e->text[0] = 0; /* what all ranks have to say, one says */
     return rc;
 }

@@ -1,10 +1,12 @@
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 #include "model/task.h"
+#include "train/comm.h"
 #include "train/schedule.h"
 
 /* The loop of every training: batches, steps, measurements, checkpoints, signals. */
 struct train_opts {
+    struct comm *comm;      /* the ranks; NULL: one */
     const char *output;     /* directory of the model and, meanwhile, of its checkpoints */
     const char *vocabulary; /* directory whose vocab.json and merges.txt go with the model */
     bool resume;            /* go on from the newest checkpoint, if there is one */

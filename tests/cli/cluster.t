@@ -85,6 +85,19 @@ t_fails "another order of the records on one rank"
 t_err 'rank 1: texts: other contents, or in another order, than those of rank 0'
 t_ok "before the training begins" [ ! -e unlike ]
 
+# What all ranks find, one says, with the status of one process; what one of them finds, that one.
+t_run timeout 60 $mpirun -n 3 $pretrain --stepss 1 -o wrong
+t_exit 2 "an option that there is not"
+t_ok "is told once" [ "$(grep -c . "$err")" = 1 ]
+t_run timeout 60 $mpirun -n 3 $pretrain --steps 12 -o 4
+t_exit 2 "an output with checkpoints"
+t_ok "is told once, too" [ "$(grep -c 'has checkpoints of an earlier run' "$err")" = 1 ]
+t_run timeout 60 $mpirun -n 3 $pretrain --steps 1 --dev-texts nowhere --dry-run
+t_fails "a file that there is not"
+t_run timeout 60 $mpirun -n 2 sh -c 'f=$1; shift; [ $OMPI_COMM_WORLD_RANK = 0 ] || f=nowhere; exec "$@" --texts $f' sh corpus/texts.zst $pretrain --steps 1 -o wrong
+t_fails "a file that one rank has not"
+t_err 'rank 1: nowhere: cannot open'
+
 # A rank that fails, a rank that dies.
 unimo-view corpus/texts.zst | jq -c 'if .id == "text-000031" then .tokens[0] = 100000 else . end' >bad.jsonl
 t_run timeout 60 $mpirun -n 2 unimo-pretrain $model --vocab corpus/vocabulary --texts bad.jsonl --rows 256 -j 1 --steps 150 --save-every 1 -o failed
