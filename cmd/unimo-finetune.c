@@ -269,7 +269,7 @@ static int learn(struct comm *comm, struct err *e)
     if (!rc && profile) profile_begin(dv);
     if (!rc) rc = adapt(&d, dv, comm, e);
     downstream_release(&d);
-    profile_print(dv);
+    if (!comm || !rc || e->code == ERR_SAVED) comm_print_profile(comm, dv);
     device_close(dv);
     return rc;
 }

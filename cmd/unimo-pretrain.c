@@ -257,7 +257,7 @@ static int learn(struct comm *comm, struct err *e)
     }
     pretraining_close(p);
     model_config_release(&c);
-    profile_print(d);
+    if (!comm || !rc || e->code == ERR_SAVED) comm_print_profile(comm, d);
     device_close(d);
     return rc;
 }

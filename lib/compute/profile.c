@@ -1,15 +1,18 @@
 #include "compute/profile.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "core/str.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+static const char *const op_names[OP_COUNT] = {
+#define ROW(name, args) [OP_##name] = #name,
+#include "compute/ops.def"
+#undef ROW
+};
 
 struct profile {
     double began;
     struct cost {
-        const char *name;
         int64_t calls;
         double seconds, flops;
     } cost[OP_COUNT];
@@ -17,15 +20,8 @@ struct profile {
 
 void profile_begin(struct device *d)
 {
-    static const char *const names[OP_COUNT] = {
-#define ROW(name, args) [OP_##name] = #name,
-#include "compute/ops.def"
-#undef ROW
-    };
-
     free(d->profile);
     d->profile = mem_new(struct profile, 1);
-    for (int i = 0; i < OP_COUNT; i++) d->profile->cost[i].name = names[i];
     d->profile->began = clock_seconds();
 }
 
@@ -39,33 +35,79 @@ void profile_add(struct device *d, enum op_row row, double began, double flops)
     c->flops += flops;
 }
 
+void profile_numbers(const struct device *d, double *x)
+{
+    const struct profile *p = d->profile;
+
+    for (int i = 0; i < OP_COUNT; i++) {
+        *x++ = p->cost[i].seconds;
+        *x++ = (double)p->cost[i].calls;
+        *x++ = p->cost[i].flops;
+    }
+    *x = clock_seconds() - p->began;
+}
+
+/* What an operation cost: the means over the ranks, and the rank that took longest. */
+struct line {
+    const char *name;
+    double seconds, calls, flops, most;
+    int slowest;
+};
+
+static void add_rank(struct line *l, int rank, int ranks, double seconds, double calls, double flops)
+{
+    l->seconds += seconds / ranks;
+    l->calls += calls / ranks;
+    l->flops += flops / ranks;
+    if (rank && seconds <= l->most) return;
+    l->most = seconds;
+    l->slowest = rank;
+}
+
 static int by_seconds(const void *a, const void *b)
 {
-    const struct cost *x = a, *y = b;
+    const struct line *x = a, *y = b;
 
     return (x->seconds < y->seconds) - (x->seconds > y->seconds);
 }
 
-static void print_cost(const struct cost *c, double total)
+static void print_line(const struct line *l, double total, int ranks)
 {
-    char speed[32] = "";
+    char speed[32] = "", most[48] = "";
 
-    if (c->flops > 0) snprintf(speed, sizeof speed, "  %8.1f GFLOP/s", c->flops / c->seconds / 1e9);
-    log_line("%5.1f %%  %9.3f s  %9" PRId64 " calls  %-22s%s", 100 * c->seconds / total, c->seconds, c->calls, c->name,
+    if (l->flops > 0) snprintf(speed, sizeof speed, "  %8.1f GFLOP/s", l->flops / l->seconds / 1e9);
+    if (ranks > 1) snprintf(most, sizeof most, ", %9.3f s on rank %d", l->most, l->slowest);
+    log_line("%5.1f %%  %9.3f s%s  %9.0f calls  %-22s%s", 100 * l->seconds / total, l->seconds, most, l->calls, l->name,
              speed);
+}
+
+void profile_print_ranks(const double *x, int ranks)
+{
+    struct line line[OP_COUNT] = { 0 }, host = { .name = "host" };
+    double total = 0;
+
+    for (int rank = 0; rank < ranks; rank++, x += PROFILE_NUMBERS) {
+        double all = x[PROFILE_NUMBERS - 1], inside = 0;
+        for (int i = 0; i < OP_COUNT; i++) {
+            line[i].name = op_names[i];
+            add_rank(&line[i], rank, ranks, x[3 * i], x[3 * i + 1], x[3 * i + 2]);
+            inside += x[3 * i];
+        }
+        add_rank(&host, rank, ranks, all - inside, 1, 0);
+        total += all / ranks;
+    }
+    qsort(line, OP_COUNT, sizeof *line, by_seconds);
+    for (int i = 0; i < OP_COUNT; i++) {
+        if (line[i].calls > 0) print_line(&line[i], total, ranks);
+    }
+    print_line(&host, total, ranks);
 }
 
 void profile_print(const struct device *d)
 {
-    if (!d || !d->profile) return;
-    struct profile p = *d->profile;
-    double total = clock_seconds() - p.began;
-    struct cost host = { "host", 1, total, 0 };
+    double x[PROFILE_NUMBERS];
 
-    qsort(p.cost, OP_COUNT, sizeof *p.cost, by_seconds);
-    for (int i = 0; i < OP_COUNT; i++) {
-        host.seconds -= p.cost[i].seconds;
-        if (p.cost[i].calls) print_cost(&p.cost[i], total);
-    }
-    print_cost(&host, total);
+    if (!d || !d->profile) return;
+    profile_numbers(d, x);
+    profile_print_ranks(x, 1);
 }

@@ -1,4 +1,5 @@
 #include "train/comm.h"
+#include "compute/profile.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -168,6 +169,17 @@ void comm_leave(struct comm *c)
 }
 
 /* ---- ending ---- */
+
+void comm_print_profile(struct comm *c, const struct device *d)
+{
+    if (!c) profile_print(d);
+    if (!c || !d->profile) return;
+    double *x = mem_new(double, c->ranks *PROFILE_NUMBERS);
+    profile_numbers(d, x + c->rank * PROFILE_NUMBERS);
+    comm_sum_double(c, x, c->ranks * PROFILE_NUMBERS);
+    if (!c->rank) profile_print_ranks(x, c->ranks);
+    free(x);
+}
 
 void comm_settle(struct err *e)
 {

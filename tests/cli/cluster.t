@@ -51,6 +51,9 @@ t_same one.plan two.plan
 t_run $mpirun -n 2 $pretrain --init 1 --steps 1 -o inited
 t_ok "one says what of a model to begin with was matched" [ "$(grep -c ' matched, 0 missing' "$err")" = 1 ]
 
+t_run $mpirun -n 2 $pretrain --steps 2 --profile -o profiled
+t_ok "--profile prints one table of all ranks" [ "$(grep -cE '% .* s, .* s on rank [01] .* calls  (host|adamw)$|% .* s, .* s on rank [01] .* calls  linear_forward .*GFLOP/s' "$err")" = 3 ]
+
 # Epochs are of all ranks together.
 finetune="unimo-finetune -m 1 -t embed --train corpus/train.pairs.zst --images corpus/train.regions.zst --rows 256 --negatives 3 --epochs 2 --log-every 1 -j 1"
 $finetune --log one.log -o one 2>/dev/null
