@@ -193,15 +193,14 @@ int checkpoint_save(const struct checkpoint *c, const struct model *m, const str
     return rc;
 }
 
-char *checkpoint_find(const char *output)
+int64_t checkpoint_newest(const char *output)
 {
     char *folder = path_join(output, "checkpoints");
-    int64_t *steps, n = list_steps(folder, &steps);
-    char *dir = n ? step_path(folder, steps[n - 1]) : NULL;
+    int64_t *steps, n = list_steps(folder, &steps), newest = n ? steps[n - 1] : -1;
 
     free(steps);
     free(folder);
-    return dir;
+    return newest;
 }
 
 static int check_options(const struct value *saved, struct err *e)
@@ -287,8 +286,10 @@ static int load_weights(struct model *m, const char *path, struct err *e)
     return rc ? err_in(e, "%s", path) : 0;
 }
 
-int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t, const char *dir, struct err *e)
+int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t, const char *output, int64_t step,
+                    struct err *e)
 {
+    char *folder = path_join(output, "checkpoints"), *dir = step_path(folder, step);
     char *state = path_join(dir, "trainer.json"), *weights = path_join(dir, "model.safetensors"),
          *moments = path_join(dir, "optimizer.safetensors");
     struct value *v = value_load(state, e);
@@ -298,6 +299,8 @@ int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t,
     if (!rc) rc = load_weights(m, weights, e);
     if (!rc) rc = params_load_moments(&m->params, moments, e);
     value_free(v);
+    free(folder);
+    free(dir);
     free(state);
     free(weights);
     free(moments);

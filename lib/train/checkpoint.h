@@ -20,12 +20,13 @@ void checkpoint_release(struct checkpoint *c);
 /* Writes one and removes all but the newest `keep`. vocabulary: the directory whose vocabulary files go along. */
 int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output,
                     const char *vocabulary, int64_t keep, struct err *e);
-/* The newest one's directory as a heap string, or NULL when there is none. */
-char *checkpoint_find(const char *output);
-/* Brings model, moments and state back. The options and the collections must be those of the saved run, but for options
- * that cannot change the result. When the saved run had another number of streams, what it drew is dealt out anew: the
- * run goes on well, but not as it would have gone on. */
-int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t, const char *dir, struct err *e);
+/* The step of the newest one, -1 when there is none. */
+int64_t checkpoint_newest(const char *output);
+/* Brings model, moments and state of a step back. The options and the collections must be those of the saved run, but
+ * for options that cannot change the result. When the saved run had another number of streams, what it drew is dealt
+ * out anew: the run goes on well, but not as it would have gone on. */
+int checkpoint_load(struct checkpoint *c, struct model *m, const struct task *t, const char *output, int64_t step,
+                    struct err *e);
 /* The finished model, with averaged parameters where there are averages: config.json, model.safetensors and the
  * vocabulary in OUTPUT itself, the weights last. */
 int checkpoint_publish(struct model *m, const char *output, const char *vocabulary, struct err *e);

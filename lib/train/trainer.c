@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 #include "core/file.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/signals.h"
@@ -415,9 +416,12 @@ static void close_sums(struct run *r)
 static void forget_lost_best(struct run *r)
 {
     struct str path = { 0 };
+    int64_t is_lost = 0;
 
     str_addf(&path, "%s/model.safetensors", r->o->output);
-    if (r->at.best_step && access(str_c(&path), F_OK)) {
+    if (is_first_rank(r)) is_lost = r->at.best_step && access(str_c(&path), F_OK);
+    comm_broadcast(r->comm, &is_lost, sizeof is_lost, 0);
+    if (is_lost) {
         if (is_first_rank(r))
             log_line("%s is gone: the best model, of step %" PRId64 ", is forgotten", err_quote(str_c(&path)),
                      r->at.best_step);
@@ -443,18 +447,47 @@ static int compare_records(struct run *r, struct err *e)
     return rc;
 }
 
-/* Where the run begins: at a checkpoint, or at step 0 in a directory without any. */
+enum { DIGEST_PART = 1 << 20 };
+
+static uint64_t digest_values(const struct params *p)
+{
+    float *part = mem_new(float, DIGEST_PART);
+    struct digest d;
+
+    digest_init(&d);
+    for (int64_t from = 0, n; from < p->total; from += n) {
+        n = p->total - from < DIGEST_PART ? p->total - from : DIGEST_PART;
+        op_download(p->device, part, (const float *)p->value.data + from, n * (int64_t)sizeof *part);
+        digest_add(&d, part, (size_t)n * sizeof *part);
+    }
+    free(part);
+    return digest_value(&d);
+}
+
+/* All ranks take the same steps, so they must begin with the same parameters: sums of gradients do not make them equal.
+ */
+static int compare_values(struct run *r, struct err *e)
+{
+    uint64_t own, first;
+
+    if (!r->comm) return 0;
+    own = first = digest_values(&r->m->params);
+    comm_broadcast(r->comm, &first, sizeof first, 0);
+    if (own == first) return 0;
+    return err_set(e, ERR_INPUT, "the parameters to begin with are others than those of rank 0");
+}
+
+/* Where the run begins: at a checkpoint, or at step 0 in a directory without any. The first rank says which: others may
+ * not see the newest one at once when their directory comes over a network. */
 static int begin(struct run *r, struct err *e)
 {
-    char *dir = checkpoint_find(r->o->output);
-    int rc = 0;
+    int64_t newest = is_first_rank(r) ? checkpoint_newest(r->o->output) : -1;
 
-    if (dir && r->o->resume) rc = checkpoint_load(&r->at, r->m, r->t, dir, e);
-    else if (dir)
-        rc = err_set(e, ERR_USAGE, "--output: %s has checkpoints of an earlier run (--resume goes on with it)",
-                     err_quote(r->o->output));
-    free(dir);
-    if (rc) return -1;
+    comm_broadcast(r->comm, &newest, sizeof newest, 0);
+    if (newest >= 0 && !r->o->resume)
+        return err_set(e, ERR_USAGE, "--output: %s has checkpoints of an earlier run (--resume goes on with it)",
+                       err_quote(r->o->output));
+    if (newest >= 0 && checkpoint_load(&r->at, r->m, r->t, r->o->output, newest, e)) return -1;
     forget_lost_best(r);
     r->at.is_finished = r->at.is_finished && (r->at.step >= r->o->schedule.total || is_stalled(r));
     return 0;
@@ -511,7 +544,7 @@ int train_run(struct model *m, const struct task *t, const struct train_opts *o,
     int rc = begin(&r, e);
     if (!rc) {
         comm_part(r.comm);
-        rc = compare_records(&r, e);
+        rc = compare_records(&r, e) || compare_values(&r, e) ? -1 : 0;
     }
     if (!rc && !r.at.is_finished) rc = run(&r, e);
     checkpoint_release(&r.at);

@@ -88,6 +88,21 @@ t_fails "another order of the records on one rank"
 t_err 'rank 1: texts: other contents, or in another order, than those of rank 0'
 t_ok "before the training begins" [ ! -e unlike ]
 
+# Ranks that begin with other parameters, or that do not see the checkpoint that rank 0 goes on from.
+cp -r 1 rank.0/init && cp -r 2 rank.1/init
+ranked() { timeout 60 $mpirun -n 2 sh -c 'cd rank.$OMPI_COMM_WORLD_RANK && exec "$@"' sh unimo-pretrain $model --texts ../corpus/texts.zst --dev-texts ../corpus/texts.zst --eval-every 2 --rows 64 -j 1 --save-every 2 "$@"; }
+t_run ranked --init init --steps 2 -o "$t_dir/begun"
+t_exit 1 "another model to begin with on one rank"
+t_err 'rank 1: the parameters to begin with are others than those of rank 0'
+t_run ranked --vocab ../corpus/vocabulary --steps 4 -o "$t_dir/rank.0/seen"
+cp -r rank.0/seen rank.1 && rm -r rank.1/seen/checkpoints/step-000000004
+t_run ranked --vocab ../corpus/vocabulary --steps 6 --resume -o seen
+t_fails "an older checkpoint on one rank"
+t_err 'rank 1: seen/checkpoints/step-000000004/trainer.json: cannot open'
+rm -r rank.1/seen/model.safetensors && cp -r rank.0/seen/checkpoints/step-000000004 rank.1/seen/checkpoints
+t_run ranked --vocab ../corpus/vocabulary --steps 6 --resume -o seen
+t_exit 0 "whether the best model is there, rank 0 says"
+
 # What all ranks find, one says, with the status of one process; what one of them finds, that one.
 t_run timeout 60 $mpirun -n 3 $pretrain --stepss 1 -o wrong
 t_exit 2 "an option that there is not"
