@@ -32,6 +32,7 @@ struct run {
     struct journal *journal;
     struct progress progress;
     bool is_stopping; /* some rank was told to */
+    int64_t saved;    /* the step of the newest checkpoint; -1: none */
     /* since the last line of the log */
     struct losses losses;
     int64_t rows;
@@ -344,7 +345,8 @@ static int save(struct run *r, struct err *e)
         share_serve(&r->m->params, r->comm);
     }
     comm_broadcast(r->comm, &failed, sizeof failed, 0); /* nobody goes on before it is on the disk */
-    return failed ? err_set(e, ERR_IO, "%s", "") : 0;   /* rank 0 says why */
+    r->saved = r->at.step;
+    return failed ? err_set(e, ERR_IO, "%s", "") : 0; /* rank 0 says why */
 }
 
 static bool is_time(int64_t step, int64_t every)
@@ -354,7 +356,7 @@ static bool is_time(int64_t step, int64_t every)
 
 static int stop(struct run *r, struct err *e)
 {
-    if (save(r, e)) return -1;
+    if (r->saved != r->at.step && save(r, e)) return -1; /* there may be little time left */
     return err_set(e, ERR_SAVED, "stopped after step %" PRId64 " of %" PRId64 "; saved, run again with --resume",
                    r->at.step, r->o->schedule.total);
 }
@@ -488,6 +490,7 @@ static int begin(struct run *r, struct err *e)
         return err_set(e, ERR_USAGE, "--output: %s has checkpoints of an earlier run (--resume goes on with it)",
                        err_quote(r->o->output));
     if (newest >= 0 && checkpoint_load(&r->at, r->m, r->t, r->o->output, newest, e)) return -1;
+    r->saved = newest;
     forget_lost_best(r);
     r->at.is_finished = r->at.is_finished && (r->at.step >= r->o->schedule.total || is_stalled(r));
     return 0;

@@ -141,6 +141,19 @@ t_run $pretrain --steps 40 --save-every 5 --resume -o stopped
 t_exit 0 "a finished run has nothing to do"
 t_ok "and does nothing" [ "$(stat -c %Y stopped/model.safetensors)" -lt 1000000000 ]
 
+# A step that is saved is not saved again when a signal comes: there may be little time left.
+t_run $texts --texts corpus/texts.zst --save-every 2 -o early
+rm -r early/checkpoints/step-000000003 early/model.safetensors
+inode=$(stat -c %i early/checkpoints/step-000000002/trainer.json)
+$texts --texts texts.fifo --resume -o early 2>early.err &
+exec 3>texts.fifo # it is being read
+kill -TERM $!
+unimo-view corpus/texts.zst >&3
+exec 3>&-
+wait $!
+t_ok "a signal before the first step ends it with 75" [ $? = 75 -a "$(grep -c 'stopped after step 2 of 3; saved' early.err)" = 1 ]
+t_ok "and the checkpoint that it began at stays" [ "$(stat -c %i early/checkpoints/step-000000002/trainer.json)" = "$inode" ]
+
 # Collections in shards, as array jobs make them; a run goes on with the same records in other files, and with no others.
 for i in 0 1 2; do unimo-tokenize -m corpus/vocabulary --shard $i/3 -o shard.$i.zst scenes/texts.jsonl.zst; done
 sharded="unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --rows 128 --steps 12 --save-every 5"
