@@ -1,13 +1,19 @@
 #include "train/checkpoint.h"
 #include "core/file.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/opt.h"
 #include "model/vocabulary.h"
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PREFIX "step-"
 
@@ -132,35 +138,93 @@ static char *step_path(const char *folder, int64_t step)
     return path_join(folder, name);
 }
 
+/* The training is worth more than the room: somebody may have an old file open on a file system that does not let it
+ * go. */
+static void remove_or_say(const char *path)
+{
+    struct err e = { 0 };
+
+    if (dir_remove(path, &e)) log_line("%s; training goes on", e.text);
+}
+
 /* What a killed run left half-written. */
-static int remove_unfinished(const char *folder, struct err *e)
+static void remove_unfinished(const char *folder)
 {
     DIR *d = opendir(folder);
-    int rc = 0;
 
-    for (struct dirent *x; d && !rc && (x = readdir(d));) {
+    for (struct dirent *x; d && (x = readdir(d));) {
         if (!str_starts(x->d_name, "." PREFIX)) continue;
         char *path = path_join(folder, x->d_name);
-        rc = dir_remove(path, e);
+        remove_or_say(path);
         free(path);
     }
     if (d) closedir(d);
-    return rc;
 }
 
-static int remove_old(const char *folder, int64_t keep, struct err *e)
+static void remove_old(const char *folder, int64_t keep)
 {
     int64_t *steps, n = list_steps(folder, &steps);
-    int rc = remove_unfinished(folder, e);
 
-    for (int64_t i = 0; i + keep < n && !rc; i++) {
+    for (int64_t i = 0; i + keep < n; i++) {
         char *path = step_path(folder, steps[i]);
-        rc = dir_remove(path, e);
+        remove_or_say(path);
         free(path);
     }
     free(steps);
-    return rc;
 }
+
+/* ---- one run at a time ---- */
+
+enum { LOCK_TRIES = 50 }; /* each a fifth of a second: a run that was killed may still be going */
+
+static char *lock_path(const char *output)
+{
+    return path_join(output, "checkpoints/.lock");
+}
+
+/* Whether fd is what the path leads to: the run before may have removed it on its way out. */
+static bool is_same_file(int fd, const char *path)
+{
+    struct stat a, b;
+
+    return !fstat(fd, &a) && !stat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Where a file system has no locks there are none. */
+static int lock(const char *path, struct err *e)
+{
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0) return err_errno(e, "%s: cannot create", path);
+        bool is_taken = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+        if (!is_taken && is_same_file(fd, path)) return fd;
+        close(fd);
+        if (is_taken) usleep(200000);
+    }
+    return err_set(e, ERR_INPUT, "another training is writing there");
+}
+
+int checkpoint_begin(const char *output, struct err *e)
+{
+    char *folder = path_join(output, "checkpoints"), *path = lock_path(output);
+    int fd = dir_make(folder, e) ? -1 : lock(path, e);
+
+    if (fd < 0 && e->code == ERR_INPUT) err_in(e, "%s", output);
+    free(folder);
+    free(path);
+    return fd;
+}
+
+void checkpoint_end(const char *output, int fd)
+{
+    char *path = lock_path(output);
+
+    if (fd >= 0) unlink(path);
+    if (fd >= 0) close(fd);
+    free(path);
+}
+
+/* ---- writing ---- */
 
 static int write_files(const struct checkpoint *c, const struct model *m, const struct task *t, const char *dir,
                        const char *vocabulary, struct err *e)
@@ -182,12 +246,13 @@ int checkpoint_save(const struct checkpoint *c, const struct model *m, const str
 {
     char *folder = path_join(output, "checkpoints"), *path = step_path(folder, c->step);
     int rc = dir_make(folder, e);
+    if (!rc) remove_unfinished(folder); /* before: its room may be needed */
     struct outdir *o = rc ? NULL : outdir_open(path, NULL, e);
 
     if (!o) rc = -1;
     else if (write_files(c, m, t, outdir_path(o), vocabulary, e)) outdir_abort(o), rc = -1;
     else rc = outdir_commit(o, e);
-    if (!rc) rc = remove_old(folder, keep, e);
+    if (!rc) remove_old(folder, keep);
     free(folder);
     free(path);
     return rc;

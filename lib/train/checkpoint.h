@@ -17,7 +17,12 @@ struct checkpoint {
 };
 void checkpoint_init(struct checkpoint *c, int64_t streams);
 void checkpoint_release(struct checkpoint *c);
-/* Writes one and removes all but the newest `keep`. vocabulary: the directory whose vocabulary files go along. */
+/* Makes the place for checkpoints, for one run at a time: a descriptor, held to the end of the run, that an ended
+ * process cannot leave behind; -1: it cannot be written to, or another run does. */
+int checkpoint_begin(const char *output, struct err *e);
+void checkpoint_end(const char *output, int lock);
+/* Writes one and removes all but the newest `keep`; when old ones cannot be removed, that is said and nothing else.
+ * vocabulary: the directory whose vocabulary files go along. */
 int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output,
                     const char *vocabulary, int64_t keep, struct err *e);
 /* The step of the newest one, -1 when there is none. */

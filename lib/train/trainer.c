@@ -29,6 +29,7 @@ struct run {
     struct loss_sums *batch; /* [n_own] of the micro-batches */
     struct tensor sums;      /* what a step tells: their slots, and the sum of the gradient's squares */
     float *fetched;          /* the same on the host */
+    int lock;                /* of the output; -1: nothing was written yet */
     struct journal *journal;
     struct progress progress;
     bool is_stopping; /* some rank was told to */
@@ -182,13 +183,19 @@ static void sum_rest(struct run *r)
     comm_wait(r->comm);
 }
 
+static int begin_output(struct run *r, struct err *e)
+{
+    if (is_first_rank(r) && r->lock < 0) r->lock = checkpoint_begin(r->o->output, e);
+    return is_first_rank(r) && r->lock < 0 ? -1 : 0;
+}
+
 /* Nothing is made, and no earlier log is cut, before there are examples to learn from. */
 static int begin_writing(struct run *r, struct err *e)
 {
     bool is_first = is_first_rank(r);
 
     if (r->journal) return 0;
-    if (is_first && dir_make(r->o->output, e)) return -1;
+    if (begin_output(r, e)) return -1;
     r->journal = journal_open(is_first ? r->o->log : NULL, r->at.step, e);
     return r->journal ? 0 : -1;
 }
@@ -339,7 +346,8 @@ static int save(struct run *r, struct err *e)
 
     join_streams(r);
     if (is_first_rank(r)) {
-        failed = checkpoint_save(&r->at, r->m, r->t, r->o->output, r->o->vocabulary, r->o->keep, e) != 0;
+        failed = begin_output(r, e) ||
+                 checkpoint_save(&r->at, r->m, r->t, r->o->output, r->o->vocabulary, r->o->keep, e) != 0;
         if (shares(r)) share_fetched(r->comm);
     } else if (shares(r)) {
         share_serve(&r->m->params, r->comm);
@@ -387,6 +395,7 @@ static int loop(struct run *r, struct err *e)
         if (evaluates && (is_last || is_time(r->at.step, o->eval_every)) && evaluate(r, e)) return -1;
         if (!is_last && !is_stalled(r) && is_time(r->at.step, o->save_every) && save(r, e)) return -1;
     }
+    if (begin_output(r, e)) return -1;
     bool is_unpublished = !evaluates || r->t->keeps_last || !r->at.best_step;
     if (is_unpublished && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e)) return -1;
     r->at.is_finished = true;
@@ -526,6 +535,7 @@ static int run(struct run *r, struct err *e)
     free(r->feed);
     free(r->item);
     journal_close(r->journal);
+    checkpoint_end(r->o->output, r->lock);
     close_sums(r);
     scratch_release(&r->scratch);
     return rc;
@@ -533,7 +543,7 @@ static int run(struct run *r, struct err *e)
 
 int train_run(struct model *m, const struct task *t, const struct train_opts *o, struct err *e)
 {
-    struct run r = { .m = m, .t = t, .o = o, .comm = o->comm, .n_own = o->accumulate };
+    struct run r = { .m = m, .t = t, .o = o, .comm = o->comm, .n_own = o->accumulate, .lock = -1 };
 
     comm_use(r.comm, m->device, m->params.grad.data);
     r.first = comm_rank(r.comm) * r.n_own;

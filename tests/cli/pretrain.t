@@ -154,6 +154,28 @@ wait $!
 t_ok "a signal before the first step ends it with 75" [ $? = 75 -a "$(grep -c 'stopped after step 2 of 3; saved' early.err)" = 1 ]
 t_ok "and the checkpoint that it began at stays" [ "$(stat -c %i early/checkpoints/step-000000002/trainer.json)" = "$inode" ]
 
+# One run at a time writes; what cannot be written to is found at once, what cannot be removed stays.
+$texts --texts corpus/texts.zst --steps 100000 --save-every 1 --log-every 1 --log first.log -o locked 2>/dev/null &
+first=$!
+for _ in $(seq 500); do [ -d locked/checkpoints/step-000000002 ] && break; sleep 0.01; done
+t_run timeout 60 $texts --texts corpus/texts.zst --steps 100000 --log first.log --resume -o locked
+t_fails "a second run in the same directory"
+t_err '^unimo-pretrain: locked: another training is writing there'
+t_ok "does not disturb the first" kill -9 $first
+wait $first 2>/dev/null
+t_ok "nor its log" [ "$(head -n 1 first.log | jq .step)" = 1 ]
+touch locked/checkpoints/step-000000000
+t_run timeout 60 $texts --texts corpus/texts.zst --steps 1 --resume -o locked
+t_exit 0 "a killed one leaves nothing in the way"
+t_err '^unimo-pretrain: locked/checkpoints/step-000000000: cannot remove: Not a directory; training goes on$'
+t_ok "and no lock is left" [ ! -e locked/checkpoints/.lock ]
+if mkdir fixed && mount -t tmpfs none fixed 2>/dev/null && mkdir fixed/model && mount -o remount,ro fixed; then
+    t_run $texts --texts corpus/texts.zst --log unwritten.log -o fixed/model
+    t_fails "an output that is read-only"
+    t_ok "is refused before the first step" [ ! -s unwritten.log ]
+fi
+umount fixed 2>/dev/null
+
 # Collections in shards, as array jobs make them; a run goes on with the same records in other files, and with no others.
 for i in 0 1 2; do unimo-tokenize -m corpus/vocabulary --shard $i/3 -o shard.$i.zst scenes/texts.jsonl.zst; done
 sharded="unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --rows 128 --steps 12 --save-every 5"
