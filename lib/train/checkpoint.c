@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,12 +205,28 @@ static int lock(const char *path, struct err *e)
     return err_set(e, ERR_INPUT, "another training is writing there");
 }
 
+/* A model that a killed run was publishing: see temporary_name() in core/out.c. */
+static void remove_unpublished(const char *output)
+{
+    static const char *const patterns[] = { ".config.json.??????", ".model.safetensors.??????", ".vocab.json.??????",
+                                            ".merges.txt.??????" };
+    DIR *d = opendir(output);
+
+    for (struct dirent *x; d && (x = readdir(d));) {
+        for (int i = 0; i < 4; i++) {
+            if (!fnmatch(patterns[i], x->d_name, FNM_PERIOD)) unlinkat(dirfd(d), x->d_name, 0);
+        }
+    }
+    if (d) closedir(d);
+}
+
 int checkpoint_begin(const char *output, struct err *e)
 {
     char *folder = path_join(output, "checkpoints"), *path = lock_path(output);
     int fd = dir_make(folder, e) ? -1 : lock(path, e);
 
-    if (fd < 0 && e->code == ERR_INPUT) err_in(e, "%s", output);
+    if (fd >= 0) remove_unpublished(output);
+    else if (e->code == ERR_INPUT) err_in(e, "%s", output);
     free(folder);
     free(path);
     return fd;

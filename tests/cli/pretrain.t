@@ -164,11 +164,11 @@ t_err '^unimo-pretrain: locked: another training is writing there'
 t_ok "does not disturb the first" kill -9 $first
 wait $first 2>/dev/null
 t_ok "nor its log" [ "$(head -n 1 first.log | jq .step)" = 1 ]
-touch locked/checkpoints/step-000000000
+touch locked/checkpoints/step-000000000 locked/.model.safetensors.aB3dE6 locked/.mine.aB3dE6
 t_run timeout 60 $texts --texts corpus/texts.zst --steps 1 --resume -o locked
 t_exit 0 "a killed one leaves nothing in the way"
 t_err '^unimo-pretrain: locked/checkpoints/step-000000000: cannot remove: Not a directory; training goes on$'
-t_ok "and no lock is left" [ ! -e locked/checkpoints/.lock ]
+t_ok "no lock is left, nor a model that was being published" [ ! -e locked/checkpoints/.lock -a ! -e locked/.model.safetensors.aB3dE6 -a -e locked/.mine.aB3dE6 ]
 if mkdir fixed && mount -t tmpfs none fixed 2>/dev/null && mkdir fixed/model && mount -o remount,ro fixed; then
     t_run $texts --texts corpus/texts.zst --log unwritten.log -o fixed/model
     t_fails "an output that is read-only"
