@@ -17,6 +17,9 @@ if command -v gnuplot >/dev/null && command -v jq >/dev/null; then
     t_run "$top/scripts/plot-log" detector
     t_exit 0 "a detector's log is drawn"
     t_ok "with its losses and precision, and no complaint" sh -c 'grep -q objectness detector.svg && grep -q ap50 detector.svg && [ ! -s "$1" ]' sh "$err"
+    jq -c 'select(.lr) | .sum_share = 0.25 | .sum_wait_share = 0.125' log >ranks
+    t_run "$top/scripts/plot-log" ranks
+    t_ok "what ranks waited for is a share of the time, nothing held out" sh -c 'grep -q "sum wait share" ranks.svg && ! grep -q "held out" ranks.svg'
     echo '{}' >none
     t_run "$top/scripts/plot-log" none
     t_fails "a log without figures"
