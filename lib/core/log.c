@@ -82,10 +82,10 @@ void progress_step(struct progress *p, int64_t done, const char *note)
     p->done = done;
     if (!p->is_shown || (now = clock_seconds()) - p->last < 0.1) return;
     p->last = now;
-    double rate = (double)done / (now - p->start);
+    double rate = (double)(done - p->before) / (now - p->start);
     int n = p->total >= 0 ? snprintf(line, sizeof line, "\r%s: %lld of %lld %s, %.4g/s, %.0f s left  %s\033[K", program,
                                      (long long)done, (long long)p->total, p->what, rate,
-                                     done ? (double)(p->total - done) / rate : 0.0, note ? note : "")
+                                     rate > 0 ? (double)(p->total - done) / rate : 0.0, note ? note : "")
                           : snprintf(line, sizeof line, "\r%s: %lld %s, %.4g/s  %s\033[K", program, (long long)done,
                                      p->what, rate, note ? note : "");
     write_all(line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);

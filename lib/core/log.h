@@ -17,6 +17,7 @@ struct progress {
     const char *what; /* "images" */
     int64_t total;
     int64_t done;
+    int64_t before; /* of them were done before it began: set it after progress_begin() when a run goes on */
     double start, last;
     bool is_shown;
 };

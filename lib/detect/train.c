@@ -321,6 +321,7 @@ int detect_train(struct detector *d, const struct annotations *train, const stru
     if (!rc) {
         op_allocate(d->device, &t.sum.data, 4);
         progress_begin(&t.progress, "steps", o->steps);
+        t.progress.before = step;
         rc = run_steps(&t, step, e);
         progress_end(&t.progress);
         if (t.sum.data) op_release(d->device, t.sum.data);

@@ -528,6 +528,7 @@ static int run(struct run *r, struct err *e)
     open_feeds(r);
     r->since = clock_seconds();
     progress_begin(&r->progress, "steps", r->o->schedule.total);
+    r->progress.before = r->at.step;
     r->progress.is_shown = r->progress.is_shown && is_first_rank(r);
     int rc = device_check(d, e) ? -1 : loop(r, e);
     progress_end(&r->progress);

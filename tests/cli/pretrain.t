@@ -154,6 +154,15 @@ wait $!
 t_ok "a signal before the first step ends it with 75" [ $? = 75 -a "$(grep -c 'stopped after step 2 of 3; saved' early.err)" = 1 ]
 t_ok "and the checkpoint that it began at stays" [ "$(stat -c %i early/checkpoints/step-000000002/trainer.json)" = "$inode" ]
 
+# A terminal is told how fast the steps of this run are, not those before it.
+if script -qec true /dev/null >/dev/null 2>&1; then
+    t_run $texts --texts corpus/texts.zst --steps 1 -o far
+    rm far/model.safetensors && mv far/checkpoints/step-000000001 far/checkpoints/step-000500000
+    jq -c '.step = 500000 | .finished = false' far/checkpoints/*/trainer.json >trainer.json && cp trainer.json far/checkpoints/step-000500000
+    t_run script -qec "$texts --texts corpus/texts.zst --steps 500200 --resume -o far" typescript
+    t_ok "a resumed run does not count the steps before it as its own" sh -c 'tr "\r" "\n" <typescript | sed -n "s/.* steps, \(.*\)\/s, .* s left .*/\1/p" | awk "{ n++; bad += \$1 > 1e5 } END { exit !n || bad }"'
+fi
+
 # One run at a time writes; what cannot be written to is found at once, what cannot be removed stays.
 $texts --texts corpus/texts.zst --steps 100000 --save-every 1 --log-every 1 --log first.log -o locked 2>/dev/null &
 first=$!
