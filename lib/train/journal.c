@@ -3,49 +3,53 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { LOG_LIMIT = 1 << 30 };
 
 struct journal {
     int fd; /* -1: none, or given up */
     char *path;
 };
 
-/* How many bytes of the log belong to steps up to `step`. */
-static size_t keep_bytes(const char *text, size_t n, int64_t step)
+/* A whole line of a step up to `step`. */
+static bool is_kept(const char *line, ssize_t n, int64_t step)
 {
-    size_t at = 0;
+    struct err ignored = { 0 };
 
-    while (at < n) {
-        const char *end = memchr(text + at, '\n', n - at);
-        struct err ignored = { 0 };
-        if (!end) break;
-        struct value *v = value_parse(text + at, end - (text + at), &ignored);
-        bool is_later = !v || value_integer(value_get(v, "step")) > step;
-        value_free(v);
-        if (is_later) break;
-        at = (size_t)(end - text) + 1;
-    }
-    return at;
+    if (line[n - 1] != '\n') return false;
+    struct value *v = value_parse(line, n - 1, &ignored);
+    bool is = v && value_integer(value_get(v, "step")) <= step;
+    value_free(v);
+    return is;
+}
+
+/* How many bytes of the log belong to steps up to `step`: line by line, for the log of a long run is large. */
+static int kept_bytes(const char *path, int64_t step, int64_t *keep, struct err *e)
+{
+    FILE *f = fopen(path, "re");
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n;
+
+    *keep = 0;
+    if (!f) return err_errno(e, "%s: cannot open", path);
+    while ((n = getline(&line, &cap, f)) > 0 && is_kept(line, n, step)) *keep += n;
+    int rc = ferror(f) ? err_errno(e, "%s: cannot read", path) : 0;
+    fclose(f);
+    free(line);
+    return rc;
 }
 
 static int cut(struct journal *j, int64_t step, struct err *e)
 {
     struct stat st;
-    size_t n = 0, keep = 0;
+    int64_t keep = 0;
 
     if (fstat(j->fd, &st) || !S_ISREG(st.st_mode)) return 0;
-    if (step && st.st_size) {
-        char *text = file_load(j->path, LOG_LIMIT, &n, e);
-        if (!text) return -1;
-        keep = keep_bytes(text, n, step);
-        free(text);
-    }
-    return ftruncate(j->fd, (off_t)keep) ? err_errno(e, "%s", j->path) : 0;
+    if (step && st.st_size && kept_bytes(j->path, step, &keep, e)) return -1;
+    return ftruncate(j->fd, keep) ? err_errno(e, "%s", j->path) : 0;
 }
 
 struct journal *journal_open(const char *path, int64_t step, struct err *e)

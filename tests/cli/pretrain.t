@@ -163,6 +163,19 @@ if script -qec true /dev/null >/dev/null 2>&1; then
     t_ok "a resumed run does not count the steps before it as its own" sh -c 'tr "\r" "\n" <typescript | sed -n "s/.* steps, \(.*\)\/s, .* s left .*/\1/p" | awk "{ n++; bad += \$1 > 1e5 } END { exit !n || bad }"'
 fi
 
+# A log of any size is gone on with.
+if [ "${UNIMO_LONG-}" ]; then
+    printf '{"step":1,"text":"%01000000d"}\n' 0 >line
+    for _ in $(seq 1100); do cat line; done >long.log
+    echo '{"step":3}' >>long.log
+    t_run $texts --texts corpus/texts.zst --save-every 2 -o long
+    rm -r long/model.safetensors long/checkpoints/step-000000003
+    t_run $texts --texts corpus/texts.zst --log-every 1 --resume --log long.log -o long
+    t_exit 0 "more than a GiB of log"
+    t_ok "but for the lines of later steps" sh -c 'tail -n 2 long.log | cut -c 1-9 | tr "\n" " " | grep -qx "{\"step\":1 {\"step\":3 " && tail -n 1 long.log | grep -q rows'
+    rm line long.log
+fi
+
 # One run at a time writes; what cannot be written to is found at once, what cannot be removed stays.
 $texts --texts corpus/texts.zst --steps 100000 --save-every 1 --log-every 1 --log first.log -o locked 2>/dev/null &
 first=$!
