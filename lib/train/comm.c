@@ -104,6 +104,10 @@ static int open_plugin(struct comm *c, struct err *e)
     else if (!(c->ops = dlsym(c->plugin, "unimo_mpi")) || c->ops->abi != COMM_ABI)
         err_set(e, ERR_IO, "%s: is of another version", path);
     else if (c->ops->open(&c->rank, &c->ranks, why, sizeof why)) err_set(e, ERR_IO, "MPI: %s", why);
+    else if (c->ranks == 1) /* each would train for itself */
+        err_set(e, ERR_IO,
+                "started as one of %d processes, but MPI knows of no other (srun --mpi=list says how it can)",
+                comm_expected());
     free(path);
     return e->code ? -1 : 0;
 }

@@ -112,6 +112,9 @@ t_exit 2 "an output with checkpoints"
 t_ok "is told once, too" [ "$(grep -c 'has checkpoints of an earlier run' "$err")" = 1 ]
 t_run timeout 60 $mpirun -n 3 $pretrain --steps 1 --dev-texts nowhere --dry-run
 t_fails "a file that there is not"
+t_run timeout 60 env OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0 $pretrain --steps 1 -o wrong
+t_fails "one of two processes that MPI does not join"
+t_err 'started as one of 2 processes, but MPI knows of no other'
 t_run timeout 60 $mpirun -n 2 sh -c 'f=$1; shift; [ $OMPI_COMM_WORLD_RANK = 0 ] || f=nowhere; exec "$@" --texts $f' sh corpus/texts.zst $pretrain --steps 1 -o wrong
 t_fails "a file that one rank has not"
 t_err 'rank 1: nowhere: cannot open'
