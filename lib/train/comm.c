@@ -123,7 +123,10 @@ int comm_open(struct comm **out, struct err *e)
     }
     c->begun = queue_new(PENDING);
     c->ended = queue_new(PENDING);
-    if (pthread_create(&c->thread, NULL, sum_begun, c)) abort();
+    if (pthread_create(&c->thread, NULL, sum_begun, c)) {
+        log_line("rank %d: cannot start a thread", c->rank);
+        comm_abort(c, 1); /* the others wait for this rank */
+    }
     *out = c;
     return 0;
 }

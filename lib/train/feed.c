@@ -117,7 +117,21 @@ static void *produce(void *arg)
 
 /* ---- for the trainer ---- */
 
-struct feed *feed_open(const struct sampler *from, const struct model_config *c, int64_t rows, int threads)
+static void feed_free(struct feed *f)
+{
+    for (int i = 0; i < ITEMS; i++) batch_release(&f->item[i].batch);
+    for (int i = 0; i < f->n_examples; i++) {
+        batch_release(&f->examples[i].batch);
+        arena_release(&f->examples[i].arena);
+    }
+    free(f->examples);
+    queue_free(f->empty);
+    queue_free(f->full);
+    free(f);
+}
+
+struct feed *feed_open(const struct sampler *from, const struct model_config *c, int64_t rows, int threads,
+                       struct err *e)
 {
     struct feed *f = mem_new(struct feed, 1);
 
@@ -133,8 +147,10 @@ struct feed *feed_open(const struct sampler *from, const struct model_config *c,
         batch_init(&f->item[i].batch, c);
         queue_push(f->empty, &f->item[i]);
     }
-    if (pthread_create(&f->thread, NULL, produce, f)) abort();
-    return f;
+    if (!pthread_create(&f->thread, NULL, produce, f)) return f;
+    err_set(e, ERR_IO, "cannot start a thread");
+    feed_free(f);
+    return NULL;
 }
 
 const struct feed_item *feed_next(struct feed *f, double *waited)
@@ -155,13 +171,5 @@ void feed_close(struct feed *f)
     queue_close(f->empty);
     queue_close(f->full);
     pthread_join(f->thread, NULL);
-    for (int i = 0; i < ITEMS; i++) batch_release(&f->item[i].batch);
-    for (int i = 0; i < f->n_examples; i++) {
-        batch_release(&f->examples[i].batch);
-        arena_release(&f->examples[i].arena);
-    }
-    free(f->examples);
-    queue_free(f->empty);
-    queue_free(f->full);
-    free(f);
+    feed_free(f);
 }

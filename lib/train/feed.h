@@ -12,8 +12,9 @@ struct feed_item {
     int rc;                       /* -1: no batch but the error */
     struct err e;
 };
-/* threads: that read; at least 1. */
-struct feed *feed_open(const struct sampler *from, const struct model_config *c, int64_t rows, int threads);
+/* threads: that read; at least 1. NULL when the one that joins what they read cannot be started. */
+struct feed *feed_open(const struct sampler *from, const struct model_config *c, int64_t rows, int threads,
+                       struct err *e);
 /* The next batch, valid until the following call. *waited gets the seconds that the caller had to wait. */
 const struct feed_item *feed_next(struct feed *f, double *waited);
 void feed_close(struct feed *f); /* NULL is fine */

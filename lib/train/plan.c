@@ -97,10 +97,10 @@ static int trial(struct model *m, const struct task *t, const struct train_opts 
 {
     struct sampler s = { .task = t, .seed = o->seed };
     double waited = 0, start = clock_seconds();
-    int rc = 0;
 
     *p = (struct plan){ 0 };
-    struct feed *f = feed_open(&s, &m->config, o->rows, train_loaders(m, o));
+    struct feed *f = feed_open(&s, &m->config, o->rows, train_loaders(m, o), e);
+    int rc = f ? 0 : -1;
     for (int i = 0; i < TRIAL && !rc; i++) {
         const struct feed_item *x = feed_next(f, &waited);
         rc = x->rc;

@@ -505,7 +505,7 @@ static int begin(struct run *r, struct err *e)
     return 0;
 }
 
-static void open_feeds(struct run *r)
+static int open_feeds(struct run *r, struct err *e)
 {
     int threads = train_loaders(r->m, r->o);
 
@@ -514,8 +514,10 @@ static void open_feeds(struct run *r)
     for (int64_t k = 0; k < r->n_own; k++) {
         struct sampler s = { .task = r->t, .seed = r->o->seed, .stream = r->first + k, .streams = r->at.streams };
         memcpy(s.drawn, r->at.drawn[s.stream], sizeof s.drawn);
-        r->feed[k] = feed_open(&s, &r->m->config, r->o->rows, (threads + (int)r->n_own - 1) / (int)r->n_own);
+        r->feed[k] = feed_open(&s, &r->m->config, r->o->rows, (threads + (int)r->n_own - 1) / (int)r->n_own, e);
+        if (!r->feed[k]) return -1;
     }
+    return 0;
 }
 
 static int run(struct run *r, struct err *e)
@@ -525,12 +527,12 @@ static int run(struct run *r, struct err *e)
     scratch_init(&r->scratch, d);
     open_sums(r);
     r->peak = train_peak(r->m);
-    open_feeds(r);
+    int rc = open_feeds(r, e);
     r->since = clock_seconds();
     progress_begin(&r->progress, "steps", r->o->schedule.total);
     r->progress.before = r->at.step;
     r->progress.is_shown = r->progress.is_shown && is_first_rank(r);
-    int rc = device_check(d, e) ? -1 : loop(r, e);
+    if (!rc) rc = device_check(d, e) ? -1 : loop(r, e);
     progress_end(&r->progress);
     for (int64_t k = 0; k < r->n_own; k++) feed_close(r->feed[k]);
     free(r->feed);

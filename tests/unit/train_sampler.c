@@ -86,7 +86,8 @@ static void feeds(void)
                       .add = add_some,
                       .arg = (void *)&c };
     struct sampler from = { .task = &t, .seed = 11 };
-    struct feed *one = feed_open(&from, &c, 50, 1), *many = feed_open(&from, &c, 50, 5);
+    struct err e = { 0 };
+    struct feed *one = feed_open(&from, &c, 50, 1, &e), *many = feed_open(&from, &c, 50, 5, &e);
     bool good = true, enough = true, follows = true, teaches = true;
     int64_t drawn = 0;
     double waited = 0;
@@ -109,14 +110,14 @@ static void feeds(void)
     feed_close(many);
 
     t.at[0].n = 91;
-    many = feed_open(&from, &c, 50, 5);
+    many = feed_open(&from, &c, 50, 5, &e);
     const struct feed_item *x = feed_next(many, &waited);
     while (!x->rc) x = feed_next(many, &waited);
     is_str(x->e.text, "bad", "a bad example ends the run, with what the task says of it");
     feed_close(many);
 
     t.at[0].share = 0;
-    many = feed_open(&from, &c, 50, 2);
+    many = feed_open(&from, &c, 50, 2, &e);
     x = feed_next(many, &waited);
     is_str(x->rc ? x->e.text : "", "no example has anything to learn from", "examples that add nothing end the run");
     feed_close(many);
