@@ -31,6 +31,7 @@ struct out *out_continue(const char *path, int64_t *size, struct err *e);
 /* Cuts what is there to size bytes; writing goes on behind them. */
 int out_cut(struct out *o, int64_t size, struct err *e);
 int out_fd(const struct out *o);
+const char *out_place(const struct out *o); /* what is written to, for messages */
 int out_write(struct out *o, const void *data, size_t n, struct err *e);
 int out_commit(struct out *o, struct err *e); /* frees o also on failure */
 void out_abort(struct out *o);                /* NULL is fine */

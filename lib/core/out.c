@@ -210,6 +210,11 @@ int out_cut(struct out *o, int64_t size, struct err *e)
     return err_in(e, "%s", o->temporary);
 }
 
+const char *out_place(const struct out *o)
+{
+    return o->temporary ? o->temporary : o->path ? o->path : "standard output";
+}
+
 int out_fd(const struct out *o)
 {
     return o->fd;

@@ -326,21 +326,26 @@ static int recover_line(struct writer *w, const char *line, int64_t n, struct er
     return rc;
 }
 
+/* What to say of a block that cannot be unpacked: want of memory does not make it a broken one. */
+static int not_whole(const struct err *e)
+{
+    return e->code == ERR_IO ? -1 : 0;
+}
+
 /* The block at data, when it is whole: its bytes, or 0. A text at the very end may have lost its tensors. */
 static int64_t recover_block(struct writer *w, const uint8_t *data, int64_t n, struct err *e)
 {
     uint8_t *text, *tensors = NULL;
     int64_t text_n, tensors_n = 0, records = 0, whole = frame_size(data, n);
 
-    if (whole <= 0 || load_u32(data) != FRAME_ZSTD || n - whole < FRAME_START ||
-        frame_decompress(&text, &text_n, data, (size_t)whole, LIMIT_BLOCK_TEXT, e))
-        return 0;
+    if (whole <= 0 || load_u32(data) != FRAME_ZSTD || n - whole < FRAME_START) return 0;
+    if (frame_decompress(&text, &text_n, data, (size_t)whole, LIMIT_BLOCK_TEXT, e)) return not_whole(e);
     bool has_tensors = frame_is(data + whole, n - whole, FRAME_TENSORS);
     int64_t more = has_tensors ? frame_size(data + whole, n - whole) : 0, at = whole + FRAME_START;
     if (more < 0 || (has_tensors && frame_decompress(&tensors, &tensors_n, data + at, (size_t)(more - FRAME_START),
                                                      LIMIT_BLOCK_BYTES, e))) {
         free(text);
-        return 0;
+        return not_whole(e);
     }
     int rc = 0;
     for (int64_t from = 0; from < text_n && !rc; records++) {
@@ -372,9 +377,12 @@ static int recover(struct writer *w, int64_t size, struct err *e)
         got = recover_block(w, data + at, size - at, &broken);
         if (got > 0) at += got;
     }
-    if (got < 0) rc = err_set(e, ERR_INPUT, "%s", broken.text);
+    if (got < 0) {
+        *e = broken;
+        rc = -1;
+    }
     if (data != MAP_FAILED) munmap(data, (size_t)size);
-    if (rc) return rc;
+    if (rc) return err_in(e, "%s", out_place(w->out));
     if (at) str_clear(&w->packed);
     rc = out_cut(w->out, at, e);
     return rc || at ? rc : flush(w, e);
