@@ -5,6 +5,7 @@
 #include "core/mem.h"
 #include "stream/frame.h"
 #include "stream/input.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,16 +254,32 @@ void reader_close(struct reader *r)
     free(r);
 }
 
-/* The digest in the index that ends a file of ours. */
-static bool file_digest(int fd, int64_t bytes, uint64_t *digest)
+/* Reads n bytes at a place: 1, 0 where the file ends before, -1. */
+static int read_at(int fd, void *buf, int64_t n, int64_t at, struct err *e)
+{
+    int64_t got = 0;
+
+    while (got < n) {
+        ssize_t more = pread(fd, (char *)buf + got, (size_t)(n - got), at + got);
+        if (more < 0 && errno == EINTR) continue;
+        if (more < 0) return err_errno(e, "cannot read");
+        if (!more) return 0;
+        got += more;
+    }
+    return 1;
+}
+
+/* The digest in the index that ends a file of ours: 1, 0 where there is none, -1. */
+static int file_digest(int fd, int64_t bytes, uint64_t *digest, struct err *e)
 {
     uint8_t tail[FRAME_TAIL], head[FRAME_START + 16];
+    int got = bytes < FRAME_TAIL ? 0 : read_at(fd, tail, sizeof tail, bytes - FRAME_TAIL, e);
 
-    if (bytes < FRAME_TAIL || pread(fd, tail, sizeof tail, bytes - FRAME_TAIL) != sizeof tail) return false;
+    if (got <= 0) return got;
     int64_t n = frame_index_size(tail);
-    if (!n || n > bytes || pread(fd, head, sizeof head, bytes - n) != sizeof head) return false;
+    if (!n || n > bytes || (got = read_at(fd, head, sizeof head, bytes - n, e)) <= 0) return got < 0 ? -1 : 0;
     *digest = load_u64(head + FRAME_START + 8);
-    return true;
+    return 1;
 }
 
 /* Anything else, a named pipe above all, may be opened but once. */
@@ -273,37 +290,46 @@ static bool is_file(const char *path)
     return strcmp(path, "-") && !stat(path, &st) && S_ISREG(st.st_mode);
 }
 
-struct value *reader_inputs(const struct reader *r)
+/* What a file is told by beside its name. */
+static int describe(struct value *v, const char *path, struct err *e)
 {
-    struct value *list = value_array();
+    struct stat st;
+    uint64_t digest;
+    char hex[20];
+    int fd = file_open(path, e), got = -1;
 
-    for (int i = 0; i < r->n_paths; i++) {
+    if (fd < 0) return -1;
+    if (fstat(fd, &st)) err_errno(e, "cannot read");
+    else got = file_digest(fd, st.st_size, &digest, e);
+    close(fd);
+    if (got < 0) return err_in(e, "%s", path);
+    value_set(v, "bytes", value_int(st.st_size));
+    if (!got) return 0;
+    snprintf(hex, sizeof hex, "%016" PRIx64, digest);
+    value_set(v, "digest", value_str(hex));
+    return 0;
+}
+
+int reader_inputs(const struct reader *r, struct value *list, struct err *e)
+{
+    int rc = 0;
+
+    for (int i = 0; i < r->n_paths && !rc; i++) {
         struct value *v = value_object();
-        struct stat st;
-        uint64_t digest;
-        char hex[20];
-        struct err ignored = { 0 };
         value_set(v, "name", value_str(utf8_valid(r->paths[i], strlen(r->paths[i])) ? path_base(r->paths[i]) : "?"));
-        int fd = is_file(r->paths[i]) ? file_open(r->paths[i], &ignored) : -1;
-        if (fd >= 0 && !fstat(fd, &st)) {
-            value_set(v, "bytes", value_int(st.st_size));
-            if (file_digest(fd, st.st_size, &digest)) {
-                snprintf(hex, sizeof hex, "%016" PRIx64, digest);
-                value_set(v, "digest", value_str(hex));
-            }
-        }
-        if (fd >= 0) close(fd);
+        if (is_file(r->paths[i])) rc = describe(v, r->paths[i], e);
         value_push(list, v);
     }
-    return list;
+    return rc;
 }
 
 int reader_differs(const struct reader *r, const struct out *o, struct err *e)
 {
     for (int i = 0; i < r->n_paths; i++) {
-        struct err ignored = { 0 };
-        int fd = !strcmp(r->paths[i], "-") ? 0 : is_file(r->paths[i]) ? file_open(r->paths[i], &ignored) : -1;
-        if (fd < 0) continue;
+        bool is_stdin = !strcmp(r->paths[i], "-");
+        if (!is_stdin && !is_file(r->paths[i])) continue;
+        int fd = is_stdin ? 0 : file_open(r->paths[i], e);
+        if (fd < 0) return -1;
         int rc = out_differs(o, fd, file_name(r, i), e);
         if (fd) close(fd);
         if (rc) return -1;

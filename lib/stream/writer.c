@@ -63,9 +63,9 @@ struct writer {
 /* Options that do not change the records, and so must not change the bytes. */
 static const char *const left_out[] = { "threads", "output", "log", "append", NULL };
 
-static void add_provenance(struct writer *w, struct str *out)
+static int add_provenance(struct writer *w, struct str *out, struct err *e)
 {
-    struct value *p = value_object(), *entry = value_object();
+    struct value *p = value_object(), *entry = value_object(), *inputs = value_array();
     struct value *list = w->opts.from ? value_copy(reader_provenance(w->opts.from)) : value_array();
     struct str json = { 0 };
     struct err ignored = { 0 };
@@ -76,7 +76,9 @@ static void add_provenance(struct writer *w, struct str *out)
     value_set(entry, "program", value_str(opt_program()));
     value_set(entry, "version", value_str(opt_version()));
     value_set(entry, "options", options ? options : value_object());
-    if (w->opts.from) value_set(entry, "inputs", reader_inputs(w->opts.from));
+    int rc = w->opts.from ? reader_inputs(w->opts.from, inputs, e) : 0;
+    if (w->opts.from) value_set(entry, "inputs", inputs);
+    else value_free(inputs);
     value_push(list, entry);
     value_set(p, "provenance", list);
     str_clear(&json);
@@ -84,6 +86,7 @@ static void add_provenance(struct writer *w, struct str *out)
     frame_add(out, FRAME_PROVENANCE, json.data, json.n);
     str_release(&json);
     value_free(p);
+    return rc;
 }
 
 static int flush(struct writer *w, struct err *e)
@@ -408,7 +411,7 @@ static struct writer *begin(struct out *out, const struct writer_opts *opts, int
     w->is_pipe = !fstat(out_fd(w->out), &st) && !S_ISREG(st.st_mode);
     w->most_records = w->is_pipe ? PIPE_RECORDS_FIRST : INT64_MAX;
     if (isatty(out_fd(w->out))) w->opts.plain = true;
-    if (!w->opts.plain) add_provenance(w, &w->packed);
+    if (!w->opts.plain && add_provenance(w, &w->packed, e)) goto fail;
     if (size ? recover(w, size, e) : flush(w, e)) goto fail;
     return w;
 fail:
