@@ -86,6 +86,12 @@ fail:
     return NULL;
 }
 
+int file_exists(const char *path, struct err *e)
+{
+    if (!access(path, F_OK)) return 1;
+    return errno == ENOENT || errno == ENOTDIR ? 0 : err_errno(e, "%s: cannot look for it", path);
+}
+
 /* A path from the program's own directory. */
 static char *beside_program(const char *folder, const char *name)
 {
@@ -139,13 +145,14 @@ int dir_remove(const char *path, struct err *e)
     int rc = 0;
 
     if (!d) return err_errno(e, "%s: cannot remove", path);
-    while (!rc && (entry = readdir(d))) {
+    while (!rc && (errno = 0, entry = readdir(d))) {
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         if (!unlinkat(dirfd(d), entry->d_name, 0)) continue;
         char *inner = path_join(path, entry->d_name);
         rc = dir_remove(inner, e);
         free(inner);
     }
+    if (!rc && errno) rc = err_errno(e, "%s: cannot list", path);
     closedir(d);
     if (!rc && rmdir(path)) rc = err_errno(e, "%s: cannot remove", path);
     return rc;
@@ -175,13 +182,18 @@ int64_t dir_list(const char *path, const char *const *suffixes, char ***names, s
 
     *names = NULL;
     if (!d) return err_errno(e, "%s: cannot list", path);
-    errno = 0;
-    while ((entry = readdir(d))) {
+    while ((errno = 0, entry = readdir(d))) {
         if (!ends_in_one_of(entry->d_name, suffixes)) continue;
         mem_reserve(names, &cap, n + 1);
         (*names)[n++] = mem_strdup(entry->d_name);
     }
+    int rc = errno ? err_errno(e, "%s: cannot list", path) : 0;
     closedir(d);
+    if (rc) {
+        while (n) free((*names)[--n]);
+        free(*names);
+        return -1;
+    }
     if (n) qsort(*names, (size_t)n, sizeof **names, compare_names);
     return n;
 }

@@ -15,6 +15,9 @@ int file_write(int fd, const void *buf, size_t n, struct err *e);
 /* The whole file, NUL-terminated, in a new heap buffer; refused when larger than limit. */
 char *file_load(const char *path, size_t limit, size_t *n, struct err *e);
 
+/* 1 when something is under the path, 0 when nothing is, -1 when that cannot be told. */
+int file_exists(const char *path, struct err *e);
+
 /* An output that exists under its name only when complete: written to .NAME.XXXXXX beside it, synced and
  * renamed by out_commit(); removed by out_abort(), at exit and on SIGINT/SIGTERM/SIGHUP.
  * Path "-" or NULL is standard output: nothing is renamed. Special files (/dev/full, a FIFO) are written

@@ -152,9 +152,10 @@ struct out *out_nameless(int *fd, struct err *e)
 
     *fd = mkostemp(path, O_CLOEXEC);
     int copy = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, 3);
-    if (*fd < 0) err_errno(e, "cannot create a temporary file");
-    else unlink(path);
-    if (*fd < 0) err_in(e, "%s", path);
+    if (copy < 0) err_errno(e, "cannot create a temporary file");
+    if (*fd >= 0) unlink(path);
+    if (copy < 0 && *fd >= 0) close(*fd);
+    if (copy < 0) err_in(e, "%s", path);
     free(path);
     if (copy < 0) return NULL;
     struct out *o = mem_new(struct out, 1);
@@ -371,10 +372,11 @@ int outdir_check(const char *path, const char *const *ours, struct err *e)
         err_errno(e, "cannot be replaced");
         return err_in(e, "%s", path);
     }
-    while (d && !rc && (entry = readdir(d))) {
+    while (d && !rc && (errno = 0, entry = readdir(d))) {
         bool is_itself = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
         if (!is_itself && !is_ours(dirfd(d), entry->d_name, ours)) rc = refuse(path, entry->d_name, ours, e);
     }
+    if (d && !rc && errno) rc = err_errno(e, "%s: cannot list", path);
     if (d) closedir(d);
     return rc;
 }
@@ -430,11 +432,13 @@ static int sync_files(const char *path, struct err *e)
     int rc = 0;
 
     if (!d) return err_errno(e, "cannot list");
-    while (!rc && (entry = readdir(d))) {
+    while (!rc && (errno = 0, entry = readdir(d))) {
         int fd = openat(dirfd(d), entry->d_name, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0 && fsync(fd) && errno != EINVAL) rc = err_errno(e, "%s: cannot sync", entry->d_name);
+        bool is_synced = fd < 0 ? errno == EACCES : !fsync(fd) || errno == EINVAL; /* EACCES: by a strict umask */
+        if (!is_synced) rc = err_errno(e, "%s: cannot sync", entry->d_name);
         if (fd >= 0) close(fd);
     }
+    if (!rc && errno) rc = err_errno(e, "cannot list");
     closedir(d);
     return rc;
 }
@@ -453,9 +457,9 @@ int outdir_commit(struct outdir *o, struct err *e)
             rc = err_errno(e, "cannot rename");
         else if (!outdir_check(o->temporary, o->ours, &ignored)) dir_remove(o->temporary, &ignored);
     }
+    if (rc) remove_flat_directory(o->temporary); /* not later: then it may be the old one, with somebody's files */
     if (!rc) rc = sync_parent(o->path, e);
     if (rc) err_in(e, "%s", o->path);
-    if (rc) remove_flat_directory(o->temporary);
     outdir_free(o);
     return rc;
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What the result depends on besides the pictures themselves. */
 static struct value *options(const struct detector *d, const struct detect_train_opts *o,
@@ -110,10 +109,10 @@ int state_load(struct detector *d, const struct detect_train_opts *o, const stru
 {
     char *path = path_join(o->state, "trainer.json");
     struct value *now = options(d, o, train), *saved = NULL;
-    int rc = 0;
+    int is_there = file_exists(path, e), rc = is_there < 0 ? -1 : 0;
 
     *step = 0;
-    if (!access(path, F_OK)) {
+    if (is_there > 0) {
         saved = value_load(path, e);
         rc = saved ? check_options(saved, now, e) : -1;
         if (!rc) rc = value_get_int(saved, "step", 0, o->steps, step, e);

@@ -1,13 +1,12 @@
 /* One record after another: graph, positives, negatives, neighbours. All draws are named by the seed, the record's id
  * and its text, so that neither threads nor order matter. */
 #include "rewrite/rewriter.h"
+#include "core/file.h"
 #include "core/str.h"
 #include "rewrite/retrieve.h"
 #include "rewrite/translate.h"
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TEXT_MAX = 1 << 16, BATCH = 16, TRANSLATED_BATCH = 512, RNG_REWRITE = 0x72657772 };
 
@@ -34,13 +33,11 @@ struct rewriter {
 static int open_index(struct tfidf **x, const char *dir, const char *name, bool required, struct err *e)
 {
     char *path = path_join(dir, name);
-    int fd = required ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    int is_there = required ? 1 : file_exists(path, e);
 
-    if (fd >= 0) close(fd);
-    if (required || fd >= 0) *x = tfidf_open(path, e);
-    int rc = !*x && (required || fd >= 0) ? -1 : 0;
+    if (is_there > 0 && !(*x = tfidf_open(path, e))) is_there = -1;
     free(path);
-    return rc;
+    return is_there < 0 ? -1 : 0;
 }
 
 static int open_means(struct rewriter *w, struct err *e)

@@ -113,22 +113,25 @@ static int save_json(const char *dir, const char *name, const struct value *v, s
     return rc;
 }
 
-/* The numbers of the checkpoints there are, ascending. */
-static int64_t list_steps(const char *folder, int64_t **steps)
+/* The numbers of the checkpoints there are, ascending; -1 when that cannot be told. */
+static int64_t list_steps(const char *folder, int64_t **steps, struct err *e)
 {
     DIR *d = opendir(folder);
     int64_t n = 0, cap = 0, step;
 
     *steps = NULL;
-    for (struct dirent *x; d && (x = readdir(d));) {
+    if (!d && (errno == ENOENT || errno == ENOTDIR)) return 0;
+    if (!d) return err_errno(e, "%s: cannot list", folder);
+    for (struct dirent *x; errno = 0, (x = readdir(d));) {
         if (!str_starts(x->d_name, PREFIX) || !str_to_int(x->d_name + strlen(PREFIX), 0, INT64_MAX, &step)) continue;
         mem_reserve(steps, &cap, n + 1);
         int64_t at = n++;
         while (at && (*steps)[at - 1] > step) (*steps)[at] = (*steps)[at - 1], at--;
         (*steps)[at] = step;
     }
-    if (d) closedir(d);
-    return n;
+    int rc = errno ? err_errno(e, "%s: cannot list", folder) : 0;
+    closedir(d);
+    return rc ? -1 : n;
 }
 
 static char *step_path(const char *folder, int64_t step)
@@ -164,8 +167,10 @@ static void remove_unfinished(const char *folder)
 
 static void remove_old(const char *folder, int64_t keep)
 {
-    int64_t *steps, n = list_steps(folder, &steps);
+    struct err e = { 0 };
+    int64_t *steps, n = list_steps(folder, &steps, &e);
 
+    if (n < 0) log_line("%s; training goes on", e.text);
     for (int64_t i = 0; i + keep < n; i++) {
         char *path = step_path(folder, steps[i]);
         remove_or_say(path);
@@ -275,14 +280,15 @@ int checkpoint_save(const struct checkpoint *c, const struct model *m, const str
     return rc;
 }
 
-int64_t checkpoint_newest(const char *output)
+int checkpoint_newest(const char *output, int64_t *step, struct err *e)
 {
     char *folder = path_join(output, "checkpoints");
-    int64_t *steps, n = list_steps(folder, &steps), newest = n ? steps[n - 1] : -1;
+    int64_t *steps, n = list_steps(folder, &steps, e);
 
+    *step = n > 0 ? steps[n - 1] : -1;
     free(steps);
     free(folder);
-    return newest;
+    return n < 0 ? -1 : 0;
 }
 
 static int check_options(const struct value *saved, struct err *e)

@@ -26,7 +26,7 @@ void checkpoint_end(const char *output, int lock);
 int checkpoint_save(const struct checkpoint *c, const struct model *m, const struct task *t, const char *output,
                     const char *vocabulary, int64_t keep, struct err *e);
 /* The step of the newest one, -1 when there is none. */
-int64_t checkpoint_newest(const char *output);
+int checkpoint_newest(const char *output, int64_t *step, struct err *e);
 /* Brings model, moments and state of a step back. The options and the collections must be those of the saved run, but
  * for options that cannot change the result. When the saved run had another number of streams, what it drew is dealt
  * out anew: the run goes on well, but not as it would have gone on. */

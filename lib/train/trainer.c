@@ -492,8 +492,9 @@ static int compare_values(struct run *r, struct err *e)
  * not see the newest one at once when their directory comes over a network. */
 static int begin(struct run *r, struct err *e)
 {
-    int64_t newest = is_first_rank(r) ? checkpoint_newest(r->o->output) : -1;
+    int64_t newest = -1;
 
+    if (is_first_rank(r) && checkpoint_newest(r->o->output, &newest, e)) return -1;
     comm_broadcast(r->comm, &newest, sizeof newest, 0);
     if (newest >= 0 && !r->o->resume)
         return err_set(e, ERR_USAGE, "--output: %s has checkpoints of an earlier run (--resume goes on with it)",

@@ -44,12 +44,13 @@ static int64_t load(void)
 {
     struct checkpoint c, want;
     struct err e = { 0 };
-    int64_t newest = checkpoint_newest("run"), step = -1;
+    int64_t newest, step = -1;
 
     checkpoint_init(&c, 1);
     checkpoint_init(&want, 1);
     params_init(&model.params, 99);
-    if (newest >= 0 && !checkpoint_load(&c, &model, &task, "run", newest, &e)) {
+    if (!checkpoint_newest("run", &newest, &e) && newest >= 0 &&
+        !checkpoint_load(&c, &model, &task, "run", newest, &e)) {
         struct params *p = &model.params;
         float *value = mem_new(float, p->total), m = ((float *)p->m.data)[0], v = ((float *)p->v.data)[0];
         memcpy(value, p->value.data, (size_t)p->total * sizeof *value);
