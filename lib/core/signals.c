@@ -58,6 +58,18 @@ static void on_missing_page(void)
     sigaction(SIGBUS, &a, NULL);
 }
 
+/* A crash, in a library that was denied memory say, leaves nothing unfinished behind either. Where somebody handles it
+ * already, as sanitizers do, that stays. */
+static void on_crash(void)
+{
+    static const int crashes[] = { SIGABRT, SIGFPE, SIGILL, SIGSEGV };
+    struct sigaction inherited;
+
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) {
+        if (!sigaction(crashes[i], NULL, &inherited) && inherited.sa_handler == SIG_DFL) on(crashes[i], remove_and_die);
+    }
+}
+
 static void ask_to_stop(int signal)
 {
     if (stop_signal == SIGINT && signal == SIGINT) remove_and_die(signal);
@@ -69,6 +81,7 @@ void signals_filter(void)
     on(SIGPIPE, SIG_DFL); /* a parent may have left it ignored */
     on(SIGXFSZ, SIG_IGN);
     on_missing_page();
+    on_crash();
     on_terminal(SIGINT, remove_and_die);
     on_terminal(SIGHUP, remove_and_die);
     on(SIGTERM, remove_and_die);
@@ -79,6 +92,7 @@ void signals_trainer(void)
     on(SIGPIPE, SIG_IGN);
     on(SIGXFSZ, SIG_IGN);
     on_missing_page();
+    on_crash();
     on_terminal(SIGHUP, remove_and_die);
     on_terminal(SIGINT, ask_to_stop);
     on(SIGTERM, ask_to_stop);

@@ -47,6 +47,17 @@ for c in "unimo-tokenize -m corpus/vocabulary never" "unimo-view never" "unimo-p
     t_ok "Ctrl-C: ${c%% *} ends by the signal (got $status)" [ $status = 130 ]
     t_ok "and leaves nothing" [ -z "$(ls -A where)" ]
 done
+if [ "${UNIMO_BUILD##*/}" = release ]; then # a sanitizer handles crashes itself
+    for signal in ABRT SEGV; do
+        bash -c "ulimit -c 0; exec unimo-view never -o where/out" 2>messages &
+        for _ in $(seq 300); do [ -n "$(ls -A where)" ] && break; sleep 0.01; done
+        kill -$signal $!
+        wait $! 2>/dev/null
+        status=$?
+        t_ok "a crash by SIG$signal ends by the signal (got $status)" [ $status -gt 128 ]
+        t_ok "and leaves nothing" [ -z "$(ls -A where)" ]
+    done
+fi
 bash -c "trap '' HUP INT; exec unimo-view never -o where/out" & # as nohup starts it, and a script in the background
 for _ in $(seq 300); do [ -n "$(ls -A where)" ] && break; sleep 0.01; done
 kill -HUP $!
