@@ -30,6 +30,28 @@ int pool_cpus(void)
     return n < 1 ? 1 : n;
 }
 
+static void *pass_gate(void *gate)
+{
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+int pool_startable(int threads)
+{
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t *started = mem_new(pthread_t, threads);
+    int n = 1;
+
+    pthread_mutex_lock(&gate); /* so that none ends before all are there */
+    while (n < threads && !pthread_create(&started[n], NULL, pass_gate, &gate)) n++;
+    pthread_mutex_unlock(&gate);
+    for (int i = 1; i < n; i++) pthread_join(started[i], NULL);
+    pthread_mutex_destroy(&gate);
+    free(started);
+    return n;
+}
+
 void pool_unbind(void)
 {
     cpu_set_t set;

@@ -9,6 +9,8 @@
 
 /* Number of processors this process may use (affinity mask, cgroup quota), at least 1. */
 int pool_cpus(void);
+/* How many of so many threads can be started, the calling one counted: a limit of processes may be near. At least 1. */
+int pool_startable(int threads);
 /* With OMP_PROC_BIND, OpenMP binds the first thread before main() to one processor, and with it whatever the thread
  * starts: gives it back all those that OpenMP has. */
 void pool_unbind(void);

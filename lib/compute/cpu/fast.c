@@ -3,6 +3,7 @@
 #include "compute/cpu/cpu.h"
 #include "compute/cpu/dnnl_state.h"
 #include "core/mem.h"
+#include "core/pool.h"
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,18 @@ bool fast_multiplies_bf16(void)
     return !s;
 }
 
+/* OpenMP ends the program when it cannot start a thread: it starts now those that it can have, and later no more. */
+static int start_threads(int wanted)
+{
+    int n = 0;
+
+    omp_set_dynamic(0);
+    omp_set_num_threads(pool_startable(wanted));
+#pragma omp parallel reduction(+ : n)
+    n++;
+    return n;
+}
+
 int fast_open(struct device *d)
 {
     struct fast_state *s = mem_new(struct fast_state, 1);
@@ -47,8 +60,7 @@ int fast_open(struct device *d)
     d->impl = s;
     /* Working memory and columns are shared out between as many threads as there will be. */
     if (d->threads > omp_get_thread_limit()) d->threads = omp_get_thread_limit();
-    omp_set_dynamic(0);
-    omp_set_num_threads(d->threads);
+    d->threads = start_threads(d->threads);
     d->has_bf16 = cpu_has_bf16();
     if (!dnnl_engine_create(&s->dnnl.engine, dnnl_cpu, 0) &&
         !dnnl_stream_create(&s->dnnl.stream, s->dnnl.engine, dnnl_stream_default_flags))
