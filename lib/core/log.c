@@ -1,5 +1,6 @@
 #include "core/log.h"
 #include "core/str.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -29,6 +30,7 @@ static void write_all(const char *data, size_t n)
 {
     while (n) {
         ssize_t w = write(2, data, n);
+        if (w < 0 && errno == EINTR) continue;
         if (w <= 0) return; /* nobody is left to tell */
         data += w;
         n -= (size_t)w;
@@ -54,7 +56,8 @@ void log_line(const char *fmt, ...)
 void log_out_of_memory(size_t bytes)
 {
     char line[128];
-    int n = snprintf(line, sizeof line, "%s: out of memory (asked for %zu bytes)\n", program, bytes);
+    int n = bytes ? snprintf(line, sizeof line, "%s: out of memory (asked for %zu bytes)\n", program, bytes)
+                  : snprintf(line, sizeof line, "%s: out of memory\n", program);
 
     fflush(stdout);
     write_all(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);

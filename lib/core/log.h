@@ -9,7 +9,7 @@
 void log_program(const char *name); /* set once by program_main() */
 const char *log_program_name(void);
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void log_out_of_memory(size_t bytes); /* asks for none itself */
+void log_out_of_memory(size_t bytes); /* 0: it is not known how many; asks for none itself */
 
 /* A progress line that rewrites itself, on a terminal only, at most ten times a second.
  * total < 0: unknown. progress_end() erases it. */

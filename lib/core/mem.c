@@ -1,6 +1,7 @@
 #include "core/mem.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void (*failure_handler)(size_t bytes);
 
@@ -18,6 +19,15 @@ void mem_fail(size_t bytes)
 bool mem_size(size_t *bytes, size_t a, size_t b, size_t c)
 {
     return !__builtin_mul_overflow(a, b, bytes) && !__builtin_mul_overflow(*bytes, c, bytes);
+}
+
+void mem_expect(size_t bytes)
+{
+    /* untouched, it costs little */
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED) mem_fail(bytes);
+    munmap(p, bytes);
 }
 
 /* Of glibc's two only malloc() takes small pieces from what the thread itself freed, without a lock; calloc() knows

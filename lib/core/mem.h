@@ -22,6 +22,9 @@ void *mem_alloc(size_t count, size_t size);
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t n);
 
+/* Calls it too when so many bytes are not to be had at present: for libraries that do not look what they get. */
+void mem_expect(size_t bytes);
+
 /* Zeroed memory or NULL; also NULL when count * size overflows. */
 void *mem_try(size_t count, size_t size);
 

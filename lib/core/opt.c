@@ -5,10 +5,12 @@
 #include "core/mem.h"
 #include "core/pool.h"
 #include "core/signals.h"
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,11 +289,29 @@ static enum parsed parse(const struct program *p, int argc, char **argv, struct 
     return result;
 }
 
+/* Memory is often gone for several threads at once: one tells. */
 static void die_of_memory(size_t bytes)
 {
+    static atomic_flag is_told = ATOMIC_FLAG_INIT;
+
+    while (atomic_flag_test_and_set(&is_told)) pause(); /* until the process ends */
     out_remove_all();
     log_out_of_memory(bytes);
     _exit(1);
+}
+
+static void die_of_some_memory(void)
+{
+    die_of_memory(0);
+}
+
+/* Libraries in C++ would throw what nobody catches. std::set_new_handler() is there when one of them is. */
+static void handle_new(void)
+{
+    void (*(*set_new_handler)(void (*handler)(void)))(void);
+
+    *(void **)&set_new_handler = dlsym(RTLD_DEFAULT, "_ZSt15set_new_handlerPFvvE");
+    if (set_new_handler) set_new_handler(die_of_some_memory);
 }
 
 /* A closed descriptor 0, 1 or 2 would be given to the next file opened. /dev/null for reading takes its place, so that
@@ -339,6 +359,7 @@ int program_main(const struct program *p, int argc, char **argv)
     if (p->is_trainer) signals_trainer();
     else signals_filter();
     mem_on_failure(die_of_memory);
+    handle_new();
     atexit(out_remove_all);
     enum parsed parsed = parse(p, argc, argv, &e);
     int rc = parsed == PARSED_BAD ? -1 : 0;

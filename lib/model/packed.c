@@ -40,6 +40,7 @@ static void send(struct parcel *p, struct scratch *s)
     struct tensor all = scratch_1d(s, DT_U8, p->bytes);
     char *host = s->device->is_host ? all.data : mem_new(char, p->bytes + 1);
 
+    if (!host) return; /* the device says so */
     for (int i = 0; i < p->n; i++) {
         struct tensor *to = p->item[i].to;
         to->data = (char *)all.data + p->item[i].at;

@@ -26,6 +26,9 @@ struct parser {
     struct str sentence;
 };
 
+/* Bytes that Link Grammar wants, and more: it does not look whether it got them. */
+enum { DICTIONARY_ROOM = 32 << 20, SENTENCE_ROOM = 32 << 20 };
+
 static void be_quiet(lg_errinfo *info, void *arg)
 {
 }
@@ -33,6 +36,7 @@ static void be_quiet(lg_errinfo *info, void *arg)
 struct dictionary *dictionary_open(struct err *e)
 {
     lg_error_set_handler(be_quiet, NULL);
+    mem_expect(DICTIONARY_ROOM);
     Dictionary english = dictionary_create_lang("en");
     if (!english) {
         err_set(e, ERR_IO,
@@ -219,6 +223,7 @@ static bool try_sentence(struct parser *p, struct parse *out, struct words *w, c
     bool parsed = false;
 
     if (!write_sentence(p, prefix, w, text, from, to, start)) return false;
+    mem_expect(SENTENCE_ROOM);
     Sentence s = sentence_create(str_c(&p->sentence), p->dictionary->english);
     if (!s) return false;
     parse_options_reset_resources(p->options);

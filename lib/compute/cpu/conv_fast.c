@@ -116,6 +116,7 @@ static dnnl_status_t make(struct dnnl_state *state, struct made *m, const struct
 
     forward.way = WAY_FORWARD;
     forward.out = forward.in;
+    mem_expect(DNNL_ROOM);
     dnnl_status_t s = k->way == WAY_FORWARD ? dnnl_success : make_desc(&forward, &hint_op, &x, &y, &bias, &w);
     if (!s && k->way != WAY_FORWARD) s = dnnl_primitive_desc_create(&hint, &hint_op, NULL, state->engine, NULL);
     if (!s) s = make_desc(k, &op, &x, &y, &bias, &w);

@@ -36,6 +36,7 @@ static dnnl_status_t make(struct dnnl_state *state, struct packed *p, const stru
 {
     dnnl_primitive_desc_t pd = NULL;
 
+    mem_expect(DNNL_ROOM);
     dnnl_status_t s = dnnl_memory_create(&p->plain, &l->plain, state->engine, DNNL_MEMORY_NONE);
     if (!s) s = dnnl_memory_create(&p->packed, &l->wanted, state->engine, DNNL_MEMORY_NONE);
     if (!s) s = dnnl_reorder_primitive_desc_create(&pd, &l->plain, state->engine, &l->wanted, state->engine, NULL);

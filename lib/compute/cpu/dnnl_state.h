@@ -15,6 +15,8 @@ struct dnnl_state {
     struct lru *packed;       /* dnnl_packed.c */
     const void *in_room;      /* the one of these that lies in ROOM_PARAM */
 };
+/* Bytes that oneDNN wants for a primitive's code and what belongs to it, and more: it writes to what it did not get. */
+enum { DNNL_ROOM = 16 << 20 };
 /* Primitives of each kind: a training step of the largest models uses about a hundred shapes. Packed parameters: a
  * large model has 200, each in the layouts of a few primitives, forward and backward. */
 enum { PRIMITIVES_MOST = 512, PACKED_MOST = 2048 };

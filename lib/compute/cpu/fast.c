@@ -32,6 +32,7 @@ bool fast_multiplies_bf16(void)
     dnnl_memory_desc_t square;
     dnnl_matmul_desc_t op;
 
+    mem_expect(DNNL_ROOM);
     dnnl_status_t s = dnnl_memory_desc_init_by_tag(&square, 2, (dnnl_dims_t){ 16, 16 }, dnnl_bf16, dnnl_ab);
     if (!s) s = dnnl_matmul_desc_init(&op, &square, &square, NULL, &square);
     if (!s) s = dnnl_engine_create(&engine, dnnl_cpu, 0);

@@ -54,6 +54,7 @@ static dnnl_status_t prepare(struct dnnl_state *state, struct prepared *p, const
     dnnl_primitive_desc_t pd = NULL;
     int64_t rows[2] = { k->n, 1 };
 
+    mem_expect(DNNL_ROOM);
     dnnl_status_t s = describe(&src, k->m, k->k, k->in, k->src_stride);
     if (!s) s = describe(&dst, k->m, k->n, k->out, rows);
     if (!s) s = describe(&bias, 1, k->n, DT_F32, rows);

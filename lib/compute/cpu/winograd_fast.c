@@ -114,6 +114,7 @@ static dnnl_status_t make(struct dnnl_state *state, struct products *p, int64_t 
     dnnl_primitive_desc_t pd = NULL;
     dnnl_dims_t filters = { PRODUCTS, in, out };
 
+    mem_expect(DNNL_ROOM);
     dnnl_status_t s = dnnl_memory_desc_init_by_tag(&v, 3, (dnnl_dims_t){ PRODUCTS, tiles, in }, dnnl_f32, dnnl_abc);
     if (!s) s = dnnl_memory_desc_init_by_tag(&m, 3, (dnnl_dims_t){ PRODUCTS, tiles, out }, dnnl_f32, dnnl_abc);
     if (!s) s = dnnl_memory_desc_init_by_tag(&u, 3, filters, dnnl_f32, dnnl_format_tag_any);
