@@ -168,8 +168,13 @@ $B/runner: FORCE
 	@echo '$(RUNNER)' | cmp -s - $@ || echo '$(RUNNER)' >$@
 DEVICE_TESTS := $(patsubst %,$B/tests/%.t,numeric/ops numeric/devices numeric/detect_devices unit/model_decode)
 LEVEL_TESTS  := $(patsubst %,$B/tests/%.t,numeric/ops numeric/model_steps)
+# Preloaded by a test: not beside a sanitizer, which has its own malloc().
+FAILING      := $(if $(SAN)$(RUNNER),,$B/tests/lib/failing.so)
+$B/tests/lib/failing.so: tests/lib/failing.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fPIC -shared -MMD -MP -o $@ $< -ldl
 SPEED_TESTS  := $(patsubst %.c,$B/%.t,$(wildcard tests/speed/*.c))
-check: $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS) $B/tests/speed/cuda.t) $(if $(filter %/levels.t,$T),$(LEVEL_TESTS)) $(if $(filter %/benchmarks.t,$T),$(SPEED_TESTS))
+check: $(if $(filter %/calls.t,$T),$(FAILING)) $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS) $B/tests/speed/cuda.t) $(if $(filter %/levels.t,$T),$(LEVEL_TESTS)) $(if $(filter %/benchmarks.t,$T),$(SPEED_TESTS))
 check: $(PROGRAMS:$B/%=$R/%) $(PLUGIN) $(EMULATED) $(EMU_NCCL) $(MESSAGES) $(SHARED) $(filter $R/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
 	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$R/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
