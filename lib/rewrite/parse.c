@@ -33,14 +33,28 @@ static void be_quiet(lg_errinfo *info, void *arg)
 {
 }
 
+/* Keeps the first error: a dictionary without one of its files may be given out all the same. */
+static void note_error(lg_errinfo *info, void *first)
+{
+    struct str *s = first;
+
+    if (info->severity <= lg_Error && !s->n) str_add_bytes(s, info->text, strcspn(info->text, "\n"));
+}
+
 struct dictionary *dictionary_open(struct err *e)
 {
-    lg_error_set_handler(be_quiet, NULL);
+    struct str why = { 0 };
+
+    lg_error_set_handler(note_error, &why);
     mem_expect(DICTIONARY_ROOM);
     Dictionary english = dictionary_create_lang("en");
-    if (!english) {
+    lg_error_set_handler(be_quiet, NULL);
+    if (!english || why.n) {
         err_set(e, ERR_IO,
-                "cannot load Link Grammar's English dictionary (the package link-grammar-dictionaries-en has it)");
+                "cannot load Link Grammar's English dictionary%s%s (the package link-grammar-dictionaries-en has it)",
+                why.n ? ": " : "", str_c(&why));
+        if (english) dictionary_delete(english);
+        str_release(&why);
         return NULL;
     }
     struct dictionary *d = mem_new(struct dictionary, 1);

@@ -87,6 +87,11 @@ t_failing thread:11+:1 $predict -j 2 -o one
 t_exit 0 "prediction without a second thread"
 t_same one two "comes to the same"
 
+# A part of Link Grammar's dictionary is not all of it.
+FAIL_PATH=4.0.knowledge t_failing open:24:1 unimo-rewrite --learn -o rewriter scenes/dev.pairs.jsonl.zst
+t_fails "a dictionary that can be read in part"
+t_err "English dictionary: .*4.0.knowledge"
+
 # What an earlier run left is not dropped for want of memory.
 unimo-regionfeat --device cpu -o part --append scenes/dev 2>/dev/null
 cp part before

@@ -123,6 +123,12 @@ int openat(int dir, const char *path, int flags, ...)
     return fails("open", path) ? -1 : (int)syscall(SYS_openat, dir, path, flags, mode);
 }
 
+FILE *fopen(const char *path, const char *how)
+{
+    REAL(fopen);
+    return fails("open", path) ? NULL : real(path, how);
+}
+
 int mkostemp(char *path, int flags)
 {
     REAL(mkostemp);
