@@ -164,21 +164,39 @@ struct out *out_nameless(int *fd, struct err *e)
     return o;
 }
 
-static int copy_into(int to, const char *path, struct err *e)
+/* Whether n bytes at a place in the file are these. */
+static bool holds(int fd, int64_t at, const char *bytes, size_t n)
 {
-    char *part = mem_new(char, 1 << 20);
-    ssize_t n = -1;
-    int rc = -1, from = open(path, O_RDONLY | O_CLOEXEC);
+    char part[1 << 16];
 
-    if (from < 0 && errno == ENOENT) rc = 0;
-    else if (from < 0) err_errno(e, "cannot open");
-    while (from >= 0 && (n = file_read(from, part, 1 << 20, e)) > 0 && !(rc = file_write(to, part, (size_t)n, e)))
-        continue;
-    if (from >= 0 && n == 0) rc = 0;
-    if (from >= 0 && n < 0) rc = -1;
-    if (from >= 0) close(from);
+    for (size_t done = 0; done < n;) {
+        size_t want = n - done < sizeof part ? n - done : sizeof part;
+        ssize_t got = pread(fd, part, want, at + (int64_t)done);
+        if (got <= 0 || memcmp(part, bytes + done, (size_t)got)) return false;
+        done += (size_t)got;
+    }
+    return true;
+}
+
+/* Copies what is under path behind the `size` bytes that are in the file, when they are its beginning: a copy that was
+ * interrupted, or not yet begun. Any other file is what a run has added to and stays as it is. */
+static int copy_rest(int to, int64_t size, const char *path, struct err *e)
+{
+    enum { PART = 1 << 20 };
+    int from = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+
+    if (from < 0) return errno == ENOENT ? 0 : err_errno(e, "cannot open");
+    char *part = mem_new(char, PART);
+    ssize_t n = 0;
+    for (int64_t at = 0; !rc && (n = file_read(from, part, PART, e)) > 0; at += n) {
+        size_t known = size <= at ? 0 : size - at < n ? (size_t)(size - at) : (size_t)n;
+        if (!holds(to, at, part, known)) break;
+        if (known < (size_t)n && lseek(to, at + (int64_t)known, SEEK_SET) < 0) rc = err_errno(e, "cannot write");
+        if (!rc) rc = file_write(to, part + known, (size_t)n - known, e);
+    }
+    close(from);
     free(part);
-    return rc;
+    return n < 0 ? -1 : rc;
 }
 
 struct out *out_continue(const char *path, int64_t *size, struct err *e)
@@ -194,7 +212,7 @@ struct out *out_continue(const char *path, int64_t *size, struct err *e)
     if (o->fd < 0) err_errno(e, "cannot create");
     else if (flock(o->fd, LOCK_EX | LOCK_NB)) err_set(e, ERR_INPUT, "another program is writing it");
     else if (fstat(o->fd, &st) || !S_ISREG(st.st_mode)) err_set(e, ERR_INPUT, "not a regular file");
-    else rc = st.st_size ? 0 : copy_into(o->fd, path, e);
+    else rc = copy_rest(o->fd, st.st_size, o->path, e);
     if (!rc && fstat(o->fd, &st)) rc = err_errno(e, "cannot read");
     *size = rc ? 0 : st.st_size;
     if (!rc) return o;
