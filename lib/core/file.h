@@ -21,7 +21,8 @@ int file_exists(const char *path, struct err *e);
 /* An output that exists under its name only when complete: written to .NAME.XXXXXX beside it, synced and
  * renamed by out_commit(); removed by out_abort(), at exit and on SIGINT/SIGTERM/SIGHUP.
  * Path "-" or NULL is standard output: nothing is renamed. Special files (/dev/full, a FIFO) are written
- * to directly. */
+ * to directly, and so are descriptors (/dev/stdout, /dev/fd/N). A symbolic link stays, and what it leads to is
+ * replaced. */
 struct out;
 struct out *out_open(const char *path, struct err *e);
 /* A file without a name in $TMPDIR (else /tmp), which is gone when it is closed: *fd reads what is written and stays
@@ -29,7 +30,7 @@ struct out *out_open(const char *path, struct err *e);
 struct out *out_nameless(int *fd, struct err *e);
 /* An output that outlives its program: what is written stays in PATH.partial until out_commit() gives it its name.
  * Begins with what an earlier program left there, else with a copy of PATH; *size says how much that is. Readable and
- * locked: a second program that continues the same output is refused. */
+ * locked: a second program that continues the same output is refused, and so is anything but a regular file. */
 struct out *out_continue(const char *path, int64_t *size, struct err *e);
 /* Cuts what is there to size bytes; writing goes on behind them. */
 int out_cut(struct out *o, int64_t size, struct err *e);

@@ -111,6 +111,58 @@ static int sync_parent(const char *path, struct err *e)
     return rc;
 }
 
+/* Without slashes at its end. */
+static char *plain_path(const char *path)
+{
+    size_t n = strlen(path);
+
+    while (n > 1 && path[n - 1] == '/') n--;
+    return mem_strndup(path, n);
+}
+
+/* The number in the names that open descriptors have in the file system, or -1. What is under such a name cannot be
+ * replaced there: /dev/stdout is a link that belongs to all. */
+static int descriptor_of(const char *path)
+{
+    static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
+    int64_t fd = -1;
+
+    if (!strcmp(path, "/dev/stdout")) return 1;
+    if (!strcmp(path, "/dev/stderr")) return 2;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        if (str_starts(path, folders[i]) && str_to_int(path + strlen(folders[i]), 0, INT_MAX, &fd)) return (int)fd;
+    }
+    return -1;
+}
+
+/* Where the symbolic link leads, seen from its own directory; NULL when path is none. */
+static char *link_target(const char *path)
+{
+    char to[PATH_MAX];
+    ssize_t n = readlink(path, to, sizeof to - 1);
+    struct str s = { 0 };
+
+    if (n < 0) return NULL;
+    to[n] = 0;
+    if (*to != '/') str_add_bytes(&s, path, (size_t)(path_base(path) - path));
+    str_add(&s, to);
+    return s.data;
+}
+
+/* The path behind all symbolic links at its end, which stay. Nothing need be there yet. */
+static char *target_of(const char *path)
+{
+    enum { LINKS_MOST = 40 }; /* as the system has it */
+    char *at = mem_strdup(path), *next;
+
+    for (int i = 0; i < LINKS_MOST && descriptor_of(at) < 0 && (next = link_target(at)); i++) {
+        free(at);
+        at = plain_path(next);
+        free(next);
+    }
+    return at;
+}
+
 struct out {
     int fd;
     char *path, *temporary; /* temporary NULL: written to directly */
@@ -119,19 +171,29 @@ struct out {
     struct unfinished *entry;
 };
 
+/* What is no regular file is written to as it is. */
+static int open_special(const char *path, mode_t mode)
+{
+    int fd = descriptor_of(path);
+
+    if (fd >= 0) return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (S_ISDIR(mode)) errno = EISDIR;
+    return S_ISDIR(mode) ? -1 : open(path, O_WRONLY | O_CLOEXEC);
+}
+
 struct out *out_open(const char *path, struct err *e)
 {
     struct out *o = mem_new(struct out, 1);
-    struct stat st;
+    struct stat st = { 0 };
 
     o->fd = 1;
     if (!path || !strcmp(path, "-")) return o;
-    o->path = mem_strdup(path);
-    if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
-        if (S_ISDIR(st.st_mode)) errno = EISDIR;
-        o->fd = S_ISDIR(st.st_mode) ? -1 : open(path, O_WRONLY | O_CLOEXEC);
+    o->path = target_of(path);
+    bool is_special = descriptor_of(o->path) >= 0 || (!stat(o->path, &st) && !S_ISREG(st.st_mode));
+    if (is_special) {
+        o->fd = open_special(o->path, st.st_mode);
     } else {
-        o->temporary = temporary_name(path);
+        o->temporary = temporary_name(o->path);
         o->fd = mkostemp(o->temporary, O_CLOEXEC);
         if (o->fd >= 0) o->entry = unfinished_add(o->temporary, A_FILE);
         if (o->fd >= 0) fchmod(o->fd, usual_mode(0666));
@@ -206,8 +268,14 @@ struct out *out_continue(const char *path, int64_t *size, struct err *e)
     struct stat st;
     int rc = -1;
 
-    str_addf(&partial, "%s.partial", path);
-    *o = (struct out){ .path = mem_strdup(path), .temporary = partial.data, .is_kept = true };
+    *o = (struct out){ .fd = -1, .path = target_of(path), .is_kept = true };
+    if (descriptor_of(o->path) >= 0 || (!stat(o->path, &st) && !S_ISREG(st.st_mode))) {
+        err_set(e, ERR_INPUT, "%s: cannot be added to (a regular file was expected)", path);
+        out_abort(o);
+        return NULL;
+    }
+    str_addf(&partial, "%s.partial", o->path);
+    o->temporary = partial.data;
     o->fd = open(o->temporary, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (o->fd < 0) err_errno(e, "cannot create");
     else if (flock(o->fd, LOCK_EX | LOCK_NB)) err_set(e, ERR_INPUT, "another program is writing it");
@@ -358,15 +426,6 @@ static int refuse(const char *path, const char *name, const char *const *ours, s
     return -1;
 }
 
-/* Without slashes at its end. */
-static char *plain_path(const char *path)
-{
-    size_t n = strlen(path);
-
-    while (n > 1 && path[n - 1] == '/') n--;
-    return mem_strndup(path, n);
-}
-
 /* The names of places, which another directory cannot take. */
 static bool is_nameless(const char *path)
 {
@@ -399,24 +458,15 @@ int outdir_check(const char *path, const char *const *ours, struct err *e)
     return rc;
 }
 
-/* The directory that path leads to. */
-static char *target_of(const char *path)
-{
-    char *plain = plain_path(path), *real = NULL;
-    struct stat st;
-
-    if (!lstat(plain, &st) && S_ISLNK(st.st_mode)) real = realpath(plain, NULL);
-    if (real) free(plain);
-    return real ? real : plain;
-}
-
 struct outdir *outdir_open(const char *path, const char *const *ours, struct err *e)
 {
     if (outdir_check(path, ours, e)) return NULL;
     struct outdir *o = mem_new(struct outdir, 1);
 
+    char *plain = plain_path(path);
     o->ours = ours;
-    o->path = target_of(path);
+    o->path = target_of(plain);
+    free(plain);
     o->temporary = temporary_name(o->path);
     if (!mkdtemp(o->temporary)) {
         err_errno(e, "%s: cannot create", path);

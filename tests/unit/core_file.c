@@ -31,6 +31,63 @@ static int count_entries(void)
     return (int)n;
 }
 
+/* Names that stand for something else: what they lead to gets the output, and they stay. */
+static void links(void)
+{
+    struct err e = { 0 };
+    struct stat st;
+    char name[32];
+
+    ok(!mkdir("d", 0777) && !symlink("d/b.txt", "link") && !symlink("link", "links") &&
+           !out_save("links", "1", 1, &e) && !out_save("link", "two", 3, &e) && holds("d/b.txt", "two") &&
+           !lstat("links", &st) && S_ISLNK(st.st_mode),
+       "what symbolic links lead to is made, and replaced: %s", e.text);
+    int fd = open("c.txt", O_WRONLY | O_CREAT, 0666);
+    snprintf(name, sizeof name, "/dev/fd/%d", fd);
+    ok(fd > 2 && write(fd, "before ", 7) == 7 && !out_save(name, "and", 3, &e) && holds("c.txt", "before and"),
+       "a descriptor is written to where it is: %s", e.text);
+    close(fd);
+    ok(out_save(name, "x", 1, &e) == -1, "a closed one is an error: %s", e.text);
+    unlink("link");
+    unlink("links");
+    unlink("c.txt");
+    unlink("d/b.txt");
+    rmdir("d");
+}
+
+/* What is added to, with so many bytes of a copy of it that an earlier program has left. */
+static bool continues(const char *partial, const char *want)
+{
+    struct err e = { 0 };
+    int64_t size = -1;
+    bool is_begun = !*partial || !out_save("a.txt.partial", partial, strlen(partial), &e);
+    struct out *o = is_begun ? out_continue("a.txt", &size, &e) : NULL;
+    bool good = o && size == (int64_t)strlen(want) && holds("a.txt.partial", want);
+
+    out_abort(o);
+    unlink("a.txt.partial");
+    return good;
+}
+
+static void continued(void)
+{
+    struct err e = { 0 };
+    int64_t size;
+
+    out_save("a.txt", "one two", 7, &e);
+    ok(continues("", "one two"), "what is added to begins with a copy");
+    ok(continues("one", "one two"), "one that was interrupted is completed");
+    ok(continues("one three", "one three") && continues("one two, three", "one two, three"),
+       "what was added to already stays");
+    ok(!mkfifo("pipe", 0666) && !out_continue("pipe", &size, &e) && access("pipe.partial", F_OK),
+       "a pipe cannot be added to: %s", e.text);
+    err_clear(&e);
+    ok(!out_continue("/dev/stdout", &size, &e) && access("/dev/stdout.partial", F_OK), "nor standard output: %s",
+       e.text);
+    unlink("pipe");
+    unlink("a.txt");
+}
+
 static void files(void)
 {
     struct err e = { 0 };
@@ -69,6 +126,7 @@ static void files(void)
     ok(o && out_write(o, "x", 1, &e) == -1, "a full device is an error");
     is_str(e.text, "/dev/full: cannot write: No space left on device", "with the system's reason");
     out_abort(o);
+    links();
     err_clear(&e);
     ok(!out_open("no/such/dir/x", &e), "a missing directory is one");
     err_clear(&e);
@@ -135,6 +193,7 @@ int main(void)
 {
     if (!mkdtemp(dir) || chdir(dir)) return 1;
     umask(022);
+    continued();
     files();
     directories();
     struct err e = { 0 };
