@@ -125,7 +125,7 @@ int comm_open(struct comm **out, struct err *e)
     c->ended = queue_new(PENDING);
     if (pthread_create(&c->thread, NULL, sum_begun, c)) {
         log_line("rank %d: cannot start a thread", c->rank);
-        comm_abort(c, 1); /* the others wait for this rank */
+        c->ops->abort(1); /* the others wait for this rank */
     }
     *out = c;
     return 0;
