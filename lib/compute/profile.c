@@ -77,8 +77,8 @@ static void print_line(const struct line *l, double total, int ranks)
 
     if (l->flops > 0) snprintf(speed, sizeof speed, "  %8.1f GFLOP/s", l->flops / l->seconds / 1e9);
     if (ranks > 1) snprintf(most, sizeof most, ", %9.3f s on rank %d", l->most, l->slowest);
-    log_line("%5.1f %%  %9.3f s%s  %9.0f calls  %-22s%s", 100 * l->seconds / total, l->seconds, most, l->calls, l->name,
-             speed);
+    log_line("%5.1f %%  %9.3f s%s  %9.0f calls  %-*s%s", 100 * l->seconds / total, l->seconds, most, l->calls,
+             *speed ? 22 : 0, l->name, speed);
 }
 
 void profile_print_ranks(const double *x, int ranks)
