@@ -106,18 +106,20 @@ static int predict_all(struct downstream *d, struct model *m, struct reader *in,
 }
 
 /* Predictions go through a file without a name when they are to be explained. */
-static int predict_explained(struct downstream *d, struct model *m, struct reader *in, const char *const *paths, int n,
+static int predict_explained(struct downstream *d, struct model *m, struct reader *in, const struct explain_from *from,
                              struct writer *out, struct err *e)
 {
     char path[64];
     int fd = -1;
+
+    if (explain_spares(d, from, explain_folder, e)) return -1;
     struct writer *w = writer_open_nameless(&(struct writer_opts){ .level = 1, .repeats = true }, &fd, e);
     int rc = w ? predict_all(d, m, in, w, e) : -1;
 
     if (rc) writer_abort(w);
     else rc = writer_close(w, e);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (!rc) rc = explain(d, m, paths, n, path, explain_folder, out, e);
+    if (!rc) rc = explain(d, m, from, path, explain_folder, out, e);
     if (fd >= 0) close(fd);
     return rc;
 }
@@ -139,7 +141,10 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
     wo.from = in;
     struct writer *out = in ? writer_open(output, &wo, e) : NULL;
     if (out && append) reader_leave_out(in, is_written, out);
-    int rc = !out ? -1 : explain_folder ? predict_explained(d, m, in, paths, n, out, e) : predict_all(d, m, in, out, e);
+    struct explain_from from = { paths, n, ro };
+    from.how.is_again = true;
+    if (skip_bad) from.how.limit = 0; /* which records do not count is found out by predicting */
+    int rc = !out ? -1 : explain_folder ? predict_explained(d, m, in, &from, out, e) : predict_all(d, m, in, out, e);
 
     if (rc && out) writer_abort(out);
     else if (out) rc = writer_close(out, e);

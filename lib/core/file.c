@@ -26,6 +26,17 @@ int file_open(const char *path, struct err *e)
     return fd;
 }
 
+bool file_key(struct file_key *key, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st)) return false;
+    memset(key, 0, sizeof *key);
+    key->device = st.st_dev;
+    key->inode = st.st_ino;
+    return true;
+}
+
 ssize_t file_read(int fd, void *buf, size_t n, struct err *e)
 {
     size_t got = 0;

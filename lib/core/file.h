@@ -1,12 +1,20 @@
 #ifndef CORE_FILE_H
 #define CORE_FILE_H
 #include "core/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* Opens path for reading ("-" is standard input). A directory is refused. Returns a descriptor or -1. */
 int file_open(const char *path, struct err *e);
+
+/* What is there under a path, as a key of a map: one file has many paths. False where nothing is. */
+struct file_key {
+    dev_t device;
+    ino_t inode;
+};
+bool file_key(struct file_key *key, const char *path);
 
 /* Reads until n bytes or the end; returns the bytes read or -1. Writes all n bytes, or -1. */
 ssize_t file_read(int fd, void *buf, size_t n, struct err *e);

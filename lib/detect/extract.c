@@ -15,7 +15,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BATCH = 8, BATCH_PIXELS = 2 << 20 }; /* of inputs: what large ones share is little, and takes much memory */
@@ -148,23 +147,6 @@ static struct record *grid_record(const struct run *run, const struct item *item
     record_set_tensor(r, "features", run->o->dtype, 2, (int64_t[]){ cells, width }, features);
     free(features);
     return r;
-}
-
-/* What is there under a path, as a key: one file has many paths. */
-struct file_key {
-    dev_t device;
-    ino_t inode;
-};
-
-static bool file_key(struct file_key *key, const char *path)
-{
-    struct stat st;
-
-    if (stat(path, &st)) return false;
-    memset(key, 0, sizeof *key);
-    key->device = st.st_dev;
-    key->inode = st.st_ino;
-    return true;
 }
 
 /* The folder to draw in may be that of the pictures: none of them is drawn over, whoever's drawing it would be. */

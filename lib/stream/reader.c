@@ -247,7 +247,7 @@ int reader_used_some(const struct reader *r, struct err *e)
 void reader_close(struct reader *r)
 {
     if (!r) return;
-    if (r->skipped) log_line("%" PRId64 " records skipped (first: %s)", r->skipped, r->first_bad.text);
+    if (r->skipped && !r->opts.is_again) log_line("%" PRId64 " records skipped (first: %s)", r->skipped, r->first_bad.text);
     for (int i = 0; i < r->n_paths; i++) free(r->paths[i]);
     free(r->paths);
     input_release(&r->in);

@@ -10,6 +10,7 @@ struct reader;
 struct reader_opts {
     bool skip_bad;         /* count and skip records that cannot be used */
     bool needs_id;         /* a record without an id cannot be used; for reader_next() only */
+    bool is_again;         /* the input was read before: what is skipped has been said */
     bool skip_tensors;     /* do not unpack tensors (they are absent from the records) */
     int64_t shard, shards; /* take record r (counted over all inputs from 0) when r % shards == shard, the others are
                             * not looked at; 0 shards: all */

@@ -1,5 +1,6 @@
 #include "tasks/explain.h"
 #include "core/file.h"
+#include "core/hash.h"
 #include "detect/annotations.h"
 #include "model/input.h"
 #include "model/look.h"
@@ -134,16 +135,32 @@ static struct value *describe(const struct explaining *x, const struct panel *w)
 
 /* ---- a record ---- */
 
-/* The record's image: itself, or the one that it names. */
-static int take_image(struct explaining *x, const struct record *r, struct err *e)
+/* A record's image: itself, or the one that it names. The caller frees it. */
+static int find_image(struct downstream *d, const struct record *r, struct record **image, struct err *e)
 {
     const char *name;
 
-    x->image = NULL;
-    if (record_tensor(r, "features")) x->image = record_copy(r);
+    *image = NULL;
+    if (record_tensor(r, "features")) *image = record_copy(r);
     else if (value_get_string(r->fields, "image", &name, e)) return -1;
-    else if (!x->d->images) return err_set(e, ERR_USAGE, "--images: are required for --explain");
-    else if (store_get_id(x->d->images, name, &x->image, e)) return -1;
+    else if (!d->images) return err_set(e, ERR_USAGE, "--images: are required for --explain");
+    else if (store_get_id(d->images, name, image, e)) return -1;
+    return 0;
+}
+
+/* Its picture, which is relative to the folder of the file that the image's record is in. */
+static int find_picture(const struct record *image, char **path, struct err *e)
+{
+    const char *name;
+
+    if (value_get_string(image->fields, "image", &name, e)) return -1;
+    *path = picture_path(image->file, name);
+    return 0;
+}
+
+static int take_image(struct explaining *x, const struct record *r, struct err *e)
+{
+    if (find_image(x->d, r, &x->image, e)) return -1;
     const struct record_tensor *t = record_tensor(x->image, "boxes");
     if (!t || t->rank != 2) return err_set(e, ERR_INPUT, "no tensor \"boxes\" [n,4]");
     x->regions = t->shape[0] < x->d->config->max_regions ? t->shape[0] : x->d->config->max_regions;
@@ -152,17 +169,14 @@ static int take_image(struct explaining *x, const struct record *r, struct err *
 
 static int paint(struct explaining *x, const char *id, struct err *e)
 {
-    const char *name, *from = x->d->o.images.n ? x->d->o.images.at[0] : "";
+    char *picture = NULL;
     int64_t n;
     float *boxes;
 
     if (record_tensor_f32(x->image, "boxes", 2, (const int64_t[]){ -1, 4 }, &boxes, &n, e)) return -1;
-    int rc = value_get_string(x->image->fields, "image", &name, e);
-    if (!rc) {
-        char *picture = picture_path(from, name);
-        rc = panels_save(x->folder, id, picture, boxes, x->regions, x->words, x->n_words, e);
-        free(picture);
-    }
+    int rc = find_picture(x->image, &picture, e);
+    if (!rc) rc = panels_save(x->folder, id, picture, boxes, x->regions, x->words, x->n_words, e);
+    free(picture);
     free(boxes);
     return rc;
 }
@@ -222,7 +236,69 @@ static int explain_all(struct explaining *x, struct reader *in, struct reader *p
     return got;
 }
 
-int explain(struct downstream *d, struct model *m, const char *const *inputs, int n_inputs, const char *predictions,
+/* ---- before the predictions ---- */
+
+struct sparing {
+    struct downstream *d;
+    struct reader *in;
+    const char *folder;
+    struct map there; /* files that drawings would replace */
+};
+
+static int note_drawing(struct sparing *x, const struct record *r, struct err *e)
+{
+    struct file_key key;
+    char *drawn = path_of_id(x->folder, record_id(r), ".jpg");
+
+    if (file_key(&key, drawn)) map_put(&x->there, &key, sizeof key, NULL);
+    free(drawn);
+    return 0;
+}
+
+/* A record without a picture may be passed over, one whose picture would be lost may not. */
+static int check_picture(struct sparing *x, const struct record *r, struct err *e)
+{
+    struct record *image;
+    struct file_key key;
+    char *picture = NULL;
+    int rc = 0;
+
+    if (find_image(x->d, r, &image, e) || find_picture(image, &picture, e)) rc = reader_bad(x->in, r, e);
+    else if (out_spares_folder(x->folder, picture, e)) rc = -1;
+    else if (file_key(&key, picture) && map_find(&x->there, &key, sizeof key))
+        rc = err_set(e, ERR_INPUT, "%s: is both input and output", picture);
+    free(picture);
+    record_free(image);
+    return rc;
+}
+
+static int each_input(struct sparing *x, const struct explain_from *from,
+                      int (*each)(struct sparing *x, const struct record *r, struct err *e), struct err *e)
+{
+    struct record *r;
+    int got = (x->in = reader_open(from->paths, from->n, &from->how, e)) ? 1 : -1;
+
+    while (got > 0 && (got = reader_next(x->in, &r, e)) > 0) {
+        if (each(x, r, e)) got = -1;
+        record_free(r);
+    }
+    reader_close(x->in);
+    return got;
+}
+
+int explain_spares(struct downstream *d, const struct explain_from *from, const char *folder, struct err *e)
+{
+    struct sparing x = { .d = d, .folder = folder };
+    struct file_key key;
+    int rc = 0;
+
+    if (!file_key(&key, folder)) return 0;
+    rc = each_input(&x, from, note_drawing, e) || each_input(&x, from, check_picture, e) ? -1 : 0;
+    map_release(&x.there);
+    return rc;
+}
+
+int explain(struct downstream *d, struct model *m, const struct explain_from *from, const char *predictions,
             const char *folder, struct writer *out, struct err *e)
 {
     struct explaining x = { .d = d, .m = m, .folder = folder };
@@ -232,7 +308,7 @@ int explain(struct downstream *d, struct model *m, const char *const *inputs, in
     if (!(x.bpe = bpe_load(d->o.vocabulary, e))) return -1;
     scratch_init(&x.s, m->device);
     batch_init(&x.batch, d->config);
-    int rc = (in = reader_open(inputs, n_inputs, NULL, e)) && (pred = reader_open(&predictions, 1, NULL, e))
+    int rc = (in = reader_open(from->paths, from->n, &from->how, e)) && (pred = reader_open(&predictions, 1, NULL, e))
                  ? explain_all(&x, in, pred, out, e)
                  : -1;
     reader_close(in);

@@ -100,7 +100,7 @@ int panels_save(const char *folder, const char *id, const char *picture, const f
     int columns = n_words < COLUMNS ? n_words : COLUMNS, rows = columns ? (n_words + columns - 1) / columns : 0;
 
     if (!n_words) return 0;
-    if (out_spares_folder(folder, picture, e) || thumbnail(&t, picture, e)) return -1;
+    if (thumbnail(&t, picture, e)) return -1;
     int rc = image_init(&m, columns * (t.width + GAP) - GAP, rows * (t.height + GAP) - GAP, e);
     for (int i = 0; i < n_words && !rc; i++)
         draw_panel(&m, i % columns * (t.width + GAP), i / columns * (t.height + GAP), &t, &words[i], boxes, n_boxes);

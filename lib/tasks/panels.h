@@ -11,7 +11,7 @@ struct panel {
     float whole;  /* what went to the image at all */
     float *share; /* [regions], sum 1; borrowed */
 };
-/* Writes folder/id.jpg (a slash in an id becomes "_"): the picture once for each word, bright where its attention went,
+/* Writes folder/id.jpg (path_of_id()): the picture once for each word, bright where its attention went,
  * the region that got most outlined. boxes [n_boxes, 4] in pixels. */
 int panels_save(const char *folder, const char *id, const char *picture, const float *boxes, int64_t n_boxes,
                 const struct panel *words, int n_words, struct err *e);

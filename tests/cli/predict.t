@@ -65,6 +65,30 @@ t_run unimo-predict -m captioning --image picture.jpg --max-boxes 12 --explain .
 t_err ' \.: is both input and output'
 t_same seen/*.jpg picture.jpg "nor is a picture's folder one for drawings"
 
+# Pictures are relative to the folder of the file with their regions; none is drawn over, whatever record's drawing it would be.
+t_run unimo-predict -m captioning --explain captioned -n 2 --plain scenes/regions.zst
+t_exit 0 "pictures of region features that are the input"
+t_ok "all are drawn" [ "$(ls captioned | wc -l)" = 2 ]
+mkdir -p away/first away/second
+unimo-view -n 2 scenes/test.jsonl.zst >pictures
+cp "scenes/$(sed -n 1p pictures | jq -r .image)" away/first/b.jpg
+cp "scenes/$(sed -n 2p pictures | jq -r .image)" away/second/a.jpg
+printf '{"id":"%s","image":"%s"}\n' a first/b.jpg b second/a.jpg >away/pictures.jsonl
+unimo-regionfeat --max-boxes 12 -o away/regions.zst away/pictures.jsonl
+printf '{"id":"%s/x","image":"%s","text":"There is a ball."}\n' a a b b | unimo-tokenize -m corpus/vocabulary -o away.zst
+t_run unimo-predict -m entailment --images scenes/regions.zst --images away/regions.zst --explain looked --plain away.zst
+t_exit 0 "and of the second of two files"
+cp away/second/a.jpg kept.jpg
+mkdir drawings
+ln away/second/a.jpg drawings/a.jpg
+t_run unimo-predict -m captioning --skip-bad --explain drawings --plain away/regions.zst
+t_fails "a picture under the name of another record's drawing"
+t_err 'unimo-predict: away/second/a.jpg: is both input and output'
+t_same kept.jpg away/second/a.jpg "stays as it is"
+{ unimo-view -n 1 away.zst && echo '{"id":' && unimo-view away.zst | tail -n 1; } >broken.jsonl
+t_run unimo-predict -m entailment --images away/regions.zst --skip-bad --explain looked --plain broken.jsonl
+t_ok "records that are passed over are not explained" sh -c '[ "$1" = 0 ] && [ "$(wc -l <"$2")" = 2 ] && [ "$(grep -c "1 records skipped" "$3")" = 1 ]' sh "$rc" "$out" "$err"
+
 # A model in use is mapped; one that is cut short meanwhile is an error as others are.
 cp -r model cut
 mkfifo records
