@@ -6,6 +6,7 @@
 # imports and tokenizes, and prints what the training takes: steps, rows (tokens and regions), memory, and time on this machine.
 # Yours to set, beside DATA (the folder of the public files) and MODEL (a directory; scripts/import-model makes one of UNIMO's own release):
 #   REGIONS            streams of region features; or PICTURES (folders of JPEGs) and DETECTOR; or FEATURES, published ones, and FROM, their form
+#   IMAGE              what images are called there, as the importers' --image says it; default: as the release of that form calls them
 #   D                  the folder to work in
 #   ROW                which of the paper's rows to compare with: base, large, or another that the makefile has; default: by the model's size
 #   RATES BATCHES SEEDS  a training for each combination; for each seed that counts which does best on held-out examples
@@ -50,6 +51,10 @@ $(sets:%=$D/%.zst): $D/%.zst: $D/%.jsonl
 REGIONS ?= $(if $(has_images),$D/regions.zst)
 DETECTOR ?= $(abspath $(BIN)/../share/unimo/detector)
 FROM     ?= bua
+# The bottom-up-attention release calls images by their numbers; UNITER's has forms of its own for each data set.
+image.bua := %d
+IMAGE    ?= $(if $(FEATURES),$(image.$(FROM)))
+called    = $(if $(IMAGE),--image '$(IMAGE)')
 $D/regions.zst:
 	@mkdir -p $D
 	unimo-regionfeat $(if $(PICTURES),-m $(DETECTOR) -j $T -o $@ $(PICTURES),--from $(FROM) -o $@ $(FEATURES))

@@ -1,5 +1,5 @@
 """What importers share: they read lines and JSON items, of gzip files too, a bounded piece at a time, and print records."""
-import gzip, io, json, os, signal, sys, zlib
+import gzip, io, json, os, re, signal, sys, zlib
 
 PROGRAM = os.path.basename(sys.argv[0])
 PIECE = 1 << 16
@@ -167,3 +167,23 @@ def put(id, **fields):
 def stem(name):
     """How unimo-regionfeat names an image: its file without folders and ending."""
     return os.path.splitext(os.path.basename(name))[0]
+
+
+def image_names(form):
+    """A function from a file's name to what the image's features are called: form, where %s is stem(), %l the same in small letters, %d the
+    number at its end (%012d: of twelve digits)."""
+    parts = re.split(r"%([sl]|(?:0\d+)?d)", "%s" if form is None else form)
+    if len(parts) == 1 or any("%" in p for p in parts[::2]):
+        fail(f"--image: {form}: expected %s, %l, %d or %012d in it", 2)
+
+    def shown(kind, name):
+        if kind in ("s", "l"):
+            return name if kind == "s" else name.lower()
+        number = re.search(r"\d+$", name)
+        if not number:
+            raise ValueError(f"no number at the end of {name!r}")
+        return ("%" + kind) % int(number[0])
+
+    def called(name):
+        return "".join(shown(p, stem(name)) if i % 2 else p for i, p in enumerate(parts))
+    return called

@@ -29,7 +29,7 @@ done
 jq '.questions |= map(.question_id += 1) | .data_subtype = "test-dev2015"' questions.json >vqa/v2_OpenEnded_mscoco_test-dev2015_questions.json
 jq '.questions |= map(.question_id += 500000)' vqa/v2_OpenEnded_mscoco_val2014_questions.json >x && mv x vqa/v2_OpenEnded_mscoco_val2014_questions.json
 jq '.annotations |= map(.question_id += 500000)' vqa/v2_mscoco_val2014_annotations.json >x && mv x vqa/v2_mscoco_val2014_annotations.json
-for s in train2014 val2014 test2015; do sed "s/train2014/$s/" bua.tsv; done >all.tsv
+"$top/scripts/import/unimo-lines" coco-features unimo-coco.txt | unimo-view --pack -o files.zst # images called as their files
 
 cat >tiny.json <<'J'
 {"model_type": "unimo", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 320,
@@ -66,9 +66,11 @@ experiment cola glue/CoLA 1 "$few" $one
 experiment stsb glue/STS-B 1 "$few" $one
 experiment mnli glue 2 "$few" $one
 experiment snli-ve ve 2 "$few" FEATURES=unimo.tsv FROM=unimo
-experiment vqa vqa 1 "$few --min-answers 1" "FEATURES=all.tsv"
+experiment vqa vqa 1 "$few --min-answers 1" "$seen"
 t_ok "vqa: what the server takes" jq -e 'length == 12 and all(has("answer"))' vqa/test-dev.submission
 experiment coco . 2 "$short" "$seen"
+experiment coco . 2 "$short" REGIONS=files.zst D=files
+t_ok "images are called as in their features" sh -c 'grep -q "\"image\": \"11\"" coco/test.jsonl && grep -q "\"image\": \"COCO_train2014_000000000011\"" files/test.jsonl'
 experiment flickr30k . 6 "$few --negatives 2" FEATURES=unimo.tsv FROM=unimo
 t_run make -s -f "$top/scripts/experiments/flickr30k.mk" "BIN=$BIN" DATA=. MODEL=model FEATURES=unimo.tsv FROM=unimo zero-shot
 t_ok "flickr30k: zero-shot" jq -se 'length == 2 and all(.r1 >= 0)' "$out"

@@ -17,16 +17,23 @@ imported() { # NAME RECORDS FILTER COMMAND...
     t_exit 0 "$name is imported"
     t_ok "$name: $n records with what they had" jq -se "length == $n and ($filter)" "$name.jsonl"
 }
-imported coco-train 16 '.[0] == {id: "0", image: "COCO_train2014_000000000001", text: .[0].text} and .[14].id == "14"' "$import/karpathy" dataset_coco.json train
-imported coco-dev 4 'all(.image | test("0(09|10)$"))' "$import/karpathy" dataset_coco.json val
-imported coco-test 2 'all((.image | test("0(11|12)$")) and .id == .image and (.refs | length) == 2)' "$import/karpathy" --by-image dataset_coco.json test
+imported coco-train 16 '.[0] == {id: "0", image: "1", text: .[0].text} and .[14].id == "14"' "$import/karpathy" --image %d dataset_coco.json train
+imported coco-dev 4 'all(.image | test("^(9|10)$"))' "$import/karpathy" --image %d dataset_coco.json val
+imported coco-test 2 'all((.image | test("^(11|12)$")) and .id == .image and (.refs | length) == 2)' "$import/karpathy" --image %d --by-image dataset_coco.json test
+imported coco-train-files 16 '.[0].image == "COCO_train2014_000000000001"' "$import/karpathy" dataset_coco.json train
+imported coco-dev-files 4 'all(.image | test("^COCO_train2014_0{9}0(09|10)$"))' "$import/karpathy" dataset_coco.json val
+imported coco-test-files 2 'all(.id == .image)' "$import/karpathy" --by-image dataset_coco.json test
 imported flickr-train 14 '.[0].image == "100000"' "$import/karpathy" dataset_flickr30k.json train
+imported flickr-uniter 14 '.[0].image == "flickr30k_000000100000"' "$import/karpathy" --image flickr30k_%012d dataset_flickr30k.json train
 imported flickr-dev 6 'all(.text | length > 5)' "$import/karpathy" dataset_flickr30k.json val
+imported captions-uniter 12 '.[0].image == "coco_train2014_000000000001"' "$import/coco-captions" --image %l captions_train2014.json
 imported captions 12 '.[0].id == "100" and .[0].image == "COCO_train2014_000000000001" and all(.text | endswith("."))' "$import/coco-captions" captions_train2014.json
-imported vqa 12 '.[0].id == "1000" and .[0].image == "COCO_train2014_000000000001" and all(.answers[0] == .label and .answers[1] == "don'"'"'t know" and .answers[2] == .label)' \
-    "$import/vqa" questions.json annotations.json
-imported vqa-test 12 '.[0].id == "12000" and (.[0] | has("label") | not)' "$import/vqa" questions.json
+imported vqa-files 12 '.[0].image == "COCO_train2014_000000000001"' "$import/vqa" questions.json annotations.json
+imported vqa 12 '.[0].id == "1000" and .[0].image == "1" and all(.answers[0] == .label and .answers[1] == "don'"'"'t know" and .answers[2] == .label)' \
+    "$import/vqa" --image %d questions.json annotations.json
+imported vqa-test 12 '.[0].id == "12000" and (.[0] | has("label") | not)' "$import/vqa" --image %d questions.json
 imported snli-ve 9 '.[0] == {id: "100000.jpg#0r1e", image: "100000", text: .[0].text, label: "entailment"}' "$import/snli-ve" snli_ve.jsonl
+imported snli-ve-named 9 '.[0].image == "f/0000100000.jpg"' "$import/snli-ve" --image f/%010d.jpg snli_ve.jsonl
 imported sst2 12 '.[3] == {id: "3", text: "a \"charming and moving film 3 ", label: "1"}' "$import/glue" sst2 SST-2-train.tsv
 imported sst2-test 4 '.[3].id == "3" and (.[0] | has("label") | not)' "$import/glue" sst2 SST-2-test.tsv
 imported cola 12 '.[1].text == "The dog sleeps." and .[0].label == "0"' "$import/glue" cola CoLA-train.tsv
@@ -94,6 +101,10 @@ head -c 900 dataset_coco.json >cut.json
 fails "a file that ends early" 'cut.json' "$import/karpathy" cut.json train
 fails "another file" 'images' "$import/karpathy" squad.json train
 fails "a missing file" 'No such file' "$import/coqa" nowhere.json
+fails "a form of images' names without the image" 'expected %s, %l, %d' "$import/karpathy" --image x dataset_coco.json train
+fails "a form that there is not" 'expected %s, %l, %d' "$import/vqa" --image %s%x questions.json
+sed 's/Flickr30K_ID": "1[0-9]*"/Flickr30K_ID": "x"/' snli_ve.jsonl >unnumbered.jsonl
+fails "an image without a number" "unnumbered.jsonl: item 1: no number at the end of 'x'" "$import/snli-ve" --image %d unnumbered.jsonl
 fails "a question without annotation" 'questions.json' sh -c 'jq "del(.annotations[0])" annotations.json >fewer.json; "$1" questions.json fewer.json >/dev/null' sh "$import/vqa"
 fails "fewer targets than sources" 'train.part: 3 lines' sh -c 'head -3 train.tgt >train.part; "$1" train.src train.part >/dev/null' sh "$import/parallel"
 fails "an unknown task" 'expected one of' "$import/glue" sst3 SST-2-train.tsv
@@ -115,7 +126,7 @@ J
 unimo-tokenize --learn --vocab-size 320 -F text,target -o vocabulary coco-train.jsonl gigaword.jsonl squad-qg.jsonl 2>/dev/null
 for f in *.jsonl; do
     case $f in unimo-class.jsonl) ;; unimo-*) cp "$f" "${f%.jsonl}.tok" && continue ;; esac
-    case $f in snli_ve.jsonl | coco-test.jsonl) continue ;; esac
+    case $f in snli_ve.jsonl | unnumbered.jsonl | coco-test*.jsonl) continue ;; esac
     unimo-tokenize -m vocabulary -o "${f%.jsonl}.tok" "$f"
 done
 t_run unimo-pretrain --config tiny.json --vocab vocabulary --pairs coco-train.tok --features bua.zst --rows 200 --steps 2 --cmcl 0 -j 2 -o model
@@ -155,7 +166,7 @@ task cnndm cnndm cnndm cnndm bleu target --min-length 1 --max-length 8
 task gigaword gigaword gigaword gigaword bleu target --min-length 1 --max-length 8
 task squad-qg squad-qg squad-qg squad-qg bleu target --min-length 1 --max-length 8
 task coqa coqa coqa coqa bleu target --max-length 8
-task captioning unimo-coco coco-dev coco-test bleu refs --max-length 8 --images unimo-coco.zst
+task captioning unimo-coco coco-dev-files coco-test-files bleu refs --max-length 8 --images unimo-coco.zst
 task generate unimo-seq2seq gigaword gigaword bleu target --max-length 8
 task coqa unimo-dialog coqa coqa bleu target --max-length 8
 t_run unimo-finetune -t retrieval -m model --train flickr-train.tok --dev flickr-dev.tok --negatives 2 --rows 200 --steps 2 -j 2 --images unimo.zst -o retrieval

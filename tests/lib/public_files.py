@@ -35,12 +35,12 @@ def sentences(i):
     return [f"A {colour} {thing}.", f"there is a {thing} that is {colour}"]
 
 
-# Features: the detector's table and the authors'.
+# Features: the detector's table, which calls an image by its number, and the authors'.
 with open("bua.tsv", "w") as bua, open("unimo.tsv", "w") as unimo:
     for i, (coco, flickr, _, _) in enumerate(images):
         boxes, features, probs = seen(i)
         row = [REGIONS, b64(boxes), b64(features)]
-        print(coco, 480, 400, *row, sep="\t", file=bua)
+        print(i + 1, 480, 400, *row, sep="\t", file=bua)
         print(flickr, 480, 400, *row, b64(probs), sep="\t", file=unimo)
 
 # Captions: Karpathy's files and COCO's own.
