@@ -50,7 +50,7 @@ def run(main):
         fail(f"{where[0]}: item {where[1]}: {e}")
 
 
-where = ["", 0]  # the file and item at hand, for messages
+where = ["", 0]  # the file and item at hand, for messages; of several files, the one that is read next
 
 
 def open_text(path):
@@ -70,6 +70,7 @@ def lines(path):
         for number, line in enumerate(f, 1):
             where[:] = [path, number]
             yield line.rstrip("\r\n")
+            where[:] = [path, number + 1]
 
 
 def cells(path):
@@ -80,8 +81,9 @@ def cells(path):
 
 class Pieces:
     """JSON that is read as it is needed."""
-    def __init__(self, f):
-        self.f, self.text, self.at, self.ended, self.decoder = f, "", 0, False, json.JSONDecoder()
+    def __init__(self, path, f):
+        self.path, self.f, self.text, self.at, self.ended, self.decoder = path, f, "", 0, False, json.JSONDecoder()
+        self.item = 0  # counted over all arrays
 
     def more(self):
         piece = self.f.read(max(PIECE, len(self.text) - self.at))  # doubled, so that long items are not parsed too often
@@ -125,15 +127,17 @@ class Pieces:
     def elements(self):
         self.take("[")
         for _ in self.separated("]"):
-            where[1] += 1
+            self.item += 1
+            where[:] = [self.path, self.item]
             yield self.value()
+            where[:] = [self.path, self.item]
 
 
 def members(path):
     """The members of a file's object as (key, value); each element of an array is a member of its own. Of a file that is an array: (None,
     element)."""
     with open_text(path) as f:
-        p = Pieces(f)
+        p = Pieces(path, f)
         if p.peek() == "[":
             yield from ((None, x) for x in p.elements())
         else:

@@ -106,6 +106,13 @@ fails "a form that there is not" 'expected %s, %l, %d' "$import/vqa" --image %s%
 sed 's/Flickr30K_ID": "1[0-9]*"/Flickr30K_ID": "x"/' snli_ve.jsonl >unnumbered.jsonl
 fails "an image without a number" "unnumbered.jsonl: item 1: no number at the end of 'x'" "$import/snli-ve" --image %d unnumbered.jsonl
 fails "a question without annotation" 'questions.json' sh -c 'jq "del(.annotations[0])" annotations.json >fewer.json; "$1" questions.json fewer.json >/dev/null' sh "$import/vqa"
+head -c 900 annotations.json >cut-annotations.json
+fails "annotations that end early, said of them" '^vqa: cut-annotations.json: ' sh -c '"$1" questions.json cut-annotations.json >/dev/null' sh "$import/vqa"
+jq 'del(.annotations[3].answers)' annotations.json >silent.json
+fails "an annotation without answers" "^vqa: silent.json: item 4: no 'answers'" sh -c '"$1" questions.json silent.json >/dev/null' sh "$import/vqa"
+{ for _ in $(seq 2000); do echo a good line; done && printf 'bad \377\n'; } >latin.src
+tr -d '\377' <latin.src >latin.tgt
+fails "a file that is not UTF-8, not the one beside it" '^parallel: latin.src: ' sh -c '"$1" latin.src latin.tgt >/dev/null' sh "$import/parallel"
 fails "fewer targets than sources" 'train.part: 3 lines' sh -c 'head -3 train.tgt >train.part; "$1" train.src train.part >/dev/null' sh "$import/parallel"
 fails "an unknown task" 'expected one of' "$import/glue" sst3 SST-2-train.tsv
 fails "a row with too few columns" 'line 3' sh -c 'sed 3s/.1$// SST-2-train.tsv >short.tsv; "$1" sst2 short.tsv >/dev/null' sh "$import/glue"
