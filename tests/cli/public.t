@@ -48,6 +48,10 @@ gzip -k squad.json
 t_run "$import/squad-qg" --titles titles.txt squad.json.gz
 t_same "$out" squad-qg.jsonl "gzip files are read too"
 
+# Answers are normalised as predictions are by the metric, oddities of its list of contractions included.
+jq -c '.annotations |= map(.answers |= map(.answer = (["lets go", "somebody'"'"'d", "Couldnt'"'"'ve a dog", "couldntve", "im", "two, 2,000", "none", "a.b.", "dont", "ow'"'"'s'"'"'at"][.answer_id - 1])))' annotations.json >odd.json
+imported odd-answers 12 '.[0].answers == ["lets go", "somebodyd", "couldn'"'"'t'"'"'ve dog", "couldntve", "im", "2 2000", "0", "ab", "don'"'"'t", "'"'"'ow'"'"'s'"'"'at"]' "$import/vqa" questions.json odd.json
+
 printf 'a \rb\nc\r\n' >cr.src
 printf 'one\ntwo\n' >cr.tgt
 imported returns 2 '.[1] == {id: "1", text: "c", target: "two"} and .[0].text == "a \rb"' "$import/parallel" cr.src cr.tgt
