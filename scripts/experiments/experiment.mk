@@ -27,6 +27,8 @@ ROW     ?= $(size)
 BATCHES ?= $(or $(batch.$(size)),$(batch))
 import  := $(here)../import
 export PATH := $(abspath $(BIN)):$(PATH)
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .SECONDARY:

@@ -68,6 +68,11 @@ experiment mnli glue 2 "$few" $one
 experiment snli-ve ve 2 "$few" FEATURES=unimo.tsv FROM=unimo
 experiment vqa vqa 1 "$few --min-answers 1" "$seen"
 t_ok "vqa: what the server takes" jq -e 'length == 12 and all(has("answer"))' vqa/test-dev.submission
+mkdir cut && cp vqa/*.json cut
+head -c 2500 vqa/v2_mscoco_val2014_annotations.json >cut/v2_mscoco_val2014_annotations.json
+t_run make -s -f "$top/scripts/experiments/vqa.mk" "BIN=$BIN" DATA=cut MODEL=model "$seen" D=cut cut/train.jsonl
+t_ok "vqa: annotations that end early end it" sh -c '[ "$1" != 0 ] && grep -q "^vqa: cut/v2_mscoco_val2014_annotations.json: " "$2"' sh "$rc" "$err"
+t_ok "leave no examples" [ ! -e cut/train.jsonl ]
 experiment coco . 2 "$short" "$seen"
 experiment coco . 2 "$short" REGIONS=files.zst D=files
 t_ok "images are called as in their features" sh -c 'grep -q "\"image\": \"11\"" coco/test.jsonl && grep -q "\"image\": \"COCO_train2014_000000000011\"" files/test.jsonl'
