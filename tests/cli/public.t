@@ -44,6 +44,9 @@ imported unilm-qg 12 'all(.text_pair as $a | .text | contains($a) and (contains(
 imported cnndm 12 'all((.target | test(" \\[X_SEP\\] it was ")) and (.text | test("^The .* \\. It was .* \\.$")))' "$import/cnndm" stories list.txt
 imported squad-qg 12 '.[0].id == "Things-0" and all(.target | endswith("?"))' "$import/squad-qg" --titles titles.txt squad.json
 imported coqa 24 '.[1].id == "story0#2" and (.[1].turns | length) == 3 and (.[1].refs | length) == 2' "$import/coqa" coqa.json
+jq '.data[1].title = "Beyonc\u00e9 things"' squad.json >named.json
+printf 'Beyonc%%C3%%A9_things\r\n\n' >named.txt
+imported squad-named 12 'all(.id | startswith("Other things-"))' "$import/squad-qg" --titles named.txt named.json
 gzip -k squad.json
 t_run "$import/squad-qg" --titles titles.txt squad.json.gz
 t_same "$out" squad-qg.jsonl "gzip files are read too"
@@ -120,6 +123,10 @@ fails "a file that is not UTF-8, not the one beside it" '^parallel: latin.src: '
 fails "fewer targets than sources" 'train.part: 3 lines' sh -c 'head -3 train.tgt >train.part; "$1" train.src train.part >/dev/null' sh "$import/parallel"
 fails "an unknown task" 'expected one of' "$import/glue" sst3 SST-2-train.tsv
 fails "a row with too few columns" 'line 3' sh -c 'sed 3s/.1$// SST-2-train.tsv >short.tsv; "$1" sst2 short.tsv >/dev/null' sh "$import/glue"
+fails "a row with too many columns" 'line 3: 3 columns .expected 2' sh -c 'sed "3s/ /	/" SST-2-train.tsv >long.tsv; "$1" sst2 long.tsv >/dev/null' sh "$import/glue"
+fails "a score that is no number" "line 3: 'nan' is no score" sh -c 'sed "3s/[0-9.]*$/nan/" STS-B-train.tsv >unscored.tsv; "$1" stsb unscored.tsv >/dev/null' sh "$import/glue"
+printf 'Things\nOther_things\nAbsent\n' >absent.txt
+fails "a title that is in no file" '^squad-qg: absent.txt: 1 of 3 titles are in no file .the first: .Absent..$' sh -c '"$1" --titles absent.txt squad.json >/dev/null' sh "$import/squad-qg"
 fails "an option that there is not" '--split' "$import/karpathy" --split x y
 for s in "$import"/* "$top"/scripts/export/*; do
     [[ $s == *.py ]] && continue
