@@ -19,18 +19,26 @@ struct seen {
     struct batch_part *part; /* [n] */
 };
 
+/* The first of the turns that are seen: the latest TURNS, or as many as have positions. A question that has not room
+ * enough alone keeps its beginning. */
+static int64_t first_turn(const struct downstream *d, struct batch_text *turns, int64_t n)
+{
+    int64_t room = d->config->positions - 4, first = n;
+
+    if (n && turns[n - 1].n >= room) turns[n - 1].n = room - 1;
+    while (first > 0 && n - first < TURNS && turns[first - 1].n < room) room -= turns[--first].n + 1;
+    return first;
+}
+
 /* The document, then the latest turns. The first token and each turn have the role of their speaker, alternating, and
  * count down to 1, the latest turn; the document has role 2. */
 static int see_dialog(struct downstream *d, struct arena *a, const struct value *fields, struct seen *s, struct err *e)
 {
     struct batch_text *turns;
-    int64_t n, first, rows = 0;
+    int64_t n;
 
     if (input_strings(a, d->config, fields, "turns", &turns, &n, e)) return -1;
-    for (first = n; first > 0 && n - first < TURNS; first--) {
-        rows += turns[first - 1].n + 1;
-        if (rows > d->config->positions - 4) break;
-    }
+    int64_t first = first_turn(d, turns, n);
     int many = (int)(n - first);
     s->part[0] = (struct batch_part){ .starts = true, .role = many % 2, .turn = many };
     struct batch_part document = { .ends = true, .role = 2 };

@@ -34,6 +34,9 @@ t_run unimo-predict -m pair --text "$statement" --text-pair "a ball"
 t_ok "two texts" jq -e '.probs | length == 3' "$out"
 t_run unimo-predict -m coqa --text "$statement" --turn "What is there?" --turn "a ball" --turn "Which colour?"
 t_ok "a question in a conversation" jq -e '.pred | type == "string"' "$out"
+long=$(printf 'a red ball %.0s' $(seq 40))
+for q in "$long" "blue $long"; do unimo-predict -m coqa --text "$statement" --turn "$q" | jq .score; done >asked
+t_ok "a question that is too long is seen from its beginning on" [ "$(sort -u asked | wc -l)" = 2 ]
 t_run unimo-predict -m retrieval --text "$statement" --images corpus/test.regions.zst
 t_ok "images for a text" jq -e '(.images | length) == 6 and .scores == (.scores | sort | reverse)' "$out"
 t_run unimo-predict -m retrieval --text "$statement" --image "$jpeg"
