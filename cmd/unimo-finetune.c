@@ -220,8 +220,28 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (beam == 0 || max_length == 0) return opt_usage(e, "--%s: expected 1 or more", beam ? "max-length" : "beam");
     if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
     if (adv_steps == 0) return opt_usage(e, "--adv-steps: expected 1 or more");
-    if (hard_file && strcmp(task_name, "retrieval")) return opt_usage(e, "--hard: goes with --task retrieval");
     return 0;
+}
+
+/* What was asked for and would not be done. */
+static int check_task(const struct downstream_kind *kind, struct err *e)
+{
+    static const char *const ranking[] = { "margin", "gamma", "hard", "hard-share", "candidates", NULL };
+    static const char *const comparing[] = { "negatives", NULL };
+    static const char *const answering[] = { "min-answers", NULL }, *const captioning[] = { "tag-score", NULL };
+    static const char *const writing[] = { "smoothing",  "max-source", "max-target",     "beam",
+                                           "min-length", "max-length", "length-penalty", NULL };
+    bool ranks = kind == retrieval_tasks;
+    char why[128];
+
+    snprintf(why, sizeof why, "means nothing to %s", kind->name);
+    return (!ranks && opt_refuse(ranking, why, e)) ||
+                   (!ranks && kind != embedding_tasks && opt_refuse(comparing, why, e)) ||
+                   (kind->labels != LABEL_ANSWERS && opt_refuse(answering, why, e)) ||
+                   (!kind->is_caption && opt_refuse(captioning, why, e)) ||
+                   (!kind->writes_text && opt_refuse(writing, why, e))
+               ? -1
+               : 0;
 }
 
 /* The model to begin with stays as it is, and no log takes the place of data. */
@@ -264,7 +284,7 @@ static int learn(struct comm *comm, struct err *e)
     struct downstream d;
     struct device *dv;
 
-    if (!kind || downstream_open(&d, kind, &o, e)) return -1;
+    if (!kind || check_task(kind, e) || downstream_open(&d, kind, &o, e)) return -1;
     int rc = (dv = device_open(device, (int)threads, e)) ? 0 : -1;
     if (!rc && profile) profile_begin(dv);
     if (!rc) rc = adapt(&d, dv, comm, e);

@@ -95,6 +95,24 @@ static int64_t good_rows(const struct downstream_kind *kind, const struct device
     return rows ? rows : is_cached ? 1024 : 8192;
 }
 
+/* What was asked for and would not be done. */
+static int check_task(const struct downstream_kind *kind, struct err *e)
+{
+    static const char *const ranking[] = { "choice", "candidates", "among", NULL };
+    static const char *const writing[] = { "beam",           "min-length", "max-length", "max-source", "length-penalty",
+                                           "block-trigrams", "vocab",      "samples",    NULL };
+    static const char *const listing[] = { "n-best", NULL }, *const talking[] = { "turn", NULL };
+    bool ranks = kind == retrieval_tasks;
+    char why[128];
+
+    snprintf(why, sizeof why, "means nothing to %s", kind->name);
+    return (!ranks && opt_refuse(ranking, why, e)) || (!kind->writes_text && opt_refuse(writing, why, e)) ||
+                   (!ranks && !kind->writes_text && opt_refuse(listing, why, e)) ||
+                   (!kind->is_dialog && opt_refuse(talking, why, e))
+               ? -1
+               : 0;
+}
+
 static bool is_one(void)
 {
     return picture || text || turns.n;
@@ -156,6 +174,7 @@ static int check_usage(int argc, char **argv, struct err *e)
 {
     static const char *const sampling[] = { "top-k", "top-p", "temperature", NULL };
     static const char *const detecting[] = { "detector", "min-boxes", "max-boxes", NULL };
+    static const char *const beside_choice[] = { "n-best", "candidates", "among", "explain", NULL };
 
     if (!model) return opt_usage(e, "--model: is required");
     if (max_source >= 0 && max_source < WRITING_LEAST_SOURCE)
@@ -165,6 +184,7 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (min_length > max_length && max_length > 0) return opt_usage(e, "--min-length: is larger than --max-length");
     if (text_pair && !text) return opt_usage(e, "--text-pair: goes with --text");
     if (is_one() && argc) return opt_usage(e, "%s: one record is on the command line already", err_quote(argv[0]));
+    if (choices.n && opt_refuse(beside_choice, "does not go with --choice", e)) return -1;
     if (among && candidates) return opt_usage(e, "--among: does not go with --candidates");
     if (picture && image_files.n) return opt_usage(e, "--image: does not go with --images");
     if (!samples && opt_refuse(sampling, "goes with --samples", e)) return -1;
@@ -257,6 +277,7 @@ static int run(int argc, char **argv, struct err *e)
         return -1;
     }
     const struct downstream_kind *kind = find_kind(&m, e);
+    if (kind && check_task(kind, e)) kind = NULL;
     if (kind) o.rows = good_rows(kind, dv);
     int rc = !kind      ? -1
              : is_one() ? run_one(&o, &m, kind, e)

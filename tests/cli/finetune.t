@@ -91,6 +91,18 @@ t_run sh -c 'unimo-score --metrics accuracy --format json "$0" refs.jsonl' "$out
 t_ok "which is scored as a label" jq -e '.score >= 0 and .score <= 100' "$out"
 
 # Wrong inputs.
+while read -r task option value; do
+    t_run unimo-finetune -t $task -m model --train corpus/train.pairs.zst $images $option $value -o x
+    t_exit 2 "$option for $task"
+    t_err "^unimo-finetune: $option: means nothing to $task\$"
+done <<'EOF'
+entailment --max-length 9
+captioning --negatives 3
+captioning --hard corpus/train.pairs.zst
+embed --gamma 2
+sst2 --min-answers 2
+generate --tag-score 0.5
+EOF
 t_run $finetune -t origami --train corpus/train.pairs.zst -o x
 t_exit 2 "an unknown task"
 t_err 'retrieval, captioning, cnndm, .*, entailment, sst2'

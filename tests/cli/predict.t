@@ -169,6 +169,12 @@ usage '--max-boxes: goes with --image' -m captioning --max-boxes 36 scenes/regio
 usage 'does not go with --images' -m captioning --image "$jpeg" --images long.zst
 usage 'reads its input twice' -m captioning --explain x -
 usage 'one by one' -m model -t embed --explain x --text a
+usage '--choice: means nothing to pair' -m pair --choice text texts.zst
+usage '--n-best: means nothing to pair' -m pair --n-best 2 texts.zst
+usage '--beam: means nothing to retrieval' -m retrieval --images corpus/test.regions.zst --beam 2 corpus/test.pairs.zst
+usage '--candidates: means nothing to embed' -m model -t embed --candidates 2 corpus/test.pairs.zst
+usage '--turn: means nothing to pair' -m pair --text a --text-pair b --turn c
+usage '--n-best: does not go with --choice' -m retrieval --images corpus/test.regions.zst --choice text --n-best 2 corpus/test.pairs.zst
 usage 'not UTF-8' -m pair --text $'\xff'
 t_run unimo-predict -m captioning --image nowhere.jpg
 t_fails "a picture that is not there"
