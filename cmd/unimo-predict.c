@@ -2,11 +2,14 @@
 #include "compute/profile.h"
 #include "core/file.h"
 #include "core/opt.h"
+#include "core/str.h"
+#include "stream/inputs.h"
 #include "tasks/downstream.h"
 #include "tasks/explain.h"
 #include "tasks/one.h"
 #include "tasks/writing.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -142,6 +145,20 @@ static int predict_explained(struct downstream *d, struct model *m, struct reade
     return rc;
 }
 
+/* The model and what else predictions depend on, beside the records. */
+static int add_others(struct value *list, struct err *e)
+{
+    char *config = path_join(model, "config.json"), *weights = path_join(model, "model.safetensors");
+    int rc = inputs_add_file(list, config, e) || inputs_add_file(list, weights, e) ? -1 : 0;
+
+    for (int i = 0; i < image_files.n && !rc; i++) rc = inputs_add_stream(list, image_files.at[i], e);
+    if (!rc && among) rc = inputs_add_file(list, among, e);
+    if (!rc && only) rc = inputs_add_file(list, only, e);
+    free(config);
+    free(weights);
+    return rc;
+}
+
 static bool is_written(const void *writer, const char *id)
 {
     return writer_has(writer, id);
@@ -156,8 +173,11 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
         out_spares(output, (const char *const[]){ among, only, picture }, 3, e))
         return -1;
     struct reader *in = reader_open(paths, n, &ro, e);
+    struct value *others = value_array();
     wo.from = in;
-    struct writer *out = in ? writer_open(output, &wo, e) : NULL;
+    wo.others = others;
+    bool is_told = in && (wo.plain || !add_others(others, e));
+    struct writer *out = is_told ? writer_open(output, &wo, e) : NULL;
     if (out && append) reader_leave_out(in, is_written, out);
     struct explain_from from = { paths, n, ro };
     from.how.is_again = true;
@@ -167,6 +187,7 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
     if (rc && out) writer_abort(out);
     else if (out) rc = writer_close(out, e);
     reader_close(in);
+    value_free(others);
     return rc;
 }
 

@@ -37,6 +37,13 @@ bool file_key(struct file_key *key, const char *path)
     return true;
 }
 
+bool file_is_regular(const char *path)
+{
+    struct stat st;
+
+    return strcmp(path, "-") && !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
 ssize_t file_read(int fd, void *buf, size_t n, struct err *e)
 {
     size_t got = 0;

@@ -16,6 +16,8 @@ struct file_key {
 };
 bool file_key(struct file_key *key, const char *path);
 
+bool file_is_regular(const char *path); /* "-" is none */
+
 /* Reads until n bytes or the end; returns the bytes read or -1. Writes all n bytes, or -1. */
 ssize_t file_read(int fd, void *buf, size_t n, struct err *e);
 int file_write(int fd, const void *buf, size_t n, struct err *e);

@@ -3,14 +3,12 @@
 #include "core/dtype.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "stream/frame.h"
 #include "stream/input.h"
-#include <errno.h>
+#include "stream/inputs.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct reader {
@@ -247,79 +245,19 @@ int reader_used_some(const struct reader *r, struct err *e)
 void reader_close(struct reader *r)
 {
     if (!r) return;
-    if (r->skipped && !r->opts.is_again) log_line("%" PRId64 " records skipped (first: %s)", r->skipped, r->first_bad.text);
+    if (r->skipped && !r->opts.is_again)
+        log_line("%" PRId64 " records skipped (first: %s)", r->skipped, r->first_bad.text);
     for (int i = 0; i < r->n_paths; i++) free(r->paths[i]);
     free(r->paths);
     input_release(&r->in);
     free(r);
 }
 
-/* Reads n bytes at a place: 1, 0 where the file ends before, -1. */
-static int read_at(int fd, void *buf, int64_t n, int64_t at, struct err *e)
-{
-    int64_t got = 0;
-
-    while (got < n) {
-        ssize_t more = pread(fd, (char *)buf + got, (size_t)(n - got), at + got);
-        if (more < 0 && errno == EINTR) continue;
-        if (more < 0) return err_errno(e, "cannot read");
-        if (!more) return 0;
-        got += more;
-    }
-    return 1;
-}
-
-/* The digest in the index that ends a file of ours: 1, 0 where there is none, -1. */
-static int file_digest(int fd, int64_t bytes, uint64_t *digest, struct err *e)
-{
-    uint8_t tail[FRAME_TAIL], head[FRAME_START + 16];
-    int got = bytes < FRAME_TAIL ? 0 : read_at(fd, tail, sizeof tail, bytes - FRAME_TAIL, e);
-
-    if (got <= 0) return got;
-    int64_t n = frame_index_size(tail);
-    if (!n || n > bytes || (got = read_at(fd, head, sizeof head, bytes - n, e)) <= 0) return got < 0 ? -1 : 0;
-    *digest = load_u64(head + FRAME_START + 8);
-    return 1;
-}
-
-/* Anything else, a named pipe above all, may be opened but once. */
-static bool is_file(const char *path)
-{
-    struct stat st;
-
-    return strcmp(path, "-") && !stat(path, &st) && S_ISREG(st.st_mode);
-}
-
-/* What a file is told by beside its name. */
-static int describe(struct value *v, const char *path, struct err *e)
-{
-    struct stat st;
-    uint64_t digest;
-    char hex[20];
-    int fd = file_open(path, e), got = -1;
-
-    if (fd < 0) return -1;
-    if (fstat(fd, &st)) err_errno(e, "cannot read");
-    else got = file_digest(fd, st.st_size, &digest, e);
-    close(fd);
-    if (got < 0) return err_in(e, "%s", path);
-    value_set(v, "bytes", value_int(st.st_size));
-    if (!got) return 0;
-    snprintf(hex, sizeof hex, "%016" PRIx64, digest);
-    value_set(v, "digest", value_str(hex));
-    return 0;
-}
-
 int reader_inputs(const struct reader *r, struct value *list, struct err *e)
 {
     int rc = 0;
 
-    for (int i = 0; i < r->n_paths && !rc; i++) {
-        struct value *v = value_object();
-        value_set(v, "name", value_str(utf8_valid(r->paths[i], strlen(r->paths[i])) ? path_base(r->paths[i]) : "?"));
-        if (is_file(r->paths[i])) rc = describe(v, r->paths[i], e);
-        value_push(list, v);
-    }
+    for (int i = 0; i < r->n_paths && !rc; i++) rc = inputs_add_stream(list, r->paths[i], e);
     return rc;
 }
 
@@ -327,7 +265,7 @@ int reader_differs(const struct reader *r, const struct out *o, struct err *e)
 {
     for (int i = 0; i < r->n_paths; i++) {
         bool is_stdin = !strcmp(r->paths[i], "-");
-        if (!is_stdin && !is_file(r->paths[i])) continue;
+        if (!is_stdin && !file_is_regular(r->paths[i])) continue;
         int fd = is_stdin ? 0 : file_open(r->paths[i], e);
         if (fd < 0) return -1;
         int rc = out_differs(o, fd, file_name(r, i), e);

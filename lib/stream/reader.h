@@ -46,8 +46,7 @@ int reader_bad(struct reader *r, const struct record *rec, struct err *e);
 int reader_bad_raw(struct reader *r, const struct raw *raw, struct err *e);
 /* The provenance entries read so far (an array of objects); borrowed, valid until the next call. */
 const struct value *reader_provenance(const struct reader *r);
-/* Adds the inputs to an array, for provenance: {"name", "bytes", "digest"}: base names, so that a directory's place
- * does not change the bytes; bytes and digest only for regular files (digest: of the index, for a stream of ours). */
+/* Adds the inputs to an array, as stream/inputs.h does. */
 int reader_inputs(const struct reader *r, struct value *list, struct err *e);
 /* An error when one of the inputs is the output. */
 int reader_differs(const struct reader *r, const struct out *o, struct err *e);

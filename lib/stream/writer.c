@@ -77,6 +77,8 @@ static int add_provenance(struct writer *w, struct str *out, struct err *e)
     value_set(entry, "version", value_str(opt_version()));
     value_set(entry, "options", options ? options : value_object());
     int rc = w->opts.from ? reader_inputs(w->opts.from, inputs, e) : 0;
+    for (int64_t i = 0; i < value_count(w->opts.others); i++)
+        value_push(inputs, value_copy(value_at(w->opts.others, i)));
     if (w->opts.from) value_set(entry, "inputs", inputs);
     else value_free(inputs);
     value_push(list, entry);
@@ -374,7 +376,7 @@ static int recover(struct writer *w, int64_t size, struct err *e)
 
     if (!rc && size < at && !memcmp(data, w->packed.data, (size_t)size)) got = at = 0; /* not even its first frame */
     else if (!rc && (size < at || memcmp(data, w->packed.data, (size_t)at)))
-        rc = err_set(e, ERR_INPUT, "was begun by another program or with other options");
+        rc = err_set(e, ERR_INPUT, "was begun by another program, with other options or from other data");
     w->index.length = (uint64_t)at;
     while (!rc && at < size && got > 0) {
         got = recover_block(w, data + at, size - at, &broken);
@@ -391,8 +393,9 @@ static int recover(struct writer *w, int64_t size, struct err *e)
     return rc || at ? rc : flush(w, e);
 }
 
-/* out NULL: it could not be opened. size: bytes that an earlier writer left in it. */
-static struct writer *begin(struct out *out, const struct writer_opts *opts, int64_t size, struct err *e)
+/* out NULL: it could not be opened. size: bytes that an earlier writer left in it, of that path. */
+static struct writer *begin(struct out *out, const char *path, const struct writer_opts *opts, int64_t size,
+                            struct err *e)
 {
     struct writer *w = mem_new(struct writer, 1);
     struct stat st;
@@ -412,7 +415,11 @@ static struct writer *begin(struct out *out, const struct writer_opts *opts, int
     w->most_records = w->is_pipe ? PIPE_RECORDS_FIRST : INT64_MAX;
     if (isatty(out_fd(w->out))) w->opts.plain = true;
     if (!w->opts.plain && add_provenance(w, &w->packed, e)) goto fail;
-    if (size ? recover(w, size, e) : flush(w, e)) goto fail;
+    if (!size && flush(w, e)) goto fail;
+    if (size && recover(w, size, e)) {
+        err_in(e, "%s", path);
+        goto fail;
+    }
     return w;
 fail:
     writer_abort(w);
@@ -425,12 +432,12 @@ struct writer *writer_open(const char *path, const struct writer_opts *opts, str
     bool appends = opts && opts->append && path && strcmp(path, "-");
     struct out *out = appends ? out_continue(path, &size, e) : out_open(path, e);
 
-    return begin(out, opts, size, e);
+    return begin(out, path, opts, size, e);
 }
 
 struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e)
 {
-    return begin(out_nameless(fd, e), opts, 0, e);
+    return begin(out_nameless(fd, e), NULL, opts, 0, e);
 }
 
 /* The records at the end of text (packed, when plain) are whole lines: writes when there is enough. */

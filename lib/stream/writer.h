@@ -9,12 +9,13 @@ struct writer;
 struct writer_opts {
     bool plain; /* JSON Lines without compression, tensors or frames; also when standard output is a terminal */
     int level;  /* zstd level; 0: 3 */
-    const struct reader *from; /* its provenance is carried on, its inputs must differ from the output; may be NULL */
-    bool append;               /* go on with what an earlier writer left in PATH.partial, or with PATH, which must have
-                                * been begun by the same program with the same options */
-    int threads;               /* above 1: blocks wait for so many threads that call writer_help(), up to two each; the
-                                * bytes are the same, but a write that fails is told by a later call */
-    bool repeats;              /* allow repeated ids (predictions of several questions on one image, say) */
+    const struct reader *from;  /* its provenance is carried on, its inputs must differ from the output; may be NULL */
+    const struct value *others; /* what else the records come from, in the form of stream/inputs.h; may be NULL */
+    bool append;                /* go on with what an earlier writer left in PATH.partial, or with PATH, which must have
+                                 * been begun by the same program with the same options and inputs */
+    int threads;                /* above 1: blocks wait for so many threads that call writer_help(), up to two each; the
+                                 * bytes are the same, but a write that fails is told by a later call */
+    bool repeats;               /* allow repeated ids (predictions of several questions on one image, say) */
 };
 /* path NULL or "-": standard output. The provenance entry comes from core/opt. */
 struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e);

@@ -146,6 +146,22 @@ t_ok "killed in the middle, it leaves a part" [ -f part.zst.partial ]
 t_run $all -o part.zst $pairs
 t_exit 0 "which is gone on with"
 t_same whole.zst part.zst "to the same bytes"
+cp -r retrieval changing
+grow="unimo-predict -m changing --images same.zst --append -o grown.zst corpus/test.pairs.zst"
+cp corpus/test.regions.zst same.zst
+t_run $grow
+t_exit 0 "predictions of a model"
+$finetune -t retrieval --train corpus/train.pairs.zst $images --negatives 2 --seed 2 -o again
+cp again/model.safetensors changing
+t_run $grow
+t_fails "are not gone on with by another one of its name"
+t_err 'grown.zst: was begun by another program, with other options or from other data'
+cp retrieval/model.safetensors changing
+t_run $grow
+t_exit 0 "but by the same"
+cp corpus/train.regions.zst same.zst
+t_run $grow
+t_fails "nor with other images of that name"
 t_run unimo-predict -m retrieval --images corpus/test.regions.zst --append --plain -o x corpus/test.pairs.zst
 t_exit 2 "--append needs a stream"
 
