@@ -1,4 +1,5 @@
 #include "stream/inputs.h"
+#include "core/dtype.h"
 #include "core/file.h"
 #include "core/hash.h"
 #include "core/mem.h"
@@ -8,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
