@@ -393,9 +393,8 @@ static int recover(struct writer *w, int64_t size, struct err *e)
     return rc || at ? rc : flush(w, e);
 }
 
-/* out NULL: it could not be opened. size: bytes that an earlier writer left in it, of that path. */
-static struct writer *begin(struct out *out, const char *path, const struct writer_opts *opts, int64_t size,
-                            struct err *e)
+/* out NULL: it could not be opened. size: bytes that an earlier writer left in it. */
+static struct writer *begin(struct out *out, const struct writer_opts *opts, int64_t size, struct err *e)
 {
     struct writer *w = mem_new(struct writer, 1);
     struct stat st;
@@ -415,11 +414,7 @@ static struct writer *begin(struct out *out, const char *path, const struct writ
     w->most_records = w->is_pipe ? PIPE_RECORDS_FIRST : INT64_MAX;
     if (isatty(out_fd(w->out))) w->opts.plain = true;
     if (!w->opts.plain && add_provenance(w, &w->packed, e)) goto fail;
-    if (!size && flush(w, e)) goto fail;
-    if (size && recover(w, size, e)) {
-        err_in(e, "%s", path);
-        goto fail;
-    }
+    if (size ? recover(w, size, e) : flush(w, e)) goto fail;
     return w;
 fail:
     writer_abort(w);
@@ -432,12 +427,12 @@ struct writer *writer_open(const char *path, const struct writer_opts *opts, str
     bool appends = opts && opts->append && path && strcmp(path, "-");
     struct out *out = appends ? out_continue(path, &size, e) : out_open(path, e);
 
-    return begin(out, path, opts, size, e);
+    return begin(out, opts, size, e);
 }
 
 struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e)
 {
-    return begin(out_nameless(fd, e), NULL, opts, 0, e);
+    return begin(out_nameless(fd, e), opts, 0, e);
 }
 
 /* The records at the end of text (packed, when plain) are whole lines: writes when there is enough. */

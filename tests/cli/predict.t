@@ -155,7 +155,7 @@ $finetune -t retrieval --train corpus/train.pairs.zst $images --negatives 2 --se
 cp again/model.safetensors changing
 t_run $grow
 t_fails "are not gone on with by another one of its name"
-t_err 'grown.zst: was begun by another program, with other options or from other data'
+t_err '^unimo-predict: grown.zst.partial: was begun by another program, with other options or from other data'
 cp retrieval/model.safetensors changing
 t_run $grow
 t_exit 0 "but by the same"
