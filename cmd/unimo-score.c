@@ -47,7 +47,7 @@ static const struct opt opts[] = {
     { OPT_STRING, "test", 0, &test, 0, 0, "bs|ar[:N[:SEED]]",
       "paired bootstrap (1000 trials) or approximate randomisation (10000)" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "metrics" },
-    { OPT_CHOICE, "prepare", 0, &prepare, 0, 0, "none|cnndm|gigaword|qg|qg-eval|coqa",
+    { OPT_CHOICE, "prepare", 0, &prepare, 0, 0, "none|cnndm|gigaword|qg|qg-eval|qg-raw|coqa",
       "mend texts first, as the field's scripts do" },
     { OPT_CHOICE, "tokenize", 0, &tokenize, 0, 0, "ptb|split", "captions: by PTB tokens, or at white space" },
     { OPT_CHOICE, "vqa", 0, &vqa, 0, 0, "2017|2021", "version of the normaliser of answers" },

@@ -1,6 +1,7 @@
 #include "score/prepare.h"
 #include "core/str.h"
 #include "core/unicode.h"
+#include "score/ptb.h"
 #include "score/pytext.h"
 #include "score/unicode.h"
 #include <stdlib.h>
@@ -122,6 +123,7 @@ struct mending {
     struct tokens in, out;
     bool escapes;                                       /* brackets in small letters, and more */
     bool in_quote, in_single, after_dash, after_number; /* after_number: digits and commas that were joined */
+    struct ptb *ptb;                                    /* of raw questions */
 };
 
 static const char *escaped(const struct mending *m, const char *word)
@@ -380,12 +382,12 @@ static void prepare_answer(const char *text, struct str *out)
 
 /* ---- items ---- */
 
-enum how { NONE, CNNDM, GIGAWORD, QG, QG_EVAL, COQA };
+enum how { NONE, CNNDM, GIGAWORD, QG, QG_EVAL, QG_RAW, COQA };
 static enum how how_of(const char *name)
 {
-    static const char *const names[] = { "none", "cnndm", "gigaword", "qg", "qg-eval", "coqa" };
+    static const char *const names[] = { "none", "cnndm", "gigaword", "qg", "qg-eval", "qg-raw", "coqa" };
 
-    for (int i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!strcmp(name, names[i])) return (enum how)i;
     }
     return NONE;
@@ -398,7 +400,7 @@ bool prepare_known(const char *how)
 
 bool prepare_splits(const char *how)
 {
-    return how_of(how) == QG || how_of(how) == QG_EVAL;
+    return how_of(how) == QG || how_of(how) == QG_EVAL || how_of(how) == QG_RAW;
 }
 
 static void prepare_text(enum how how, struct mending *m, const char *text, bool is_ref, struct str *out)
@@ -416,6 +418,8 @@ static void prepare_text(enum how how, struct mending *m, const char *text, bool
         prepare_answer(text, out);
     } else if (how == QG || how == QG_EVAL) {
         prepare_question(m, text, is_ref, how == QG_EVAL, out);
+    } else if (how == QG_RAW) {
+        ptb_tokenize(m->ptb, (const char *const[]){ text, NULL }, out);
     } else {
         str_add(out, text);
     }
@@ -473,7 +477,7 @@ static int group_by_source(struct join *j, struct err *e)
 int prepare_items(struct join *j, const char *name, struct err *e)
 {
     enum how how = how_of(name);
-    struct mending m = { .escapes = how == GIGAWORD || how == QG_EVAL };
+    struct mending m = { .escapes = how == GIGAWORD || how == QG_EVAL, .ptb = how == QG_RAW ? ptb_new() : NULL };
     struct str out = { 0 };
 
     for (int64_t i = 0; i < j->n; i++) {
@@ -488,6 +492,7 @@ int prepare_items(struct join *j, const char *name, struct err *e)
     }
     release(&m.in);
     release(&m.out);
+    ptb_free(m.ptb);
     str_release(&out);
     return prepare_splits(name) ? group_by_source(j, e) : 0;
 }

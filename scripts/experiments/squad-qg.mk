@@ -9,7 +9,7 @@ import.dev   = $(call questions,dev)
 import.test  = $(call questions,test)
 batch   := 32
 report  := test
-score   := -m bleu,meteor,rouge-l --prepare qg-eval --field target $(PARAPHRASES:%=--paraphrases %)
+score   := -m bleu,meteor,rouge-l --prepare qg-raw --field target $(PARAPHRASES:%=--paraphrases %)
 figures := BLEU-4 METEOR ROUGE-L
 pick    := .[0].bleu4, .[1].score, .[2].score
 paper.base  := 22.78 25.24 51.34

@@ -208,6 +208,13 @@ echo '{"id":1,"pred":"AT & T ( [UNK] ) < >"}' >marks
 echo '{"id":1,"source":"s","label":"at &amp; t -lrb- unk -rrb- &lt; &gt;"}' >escaped
 t_run unimo-score -m bleu --prepare qg-eval marks escaped
 t_ok "qg-eval: brackets, ampersands, angles and unknown words are written as in the references" holds "$out" '.[0].bleu4 > 99.999'
+echo '{"id":1,"pred":"What didn'"'"'t the \"U.S.\" (then) want?"}' >asked
+echo '{"id":1,"source":"s","target":"what did n'"'"'t the `` u.s. '"''"' -lrb- then -rrb- want ?"}' >tokens
+jq -c '{id, source: "s", target: .pred}' asked >same
+t_run unimo-score -m bleu --prepare qg-raw --field target asked tokens
+t_ok "qg-raw: questions as SQuAD has them are tokenized as the published references are" holds "$out" '.[0].bleu4 > 99.999'
+t_run unimo-score -m bleu,rouge-l --prepare qg-raw --field target asked same
+t_ok "and so are the references" holds "$out" '.[0].bleu4 > 99.999 and .[1].score == 100'
 for chain in '1 , ' 'a - '; do
     printf '{"id":1,"pred":"%s"}\n' "$(yes "$chain" | head -100000 | tr -d '\n')" >chained
     t_ok "a prediction of '$chain' again and again is mended in time that goes by its length" \
