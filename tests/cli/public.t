@@ -40,7 +40,10 @@ imported cola 12 '.[1].text == "The dog sleeps." and .[0].label == "0"' "$import
 imported mnli 12 '.[1].text_pair == "A dog is blue." and .[1].label == "contradiction"' "$import/glue" mnli MNLI-train.tsv
 imported stsb 12 '.[1].label == 0.4' "$import/glue" stsb STS-B-train.tsv
 imported gigaword 12 '.[11].id == "11" and all(.target | endswith(" seen"))' "$import/parallel" train.src train.tgt
-imported unilm-qg 12 'all(.text_pair as $a | .text | contains($a) and (contains("SEP") | not))' "$import/parallel" --split ' [SEP] ' qg.src train.tgt
+imported unilm-qg 12 'all(.text_pair as $a | .text | contains($a) and (contains("SEP") | not)) and (map(.source) | unique | length) == (map([.text, .text_pair]) | unique | length)' "$import/parallel" --split ' [SEP] ' qg.src train.tgt
+jq -c '{id, pred: .target}' unilm-qg.jsonl >unilm-qg.pred
+t_run unimo-score -m bleu --prepare qg --field target unilm-qg.pred unilm-qg.jsonl
+t_exit 0 "UniLM's questions are grouped by what they ask about"
 imported cnndm 12 'all((.target | test(" \\[X_SEP\\] it was ")) and (.text | test("^The .* \\. It was .* \\.$")))' "$import/cnndm" stories list.txt
 imported squad-qg 12 '.[0].id == "Things-0" and all(.target | endswith("?"))' "$import/squad-qg" --titles titles.txt squad.json
 imported coqa 24 '.[1].id == "story0#2" and (.[1].turns | length) == 3 and (.[1].refs | length) == 2' "$import/coqa" coqa.json
