@@ -102,22 +102,26 @@ static void match_backward(const struct head_run *r, struct pool *text, struct p
  */
 enum { SCALE_MAX = 100 };
 
-/* What scores are multiplied by before the softmax. A learnt one is fetched from the device. */
-static float inverse_temperature(const struct model *m)
+/* What scores are multiplied by before the softmax. A learnt one is fetched from the device. In training, it is the
+ * parameter that is kept within the bound: with a bound on its use alone it would have no gradient there, and never
+ * come back. */
+static float inverse_temperature(const struct model *m, bool train)
 {
-    float s = 0;
+    float tau = m->config.tau, most = logf(SCALE_MAX * tau), s = 0;
 
-    if (m->log_scale >= 0) op_download(m->device, &s, params_f32(&m->params, m->log_scale).data, sizeof s);
-    float scale = expf(s) / m->config.tau;
-    return scale < SCALE_MAX || m->log_scale < 0 ? scale : SCALE_MAX;
+    if (m->log_scale < 0) return 1 / tau;
+    struct tensor parameter = params_f32(&m->params, m->log_scale);
+    op_download(m->device, &s, parameter.data, sizeof s);
+    if (s > most && train) op_upload(m->device, parameter.data, &most, sizeof most);
+    return expf(s < most ? s : most) / tau;
 }
 
 static void contrastive_loss(const struct head_run *r, struct tensor loss, struct tensor dscore, struct tensor score)
 {
     const struct model *m = r->m;
     struct tensor dscale = { 0 };
-    float scale = inverse_temperature(m);
-    bool learns = r->o->train && m->log_scale >= 0 && scale < SCALE_MAX;
+    float scale = inverse_temperature(m, r->o->train);
+    bool learns = r->o->train && m->log_scale >= 0;
 
     if (learns) {
         dscale = scratch_1d(r->s, DT_F32, 1);

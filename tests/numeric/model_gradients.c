@@ -100,6 +100,26 @@ static void check(const char *what, const float weight[LOSS_COUNT], int want_unt
     is_int(untouched, want_untouched, "  parameters without a gradient");
 }
 
+/* A learnt temperature stops at 0.01, and comes back when the loss asks for it. */
+static void check_bound(void)
+{
+    struct err e = { 0 };
+    struct losses l = { 0 };
+    int at = model.log_scale;
+    float *s = params_f32(&model.params, at).data, *g = params_grad(&model.params, at).data,
+          most = logf(100 * model.config.tau);
+
+    *s = most + 0.5f;
+    *g = 0;
+    ok(!model_step(&model, &scratch, &batch, &opts, &l, &e) && *s == most, "a learnt temperature stops at 0.01");
+    ok(*g != 0, "and still learns there (%g)", (double)*g);
+    *s = most + 0.5f;
+    opts.train = false;
+    ok(!model_step(&model, &scratch, &batch, &opts, &l, &e) && *s > most, "a measurement leaves it alone");
+    opts.train = true;
+    *s = 0;
+}
+
 /* ---- the heads and inputs of downstream tasks ---- */
 
 static void variant(const char *what, struct model_config c, enum loss kind, int unused)
@@ -231,6 +251,7 @@ int main(void)
     check("all together", (const float[LOSS_COUNT]){ 1, 1, 0.5f, 0.5f, 1, 0, 2 }, 1);
     model.config.cosine = true;
     check("cmcl with cosine and a learnt temperature", (const float[LOSS_COUNT]){ [LOSS_CMCL] = 1 }, 5 + 4 + 4 + 2);
+    check_bound();
     check_tasks(c);
     check_adversarial(c);
     test_move();
