@@ -10,6 +10,7 @@
 struct names {
     const struct safetensors *file;
     const struct params *params;
+    bool has_temperature; /* the file's, counted from where the model's begins */
     char buffer[2 * PARAM_NAME_MAX];
 };
 
@@ -49,8 +50,22 @@ static const char *find_name(const char *name, void *arg)
         if (!got) got = present(x, "", rest);
     }
     if (got && str_starts(name, "classifier.") && !fits(x, name, got)) return NULL;
+    if (!strcmp(name, "match_log_scale") && !x->has_temperature) return NULL;
     if (!got && !strcmp(name, "lm_head.bias")) got = present(x, "", "lm_head.decoder.bias");
     return got;
+}
+
+/* What was learnt is a factor of the temperature that it began with, for scores of one kind. */
+static bool same_temperature(const struct model_config *c, const char *dir)
+{
+    char *path = path_join(dir, "config.json");
+    struct model_config theirs = { 0 };
+    struct err none = { 0 };
+    bool is = !model_config_load(&theirs, path, &none) && theirs.cosine == c->cosine && theirs.tau == c->tau;
+
+    model_config_release(&theirs);
+    free(path);
+    return is;
 }
 
 /* A tensor that went into a parameter of another name is not unexpected. */
@@ -104,6 +119,7 @@ int model_load_init(struct model *m, const char *dir, struct params_report *repo
 
     if (!rc) {
         struct names names = { .file = &s, .params = &m->params };
+        names.has_temperature = m->log_scale >= 0 && same_temperature(&m->config, dir);
         rc = params_load(&m->params, &s, find_name, &names, false, report, e);
         if (!rc) rc = add_token_type(m, &s, report, e);
         if (!rc && report && !report->matched)

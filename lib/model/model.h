@@ -32,8 +32,9 @@ int64_t model_count(const struct model_config *c);
 int model_open_dir(struct model *m, const char *dir, struct device *d, enum dtype compute, bool training,
                    struct err *e);
 /* --init DIR: values for whatever has the same name and shape, from a directory of ours or RoBERTa's (Hugging Face
- * names, with or without the "roberta." prefix, LayerNorm.gamma/beta too). Others keep their values. report says what
- * matched, is missing here or there. RoBERTa's token type row is added to every position. */
+ * names, with or without the "roberta." prefix, LayerNorm.gamma/beta too). Others keep their values, and so does a
+ * learnt temperature unless DIR's config.json begins it at the same one for the same score. report says what matched,
+ * is missing here or there. RoBERTa's token type row is added to every position. */
 int model_load_init(struct model *m, const char *dir, struct params_report *report, struct err *e);
 /* config.json and model.safetensors into an existing directory. */
 int model_save(const struct model *m, const char *dir, struct err *e);

@@ -56,14 +56,13 @@ static int add(void *arg, struct batch *b, int collection, int64_t i, struct rng
     return 0;
 }
 
-/* A temperature that was learnt for cosines is kept; one for products is none for cosines. */
+/* A temperature of cosines is kept, unless it is one that nobody chose; one of products is none for cosines. */
 static int configure(struct downstream *d, struct model_config *c, struct err *e)
 {
-    bool is_learnt = c->cosine && c->learns_tau;
-
+    c->learns_tau = c->learns_tau && c->cosine;
+    if (!c->cosine || (c->tau >= 1 && !c->learns_tau)) c->tau = 0.07f;
     c->has_match_head = false;
     c->cosine = true;
-    if (c->tau >= 1 && !is_learnt) c->tau = 0.07f;
     return 0;
 }
 

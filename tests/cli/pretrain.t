@@ -50,6 +50,18 @@ t_run unimo-pretrain $data --init whole --rows 256 --steps 1 -o from
 t_exit 0 "--init takes a model of ours"
 t_err '43 matched, 0 missing, 0 unexpected|[0-9]+ matched, 0 missing, 0 unexpected'
 
+
+# A learnt temperature is a factor of where it began, for one kind of score.
+init="unimo-pretrain $data --rows 256 --steps 1 --learn-temperature --score cosine"
+t_run $init $model --temperature 0.5 --lr 0.1 -o learnt
+for other in "--temperature 0.07" "--temperature 0.5 --score product"; do
+    t_run $init --init learnt --lr 0 $other -o onward
+    t_err '^missing +match_log_scale'
+    rm -r onward
+done
+t_run $init --init learnt --lr 0 --temperature 0.5 -o onward
+t_err '^matched +match_log_scale'
+
 t_run $pretrain --steps 4 --dev-pairs corpus/dev.pairs.zst --features corpus/dev.regions.zst --dev-texts corpus/texts.zst --eval-every 2 --log dev.log -o dev
 t_ok "held-out losses are measured while training and at the end" jq -en 'input as $a | [inputs | select(.dev_mlm)] | map(.step) == [2, 4] and all(.[]; .dev_mlm > 0 and .dev_cmcl > 0 and .dev_mrfr > 0)' dev.log
 t_run $pretrain --steps 4 -o nodev --features corpus/dev.regions.zst

@@ -213,6 +213,9 @@ unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst -
 t_run unimo-finetune -m learnt -t embed --train corpus/train.pairs.zst $images --negatives 2 --rows 256 --steps 1 -j 2 -o warm
 t_ok "one that was learnt is kept" [ "$(jq .match_temperature warm/config.json)" = 1 ]
 t_ok "else it is that of the field" jq -e '.match_temperature - 0.07 | fabs < 1e-6' embed/config.json
+unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --rows 256 --steps 2 -j 2 --lr 0.1 --temperature 0.5 --learn-temperature -o products 2>/dev/null
+t_run unimo-finetune -m products -t embed --train corpus/train.pairs.zst $images --negatives 2 --rows 256 --steps 1 -j 2 -o apart
+t_ok "also where one for products was learnt" jq -e '(.match_temperature - 0.07 | fabs < 1e-6) and (.match_learns_temperature | not)' apart/config.json
 
 # Adversarial training.
 unimo-view scenes/train.entailment.jsonl.zst | jq -c . >ve.jsonl
