@@ -247,13 +247,14 @@ t_exit 2 "no steps of the moves are not the paper's four"
 t_run $finetune -t pair --train pair.zst --layer-decay 0.5 --head-lr 3 --freeze 1 -o frozen
 t_exit 0 "rates by layer"
 cat >same.py <<'PY'
-import json, struct, sys
+import array, json, struct, sys
 def load(p):
     d = open(p + "/model.safetensors", "rb").read(); n = struct.unpack("<Q", d[:8])[0]; h = json.loads(d[8:8 + n])
     return {k: d[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in h.items() if k != "__metadata__"}
 a, b = load("model"), load(sys.argv[1])
 for k in sorted(set(a) & set(b)):
-    print(k, "same" if a[k] == b[k] else "other")
+    moved = max(abs(x - y) for x, y in zip(array.array("f", a[k]), array.array("f", b[k])))
+    print(k, "same" if a[k] == b[k] else "other", round(moved / 1e-3, 2)) # in learning rates
 PY
 python3 same.py frozen >same.txt
 t_ok "frozen layers stay" sh -c 'grep -E "embeddings|layer\.0\." same.txt | grep -vq other && ! grep -E "embeddings|layer\.0\." same.txt | grep -q other'
@@ -261,6 +262,9 @@ t_ok "the others do not" grep -q "layer.1.*query.weight other" same.txt
 t_run $finetune -t pair --train pair.zst --freeze 2 -o frozen-all
 python3 same.py frozen-all >same-all.txt
 t_ok "of a model whose layers are all frozen the poolers learn" sh -c 'grep -q "text_pooler.*weight other" same-all.txt && ! grep -E "embeddings|layer" same-all.txt | grep -v lm_head | grep -q other'
+t_run unimo-finetune -m model -t retrieval --train corpus/train.pairs.zst $images --negatives 2 --weight-decay 0 --lr 1e-3 --layer-decay 0.5 --head-lr 3 --rows 128 --steps 1 --precision f32 -o rated
+python3 same.py rated >moved.txt
+t_ok "each layer has half of the rate of the next, the heads thrice the rate" sh -c 'grep -qx "unimo.embeddings.word_embeddings.weight other 0.25" moved.txt && grep -qx "unimo.encoder.layer.0.output.LayerNorm.weight other 0.5" moved.txt && grep -qx "unimo.encoder.layer.1.output.LayerNorm.weight other 1.0" moved.txt && grep -qx "unimo.text_pooler.dense.weight other 1.0" moved.txt && grep -qx "match_head.weight other 3.0" moved.txt'
 t_run $finetune -t pair --train pair.zst --dev pair.zst --lr 0 --steps 40 --patience 2 -o early
 t_exit 0 "no better model for two measurements"
 t_ok "ends the training" sh -c '[ "$(jq -s "map(select(.accuracy)) | last.step" log)" = 6 ]'

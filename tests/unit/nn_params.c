@@ -100,6 +100,66 @@ static void unmapped(struct device *d, const char *path, const char *half)
     params_release(&s);
 }
 
+/* One step from gradients that are all alike: Adam's first move is the rate, whatever they are. */
+static void first_step(struct device *d)
+{
+    struct params p = make(d, true);
+    struct err none = { 0 };
+    const double lr = 0.1, decay = 0.5, rate[3] = { 1, 0, 0.5 }, norm = 3 * sqrt(15 + 6);
+    float sum[1], old[3][15];
+    double off = 0, clipped = 0;
+
+    for (int i = 0; i < 3; i++) {
+        p.at[i].lr_scale = (float)rate[i];
+        memcpy(old[i], params_f32(&p, i).data, (size_t)p.at[i].n * sizeof **old);
+        for (int64_t k = 0; k < p.at[i].n; k++) ((float *)params_grad(&p, i).data)[k] = 3;
+    }
+    params_step(&p, (struct adamw){ (float)lr, 0.9f, 0.98f, 1e-6f, 1, 1, 1 }, (float)decay, tensor_1d(sum, DT_F32, 1));
+    for (int i = 0; i < 3; i++) {
+        const float *now = params_f32(&p, i).data;
+        for (int64_t k = 0; k < p.at[i].n; k++)
+            off = fmax(off, fabs((double)now[k] - (double)old[i][k] + lr * rate[i] * (1 + decay * (double)old[i][k])));
+    }
+    for (int64_t k = 0; k < p.at[2].n; k++)
+        clipped = fmax(clipped, fabs(((float *)p.m.data)[p.at[2].from + k] - 0.1 * 3 / norm));
+    ok(off < 1e-5, "a step has each parameter's rate, and decays what it had (off by %.2g)", off);
+    ok(clipped < 1e-6, "of gradients cut to the norm without what is frozen (off by %.2g)", clipped);
+    ok(!device_check(d, &none), "on a sound device");
+    params_release(&p);
+}
+
+/* Vectors (biases, norms) do not decay. */
+static void undecayed(struct device *d)
+{
+    struct params p = make(d, false);
+    float sum[1], *bias = params_f32(&p, 1).data, *weight = params_f32(&p, 0).data, before = weight[4];
+
+    bias[1] = 2;
+    params_step(&p, (struct adamw){ 0.1f, 0.9f, 0.98f, 1e-6f, 1, 1, 1 }, 0.5f, tensor_1d(sum, DT_F32, 1));
+    near(bias[1], 2, 0, "a bias does not decay");
+    near(weight[4], 0.95 * before, 1e-8, "a matrix does");
+    params_release(&p);
+}
+
+static void initial_values(struct device *d)
+{
+    enum { N = 100000 };
+    struct params p = { 0 };
+    double most = 0, square = 0;
+
+    params_add(&p, "wide.weight", INIT_TRUNC_NORMAL, 0.02f, 2, (int64_t[]){ N / 100, 100 });
+    params_build(&p, d, DT_F32, false);
+    params_init(&p, 3);
+    const float *x = params_f32(&p, 0).data;
+    for (int64_t i = 0; i < N; i++) {
+        most = fmax(most, fabs((double)x[i]));
+        square += (double)x[i] * (double)x[i] / N;
+    }
+    ok(most <= 0.04 && most > 0.0399, "a normal distribution that is cut at twice its deviation (%.4f)", most);
+    near(sqrt(square), 0.02 * sqrt(0.77374), 1e-4, "and not made wider for it"); /* 1 - 4 density(2) / share within 2 */
+    params_release(&p);
+}
+
 static const char *shorter(const char *name, void *arg)
 {
     return strcmp(name, "b.weight") ? name : NULL;
@@ -155,6 +215,9 @@ int main(void)
     is_int(params_load_moments(&p, "m.safetensors", &e), -1, "another file is refused");
     params_release(&p);
     params_release(&q);
+    first_step(d);
+    undecayed(d);
+    initial_values(d);
     device_close(d);
     err_clear(&e);
     ok(!device_open("gpu", 1, &e), "an unknown device is refused: %s", e.text);

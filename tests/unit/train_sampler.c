@@ -126,7 +126,7 @@ static void feeds(void)
 static void schedules(void)
 {
     const struct schedule linear = { SCHEDULE_LINEAR, 10, 100 }, cosine = { SCHEDULE_COSINE, 10, 100 },
-                          constant = { SCHEDULE_CONSTANT, 0, 100 };
+                          constant = { SCHEDULE_CONSTANT, 0, 100 }, steps = { SCHEDULE_STEPS, 0, 1000 };
 
     near(schedule_at(&linear, 0), 0.1, 1e-12, "the warm-up begins above 0");
     near(schedule_at(&linear, 9), 1, 1e-12, "and reaches 1 in its last step");
@@ -135,6 +135,9 @@ static void schedules(void)
     near(schedule_at(&cosine, 10), 1, 1e-12, "cosine begins at 1");
     ok(schedule_at(&cosine, 99) < 0.01 && schedule_at(&cosine, 50) > 0.5, "and falls to 0, slowly at first");
     near(schedule_at(&constant, 77), 1, 0, "constant stays");
+    near(schedule_at(&steps, 599), 1, 0, "steps stay for 60 %");
+    near(schedule_at(&steps, 600) + schedule_at(&steps, 799), 0.2, 1e-12, "are a tenth then");
+    near(schedule_at(&steps, 800) + schedule_at(&steps, 999), 0.02, 1e-12, "and a hundredth from 80 % on");
     is_int(schedule_named("cosine"), SCHEDULE_COSINE, "by name");
 }
 
