@@ -79,6 +79,47 @@ static void test_generation(void)
     is_int(b.lm[BATCH_SEQ2SEQ].label[4], c.sep_id, "the last token predicts the end");
 }
 
+static bool counts_from(const int32_t *position, int from, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (position[i] != from + i) return false;
+    }
+    return true;
+}
+
+/* What is seen, in pieces, and a target with and without room for its end symbol. */
+static void test_parts(void)
+{
+    struct batch_text t[3];
+    struct batch_part source[2] = { { .starts = true, .ends = true }, { .ends = true, .goes_on = true } }, tags = { 0 };
+
+    for (int i = 0; i < 3; i++) t[i] = toy_text(&arena, &c, &rng, 3 + i);
+    source[0].text = t[0];
+    source[1].text = t[1];
+    batch_clear(&b);
+    batch_add_parts(&b, -1, source, 2, &t[2], 7);
+    is_int(b.n_rows, 5 + 5 + 7, "[CLS] text [SEP] text [SEP], [CLS] target end");
+    is_int(b.prefix[0], 10, "the target sees what was before it");
+    ok(counts_from(b.position, 2, 10), "positions of what goes on go on");
+    ok(counts_from(b.position + 10, 2, 7), "the target's begin anew, at its [CLS]");
+    is_int(b.lm[BATCH_SEQ2SEQ].n, 6, "all of the target is predicted, and its end");
+    is_int(b.id[16], batch_end_symbol(&c), "which is the last row");
+    batch_clear(&b);
+    batch_add_parts(&b, -1, source, 2, &t[2], 6);
+    is_int(b.n_rows, 10 + 6, "a target without room for its end");
+    is_int(b.lm[BATCH_SEQ2SEQ].n, 5, "is predicted without it");
+    is_int(b.lm[BATCH_SEQ2SEQ].label[4], t[2].tokens[4], "to its last token");
+    source[1].goes_on = false;
+    tags.text = t[1];
+    batch_clear(&b);
+    batch_add_parts(&b, -1, source, 2, NULL, 0);
+    ok(counts_from(b.position, 2, 5) && counts_from(b.position + 5, 3, 5),
+       "positions of a new piece begin behind [CLS]'s");
+    batch_clear(&b);
+    batch_add_parts(&b, -1, &tags, 1, NULL, 0);
+    ok(counts_from(b.position, 2, 4), "tags, which have no [CLS], begin in its place");
+}
+
 static void test_targets(void)
 {
     struct batch_image image = toy_image(&arena, &c, &rng, 3);
@@ -279,6 +320,7 @@ int main(void)
     test_image();
     test_pair();
     test_generation();
+    test_parts();
     test_targets();
     test_cmcl();
     test_append();

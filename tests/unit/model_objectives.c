@@ -52,6 +52,33 @@ static void test_mlm(void)
     is_int(mlm_mask(&r, &c, &mlm_defaults, 0, &one, NULL, &label), 0, "mlm: an empty text");
 }
 
+/* The random tokens are drawn from all but [CLS], padding, [SEP] and unknown. */
+static void test_random_tokens(void)
+{
+    enum { N = 30, ROUNDS = 20000, V = 24 };
+    int64_t count[V] = { 0 }, draws = 0, special = 0;
+    double off = 0;
+    struct rng r;
+
+    rng_init(&r, 13, 1);
+    c.vocab = V;
+    c.mask_id = V - 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        int32_t tokens[N], labels[N];
+        for (int i = 0; i < N; i++) tokens[i] = 4;
+        mlm_mask(&r, &c, &mlm_defaults, N, tokens, NULL, labels);
+        for (int i = 0; i < N; i++) {
+            if (tokens[i] == 4 || tokens[i] == c.mask_id) continue;
+            special += tokens[i] < 4;
+            count[tokens[i]]++;
+            draws++;
+        }
+    }
+    for (int i = 5; i < V - 1; i++) off = fmax(off, fabs((double)count[i] / (double)draws * (V - 6) - 1));
+    is_int(special, 0, "mlm: a random token is none of the first four");
+    ok(off < 0.1, "mlm: and each other one as often (off by %.3f)", off);
+}
+
 /* Pearson's statistic of counts against their expectation, divided by the degrees of freedom: near 1 when they agree.
  */
 static double chi_square(const int64_t *count, const double *p, int n, double draws)
@@ -176,6 +203,50 @@ static void test_fragments(void)
     c.positions = 514;
 }
 
+/* Lengths of the pieces of long texts that are whole, in turns of source and target. */
+static void test_pieces(void)
+{
+    enum { N = 4000, ROUNDS = 600, LONGEST = 97 };
+    static const int range[2][4] = { { 3, 12, 12, 96 }, { 1, 4, 4, 32 } }; /* source, target: short, long */
+    struct seq2seq_opts two = seq2seq_defaults;
+    int64_t count[2][LONGEST] = { 0 }, draws[2] = { 0 }, first = 0, wrong = 0;
+    struct rng r;
+
+    two.two_granularities = true;
+    rng_init(&r, 14, 1);
+    c.max_text = N + 2;
+    c.positions = N + 4;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint8_t in_target[N] = { 0 };
+        arena_reset(&arena);
+        struct batch_text text = toy_text(&arena, &c, &r, N);
+        struct batch_rows x = seq2seq_split(&arena, &r, &c, &two, &text);
+        for (int64_t i = x.prefix; i < x.n; i++) {
+            if (x.id[i] != c.cls_id && x.id[i] != c.sep_id) in_target[x.position[i] - 3] = 1;
+        }
+        first += in_target[0];
+        for (int64_t from = 0, i = 1; i < N; i++) {
+            int kind = in_target[from];
+            if (in_target[i] == kind) continue;
+            if (i - from >= LONGEST) wrong++;
+            else count[kind][i - from]++, draws[kind]++;
+            from = i;
+        }
+    }
+    for (int kind = 0; kind < 2; kind++) {
+        double p[LONGEST] = { 0 };
+        const int *l = range[kind];
+        for (int i = l[0]; i <= l[1]; i++) p[i] += 0.4 / (l[1] - l[0] + 1);
+        for (int i = l[2]; i <= l[3]; i++) p[i] += 0.6 / (l[3] - l[2] + 1);
+        double fit = chi_square(count[kind] + l[0], p + l[0], l[3] - l[0] + 1, (double)draws[kind]);
+        ok(fit < 1.6, "seq2seq: lengths of pieces of %s (%.2f)", kind ? "target" : "source", fit);
+    }
+    is_int(wrong, 0, "seq2seq: none is longer");
+    near((double)first / ROUNDS, 0.5, 0.07, "seq2seq: half of the texts begin with target");
+    c.max_text = 512;
+    c.positions = 514;
+}
+
 static void test_overlap(void)
 {
     const float a[4] = { 0, 0, 10, 10 }, half[4] = { 5, 0, 15, 10 }, far[4] = { 20, 20, 30, 30 };
@@ -266,9 +337,11 @@ int main(void)
 {
     c = toy_config();
     test_mlm();
+    test_random_tokens();
     test_span_lengths();
     test_seq2seq();
     test_fragments();
+    test_pieces();
     test_overlap();
     test_visual();
     test_cmcl();
