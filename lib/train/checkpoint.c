@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ static const char *const free_options[] = { "output",    "resume",          "log
                                             "keep",      "device",          "threads",   "dry-run",   "steps",
                                             "loaders",   "accumulate",      "recompute", "pairs",     "images",
                                             "texts",     "features",        "train",     "dev-pairs", "dev-images",
-                                            "dev-texts", "shard-optimizer", NULL };
+                                            "dev-texts", "shard-optimizer", "profile",   NULL };
 
 static bool is_free(const char *name)
 {
@@ -357,7 +358,7 @@ static int read_state(struct checkpoint *c, const struct task *t, const struct v
 
     if (value_get_object(v, "options", &options, e) || check_options(options, e)) return -1;
     if (value_get_int(v, "step", 0, INT64_MAX, &c->step, e) || value_get_bool(v, "finished", &c->is_finished, e) ||
-        value_get_real(v, "best", -1e9, 1e9, &c->best, e) ||
+        value_get_real(v, "best", -DBL_MAX, DBL_MAX, &c->best, e) ||
         value_get_int(v, "best_step", 0, INT64_MAX, &c->best_step, e) ||
         value_get_array(v, "collections", &collections, e) || check_digest(v, t->referred, "regions", e))
         return -1;

@@ -310,7 +310,8 @@ static int measure(struct run *r, struct value *report, double *score, struct er
     return rc;
 }
 
-/* Measures on the first rank; a model better than all before it becomes the published one. */
+/* Measures on the first rank; a model better than all before it becomes the published one, with a score that is a
+ * number: others cannot be compared. */
 static int evaluate(struct run *r, struct err *e)
 {
     struct value *report = value_object();
@@ -322,7 +323,7 @@ static int evaluate(struct run *r, struct err *e)
     if (!rc) comm_broadcast(r->comm, &score, sizeof score, 0);
     value_set(report, r->t->metric, value_real(score));
     if (!rc) journal_write(r->journal, report);
-    if (!rc && (r->at.best_step == 0 || score > r->at.best)) {
+    if (!rc && isfinite(score) && (r->at.best_step == 0 || score > r->at.best)) {
         r->at.best = score;
         r->at.best_step = r->at.step;
         if (is_first_rank(r) && !r->t->keeps_last) rc = checkpoint_publish(r->m, r->o->output, r->o->vocabulary, e);

@@ -144,8 +144,8 @@ t_err 'resume goes on'
 t_run $pretrain --steps 40 --save-every 5 --lr 2e-3 --resume -o stopped
 t_exit 2 "--resume with another learning rate is refused"
 t_err '^unimo-pretrain: --lr: is 0.002'
-t_run $pretrain --steps 40 --save-every 5 --resume -o stopped
-t_exit 0 "--resume goes on"
+t_run $pretrain --steps 40 --save-every 5 --resume --profile -o stopped
+t_exit 0 "--resume goes on, and may tell where the time goes"
 t_same straight/model.safetensors stopped/model.safetensors "and ends with the same bytes"
 t_ok "keeping two checkpoints" sh -c '[ $(ls stopped/checkpoints | wc -l) = 2 ]'
 touch -d '2001-01-01' stopped/model.safetensors
@@ -231,6 +231,14 @@ unimo-view --base64 corpus/images.regions.zst | jq -c '.tensors.features |= (.dt
 t_run unimo-pretrain $model --vocab corpus/vocabulary --images huge.zst --rows 64 --steps 9 -o huge
 t_fails "features whose squares overflow"
 t_err 'step 1: the loss "mrfr" is not finite; records "images-'
+unimo-view --base64 corpus/images.regions.zst | jq -c '.tensors.features |= (.dtype = "BF16" | .base64 |= gsub("[^=]{8}"; "gEeAR4BH"))' | unimo-view --pack -o large.zst
+for far in huge large; do
+    held="unimo-pretrain $model --vocab corpus/vocabulary --images corpus/images.regions.zst --dev-images $far.zst --rows 64 --steps 4 --eval-every 1 --save-every 3"
+    t_run $held --log held.$far.log -o held.$far
+    rm -r held.$far/checkpoints/step-000000004 held.$far/model.safetensors
+    t_run $held --resume -o held.$far
+    t_exit 0 "a run is resumed whose held-out loss was $(tail -n 1 held.$far.log | jq -c .dev_mrfr)"
+done
 t_run unimo-pretrain $model --vocab corpus/vocabulary --images corpus/images.regions.zst --rows 64 --steps 9 --mrfr 1e3 --lr 10 --beta2 1 --warmup 0 --clip 0 -o steep
 t_fails "steps that are not"
 t_err 'step [0-9]: the (loss "[a-z]+"|gradient of [a-z ]+) is not finite; records "images-'
