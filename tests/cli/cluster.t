@@ -54,6 +54,12 @@ t_ok "one says what of a model to begin with was matched" [ "$(grep -c ' matched
 t_run $mpirun -n 2 $pretrain --steps 2 --profile -o profiled
 t_ok "--profile prints one table of all ranks" [ "$(grep -cE '% .* s, .* s on rank [01] .* calls  (host|adamw)$|% .* s, .* s on rank [01] .* calls  linear_forward .*GFLOP/s' "$err")" = 3 ]
 
+# Planning without a cluster.
+t_run "$top/scripts/cluster-plan"
+t_ok "the plan of the man page" sh -c 'grep -qxF "$(sed -n 2p "$1")" "$2"' sh "$out" "$top/man/unimo-cluster.7"
+t_run "$top/scripts/cluster-plan" 0 350 25
+t_exit 2 "of no GPU there is no plan"
+
 # Epochs are of all ranks together.
 finetune="unimo-finetune -m 1 -t embed --train corpus/train.pairs.zst --images corpus/train.regions.zst --rows 256 --negatives 3 --epochs 2 --log-every 1 -j 1"
 $finetune --log one.log -o one 2>/dev/null

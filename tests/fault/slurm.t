@@ -82,6 +82,14 @@ t_ok "preempted by a more urgent job, it goes back into the queue" wait_for 'sta
 t_ok "which the other job uses" wait_for 'grep -q done urgent.log 2>/dev/null'
 resumes run
 
+submit "$top/scripts/slurm/train.sbatch" $train --steps 1000000 -o cancelled
+t_ok "another trains" wait_for 'saved cancelled'
+scancel "$job"
+t_ok "cancelled, it saves" wait_for 'grep -q "saved, run again with --resume" "unimo-$job.log"'
+t_ok "and ends" wait_for 'state | grep -q CANCELLED'
+sleep 2
+t_ok "for good" eval 'state | grep -q CANCELLED'
+
 submit "$top/scripts/slurm/train.sbatch" $train --steps 12000 -o told
 t_ok "another trains" wait_for 'saved told'
 scancel --signal=USR1 "$job" # as Slurm does before the time limit
@@ -118,5 +126,16 @@ cat parts/*.part.zst >whole.zst
 unimo-view whole.zst | sort >a
 unimo-view corpus/texts.zst | sort >b
 t_same a b "and joins to the whole"
+first=$(ls parts/*.part.zst | head -n 1)
+rm "$first"
+for part in 0-0 1-3; do
+    submit --array=$part --output=part.log "$top/scripts/slurm/shards.sbatch" parts unimo-tokenize -m corpus/vocabulary scenes/texts.jsonl.zst
+    t_ok "a part of the array" wait_for '[ -z "$(squeue -h)" ]'
+    t_ok "makes no shards of another size" [ ! -e "$first" -a "$(ls parts | wc -l)" = 2 -a "$(grep -c '0-N was expected\|of another size' part.log)" != 0 ]
+done
+submit --array=0-2 --cpus-per-task=1 "$top/scripts/slurm/shards.sbatch" parts unimo-tokenize -m corpus/vocabulary scenes/texts.jsonl.zst
+t_ok "all of it makes the one that is missing" wait_for '[ -e "$first" ] && [ -z "$(squeue -h)" ]'
+cat parts/*.part.zst | cmp -s - whole.zst
+t_ok "as it was" [ $? = 0 ]
 stop
 t_done
