@@ -423,22 +423,23 @@ static void close_sums(struct run *r)
     free(r->batch);
 }
 
-/* A checkpoint has the last parameters; the best ones are in the published model alone. When somebody removed that
- * (make, say, which deletes the target of a recipe that was interrupted), the next measurement is the best one. */
-static void forget_lost_best(struct run *r)
+/* A model that somebody removed (make, say, which deletes the target of a recipe that was interrupted) is published
+ * again at the end. A checkpoint has the last parameters: when the best ones were in that model alone, the next
+ * measurement is the best one. */
+static void forget_lost_model(struct run *r)
 {
     struct str path = { 0 };
     int64_t is_lost = 0;
 
     str_addf(&path, "%s/model.safetensors", r->o->output);
-    if (is_first_rank(r)) is_lost = r->at.best_step && access(str_c(&path), F_OK);
+    if (is_first_rank(r)) is_lost = access(str_c(&path), F_OK) != 0;
     comm_broadcast(r->comm, &is_lost, sizeof is_lost, 0);
-    if (is_lost) {
+    if (is_lost) r->at.is_finished = false;
+    if (is_lost && r->at.best_step && !r->t->keeps_last) {
         if (is_first_rank(r))
             log_line("%s is gone: the best model, of step %" PRId64 ", is forgotten", err_quote(str_c(&path)),
                      r->at.best_step);
         r->at.best_step = 0;
-        r->at.is_finished = false;
     }
     str_release(&path);
 }
@@ -502,7 +503,7 @@ static int begin(struct run *r, struct err *e)
                        err_quote(r->o->output));
     if (newest >= 0 && checkpoint_load(&r->at, r->m, r->t, r->o->output, newest, e)) return -1;
     r->saved = newest;
-    forget_lost_best(r);
+    forget_lost_model(r);
     r->at.is_finished = r->at.is_finished && (r->at.step >= r->o->schedule.total || is_stalled(r));
     return 0;
 }

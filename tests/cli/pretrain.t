@@ -153,6 +153,15 @@ t_run $pretrain --steps 40 --save-every 5 --resume -o stopped
 t_exit 0 "a finished run has nothing to do"
 t_ok "and does nothing" [ "$(stat -c %Y stopped/model.safetensors)" -lt 1000000000 ]
 
+# A model that was removed comes back, and a run that was stopped before its end does not miss it.
+t_run $texts --texts corpus/texts.zst --dev-texts corpus/texts.zst --eval-every 1 --save-every 2 -o removed
+mkdir kept && mv removed/model.safetensors kept
+t_run $texts --texts corpus/texts.zst --dev-texts corpus/texts.zst --eval-every 1 --save-every 2 --resume -o removed
+t_same kept/model.safetensors removed/model.safetensors "a finished run publishes its model again"
+rm -r removed/model.safetensors removed/checkpoints/step-000000003
+t_run $texts --texts corpus/texts.zst --dev-texts corpus/texts.zst --eval-every 1 --save-every 2 --resume -o removed
+t_ok "one that was not finished has nothing to say about it" [ "$rc" = 0 -a ! -s "$err" ]
+
 # A step that is saved is not saved again when a signal comes: there may be little time left.
 t_run $texts --texts corpus/texts.zst --save-every 2 -o early
 rm -r early/checkpoints/step-000000003 early/model.safetensors
