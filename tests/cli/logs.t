@@ -55,5 +55,11 @@ END
     echo 'no log' >bad
     t_run "$top/scripts/log-to-tensorboard" bad board
     t_fails "something else is refused"
+    printf '%s\n%s' '{"step":3000000000,"loss":1e39}' '{"step":30000' >torn
+    t_run "$top/scripts/log-to-tensorboard" torn board
+    t_exit 0 "a line that a full disk cut short is left out, and what is too large is infinite"
+    t_ok "at its step" grep -qaF "$(printf '\020\200\274\301\226\013')" board/events.out.tfevents.torn
+    t_run "$top/scripts/log-to-tensorboard" nowhere board
+    t_fails "a log that is not there"
 fi
 t_done
