@@ -296,6 +296,12 @@ static void log_losses(struct run *r)
     r->since = clock_seconds();
 }
 
+/* The steps after the last line, where a run ends at none: it was told to stop, or had no better measurements. */
+static void log_rest(struct run *r)
+{
+    if (r->rows) log_losses(r);
+}
+
 /* ---- measurements, checkpoints ---- */
 
 /* The task's measurement of the model as it would be published: with the averages, where there are some. */
@@ -365,6 +371,7 @@ static bool is_time(int64_t step, int64_t every)
 
 static int stop(struct run *r, struct err *e)
 {
+    log_rest(r);
     if (r->saved != r->at.step && save(r, e)) return -1; /* there may be little time left */
     return err_set(e, ERR_SAVED, "stopped after step %" PRId64 " of %" PRId64 "; saved, run again with --resume",
                    r->at.step, r->o->schedule.total);
@@ -396,6 +403,7 @@ static int loop(struct run *r, struct err *e)
         if (evaluates && (is_last || is_time(r->at.step, o->eval_every)) && evaluate(r, e)) return -1;
         if (!is_last && !is_stalled(r) && is_time(r->at.step, o->save_every) && save(r, e)) return -1;
     }
+    log_rest(r);
     if (begin_output(r, e)) return -1;
     bool is_unpublished = !evaluates || r->t->keeps_last || !r->at.best_step;
     if (is_unpublished && is_first_rank(r) && checkpoint_publish(r->m, o->output, o->vocabulary, e)) return -1;

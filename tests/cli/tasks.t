@@ -265,9 +265,10 @@ t_ok "of a model whose layers are all frozen the poolers learn" sh -c 'grep -q "
 t_run unimo-finetune -m model -t retrieval --train corpus/train.pairs.zst $images --negatives 2 --weight-decay 0 --lr 1e-3 --layer-decay 0.5 --head-lr 3 --rows 128 --steps 1 --precision f32 -o rated
 python3 same.py rated >moved.txt
 t_ok "each layer has half of the rate of the next, the heads thrice the rate" sh -c 'grep -qx "unimo.embeddings.word_embeddings.weight other 0.25" moved.txt && grep -qx "unimo.encoder.layer.0.output.LayerNorm.weight other 0.5" moved.txt && grep -qx "unimo.encoder.layer.1.output.LayerNorm.weight other 1.0" moved.txt && grep -qx "unimo.text_pooler.dense.weight other 1.0" moved.txt && grep -qx "match_head.weight other 3.0" moved.txt'
-t_run $finetune -t pair --train pair.zst --dev pair.zst --lr 0 --steps 40 --patience 2 -o early
+t_run $finetune -t pair --train pair.zst --dev pair.zst --lr 0 --steps 40 --patience 2 --log-every 4 -o early
 t_exit 0 "no better model for two measurements"
 t_ok "ends the training" sh -c '[ "$(jq -s "map(select(.accuracy)) | last.step" log)" = 6 ]'
+t_ok "whose last steps are in the log, too" sh -c '[ "$(jq -cs "map(select(.lr).step)" log)" = "[4,6]" ]'
 t_run $finetune -t pair --train pair.zst --dev pair.zst --lr 0 --steps 40 --patience 2 --resume -o early
 t_exit 0 "and so it stays when resumed"
 t_done
