@@ -50,7 +50,10 @@ static inline struct tensor guarded_on(struct device *d, struct tensor shape)
     void *p;
 
     op_allocate(d, &p, bytes);
-    if (!p) abort();
+    if (!p) { /* also after a fault, which ends all that this process does on a GPU */
+        printf("# %s\n", d->why);
+        exit(1);
+    }
     op_upload(d, p, (uint8_t *)host.data - GUARD, bytes);
     free((uint8_t *)host.data - GUARD);
     shape.data = (uint8_t *)p + GUARD;
@@ -90,28 +93,33 @@ static inline void fill_normal(struct tensor x, struct rng *r)
 
 struct difference {
     double nmse, row; /* of squares; of the largest error in a row */
+    int64_t at;       /* the element of that error, or the first that is not finite; -1: none */
     bool is_finite;
 };
 
 static inline struct difference compare(struct tensor got, struct tensor want)
 {
-    struct difference d = { 0, 0, true };
+    struct difference d = { 0, 0, -1, true };
     double error = 0, power = 0;
     int64_t width = got.rank > 1 ? got.n / (got.shape[0] ? got.shape[0] : 1) : got.n;
 
     for (int64_t i = 0; i < got.n; i += width) {
         double worst = 0, largest = 0;
+        int64_t at = i;
         for (int64_t k = i; k < i + width; k++) {
             double a = element_of(got, k), b = element_of(want, k), gap = fabs(a - b);
             if (a == b) gap = 0; /* also infinities */
-            if (!isfinite(gap)) d.is_finite = false;
+            if (!isfinite(gap) && d.is_finite) d.is_finite = false, d.at = k;
             error += gap * gap;
             power += b * b;
-            worst = gap > worst ? gap : worst;
+            if (gap > worst) worst = gap, at = k;
             largest = fabs(b) > largest ? fabs(b) : largest;
         }
         double relative = worst == 0 ? 0 : worst / (largest > 1e-2 ? largest : 1e-2);
-        if (relative > d.row) d.row = relative;
+        if (relative > d.row) {
+            d.row = relative;
+            if (d.is_finite) d.at = at;
+        }
     }
     d.nmse = error == 0 ? 0 : error / (power > 1e-4 ? power : 1e-4);
     return d;

@@ -28,6 +28,32 @@ case ${UNIMO_BUILD-}:$(command -v jq) in
     fi
     ;;
 esac
+# What runs on a GPU may fail or hang there: what the others found is told nevertheless.
+mkdir -p fake/tests/numeric fake/tests/unit fake/tests/speed kept
+cat >fake/tests/numeric/ops.t <<'EOF'
+#!/bin/sh
+echo "ok 1 - fill f32 (worst: nmse 0, row 0)"
+[ "$2" = 0 ] || sleep 60
+EOF
+printf '#!/bin/sh\necho ok 1\necho "# why"\necho not ok 2\nexit 1\n' >fake/tests/numeric/devices.t
+cat >fake/tests/speed/cuda.t <<'EOF'
+#!/bin/sh
+one() { echo "{\"what\":\"$1\",\"ms\":1,\"tflops\":0,\"gbytes\":0,\"of_floor\":1}"; }
+one copy
+[ -n "$3" ] || { echo "# part first" && one first && echo "# part second" && echo "# why" && kill -9 $$; }
+echo "# part third" && one third
+EOF
+chmod +x fake/tests/*/*.t
+t_run env UNIMO_BUILD="$t_dir/fake" OUT="$t_dir/kept" LIMIT=3 "$top/tests/gpu/check"
+t_exit 1 "a test that hangs fails"
+t_out '^not ok - every operation against the reference \(out of time after'
+t_out '^not ok - decoding'
+t_ok "what was printed is kept" grep -q '^ok 1 - fill' kept/check.txt
+t_run env UNIMO_BUILD="$t_dir/fake" OUT="$t_dir/kept" "$top/tests/bench/cuda"
+t_exit 1 "a measurement that fails does"
+t_ok "the others are in the table" sh -c 'for x in first third; do grep -q "^$x  *1.000" "$1" || exit; done' sh "$out"
+t_err 'tests/speed/cuda.t cuda 65536: second: killed by signal 9, .*: why$'
+t_ok "and their lines are kept" sh -c '[ "$(grep -c tflops "$1")" = 4 ]' sh kept/cuda.jsonl
 mkdir empty
 t_run env UNIMO_BACKEND_DIR="$t_dir/empty" unimo-predict --device cuda -m none
 t_fails "no plugin"

@@ -591,9 +591,13 @@ static bool compare_sides(const struct op *o, struct side *oracle, struct side *
         if (o->tensors[i][0] == 'i') good = good && !memcmp(got.data, in[i].data, (size_t)tensor_bytes(in[i]));
         if (d.nmse > worst_nmse) worst_nmse = d.nmse;
         if (d.row > worst_row) worst_row = d.row;
-        if (!good)
-            printf("# %s T %d H %d tensor %d '%s': nmse %.3g (%.3g) row %.3g (%.3g)\n", o->name, (int)size_of['T'],
-                   (int)size_of['H'], i, o->tensors[i], d.nmse, nmse, d.row, row);
+        if (good) continue;
+        printf("# %s T %d H %d tensor %d '%s': nmse %.3g (%.3g) row %.3g (%.3g)", o->name, (int)size_of['T'],
+               (int)size_of['H'], i, o->tensors[i], d.nmse, nmse, d.row, row);
+        if (d.at >= 0)
+            printf(", element %lld of %lld is %.9g, not %.9g", (long long)d.at, (long long)got.n,
+                   (double)element_of(got, d.at), (double)element_of(want, d.at));
+        printf("%s\n", guards_hold(got) ? "" : ", written outside");
     }
     return good;
 }

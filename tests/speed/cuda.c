@@ -1,6 +1,6 @@
 /* Kernels and whole steps on a device (by default "cuda", or the argument's) against what the device can do: the rate
  * of a large bf16 product and the bandwidth of a large copy, measured first. One JSON line for each measurement;
- * tests/bench/cuda makes the table. CUDA T: other than 65,536 rows. */
+ * tests/bench/cuda makes the table. DEVICE T PART: other than 65,536 rows; only the parts after that one. */
 #include "core/log.h"
 #include "detect/detector.h"
 #include "model/decode.h"
@@ -407,6 +407,55 @@ static void detection(void)
     detector_release(&detector);
 }
 
+/* What one of them fails at ends the program: those after it can be asked for alone. */
+static void products(void)
+{
+    linear_layer("qkv", H, 3 * H);
+    linear_layer("ffn in", H, INNER);
+    linear_layer("ffn out", INNER, H);
+}
+static void attention_short(void)
+{
+    attention("128 rows", 128, 128);
+}
+static void attention_mixed(void)
+{
+    attention("32 to 512 rows", 32, 512);
+}
+static void attention_long(void)
+{
+    attention("512 rows", 512, 512);
+}
+static void base_short(void)
+{
+    pretraining("base", 128, 128);
+}
+static void base_mixed(void)
+{
+    pretraining("base", 32, 512);
+}
+static void large(void)
+{
+    pretraining("large", 128, 128);
+}
+static const struct {
+    const char *name;
+    void (*run)(void);
+} parts[] = {
+    { "products", products },
+    { "memory", memory_bound },
+    { "vocabulary", vocabulary },
+    { "optimizer", optimizer },
+    { "attention-short", attention_short },
+    { "attention-mixed", attention_mixed },
+    { "attention-long", attention_long },
+    { "base-short", base_short },
+    { "base-mixed", base_mixed },
+    { "large", large },
+    { "captions", captions },
+    { "detection", detection },
+};
+
 int main(int argc, char **argv)
 {
     struct err e = { 0 };
@@ -416,20 +465,15 @@ int main(int argc, char **argv)
     if (argc > 2) T = strtol(argv[2], NULL, 10);
     scratch_init(&s, d);
     ceilings();
-    linear_layer("qkv", H, 3 * H);
-    linear_layer("ffn in", H, INNER);
-    linear_layer("ffn out", INNER, H);
-    memory_bound();
-    vocabulary();
-    optimizer();
-    attention("128 rows", 128, 128);
-    attention("32 to 512 rows", 32, 512);
-    attention("512 rows", 512, 512);
-    pretraining("base", 128, 128);
-    pretraining("base", 32, 512);
-    pretraining("large", 128, 128);
-    captions();
-    detection();
+    bool is_due = argc < 4;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (is_due) {
+            printf("# part %s\n", parts[i].name);
+            fflush(stdout);
+            parts[i].run();
+        }
+        is_due = is_due || !strcmp(argv[3], parts[i].name);
+    }
     scratch_release(&s);
     device_close(d);
     return 0;
