@@ -105,6 +105,10 @@ static inline float __fmul_rn(float a, float b)
 
     return product;
 }
+template <class T> static inline T __ldg(const T *p)
+{
+    return *p;
+}
 static inline float rsqrtf(float v)
 {
     return 1 / sqrtf(v);

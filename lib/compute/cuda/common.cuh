@@ -62,8 +62,7 @@ static inline unsigned pieces(int64_t n, int64_t each)
 
 /* ---- arrays of F32 or BF16 ---- */
 
-/* The type is looked at when an element is: the branch is the same for a whole launch and costs nothing beside the
- * memory's time, and every kernel is compiled once. */
+/* The type is looked at when an element is: the branch is the same for a whole launch. */
 struct array {
     void *data;
     bool is_half, is_wide; /* is_wide: begins at a multiple of 16 bytes */
@@ -96,19 +95,32 @@ static __device__ inline void put(const struct array &x, int64_t i, float v)
 }
 
 /* Kernels step through arrays by eights: 16 bytes of BF16 in one access, or 32 of F32 in two. Elements [i, i + 8), of
- * which `left` are there; the others read as zero and are not written. */
+ * which `left` are there; the others read as zero and are not written.
+ *
+ * HALVES: all eight are there, are BF16 and begin at a multiple of 16 bytes (see are_halves). The access is then one
+ * instruction and no branch, so that a thread has those of its next eights under way while it waits for the first; a
+ * kernel that waits for memory is compiled for such arrays and for all. */
 enum { EIGHT = 8 };
+static __device__ inline void unpack8(float v[EIGHT], uint4 q)
+{
+    const uint32_t pair[4] = { q.x, q.y, q.z, q.w };
+
+#pragma unroll
+    for (int k = 0; k < 4; k++) {
+        v[2 * k] = from_bf16(pair[k]);
+        v[2 * k + 1] = __uint_as_float(pair[k] & 0xffff0000u);
+    }
+}
+static __device__ inline uint4 pack8(const float v[EIGHT])
+{
+    return make_uint4(to_bf16x2(v[0], v[1]), to_bf16x2(v[2], v[3]), to_bf16x2(v[4], v[5]), to_bf16x2(v[6], v[7]));
+}
+template <bool HALVES = false>
 static __device__ inline void load8(float v[EIGHT], const struct array &x, int64_t i, int64_t left)
 {
-    if (x.is_wide && left >= EIGHT && i % EIGHT == 0) {
-        if (x.is_half) {
-            uint4 q = *(const uint4 *)((const uint16_t *)x.data + i);
-            const uint32_t pair[4] = { q.x, q.y, q.z, q.w };
-#pragma unroll
-            for (int k = 0; k < 4; k++) {
-                v[2 * k] = from_bf16(pair[k] & 0xffff);
-                v[2 * k + 1] = __uint_as_float(pair[k] & 0xffff0000u);
-            }
+    if (HALVES || (x.is_wide && left >= EIGHT && i % EIGHT == 0)) {
+        if (HALVES || x.is_half) {
+            unpack8(v, *(const uint4 *)((const uint16_t *)x.data + i));
         } else {
             float4 a = *(const float4 *)((const float *)x.data + i),
                    b = *(const float4 *)((const float *)x.data + i + 4);
@@ -117,30 +129,39 @@ static __device__ inline void load8(float v[EIGHT], const struct array &x, int64
         }
         return;
     }
+    if constexpr (!HALVES) {
 #pragma unroll
-    for (int k = 0; k < EIGHT; k++) v[k] = k < left ? get(x, i + k) : 0;
+        for (int k = 0; k < EIGHT; k++) v[k] = k < left ? get(x, i + k) : 0;
+    }
 }
+template <bool HALVES = false>
 static __device__ inline void store8(const struct array &x, int64_t i, int64_t left, const float v[EIGHT])
 {
-    if (x.is_wide && left >= EIGHT && i % EIGHT == 0) {
-        if (x.is_half) {
-            *(uint4 *)((uint16_t *)x.data + i) =
-                make_uint4(to_bf16x2(v[0], v[1]), to_bf16x2(v[2], v[3]), to_bf16x2(v[4], v[5]), to_bf16x2(v[6], v[7]));
+    if (HALVES || (x.is_wide && left >= EIGHT && i % EIGHT == 0)) {
+        if (HALVES || x.is_half) {
+            *(uint4 *)((uint16_t *)x.data + i) = pack8(v);
         } else {
             *(float4 *)((float *)x.data + i) = make_float4(v[0], v[1], v[2], v[3]);
             *(float4 *)((float *)x.data + i + 4) = make_float4(v[4], v[5], v[6], v[7]);
         }
         return;
     }
+    if constexpr (!HALVES) {
 #pragma unroll
-    for (int k = 0; k < EIGHT; k++) {
-        if (k < left) put(x, i + k, v[k]);
+        for (int k = 0; k < EIGHT; k++) {
+            if (k < left) put(x, i + k, v[k]);
+        }
     }
 }
-/* v as it will be read again after being stored in x. */
-static __device__ inline float rounded(const struct array &x, float v)
+/* Whether rows of that width of all these arrays (or none in their place) are whole eights of BF16 and aligned. */
+template <class... A> static inline bool are_halves(int64_t width, const A &...x)
 {
-    return x.is_half ? from_bf16(to_bf16(v)) : v;
+    return width % EIGHT == 0 && (... && (!x.data || (x.is_half && x.is_wide)));
+}
+/* v as it will be read again after being stored in x. */
+template <bool HALVES> static __device__ inline void round8(float v[EIGHT], const struct array &x)
+{
+    if (HALVES || x.is_half) unpack8(v, pack8(v));
 }
 
 /* ---- reductions: fixed trees, every thread gets the result ---- */
@@ -233,13 +254,13 @@ static __device__ inline void mask4(float factor[4], uint64_t block, const struc
     factor[2] = c2 < m.limit ? 0 : m.keep;
     factor[3] = c3 < m.limit ? 0 : m.keep;
 }
-/* v[k] *= the factor of element i + k; any i. */
-static __device__ inline void drop8(float v[EIGHT], uint64_t i, const struct mask &m)
+/* v[k] *= the factor of element i + k; any i, a multiple of 8 with HALVES. */
+template <bool HALVES = false> static __device__ inline void drop8(float v[EIGHT], uint64_t i, const struct mask &m)
 {
     float f[4];
 
     if (!m.is_on) return;
-    if (i % 4 == 0) {
+    if (HALVES || i % 4 == 0) {
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             mask4(f, i / 4 + half, m);
@@ -248,11 +269,13 @@ static __device__ inline void drop8(float v[EIGHT], uint64_t i, const struct mas
         }
         return;
     }
+    if constexpr (!HALVES) {
 #pragma unroll
-    for (int k = 0; k < EIGHT; k++) {
-        mask4(f, (i + k) / 4, m);
-        int word = (i + k) % 4;
-        v[k] *= word == 0 ? f[0] : word == 1 ? f[1] : word == 2 ? f[2] : f[3];
+        for (int k = 0; k < EIGHT; k++) {
+            mask4(f, (i + k) / 4, m);
+            int word = (i + k) % 4;
+            v[k] *= word == 0 ? f[0] : word == 1 ? f[1] : word == 2 ? f[2] : f[3];
+        }
     }
 }
 #endif

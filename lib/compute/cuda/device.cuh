@@ -39,6 +39,23 @@ static __device__ inline uint32_t to_bf16x2(float first, float second)
     return r;
 }
 
+/* ---- approximations in one instruction: off by some 2^-22 of the result; below 2^-126 is 0 ---- */
+
+static __device__ inline float quick_exp2(float v)
+{
+    float r;
+
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
+    return r;
+}
+static __device__ inline float quick_inverse(float v)
+{
+    float r;
+
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
+    return r;
+}
+
 /* ---- tensor cores: c[16,8] += a[16,16] b[16,8], BF16 in, F32 out, one warp together (mma.sync.m16n8k16) ---- */
 
 /* Lane l holds, with g = l / 4 and t = l % 4: of c (g, 2t), (g, 2t+1), (g+8, 2t), (g+8, 2t+1); of a the pairs at (g,

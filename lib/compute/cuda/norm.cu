@@ -1,5 +1,6 @@
 /* Layer norm, alone and fused with residual and dropout. A warp has a row: rows up to 1024 wide stay in its registers,
- * so that memory is read once and written once; wider rows are read again, from the cache.
+ * so that memory is read once and written once; wider rows are read again, from the cache. Kernels of N: rows of N
+ * times 256 columns, BF16 (see are_halves); 0: of any width and type.
  *
  * Backward gives dx by rows and dg, db by columns. Both come from one pass over dy and x: a block has a chunk of rows,
  * each lane keeps the columns' sums of its warp's rows in registers, and the block writes one partial row. */
@@ -7,10 +8,27 @@
 
 enum { WARPS = 8, STEP = WARP * EIGHT, KEPT = 4 /* steps of 256 columns in registers */ };
 
+/* Eight columns of g or b, which nothing writes meanwhile. */
+template <bool HALVES> static __device__ inline void vector8(float v[EIGHT], const float *x, int64_t c, int64_t left)
+{
+    if (!HALVES) return load8(v, array{ (void *)x, false, (uintptr_t)x % 16 == 0 }, c, left);
+    float4 a = __ldg((const float4 *)(x + c)), b = __ldg((const float4 *)(x + c) + 1);
+    v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w;
+    v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+}
+
+/* N for rows of h, or 0; halves: whether the arrays are. */
+static int steps_of(int64_t h, bool halves, const float *g, const float *b)
+{
+    bool is_even = halves && h % STEP == 0 && h <= KEPT * STEP && (uintptr_t)g % 16 == 0 && (uintptr_t)b % 16 == 0;
+
+    return is_even ? (int)(h / STEP) : 0;
+}
+
 /* ---- forward ---- */
 
 struct norm_in {
-    struct array y, sum, x, sub; /* sub: to be added to x, or data NULL: then sum is x */
+    struct array y, sum, x, sub; /* sum: x + dropout(sub), where a kernel MIXES them */
     float *stats;
     const float *g, *b;
     float eps;
@@ -18,30 +36,28 @@ struct norm_in {
     struct mask mask;
 };
 
-/* Eight values of the row before the norm, made from x and sub. */
-static __device__ inline void sum8(float v[EIGHT], const struct norm_in &p, int64_t at, int64_t left)
+/* v + dropout(s), as the sum has it, which is written. */
+template <bool HALVES>
+static __device__ inline void mix8(float v[EIGHT], float s[EIGHT], const struct norm_in &p, int64_t at, int64_t left)
 {
-    float s[EIGHT];
-
-    load8(v, p.x, at, left);
-    if (!p.sub.data) return;
-    load8(s, p.sub, at, left);
-    drop8(s, (uint64_t)at, p.mask);
+    drop8<HALVES>(s, (uint64_t)at, p.mask);
 #pragma unroll
-    for (int k = 0; k < EIGHT; k++) v[k] = rounded(p.sum, v[k] + s[k]);
-    store8(p.sum, at, left, v);
+    for (int k = 0; k < EIGHT; k++) v[k] += s[k];
+    round8<HALVES>(v, p.sum);
+    store8<HALVES>(p.sum, at, left, v);
 }
 
+template <bool HALVES>
 static __device__ inline void finish8(const struct norm_in &p, const float v[EIGHT], int64_t at, int64_t c, float mean,
                                       float rstd)
 {
     float g[EIGHT], b[EIGHT];
 
-    load8(g, array{ (void *)p.g, false, (uintptr_t)p.g % 16 == 0 }, c, p.h - c);
-    load8(b, array{ (void *)p.b, false, (uintptr_t)p.b % 16 == 0 }, c, p.h - c);
+    vector8<HALVES>(g, p.g, c, p.h - c);
+    vector8<HALVES>(b, p.b, c, p.h - c);
 #pragma unroll
     for (int k = 0; k < EIGHT; k++) g[k] = (v[k] - mean) * rstd * g[k] + b[k];
-    store8(p.y, at, p.h - c, g);
+    store8<HALVES>(p.y, at, p.h - c, g);
 }
 
 static __device__ inline float squares8(const float v[EIGHT], float mean, int64_t left)
@@ -60,42 +76,52 @@ static __device__ inline void note_stats(const struct norm_in &p, int64_t t, flo
     p.stats[2 * t + 1] = rstd;
 }
 
-static __global__ void norm_kept(struct norm_in p)
+template <int N, bool MIXES> static __global__ void norm_kept(struct norm_in p)
 {
+    enum { STEPS = N ? N : KEPT };
     int64_t t = blockIdx.x * (int64_t)WARPS + threadIdx.x / WARP, c = threadIdx.x % WARP * EIGHT, from = t * p.h + c;
-    float v[KEPT][EIGHT], sum = 0, squares = 0;
+    int64_t left = (N ? N * STEP : p.h) - c;
+    float v[STEPS][EIGHT], s[STEPS][EIGHT], sum = 0, squares = 0;
 
     if (t >= p.rows) return;
 #pragma unroll
-    for (int i = 0; i < KEPT; i++) {
-        if (c + i * STEP >= p.h) break;
-        sum8(v[i], p, from + i * STEP, p.h - c - i * STEP);
+    for (int i = 0; i < STEPS; i++) { /* all that is read is under way before the first is used */
+        if (!N && i * STEP >= left) break;
+        load8<(N > 0)>(v[i], p.x, from + i * STEP, left - i * STEP);
+        if (MIXES) load8<(N > 0)>(s[i], p.sub, from + i * STEP, left - i * STEP);
+    }
+#pragma unroll
+    for (int i = 0; i < STEPS; i++) {
+        if (!N && i * STEP >= left) break;
+        if (MIXES) mix8<(N > 0)>(v[i], s[i], p, from + i * STEP, left - i * STEP);
 #pragma unroll
         for (int k = 0; k < EIGHT; k++) sum += v[i][k];
     }
     float mean = warp_sum(sum) / p.h;
 #pragma unroll
-    for (int i = 0; i < KEPT; i++) {
-        if (c + i * STEP < p.h) squares += squares8(v[i], mean, p.h - c - i * STEP);
+    for (int i = 0; i < STEPS; i++) {
+        if (N || i * STEP < left) squares += squares8(v[i], mean, N ? (int64_t)EIGHT : left - i * STEP);
     }
     float rstd = 1 / sqrtf(warp_sum(squares) / p.h + p.eps);
     note_stats(p, t, mean, rstd);
 #pragma unroll
-    for (int i = 0; i < KEPT; i++) {
-        if (c + i * STEP < p.h) finish8(p, v[i], from + i * STEP, c + i * STEP, mean, rstd);
+    for (int i = 0; i < STEPS; i++) {
+        if (N || i * STEP < left) finish8<(N > 0)>(p, v[i], from + i * STEP, c + i * STEP, mean, rstd);
     }
 }
 
 /* The same for any width: the sum is stored first and read again by the thread that wrote it. */
-static __global__ void norm_wide(struct norm_in p)
+template <bool MIXES> static __global__ void norm_wide(struct norm_in p)
 {
     int64_t t = blockIdx.x * (int64_t)WARPS + threadIdx.x / WARP, first = threadIdx.x % WARP * EIGHT;
-    const struct array &row = p.sub.data ? p.sum : p.x;
-    float v[EIGHT], sum = 0, squares = 0;
+    const struct array &row = MIXES ? p.sum : p.x;
+    float v[EIGHT], s[EIGHT], sum = 0, squares = 0;
 
     if (t >= p.rows) return;
     for (int64_t c = first; c < p.h; c += STEP) {
-        sum8(v, p, t * p.h + c, p.h - c);
+        load8(v, p.x, t * p.h + c, p.h - c);
+        if (MIXES) load8(s, p.sub, t * p.h + c, p.h - c);
+        if (MIXES) mix8<false>(v, s, p, t * p.h + c, p.h - c);
         for (int k = 0; k < EIGHT; k++) sum += v[k];
     }
     float mean = warp_sum(sum) / p.h;
@@ -107,21 +133,25 @@ static __global__ void norm_wide(struct norm_in p)
     note_stats(p, t, mean, rstd);
     for (int64_t c = first; c < p.h; c += STEP) {
         load8(v, row, t * p.h + c, p.h - c);
-        finish8(p, v, t * p.h + c, c, mean, rstd);
+        finish8<false>(p, v, t * p.h + c, c, mean, rstd);
     }
 }
 
-static int forward(struct device *d, const char *row, const struct norm_in &p)
+template <bool MIXES> static int forward(struct device *d, const char *row, const struct norm_in &p)
 {
-    return launch(d, row, p.h <= KEPT * STEP ? norm_kept : norm_wide, pieces(p.rows, WARPS), WARPS * WARP, 0, p);
+    void (*const kept[])(struct norm_in) = { norm_kept<0, MIXES>, norm_kept<1, MIXES>, norm_kept<2, MIXES>,
+                                             norm_kept<3, MIXES>, norm_kept<4, MIXES> };
+    int n = steps_of(p.h, are_halves(p.h, p.y, p.sum, p.x, p.sub), p.g, p.b);
+
+    return launch(d, row, p.h <= KEPT * STEP ? kept[n] : norm_wide<MIXES>, pieces(p.rows, WARPS), WARPS * WARP, 0, p);
 }
 
 int cuda_layer_norm_forward(struct device *d, struct tensor y, struct tensor stats, struct tensor x, struct tensor g,
                             struct tensor b, float eps)
 {
-    return forward(d, "layer_norm_forward",
-                   norm_in{ array_of(y), array_of(x), array_of(x), array{}, f32(stats), f32(g), f32(b), eps, x.shape[0],
-                            x.shape[1], mask{} });
+    return forward<false>(d, "layer_norm_forward",
+                          norm_in{ array_of(y), array{}, array_of(x), array{}, f32(stats), f32(g), f32(b), eps,
+                                   x.shape[0], x.shape[1], mask{} });
 }
 
 /* ---- backward ---- */
@@ -134,35 +164,68 @@ struct norm_back {
     struct mask mask;
 };
 
-/* dx = rstd (dn - (sum + n dot) / H), with n the normalised value and dn = dy g: rounded as in the sum, as the
- * difference is nothing in a row of one, and a contracted product's rounding error times rstd would be left. */
+/* dx = rstd (dn - (sum + n dot)), with n the normalised value, dn = dy g, and the sums' means: rounded as in the sum,
+ * as the difference is nothing in a row of one, and a contracted product's rounding error times rstd would be left. */
+template <bool HALVES>
 static __device__ inline void slope8(const struct norm_back &p, const float dy[EIGHT], const float n[EIGHT], int64_t at,
                                      int64_t c, float sum, float dot, float rstd)
 {
     float g[EIGHT];
 
-    load8(g, array{ (void *)p.g, false, (uintptr_t)p.g % 16 == 0 }, c, p.h - c);
+    vector8<HALVES>(g, p.g, c, p.h - c);
 #pragma unroll
-    for (int k = 0; k < EIGHT; k++) g[k] = rounded(p.dx, rstd * (__fmul_rn(dy[k], g[k]) - (sum + n[k] * dot) / p.h));
-    store8(p.dx, at, p.h - c, g);
+    for (int k = 0; k < EIGHT; k++) g[k] = rstd * (__fmul_rn(dy[k], g[k]) - (sum + n[k] * dot));
+    round8<HALVES>(g, p.dx);
+    store8<HALVES>(p.dx, at, p.h - c, g);
     if (!p.dsub.data) return;
-    drop8(g, (uint64_t)at, p.mask);
-    store8(p.dsub, at, p.h - c, g);
+    drop8<HALVES>(g, (uint64_t)at, p.mask);
+    store8<HALVES>(p.dsub, at, p.h - c, g);
 }
 
-/* Sums of dn and dn n over eight columns; x becomes n. */
-static __device__ inline void dots8(const struct norm_back &p, const float dy[EIGHT], float x[EIGHT], int64_t c,
-                                    float mean, float rstd, float *sum, float *dot)
+/* Sums of dn and dn n over eight columns. */
+template <bool HALVES>
+static __device__ inline void dots8(const struct norm_back &p, const float dy[EIGHT], const float n[EIGHT], int64_t c,
+                                    float *sum, float *dot)
 {
     float g[EIGHT];
 
-    load8(g, array{ (void *)p.g, false, (uintptr_t)p.g % 16 == 0 }, c, p.h - c);
+    vector8<HALVES>(g, p.g, c, p.h - c);
 #pragma unroll
     for (int k = 0; k < EIGHT; k++) {
-        x[k] = (x[k] - mean) * rstd;
         *sum += dy[k] * g[k];
-        *dot += dy[k] * g[k] * x[k];
+        *dot += dy[k] * g[k] * n[k];
     }
+}
+
+static __device__ inline void normalise8(float x[EIGHT], float mean, float rstd)
+{
+#pragma unroll
+    for (int k = 0; k < EIGHT; k++) x[k] = (x[k] - mean) * rstd;
+}
+
+/* Eight elements between their uses: BF16 as they came, which takes half the registers. */
+template <bool HALVES> struct eight {
+    float v[EIGHT];
+};
+template <> struct eight<true> {
+    uint4 v;
+};
+static __device__ inline void take8(struct eight<false> &to, const struct array &x, int64_t i, int64_t left)
+{
+    load8(to.v, x, i, left);
+}
+static __device__ inline void take8(struct eight<true> &to, const struct array &x, int64_t i, int64_t)
+{
+    to.v = *(const uint4 *)((const uint16_t *)x.data + i);
+}
+static __device__ inline void give8(float v[EIGHT], const struct eight<false> &from)
+{
+#pragma unroll
+    for (int k = 0; k < EIGHT; k++) v[k] = from.v[k];
+}
+static __device__ inline void give8(float v[EIGHT], const struct eight<true> &from)
+{
+    unpack8(v, from.v);
 }
 
 /* One step of 256 columns of the block's partial row: the warps' sums in order. */
@@ -178,41 +241,50 @@ static __device__ inline void write_part(float *part, const float own[EIGHT], in
     __syncthreads();
 }
 
-static __global__ void __launch_bounds__(WARPS *WARP) norm_back_kept(struct norm_back p)
+template <int N>
+static __global__ void __launch_bounds__(WARPS *WARP, N > 0 && N < KEPT ? 2 : 1) norm_back_kept(struct norm_back p)
 {
-    int64_t c = threadIdx.x % WARP * EIGHT, from = blockIdx.x * p.each;
+    enum { STEPS = N ? N : KEPT };
+    int64_t c = threadIdx.x % WARP * EIGHT, from = blockIdx.x * p.each, left = (N ? N * STEP : p.h) - c;
     int64_t to = from + p.each < p.rows ? from + p.each : p.rows;
-    float dg[KEPT][EIGHT] = {}, db[KEPT][EIGHT] = {}, x[KEPT][EIGHT], dy[KEPT][EIGHT];
+    float dg[STEPS][EIGHT] = {}, db[STEPS][EIGHT] = {}, n[EIGHT], dn[EIGHT];
+    struct eight<(N > 0)> x[STEPS], dy[STEPS];
 
     for (int64_t t = from + threadIdx.x / WARP; t < to; t += WARPS) {
         float mean = p.stats[2 * t], rstd = p.stats[2 * t + 1], sum = 0, dot = 0;
 #pragma unroll
-        for (int i = 0; i < KEPT; i++) {
-            int64_t left = p.h - c - i * STEP;
-            if (left <= 0) break;
-            load8(x[i], p.x, t * p.h + c + i * STEP, left);
-            load8(dy[i], p.dy, t * p.h + c + i * STEP, left);
+        for (int i = 0; i < STEPS; i++) {
+            if (!N && i * STEP >= left) break;
+            take8(x[i], p.x, t * p.h + c + i * STEP, left - i * STEP);
+            take8(dy[i], p.dy, t * p.h + c + i * STEP, left - i * STEP);
         }
 #pragma unroll
-        for (int i = 0; i < KEPT; i++) {
-            if (c + i * STEP < p.h) dots8(p, dy[i], x[i], c + i * STEP, mean, rstd, &sum, &dot);
+        for (int i = 0; i < STEPS; i++) {
+            if (!N && i * STEP >= left) break;
+            give8(n, x[i]);
+            give8(dn, dy[i]);
+            normalise8(n, mean, rstd);
+            dots8<(N > 0)>(p, dn, n, c + i * STEP, &sum, &dot);
         }
-        sum = warp_sum(sum);
-        dot = warp_sum(dot);
+        sum = warp_sum(sum) / p.h;
+        dot = warp_sum(dot) / p.h;
 #pragma unroll
-        for (int i = 0; i < KEPT; i++) {
-            if (c + i * STEP >= p.h) break;
-            slope8(p, dy[i], x[i], t * p.h + c + i * STEP, c + i * STEP, sum, dot, rstd);
+        for (int i = 0; i < STEPS; i++) {
+            if (!N && i * STEP >= left) break;
+            give8(n, x[i]);
+            give8(dn, dy[i]);
+            normalise8(n, mean, rstd);
+            slope8<(N > 0)>(p, dn, n, t * p.h + c + i * STEP, c + i * STEP, sum, dot, rstd);
 #pragma unroll
             for (int k = 0; k < EIGHT; k++) {
-                dg[i][k] += dy[i][k] * x[i][k];
-                db[i][k] += dy[i][k];
+                dg[i][k] += dn[k] * n[k];
+                db[i][k] += dn[k];
             }
         }
     }
     float *part = p.part + blockIdx.x * 2 * p.h;
 #pragma unroll
-    for (int i = 0; i < KEPT; i++) {
+    for (int i = 0; i < STEPS; i++) {
         write_part(part, dg[i], i * STEP, p.h);
         write_part(part + p.h, db[i], i * STEP, p.h);
     }
@@ -243,15 +315,16 @@ static __global__ void norm_back_wide(struct norm_back p)
         for (int64_t c = first; c < p.h; c += STEP) {
             load8(x, p.x, t * p.h + c, p.h - c);
             load8(dy, p.dy, t * p.h + c, p.h - c);
-            dots8(p, dy, x, c, mean, rstd, &sum, &dot);
+            normalise8(x, mean, rstd);
+            dots8<false>(p, dy, x, c, &sum, &dot);
         }
-        sum = warp_sum(sum);
-        dot = warp_sum(dot);
+        sum = warp_sum(sum) / p.h;
+        dot = warp_sum(dot) / p.h;
         for (int64_t c = first; c < p.h; c += STEP) {
             load8(x, p.x, t * p.h + c, p.h - c);
             load8(dy, p.dy, t * p.h + c, p.h - c);
-            for (int k = 0; k < EIGHT; k++) x[k] = (x[k] - mean) * rstd;
-            slope8(p, dy, x, t * p.h + c, c, sum, dot, rstd);
+            normalise8(x, mean, rstd);
+            slope8<false>(p, dy, x, t * p.h + c, c, sum, dot, rstd);
         }
     }
 }
@@ -275,12 +348,14 @@ static __global__ void add_norm_parts(float *dg, float *db, const float *part, i
 
 static int backward(struct device *d, const char *row, struct norm_back p, float *dg, float *db)
 {
+    void (*const kept[])(struct norm_back) = { norm_back_kept<0>, norm_back_kept<1>, norm_back_kept<2>,
+                                               norm_back_kept<3>, norm_back_kept<4> };
     int64_t chunks = chunks_of(p.rows);
+    int n = steps_of(p.h, are_halves(p.h, p.dx, p.dsub, p.dy, p.x), p.g, NULL);
 
     p.each = pieces(p.rows, chunks);
     p.part = (float *)gpu_room(d, ROOM_PARTIAL, chunks * 2 * p.h * 4);
-    if (!p.part ||
-        launch(d, row, p.h <= KEPT * STEP ? norm_back_kept : norm_back_wide, (unsigned)chunks, WARPS * WARP, 0, p))
+    if (!p.part || launch(d, row, p.h <= KEPT * STEP ? kept[n] : norm_back_wide, (unsigned)chunks, WARPS * WARP, 0, p))
         return -1;
     return launch(d, row, add_norm_parts, pieces(2 * p.h, WARP), WARPS * WARP, 0, dg, db, (const float *)p.part, chunks,
                   p.h);
@@ -301,9 +376,9 @@ int cuda_residual_norm_forward(struct device *d, struct tensor y, struct tensor 
                                struct tensor residual, struct tensor sub, struct tensor g, struct tensor b, float eps,
                                struct dropout drop)
 {
-    return forward(d, "residual_norm_forward",
-                   norm_in{ array_of(y), array_of(sum), array_of(residual), array_of(sub), f32(stats), f32(g), f32(b),
-                            eps, sum.shape[0], sum.shape[1], mask_of(drop) });
+    return forward<true>(d, "residual_norm_forward",
+                         norm_in{ array_of(y), array_of(sum), array_of(residual), array_of(sub), f32(stats), f32(g),
+                                  f32(b), eps, sum.shape[0], sum.shape[1], mask_of(drop) });
 }
 
 int cuda_residual_norm_backward(struct device *d, struct tensor dresidual, struct tensor dsub, struct tensor dg,

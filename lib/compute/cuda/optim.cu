@@ -2,7 +2,13 @@
 #include "compute/cuda/common.cuh"
 #include <stdlib.h>
 
-enum { THREADS = 256, EACH = THREADS * 4 * 4 /* elements a block */, SUM_EACH = THREADS * 16, SUM_BLOCKS = 1024 };
+enum {
+    THREADS = 256,
+    OWN = 4,
+    EACH = THREADS * OWN * 4 /* elements a block */,
+    SUM_EACH = THREADS * 16,
+    SUM_BLOCKS = 1024
+};
 
 /* ---- sums: a block's partial each, then one block ---- */
 
@@ -66,21 +72,9 @@ struct adamw_in {
     float beta1, beta2, eps, c1, c2, max_norm, grad_scale; /* c: what the bias correction divides by */
 };
 
-static __device__ inline void update(const struct adamw_in &a, const struct piece &s, float factor, int64_t i)
-{
-    float g = a.g[i] * factor, old = a.p[i];
-    float m = a.beta1 * a.m[i] + (1 - a.beta1) * g, v = a.beta2 * a.v[i] + (1 - a.beta2) * g * g;
-    float now = old - s.lr * ((m / a.c1) / (sqrtf(v / a.c2) + a.eps) + s.decay * old);
-
-    a.m[i] = m;
-    a.v[i] = v;
-    a.p[i] = now;
-    a.g[i] = 0;
-    if (a.p16) a.p16[i] = to_bf16(now);
-}
-
 /* 16 bytes read and 16 (18 with the BF16 copy) written per element. Each access of a warp is one stretch of 128 bytes,
- * and a thread has four elements under way; that is as good as wide accesses, and needs no alignment. */
+ * and a thread reads four elements before it writes the first; that is as good as wide accesses, and needs no
+ * alignment. */
 static __global__ void adamw_step(struct adamw_in a)
 {
     int low = 0, high = a.n_pieces - 1;
@@ -96,10 +90,29 @@ static __global__ void adamw_step(struct adamw_in a)
         float norm = sqrtf(a.square_sum[0]) * a.grad_scale;
         if (norm > a.max_norm) factor = a.grad_scale * a.max_norm / norm;
     }
-    int64_t from = (blockIdx.x - s.first) * EACH;
-#pragma unroll 4
-    for (int64_t i = from + threadIdx.x; i < from + EACH; i += THREADS) {
-        if (i < s.n) update(a, s, factor, s.from + i);
+    int64_t first = (blockIdx.x - s.first) * EACH + threadIdx.x;
+    for (int64_t from = first; from < first + EACH; from += OWN * THREADS) {
+        float g[OWN], p[OWN], m[OWN], v[OWN];
+#pragma unroll
+        for (int k = 0; k < OWN; k++) {
+            int64_t at = s.from + from + k * THREADS;
+            if (from + k * THREADS >= s.n) break;
+            g[k] = a.g[at], p[k] = a.p[at], m[k] = a.m[at], v[k] = a.v[at];
+        }
+#pragma unroll
+        for (int k = 0; k < OWN; k++) {
+            int64_t at = s.from + from + k * THREADS;
+            if (from + k * THREADS >= s.n) break;
+            g[k] *= factor;
+            m[k] = a.beta1 * m[k] + (1 - a.beta1) * g[k];
+            v[k] = a.beta2 * v[k] + (1 - a.beta2) * g[k] * g[k];
+            p[k] -= s.lr * ((m[k] / a.c1) / (sqrtf(v[k] / a.c2) + a.eps) + s.decay * p[k]);
+            a.m[at] = m[k];
+            a.v[at] = v[k];
+            a.p[at] = p[k];
+            a.g[at] = 0;
+            if (a.p16) a.p16[at] = to_bf16(p[k]);
+        }
     }
 }
 

@@ -24,6 +24,15 @@ static inline uint32_t to_bf16x2(float first, float second)
     return (uint32_t)f32_to_bf16(first) | (uint32_t)f32_to_bf16(second) << 16;
 }
 
+static inline float quick_exp2(float v)
+{
+    return exp2f(v);
+}
+static inline float quick_inverse(float v)
+{
+    return 1 / v;
+}
+
 static inline float half_of(uint32_t pair, int which)
 {
     return bf16_to_f32((uint16_t)(pair >> (16 * which)));
