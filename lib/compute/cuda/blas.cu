@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 enum { KEPT = 512, WORKSPACE = 32 << 20 /* NVIDIA's advice for Hopper */, BIAS_ALIGN = 16 };
+enum { THREADS = 256, SPREAD = 1 << 20 /* multiplications from which on factors are aligned */ };
 
 /* What decides about an algorithm. */
 struct shape {
@@ -51,6 +52,47 @@ void blas_close(struct gpu *g)
     cudaFree(b->workspace);
     if (b->handle) cublasLtDestroy(b->handle);
     free(b);
+}
+
+/* ---- factors that are not aligned ----
+ *
+ * Rows of BF16 at no multiples of 16 bytes (gradients of a vocabulary's logits) the library multiplies at a fraction of
+ * its rate, or refuses: they are copied apart first, which takes a fraction of the product. */
+
+/* Eight columns a thread; what is added to a row is zero. */
+static __global__ void spread_rows(struct array to, struct array from, int64_t rows, int64_t width, int64_t stride,
+                                   int64_t wide)
+{
+    int64_t c = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * EIGHT;
+    float v[EIGHT];
+
+    if (c >= wide) return;
+    for (int64_t t = blockIdx.y; t < rows; t += gridDim.y) {
+        load8(v, from, t * stride + c, width - c);
+        store8<true>(to, t * wide + c, EIGHT, v);
+    }
+}
+
+static int spread(struct device *d, const void **at, int64_t *stride, int64_t rows, int64_t width, enum room room)
+{
+    int64_t wide = pieces(width, EIGHT) * (int64_t)EIGHT;
+
+    if (*stride % EIGHT == 0 && (uintptr_t)*at % 16 == 0) return 0;
+    void *to = gpu_room(d, room, rows * wide * 2);
+    if (!to ||
+        launch(d, "matrix product", spread_rows, dim3(pieces(wide, THREADS * EIGHT), (unsigned)least(rows, 65535)),
+               THREADS, 0, array{ to, true, true }, array{ (void *)*at, true, false }, rows, width, *stride, wide))
+        return -1;
+    *at = to;
+    *stride = wide;
+    return 0;
+}
+
+static int spread_factors(struct device *d, struct product *p)
+{
+    if (p->in_type != DT_BF16 || p->m * p->n * p->k < SPREAD) return 0;
+    if (spread(d, &p->a, &p->a_stride, p->a_turned ? p->k : p->m, p->a_turned ? p->m : p->k, ROOM_LEFT)) return -1;
+    return spread(d, &p->b, &p->b_stride, p->b_turned ? p->n : p->k, p->b_turned ? p->k : p->n, ROOM_RIGHT);
 }
 
 /* ---- one product ---- */
@@ -156,13 +198,14 @@ static struct kept *place_of(struct blas *b, const struct shape *k)
     return &b->kept[(h >> 20) % KEPT];
 }
 
-static cublasStatus_t run(struct device *d, const struct product &p, const struct ending &end)
+static cublasStatus_t run(struct device *d, struct product p, const struct ending &end)
 {
     struct blas *b = (struct blas *)gpu_of(d)->blas;
     struct descriptors x = {};
     struct shape k;
     const float one = 1, add = p.adds;
 
+    if (spread_factors(d, &p)) return CUBLAS_STATUS_ALLOC_FAILED;
     memset(&k, 0, sizeof k); /* compared by bytes */
     k.m = p.m, k.n = p.n, k.k = p.k;
     k.a_stride = p.a_stride, k.b_stride = p.b_stride, k.out_stride = p.out_stride;

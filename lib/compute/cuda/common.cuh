@@ -14,7 +14,17 @@
 
 /* Working memory on the device that grows and is kept: one piece per purpose, so that rows never wait for each other.
  */
-enum room { ROOM_PARTIAL, ROOM_BIAS, ROOM_PATCHES, ROOM_FILTER, ROOM_ROWS, ROOM_SEGMENTS, ROOM_COUNT };
+enum room {
+    ROOM_PARTIAL,
+    ROOM_BIAS,
+    ROOM_PATCHES,
+    ROOM_FILTER,
+    ROOM_ROWS,
+    ROOM_SEGMENTS,
+    ROOM_LEFT,
+    ROOM_RIGHT,
+    ROOM_COUNT
+};
 
 struct staging;
 struct gpu {
