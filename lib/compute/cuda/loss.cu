@@ -1,23 +1,29 @@
 /* Losses. A block has a row: one pass for the sums (of exponentials against a running maximum), one for the gradient,
- * which finds the row in the cache. Traffic in device memory: logits once in, gradients once out. */
+ * which finds the row in the cache. Traffic in device memory: logits once in, gradients once out. Rows of a vocabulary
+ * are seldom multiples of 16 bytes, so that neighbours in a warp have neighbouring elements; a thread reads OWN of them
+ * before it uses the first. */
 #include "compute/cuda/common.cuh"
 
-enum { THREADS = 256 };
+enum { THREADS = 256, MANY = 1024, OWN = 8 };
+static const float log2e = 1.44269504f;
 
 /* Sum of exp(v - max) so far. */
 struct running {
     float max, sum;
 };
-static __device__ inline void run_on(struct running *r, float v)
+/* Elements that are not there are -INFINITY; NaN shows. */
+static __device__ inline void run_on(struct running *r, const float v[OWN])
 {
-    if (v > r->max) {
-        r->sum = r->sum * expf(r->max - v) + 1;
-        r->max = v;
-    } else if (v > -INFINITY) {
-        r->sum += expf(v - r->max);
-    } else if (v != v) {
-        r->sum = v; /* NaN shows */
+    float max = r->max;
+
+#pragma unroll
+    for (int k = 0; k < OWN; k++) max = fmaxf(max, v[k]);
+    if (max > r->max) {
+        r->sum *= quick_exp2((r->max - max) * log2e);
+        r->max = max;
     }
+#pragma unroll
+    for (int k = 0; k < OWN; k++) r->sum += v[k] == -INFINITY ? 0 : quick_exp2((v[k] - max) * log2e);
 }
 static __device__ inline float block_lse(struct running r)
 {
@@ -27,58 +33,82 @@ static __device__ inline float block_lse(struct running r)
     return max + logf(sum);
 }
 
+/* Elements c, c + the block's threads, ... of the row's n. */
+template <bool HALF>
+static __device__ inline void load_own(float v[OWN], const struct array &x, int64_t from, int64_t c, int64_t n)
+{
+#pragma unroll
+    for (int k = 0; k < OWN; k++, c += blockDim.x) {
+        v[k] = -INFINITY;
+        if (c < n && HALF) v[k] = from_bf16(((const uint16_t *)x.data)[from + c]);
+        else if (c < n) v[k] = ((const float *)x.data)[from + c];
+    }
+}
+
 /* The row's log of the sum of exponentials; with plain, also its plain sum. */
-static __device__ inline float row_lse(const struct array &x, int64_t from, int64_t n, float *plain)
+template <bool HALF> static __device__ inline float lse_of(const struct array &x, int64_t from, int64_t n, float *plain)
 {
     struct running r = { -INFINITY, 0 };
-    float v[EIGHT], sum = 0;
+    float v[OWN], sum = 0;
 
-    for (int64_t c = threadIdx.x * EIGHT; c < n; c += THREADS * EIGHT) {
-        load8(v, x, from + c, n - c);
+    for (int64_t c = threadIdx.x; c < n; c += OWN * blockDim.x) {
+        load_own<HALF>(v, x, from, c, n);
+        run_on(&r, v);
 #pragma unroll
-        for (int k = 0; k < EIGHT; k++) {
-            if (c + k < n) run_on(&r, v[k]);
-            sum += v[k];
-        }
+        for (int k = 0; k < OWN; k++) sum += c + k * (int64_t)blockDim.x < n ? v[k] : 0;
     }
     if (plain) *plain = block_sum(sum);
     return block_lse(r);
 }
+static __device__ inline float row_lse(const struct array &x, int64_t from, int64_t n)
+{
+    return x.is_half ? lse_of<true>(x, from, n, NULL) : lse_of<false>(x, from, n, NULL);
+}
 
-static __global__ void cross_entropy(float *loss, struct array dlogits, struct array logits, const int32_t *labels,
-                                     int64_t n, float smoothing, float scale)
+template <bool HALF>
+static __global__ void __launch_bounds__(MANY)
+    cross_entropy(float *loss, struct array dlogits, struct array logits, const int32_t *labels, int64_t n,
+                  float smoothing, float scale)
 {
     int64_t t = blockIdx.x, from = t * n;
     int label = labels[t];
-    float v[EIGHT], sum, lse = row_lse(logits, from, n, &sum);
+    float v[OWN], sum, lse = lse_of<HALF>(logits, from, n, &sum), each = smoothing / n;
 
     if (threadIdx.x == 0)
         loss[t] = label < 0 ? 0 : lse - (1 - smoothing) * get(logits, from + label) - smoothing * sum / n;
     if (!dlogits.data) return;
     __syncthreads(); /* dlogits may be logits */
-    for (int64_t c = threadIdx.x * EIGHT; c < n; c += THREADS * EIGHT) {
-        load8(v, logits, from + c, n - c);
+    for (int64_t c = threadIdx.x; c < n; c += OWN * blockDim.x) {
+        load_own<HALF>(v, logits, from, c, n);
 #pragma unroll
-        for (int k = 0; k < EIGHT; k++) {
-            float target = (c + k == label ? 1 - smoothing : 0) + smoothing / n;
-            v[k] = label < 0 ? 0 : scale * (expf(v[k] - lse) - target);
+        for (int k = 0; k < OWN; k++) {
+            int64_t at = c + k * (int64_t)blockDim.x;
+            float target = at == label ? 1 - smoothing + each : each;
+            if (at < n) put(dlogits, from + at, label < 0 ? 0 : scale * (quick_exp2((v[k] - lse) * log2e) - target));
         }
-        store8(dlogits, from + c, n - c, v);
     }
+}
+
+/* Threads of a block: as many as leave the rows that are worked on in the cache. */
+static int threads_for(struct tensor logits)
+{
+    if (logits.shape[1] <= OWN * THREADS) return THREADS;
+    return logits.dtype == DT_BF16 ? MANY / 2 : MANY;
 }
 
 int cuda_cross_entropy(struct device *d, struct tensor loss, struct tensor dlogits, struct tensor logits,
                        struct tensor labels, float smoothing, float scale)
 {
-    return launch(d, "cross_entropy", cross_entropy, (unsigned)logits.shape[0], THREADS, 0, f32(loss),
-                  array_of(dlogits), array_of(logits), i32(labels), logits.shape[1], smoothing, scale);
+    return launch(d, "cross_entropy", logits.dtype == DT_BF16 ? cross_entropy<true> : cross_entropy<false>,
+                  (unsigned)logits.shape[0], threads_for(logits), 0, f32(loss), array_of(dlogits), array_of(logits),
+                  i32(labels), logits.shape[1], smoothing, scale);
 }
 
 static __global__ void soft_cross_entropy(float *loss, struct array dlogits, struct array logits, const float *target,
                                           int64_t n, float scale)
 {
     int64_t from = blockIdx.x * n;
-    float lse = row_lse(logits, from, n, NULL), mass = 0, sum = 0;
+    float lse = row_lse(logits, from, n), mass = 0, sum = 0;
 
     for (int64_t c = threadIdx.x; c < n; c += THREADS) {
         mass += target[from + c];
@@ -102,7 +132,7 @@ static __global__ void symmetric_kl(float *loss, float *da, float *db, struct ar
                                     float scale)
 {
     int64_t from = blockIdx.x * n;
-    float la = row_lse(a, from, n, NULL), lb = row_lse(b, from, n, NULL), sum = 0, mean_p = 0, mean_q = 0;
+    float la = row_lse(a, from, n), lb = row_lse(b, from, n), sum = 0, mean_p = 0, mean_q = 0;
 
     for (int64_t i = from + threadIdx.x; i < from + n; i += THREADS) {
         float lp = get(a, i) - la, lq = get(b, i) - lb, p = expf(lp), q = expf(lq);
@@ -313,7 +343,7 @@ int cuda_group_circle(struct device *d, struct tensor loss, struct tensor dscore
 static __global__ void log_softmax(struct array y, struct array x, int64_t n)
 {
     int64_t from = blockIdx.x * n;
-    float v[EIGHT], lse = row_lse(x, from, n, NULL);
+    float v[EIGHT], lse = row_lse(x, from, n);
 
     for (int64_t c = threadIdx.x * EIGHT; c < n; c += THREADS * EIGHT) {
         load8(v, x, from + c, n - c);
@@ -368,7 +398,7 @@ static __global__ void top_columns(float *value, int32_t *column, float *lse, st
                                    int64_t n, int64_t k, int first)
 {
     int64_t from = blockIdx.x * n, own = blockIdx.x * k, next = 0; /* next: of what was found before */
-    float all = row_lse(x, from, n, NULL), last = INFINITY, v[EIGHT];
+    float all = row_lse(x, from, n), last = INFINITY, v[EIGHT];
     int last_column = -1;
 
     for (int64_t i = 0; i < k; i++) {
