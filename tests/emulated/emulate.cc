@@ -103,6 +103,7 @@ enum { STACK = 256 << 10, THREADS_MOST = 1024, LANES = 32 };
 struct copy {
     void *to;
     const void *from;
+    size_t bytes;
     bool is_there;
     int group;
 };
@@ -166,17 +167,17 @@ static void arrive(fiber *f, int group)
 
     for (const copy &c : f->copies) {
         if (c.group >= group) f->copies[kept++] = c;
-        else if (c.is_there) memcpy(c.to, c.from, 16);
-        else memset(c.to, 0, 16);
+        else if (c.is_there) memcpy(c.to, c.from, c.bytes);
+        else memset(c.to, 0, c.bytes);
     }
     f->copies.resize(kept);
 }
-void emulate_copy_begin(void *to, const void *from, bool is_there)
+void emulate_copy_begin(void *to, const void *from, size_t bytes, bool is_there)
 {
     fiber *f = &fibers[current];
 
-    if (((uintptr_t)to | (is_there ? (uintptr_t)from : 0)) % 16) fail("a copy of 16 bytes is not aligned");
-    f->copies.push_back(copy{ to, from, is_there, f->groups });
+    if (((uintptr_t)to | (is_there ? (uintptr_t)from : 0)) % bytes) fail("a copy is not aligned");
+    f->copies.push_back(copy{ to, from, bytes, is_there, f->groups });
 }
 void emulate_copies_close()
 {

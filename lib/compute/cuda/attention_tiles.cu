@@ -152,10 +152,47 @@ static __device__ inline bool sees(const struct stretch &s, int i, int j)
 {
     return j < s.len && (j < s.prefix || j <= i);
 }
+/* Whether all of the 64 rows from i on see all keys below j. */
+static __device__ inline bool all_see(const struct stretch &s, int i, int j)
+{
+    return j <= max(s.prefix, i + 1);
+}
 /* How far the 64 rows from i on see. */
 static __device__ inline int seen(const struct stretch &s, int i)
 {
     return max(s.prefix, min(i + (int)ROWS, s.len));
+}
+
+template <int N> static __device__ inline void scale_scores(float s[N][4], float factor)
+{
+#pragma unroll
+    for (int n = 0; n < N; n++) {
+#pragma unroll
+        for (int e = 0; e < 4; e++) s[n][e] *= factor;
+    }
+}
+/* What a lane's rows i and i + 8 don't see of keys j, j + 1 and every eight on: tiles at the edge alone have such. */
+template <int N> static __device__ inline void hide_keys(float w[N][4], const struct stretch &s, int i, int j)
+{
+#pragma unroll
+    for (int n = 0; n < N; n++) {
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+            if (!sees(s, i + e / 2 * 8, j + n * 8 + e % 2)) w[n][e] = -INFINITY;
+        }
+    }
+}
+/* The same with keys for rows: j and j + 8, of the queries i, i + 1 and every eight on. */
+template <int N> static __device__ inline void hide_queries(float w[N][4], const struct stretch &s, int i, int j)
+{
+#pragma unroll
+    for (int n = 0; n < N; n++) {
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+            int query = i + n * 8 + e % 2;
+            if (query >= s.len || !sees(s, query, j + e / 2 * 8)) w[n][e] = -INFINITY;
+        }
+    }
 }
 
 /* Softmax of one tile along with those before: s becomes weights (base 2), sums shrink to the new maximum. */
@@ -169,12 +206,12 @@ static __device__ inline void soften(float s[8][4], float out[D / 8][4], float m
         for (int n = 0; n < 8; n++) top = fmaxf(top, fmaxf(s[n][2 * r], s[n][2 * r + 1]));
         top = fmaxf(top, __shfl_xor_sync(~0u, top, 1));
         top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
-        float shrink = exp2f(max_of[r] - top);
+        float shrink = quick_exp2(max_of[r] - top);
         total[r] *= shrink;
 #pragma unroll
         for (int n = 0; n < 8; n++) {
-            s[n][2 * r] = exp2f(s[n][2 * r] - top);
-            s[n][2 * r + 1] = exp2f(s[n][2 * r + 1] - top);
+            s[n][2 * r] = quick_exp2(s[n][2 * r] - top);
+            s[n][2 * r + 1] = quick_exp2(s[n][2 * r + 1] - top);
             total[r] += s[n][2 * r] + s[n][2 * r + 1];
         }
 #pragma unroll
@@ -209,14 +246,8 @@ template <int D> static __global__ void __launch_bounds__(THREADS) forward(struc
         else copies_wait<0>();
         __syncthreads();
         multiply_rows<D, 8>(w, q, k);
-#pragma unroll
-        for (int n = 0; n < 8; n++) {
-#pragma unroll
-            for (int e = 0; e < 4; e++) {
-                int j = t * ROWS + n * 8 + lane % 4 * 2 + e % 2;
-                w[n][e] = sees(s, own + e / 2 * 8, j) ? w[n][e] * (p.scale * log2e) : -INFINITY;
-            }
-        }
+        scale_scores<8>(w, p.scale * log2e);
+        if (!all_see(s, q0, (t + 1) * ROWS)) hide_keys<8>(w, s, own, t * ROWS + lane % 4 * 2);
         soften<D>(w, out, max_of, total);
         if (p.mask.is_on) {
 #pragma unroll
@@ -244,11 +275,10 @@ template <int D> static __global__ void __launch_bounds__(THREADS) forward(struc
 /* ---- backward ---- */
 
 /* From a score and the gradient of its (dropped) probability: the probability with its factor, and the score's slope.
- */
-static __device__ inline void slopes(const struct attention &p, float *score, float *dprob, bool is_seen, float factor,
-                                     float lse, float delta)
+ * Scores and lse are to the base 2 here. */
+static __device__ inline void slopes(float *score, float *dprob, float factor, float lse, float delta)
 {
-    float prob = is_seen ? exp2f((*score * p.scale - lse) * log2e) : 0;
+    float prob = quick_exp2(*score - lse);
 
     *score = prob * factor;
     *dprob = prob * (*dprob * factor - delta);
@@ -272,7 +302,7 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_quer
     fetch_keys<D, KEYS>(kv, base, 0, s.len, p);
     for (int r = 0; r < 2; r++) {
         int64_t at = (s.from + own + 8 * r) * p.heads + head;
-        if (own + 8 * r < s.len) lse[r] = p.lse[at], delta[r] = p.delta[at];
+        if (own + 8 * r < s.len) lse[r] = p.lse[at] * log2e, delta[r] = p.delta[at];
     }
     for (int t = 0; t < tiles; t++) {
         const uint16_t *k = kv + t % 2 * 2 * PART;
@@ -283,14 +313,13 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_quer
         __syncthreads();
         multiply_rows<D, N>(w, q, k);
         multiply_rows<D, N>(dw, dout, k + PART);
+        scale_scores<N>(w, p.scale * log2e);
+        if (!all_see(s, q0, (t + 1) * KEYS)) hide_keys<N>(w, s, own, t * KEYS + lane % 4 * 2);
 #pragma unroll
         for (int n = 0; n < N; n++) {
             if (p.mask.is_on) row_factors(f, p, s.from + own, head, t * KEYS + n * 8);
 #pragma unroll
-            for (int e = 0; e < 4; e++) {
-                int j = t * KEYS + n * 8 + lane % 4 * 2 + e % 2;
-                slopes(p, &w[n][e], &dw[n][e], sees(s, own + e / 2 * 8, j), f[e], lse[e / 2], delta[e / 2]);
-            }
+            for (int e = 0; e < 4; e++) slopes(&w[n][e], &dw[n][e], f[e], lse[e / 2], delta[e / 2]);
         }
         multiply_columns<D, N>(dq, dw, k);
         __syncthreads();
@@ -302,6 +331,7 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_keys
 {
     enum { TILE = ROWS * (D + PAD), QUERIES = other_tile<D>, PART = QUERIES * (D + PAD), N = QUERIES / 8 };
     uint16_t *k = (uint16_t *)shared_memory(), *v = k + TILE, *qd = v + TILE; /* q, dout; q, dout */
+    float *sums = (float *)(qd + 4 * PART);                                   /* lse, delta; lse, delta */
     struct stretch s = stretch_of(p);
     int k0 = blockIdx.y * ROWS, head = blockIdx.z, lane = threadIdx.x % WARP, first = k0 < s.prefix ? 0 : k0 / QUERIES;
     int own = k0 + threadIdx.x / WARP * 16 + lane / 4, tiles = (s.len + QUERIES - 1) / QUERIES;
@@ -315,6 +345,12 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_keys
         uint16_t *to = qd + t % 2 * 2 * PART;
         copy_tile<D, QUERIES>(to, base + t * QUERIES * h3, h3, s.len - t * QUERIES, p.d);
         copy_tile<D, QUERIES>(to + PART, from + t * QUERIES * p.h, p.h, s.len - t * QUERIES, p.d);
+        if (threadIdx.x < 2 * QUERIES) {
+            int i = t * QUERIES + threadIdx.x % QUERIES;
+            int64_t at = (s.from + i) * p.heads + head;
+            const float *sum = threadIdx.x < QUERIES ? p.lse : p.delta;
+            copy_begin(sums + t % 2 * 2 * QUERIES + threadIdx.x, i < s.len ? sum + at : sum, i < s.len);
+        }
         copies_close();
     };
     copy_tile<D, ROWS>(k, base + k0 * h3 + p.h, h3, s.len - k0, p.d);
@@ -329,20 +365,15 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_keys
         __syncthreads();
         multiply_rows<D, N>(w, k, q);
         multiply_rows<D, N>(dw, v, q + PART);
+        scale_scores<N>(w, p.scale * log2e);
+        if ((t + 1) * QUERIES > s.len || !all_see(s, t * QUERIES, k0 + ROWS))
+            hide_queries<N>(w, s, t * QUERIES + lane % 4 * 2, own);
 #pragma unroll
         for (int n = 0; n < N; n++) {
-            int row = t * QUERIES + n * 8, i = row + lane % 4 * 2; /* this lane's queries: i and i + 1 */
-            float lse[2] = {}, delta[2] = {};
-            for (int e = 0; e < 2; e++) {
-                int64_t at = (s.from + i + e) * p.heads + head;
-                if (i + e < s.len) lse[e] = p.lse[at], delta[e] = p.delta[at];
-            }
-            if (p.mask.is_on) column_factors(f, p, s.from + row, head, k0 + threadIdx.x / WARP * 16);
+            const float *lse = sums + t % 2 * 2 * QUERIES + n * 8 + lane % 4 * 2, *delta = lse + QUERIES;
+            if (p.mask.is_on) column_factors(f, p, s.from + t * QUERIES + n * 8, head, k0 + threadIdx.x / WARP * 16);
 #pragma unroll
-            for (int e = 0; e < 4; e++) {
-                bool is_seen = i + e % 2 < s.len && sees(s, i + e % 2, own + e / 2 * 8);
-                slopes(p, &w[n][e], &dw[n][e], is_seen, f[e], lse[e % 2], delta[e % 2]);
-            }
+            for (int e = 0; e < 4; e++) slopes(&w[n][e], &dw[n][e], f[e], lse[e % 2] * log2e, delta[e % 2]);
         }
         multiply_columns<D, N>(dv, w, q + PART);
         multiply_columns<D, N>(dk, dw, q);
@@ -362,12 +393,13 @@ bool tiles_take(const struct attention &p)
     return p.qkv.is_half && is_aligned && p.d % 8 == 0 && p.h % 8 == 0 && p.d <= 128;
 }
 
-/* rows: of D elements in shared memory, all tiles of the kernel. */
+/* rows: of D elements in shared memory, all tiles of the kernel; and so many sums. */
 template <class K>
-static int run(struct device *d, const char *row, K kernel, int rows, int D, const struct attention &p)
+static int run(struct device *d, const char *row, K kernel, int rows, int D, int sums, const struct attention &p)
 {
-    int bytes = rows * (D + PAD) * 2;
+    int bytes = rows * (D + PAD) * 2 + sums * 4;
 
+    gpu_queue(d); /* the attribute is the current device's */
     if (gpu_check(d, row, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes))) return -1;
     return launch(d, row, kernel, dim3((unsigned)p.n, pieces(p.longest, ROWS), (unsigned)p.heads), THREADS,
                   (size_t)bytes, p);
@@ -375,13 +407,13 @@ static int run(struct device *d, const char *row, K kernel, int rows, int D, con
 
 template <int D> static int forward_of(struct device *d, const struct attention &p)
 {
-    return run(d, "attention_forward", forward<D>, 5 * ROWS, D, p);
+    return run(d, "attention_forward", forward<D>, 5 * ROWS, D, 0, p);
 }
 
 template <int D> static int backward_of(struct device *d, const struct attention &p)
 {
-    if (run(d, "attention_backward", backward_queries<D>, 2 * ROWS + 4 * other_tile<D>, D, p)) return -1;
-    return run(d, "attention_backward", backward_keys<D>, 2 * ROWS + 4 * other_tile<D>, D, p);
+    if (run(d, "attention_backward", backward_queries<D>, 2 * ROWS + 4 * other_tile<D>, D, 0, p)) return -1;
+    return run(d, "attention_backward", backward_keys<D>, 2 * ROWS + 4 * other_tile<D>, D, 4 * other_tile<D>, p);
 }
 
 int tiles_forward(struct device *d, const struct attention &p)

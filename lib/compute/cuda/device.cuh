@@ -93,6 +93,13 @@ static __device__ inline void copy_begin(uint16_t *to, const uint16_t *from, boo
                  "l"(__cvta_generic_to_global(from)), "r"(is_there ? 16 : 0)
                  : "memory");
 }
+/* The same of one number. */
+static __device__ inline void copy_begin(float *to, const float *from, bool is_there)
+{
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"((uint32_t)__cvta_generic_to_shared(to)),
+                 "l"(__cvta_generic_to_global(from)), "r"(is_there ? 4 : 0)
+                 : "memory");
+}
 /* Those begun since the last close are a group. */
 static __device__ inline void copies_close()
 {

@@ -83,12 +83,16 @@ static inline void load_matrices_transposed(uint32_t r[4], const uint16_t *row)
 }
 
 /* Copies arrive at the wait and not before. */
-void emulate_copy_begin(void *to, const void *from, bool is_there);
+void emulate_copy_begin(void *to, const void *from, size_t bytes, bool is_there);
 void emulate_copies_close();
 void emulate_copies_wait(int open);
 static inline void copy_begin(uint16_t *to, const uint16_t *from, bool is_there)
 {
-    emulate_copy_begin(to, from, is_there);
+    emulate_copy_begin(to, from, 16, is_there);
+}
+static inline void copy_begin(float *to, const float *from, bool is_there)
+{
+    emulate_copy_begin(to, from, 4, is_there);
 }
 static inline void copies_close()
 {
