@@ -99,6 +99,17 @@ static inline int atomicAdd(int *p, int v)
     *p += v;
     return was;
 }
+static inline unsigned atomicOr(unsigned *p, unsigned v)
+{
+    unsigned was = *p;
+
+    *p |= v;
+    return was;
+}
+static inline int __ffs(int v)
+{
+    return __builtin_ffs(v);
+}
 static inline float __fmul_rn(float a, float b)
 {
     volatile float product = a * b; /* not contracted with what follows */

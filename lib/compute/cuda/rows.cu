@@ -1,7 +1,7 @@
 /* Rows taken by index, and added by index. */
 #include "compute/cuda/common.cuh"
 
-enum { THREADS = 256, WARPS = THREADS / WARP, SORTED = 128 };
+enum { THREADS = 256, WARPS = THREADS / WARP };
 
 /* A warp a row: one stretch read, one written. */
 static __global__ void gather(struct array y, struct array x, const int32_t *index, int64_t n, int64_t h, bool adds)
@@ -27,10 +27,13 @@ int cuda_gather_rows(struct device *d, struct tensor y, struct tensor x, struct 
 
 /* ---- scatter: sums in the order of the index, without atomics on floats ----
  *
- * The rows that go to each target are counted and put side by side (a count, its running sum, a place each); within one
- * target's list they stand in any order. A block then has one target: a short list is sorted in shared memory, a long
- * one is found again by walking the whole index in order, and the rows are added one after the other. What is read and
- * written are the rows themselves and a few numbers each. */
+ * The rows that go to each target are put side by side, in order: counted, given a place each, and each target's list
+ * sorted. That makes one list of all rows, which is cut into pieces of PIECE rows, a block each, so that a target with
+ * many (a position, [MASK]) takes as many blocks as its rows do. A block adds the sum of a target that lies in its
+ * piece; of one that was cut it leaves a part, and the parts are added in order. What is read and written are the rows
+ * themselves and a few numbers each. */
+
+enum { PIECE = 32, SCAN = 1024, WINDOW = 1 << 16 /* rows that a long list is sorted for at a time */ };
 
 static __global__ void count_rows(int *count, const int32_t *index, int64_t n)
 {
@@ -40,26 +43,33 @@ static __global__ void count_rows(int *count, const int32_t *index, int64_t n)
 }
 
 /* first[t] = running sum of count[0..t), by one block; count becomes zero again. */
-static __global__ void running_sum(int *first, int *count, int64_t n)
+static __global__ void __launch_bounds__(SCAN) running_sum(int *first, int *count, int64_t n)
 {
-    __shared__ int sums[1024];
+    __shared__ int sums[SCAN];
     int total = 0, own = threadIdx.x;
 
-    for (int64_t from = 0; from < n; from += 1024) {
-        int c = from + own < n ? count[from + own] : 0;
-        sums[own] = c;
+    for (int64_t from = 0; from < n; from += SCAN * EIGHT) {
+        int64_t at = from + own * EIGHT;
+        int c[EIGHT], sum = 0;
+#pragma unroll
+        for (int k = 0; k < EIGHT; k++) c[k] = at + k < n ? count[at + k] : 0;
+#pragma unroll
+        for (int k = 0; k < EIGHT; k++) sum += c[k];
+        sums[own] = sum;
         __syncthreads();
-        for (int k = 1; k < 1024; k *= 2) {
+        for (int k = 1; k < SCAN; k *= 2) {
             int before = own >= k ? sums[own - k] : 0;
             __syncthreads();
             sums[own] += before;
             __syncthreads();
         }
-        if (from + own < n) {
-            first[from + own] = total + sums[own] - c;
-            count[from + own] = 0;
+        int begin = total + sums[own] - sum;
+        for (int k = 0; k < EIGHT && at + k < n; k++) {
+            first[at + k] = begin;
+            count[at + k] = 0;
+            begin += c[k];
         }
-        total += sums[1023];
+        total += sums[SCAN - 1];
         __syncthreads();
     }
     if (own == 0) first[n] = total;
@@ -72,85 +82,174 @@ static __global__ void place_rows(int *list, int *count, const int *first, const
     if (i < n && index[i] >= 0) list[first[index[i]] + atomicAdd(&count[index[i]], 1)] = (int)i;
 }
 
-/* x[to] += rows list[0..m) of y; each thread has eight columns at a time. */
-static __device__ inline void add_list(struct array x, struct array y, int64_t to, const int *list, int m, int64_t h)
-{
-    float sum[EIGHT], v[EIGHT];
+/* What scatter works with: targets t have rows list[first[t] .. first[t + 1]) in any order, the same of `order` in
+ * order. */
+struct scatter {
+    int *count, *first, *list, *order, *many, *n_many; /* many: targets of more rows than a warp sorts */
+    const int32_t *index;
+    float *part; /* [pieces, 2, H]: of the target that was cut before the piece, and after it */
+    int64_t targets, n, h;
+};
 
-    for (int64_t c = threadIdx.x * EIGHT; c < h; c += THREADS * EIGHT) {
-        load8(sum, x, to * h + c, h - c);
+/* A warp a target. */
+static __global__ void sort_few(struct scatter s)
+{
+    int64_t t = blockIdx.x * (int64_t)WARPS + threadIdx.x / WARP;
+    int lane = threadIdx.x % WARP, rank = 0;
+
+    if (t >= s.targets) return;
+    int from = s.first[t], m = s.first[t + 1] - from;
+    if (m > WARP && lane == 0) s.many[atomicAdd(s.n_many, 1)] = (int)t;
+    if (m == 0 || m > WARP) return;
+    int own = lane < m ? s.list[from + lane] : 0;
+    for (int k = 0; k < m; k++) rank += __shfl_sync(~0u, own, k) < own;
+    if (lane < m) s.order[from + rank] = own;
+}
+
+/* A block a target: a bit for each row, read out in order. */
+static __global__ void sort_many(struct scatter s)
+{
+    enum { WORDS = WINDOW / 32, OWN = WORDS / THREADS };
+    __shared__ unsigned bits[WORDS];
+    __shared__ int sums[THREADS];
+
+    if ((int)blockIdx.x >= *s.n_many) return;
+    int t = s.many[blockIdx.x], to = s.first[t], from = to, m = s.first[t + 1] - from;
+    for (int64_t window = 0; window < s.n; window += WINDOW) {
+        for (int i = threadIdx.x; i < WORDS; i += THREADS) bits[i] = 0;
+        __syncthreads();
+        for (int i = threadIdx.x; i < m; i += THREADS) {
+            int64_t row = s.list[from + i] - window;
+            if (row >= 0 && row < WINDOW) atomicOr(&bits[row / 32], 1u << row % 32);
+        }
+        __syncthreads();
+        int sum = 0;
+        for (int i = 0; i < OWN; i++) sum += __popc(bits[threadIdx.x * OWN + i]);
+        sums[threadIdx.x] = sum;
+        __syncthreads();
+        int at = to;
+        for (int i = 0; i < THREADS; i++) {
+            if (i < (int)threadIdx.x) at += sums[i];
+            to += sums[i];
+        }
+        for (int i = threadIdx.x * OWN; i < (int)(threadIdx.x + 1) * OWN; i++) {
+            for (unsigned left = bits[i]; left; left &= left - 1)
+                s.order[at++] = (int)window + i * 32 + __ffs(left) - 1;
+        }
+        __syncthreads();
+    }
+}
+
+enum { SUM_THREADS = 128 }; /* eight columns each */
+
+/* sum = rows [from, to) of a list, from column c on. */
+template <bool HALVES>
+static __device__ inline void sum_rows(float sum[EIGHT], const struct array &y, const int *rows, int from, int to,
+                                       int64_t c, int64_t h)
+{
+    float v[EIGHT];
+
+    for (int k = 0; k < EIGHT; k++) sum[k] = 0;
 #pragma unroll 8
-        for (int i = 0; i < m; i++) {
-            load8(v, y, list[i] * h + c, h - c);
+    for (int i = from; i < to; i++) {
+        load8<HALVES>(v, y, rows[i] * h + c, h - c);
+#pragma unroll
+        for (int k = 0; k < EIGHT; k++) sum[k] += v[k];
+    }
+}
+
+static __device__ inline void add_to(const struct array &x, int64_t at, int64_t left, const float sum[EIGHT])
+{
+    float old[EIGHT];
+
+    load8(old, x, at, left);
+#pragma unroll
+    for (int k = 0; k < EIGHT; k++) old[k] += sum[k];
+    store8(x, at, left, old);
+}
+
+template <bool HALVES>
+static __global__ void __launch_bounds__(SUM_THREADS) sum_pieces(struct array x, struct array y, struct scatter s)
+{
+    __shared__ int rows[PIECE], targets[PIECE];
+    int from = (int)blockIdx.x * PIECE, n = min(s.first[s.targets] - from, (int)PIECE), to;
+    const struct array part = { s.part, false, true };
+
+    if ((int)threadIdx.x < n) {
+        rows[threadIdx.x] = s.order[from + threadIdx.x];
+        targets[threadIdx.x] = s.index[rows[threadIdx.x]];
+    }
+    __syncthreads();
+    for (int i = 0; i < n; i = to) {
+        int64_t t = targets[i];
+        for (to = i + 1; to < n && targets[to] == t;) to++;
+        bool is_begun = s.first[t] < from + i, is_cut = is_begun || s.first[t + 1] > from + to;
+        for (int64_t c = threadIdx.x * EIGHT; c < s.h; c += SUM_THREADS * EIGHT) {
+            float sum[EIGHT];
+            sum_rows<HALVES>(sum, y, rows, i, to, c, s.h);
+            if (is_cut) store8(part, (2 * (int64_t)blockIdx.x + !is_begun) * s.h + c, s.h - c, sum);
+            else add_to(x, t * s.h + c, s.h - c, sum);
+        }
+    }
+}
+
+/* A block a piece: the target that begins in it and goes on after it, if there is one. */
+static __global__ void __launch_bounds__(SUM_THREADS) add_pieces(struct array x, struct scatter s)
+{
+    int64_t piece = blockIdx.x, last = (piece + 1) * PIECE - 1;
+    const struct array part = { s.part, false, true };
+
+    if (last + 1 >= s.first[s.targets]) return;
+    int64_t t = s.index[s.order[last]], end = s.first[t + 1];
+    if (s.first[t] < piece * PIECE || end <= last + 1) return;
+    for (int64_t c = threadIdx.x * EIGHT; c < s.h; c += SUM_THREADS * EIGHT) {
+        float sum[EIGHT], v[EIGHT];
+        load8(sum, part, (2 * piece + 1) * s.h + c, s.h - c);
+#pragma unroll 8
+        for (int64_t i = piece + 1; i * PIECE < end; i++) {
+            load8(v, part, 2 * i * s.h + c, s.h - c);
 #pragma unroll
             for (int k = 0; k < EIGHT; k++) sum[k] += v[k];
         }
-        store8(x, to * h + c, h - c, sum);
+        add_to(x, t * s.h + c, s.h - c, sum);
     }
 }
 
-/* The next rows of `to` in index order into list, from *at on; returns how many (fewer than SORTED + THREADS). */
-static __device__ inline int next_rows(int *list, int64_t *at, const int32_t *index, int64_t n, int64_t to)
+/* Memory for it, all but the index; count and n_many become zero. */
+static int scatter_open(struct device *d, struct scatter *s)
 {
-    __shared__ int before[WARPS + 1];
-    int m = 0;
+    int64_t counts = s->targets + 1, most = least(s->targets, s->n / WARP) + 1;
 
-    for (; *at < n && m < SORTED; *at += THREADS) {
-        int64_t i = *at + threadIdx.x;
-        bool is_ours = i < n && index[i] == to;
-        unsigned ours = __ballot_sync(~0u, is_ours);
-        int warp = (int)threadIdx.x / WARP, rank = __popc(ours & ((1u << threadIdx.x % WARP) - 1));
-        __syncthreads();
-        if (threadIdx.x % WARP == 0) before[warp] = __popc(ours);
-        __syncthreads();
-        for (int w = 0; w < warp; w++) rank += before[w];
-        int found = 0;
-        for (int w = 0; w < WARPS; w++) found += before[w];
-        if (is_ours) list[m + rank] = (int)i;
-        m += found;
-    }
-    __syncthreads();
-    return m;
-}
-
-static __global__ void scatter_add(struct array x, struct array y, const int *list, const int *first,
-                                   const int32_t *index, int64_t n, int64_t h)
-{
-    __shared__ int own[SORTED], sorted[SORTED + THREADS];
-    int64_t to = blockIdx.x, at = 0;
-    int m = first[to + 1] - first[to];
-
-    if (m == 0) return;
-    if (m > SORTED) {
-        while (at < n) {
-            int found = next_rows(sorted, &at, index, n, to);
-            add_list(x, y, to, sorted, found, h);
-            __syncthreads();
-        }
-        return;
-    }
-    int k = (int)threadIdx.x, i = k < m ? list[first[to] + k] : 0, rank = 0;
-    if (k < m) own[k] = i;
-    __syncthreads();
-    for (int other = 0; other < m; other++) rank += own[other] < i;
-    if (k < m) sorted[rank] = i;
-    __syncthreads();
-    add_list(x, y, to, sorted, m, h);
+    s->part = (float *)gpu_room(d, ROOM_PARTIAL, 2 * (int64_t)pieces(s->n, PIECE) * s->h * 4);
+    s->count = (int *)gpu_room(d, ROOM_ROWS, (2 * counts + 2 * s->n + most) * 4);
+    if (!s->part || !s->count) return -1;
+    s->n_many = s->count + s->targets;
+    s->first = s->n_many + 1;
+    s->list = s->first + counts;
+    s->order = s->list + s->n;
+    s->many = s->order + s->n;
+    return gpu_check(d, "scatter_add_rows", cudaMemsetAsync(s->count, 0, (size_t)counts * 4, gpu_queue(d)));
 }
 
 int cuda_scatter_add_rows(struct device *d, struct tensor x, struct tensor y, struct tensor index)
 {
-    int64_t targets = x.shape[0], n = index.n;
-    int *count = (int *)gpu_room(d, ROOM_ROWS, (2 * targets + 1 + n) * 4), *first = count + targets,
-        *list = first + targets + 1;
+    const char *row = "scatter_add_rows";
+    struct scatter s = {};
 
-    if (!targets) return 0;
-    if (!count || gpu_check(d, "scatter_add_rows", cudaMemsetAsync(count, 0, (size_t)targets * 4, gpu_queue(d))))
+    s.index = i32(index);
+    s.targets = x.shape[0];
+    s.n = index.n;
+    s.h = y.shape[1];
+    if (!s.targets || !s.n) return 0;
+    if (scatter_open(d, &s)) return -1;
+    unsigned by_row = pieces(s.n, THREADS), cuts = pieces(s.n, PIECE), many = (unsigned)least(s.targets, s.n / WARP);
+    if (launch(d, row, count_rows, by_row, THREADS, 0, s.count, s.index, s.n) ||
+        launch(d, row, running_sum, 1, SCAN, 0, s.first, s.count, s.targets) ||
+        launch(d, row, place_rows, by_row, THREADS, 0, s.list, s.count, s.first, s.index, s.n) ||
+        launch(d, row, sort_few, pieces(s.targets, WARPS), THREADS, 0, s) ||
+        (many && launch(d, row, sort_many, many, THREADS, 0, s)) ||
+        launch(d, row, are_halves(s.h, array_of(y)) ? sum_pieces<true> : sum_pieces<false>, cuts, SUM_THREADS, 0,
+               array_of(x), array_of(y), s))
         return -1;
-    if (launch(d, "scatter_add_rows", count_rows, pieces(n, THREADS), THREADS, 0, count, i32(index), n) ||
-        launch(d, "scatter_add_rows", running_sum, 1, 1024, 0, first, count, targets) ||
-        launch(d, "scatter_add_rows", place_rows, pieces(n, THREADS), THREADS, 0, list, count, first, i32(index), n))
-        return -1;
-    return launch(d, "scatter_add_rows", scatter_add, (unsigned)targets, THREADS, 0, array_of(x), array_of(y), list,
-                  first, i32(index), n, y.shape[1]);
+    return launch(d, row, add_pieces, cuts, SUM_THREADS, 0, array_of(x), s);
 }
