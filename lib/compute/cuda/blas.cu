@@ -27,9 +27,9 @@ struct blas {
     struct kept kept[KEPT];
 };
 
-static int failed(struct device *d, cublasStatus_t s)
+static int failed(struct device *d, const char *what, cublasStatus_t s)
 {
-    if (!d->why[0]) snprintf(d->why, sizeof d->why, "matrix product: cuBLASLt: %s", cublasLtGetStatusString(s));
+    if (!d->why[0]) snprintf(d->why, sizeof d->why, "%s: cuBLASLt: %s", what, cublasLtGetStatusString(s));
     return -1;
 }
 
@@ -40,7 +40,7 @@ int blas_open(struct device *d, struct gpu *g)
     if (!b) return -1;
     g->blas = b;
     cublasStatus_t s = cublasLtCreate(&b->handle);
-    if (s != CUBLAS_STATUS_SUCCESS) return failed(d, s);
+    if (s != CUBLAS_STATUS_SUCCESS) return failed(d, "open", s);
     return cuda_allocate(d, &b->workspace, WORKSPACE);
 }
 
@@ -160,6 +160,12 @@ static void release(struct descriptors *x)
     if (x->op) cublasLtMatmulDescDestroy(x->op);
 }
 
+/* Refused by the heuristic, or at the call that it was for. */
+static bool is_refused(cublasStatus_t s)
+{
+    return s == CUBLAS_STATUS_NOT_SUPPORTED || s == CUBLAS_STATUS_INVALID_VALUE;
+}
+
 static cublasStatus_t ask(const struct blas *b, const struct descriptors *x, const struct shape *k, struct kept *to)
 {
     cublasLtMatmulPreference_t wish = NULL;
@@ -183,10 +189,10 @@ static cublasStatus_t ask(const struct blas *b, const struct descriptors *x, con
     if (!s)
         s = cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &out, sizeof out);
     if (!s) s = cublasLtMatmulAlgoGetHeuristic(b->handle, x->op, x->b, x->a, x->out, x->out, wish, 1, &found, &n);
-    bool is_refused = s == CUBLAS_STATUS_NOT_SUPPORTED || s == CUBLAS_STATUS_INVALID_VALUE || (!s && !n);
+    bool is_none = is_refused(s) || (!s && !n);
     if (wish) cublasLtMatmulPreferenceDestroy(wish);
-    if (!s || is_refused) *to = kept{ *k, true, is_refused, found.algo };
-    return is_refused ? CUBLAS_STATUS_NOT_SUPPORTED : s;
+    if (!s || is_none) *to = kept{ *k, true, is_none, found.algo };
+    return is_none ? CUBLAS_STATUS_NOT_SUPPORTED : s;
 }
 
 /* The place of a shape in the table; whatever was there gives way. */
@@ -226,8 +232,18 @@ static cublasStatus_t run(struct device *d, struct product p, const struct endin
 /* What the library refuses is multiplied by a kernel of our own. */
 static int finish(struct device *d, const struct product &p, cublasStatus_t s)
 {
-    if (s == CUBLAS_STATUS_NOT_SUPPORTED) return plain_product(d, p);
-    return s ? failed(d, s) : gpu_check(d, "matrix product", cudaGetLastError());
+    char what[160];
+
+    if (is_refused(s)) {
+        cudaGetLastError(); /* what it tried may have left one */
+        return plain_product(d, p);
+    }
+    if (!s) return gpu_check(d, "matrix product", cudaGetLastError());
+    snprintf(what, sizeof what, "product %s[%lld,%lld]%s [%lld,%lld]%s, rows %lld, %lld, %lld apart",
+             p.in_type == DT_BF16 ? "BF16" : "F32", (long long)p.m, (long long)p.k, p.a_turned ? " turned" : "",
+             (long long)p.k, (long long)p.n, p.b_turned ? " turned" : "", (long long)p.a_stride, (long long)p.b_stride,
+             (long long)p.out_stride);
+    return failed(d, what, s);
 }
 
 /* The epilogue takes a bias of the output's type, and reads it 16 bytes at a time: no preference tells it of less. */
@@ -251,5 +267,5 @@ int blas_product_sums(struct device *d, const struct product &p, float *sums, bo
     cublasStatus_t s = run(d, p, ending{ CUBLASLT_EPILOGUE_BGRADB, sums });
 
     *has_sums = s == CUBLAS_STATUS_SUCCESS;
-    return s == CUBLAS_STATUS_NOT_SUPPORTED ? blas_product(d, p) : finish(d, p, s);
+    return is_refused(s) ? blas_product(d, p) : finish(d, p, s);
 }
