@@ -20,6 +20,10 @@ static const float log2e = 1.44269504f;
 /* Rows of the other side at a time in backward. Wide heads take half: registers hold two sums of 16 x D where keys have
  * the block, and shared memory is 99 KiB on most GPUs. */
 template <int D> static constexpr int other_tile = D > 64 ? 32 : 64;
+/* Blocks of backward that a multiprocessor has at once: as many as its registers allow with hardly any kept in memory.
+ */
+template <int D> static constexpr int by_queries = D > 64 ? 3 : 4;
+template <int D> static constexpr int by_keys = D > 64 ? 2 : 3;
 
 static __device__ inline uint16_t *half_at(const struct array &x, int64_t i)
 {
@@ -284,7 +288,7 @@ static __device__ inline void slopes(float *score, float *dprob, float factor, f
     *dprob = prob * (*dprob * factor - delta);
 }
 
-template <int D> static __global__ void __launch_bounds__(THREADS) backward_queries(struct attention p)
+template <int D> static __global__ void __launch_bounds__(THREADS, by_queries<D>) backward_queries(struct attention p)
 {
     enum { TILE = ROWS * (D + PAD), KEYS = other_tile<D>, PART = KEYS * (D + PAD), N = KEYS / 8 };
     uint16_t *q = (uint16_t *)shared_memory(), *dout = q + TILE, *kv = dout + TILE;
@@ -327,7 +331,7 @@ template <int D> static __global__ void __launch_bounds__(THREADS) backward_quer
     write_rows<D>(half_at(p.dqkv, (s.from + q0) * h3 + head * p.d), h3, dq, s.len - q0, p.d, p.scale, p.scale);
 }
 
-template <int D> static __global__ void __launch_bounds__(THREADS) backward_keys(struct attention p)
+template <int D> static __global__ void __launch_bounds__(THREADS, by_keys<D>) backward_keys(struct attention p)
 {
     enum { TILE = ROWS * (D + PAD), QUERIES = other_tile<D>, PART = QUERIES * (D + PAD), N = QUERIES / 8 };
     uint16_t *k = (uint16_t *)shared_memory(), *v = k + TILE, *qd = v + TILE; /* q, dout; q, dout */

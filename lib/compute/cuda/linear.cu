@@ -39,6 +39,7 @@ enum { SUM_WARPS = 8, SUM_WIDTH = WARP * EIGHT };
 
 /* part[chunk, c] = sum of x[t, c] over the chunk's rows: a block has 256 columns, a warp every eighth row, so that a
  * row of a warp is one stretch of 512 bytes (BF16). */
+template <bool HALVES>
 static __global__ void sum_chunks(float *part, struct array x, int64_t rows, int64_t width, int64_t each)
 {
     __shared__ float sums[SUM_WARPS][SUM_WIDTH];
@@ -47,9 +48,10 @@ static __global__ void sum_chunks(float *part, struct array x, int64_t rows, int
     int warp = threadIdx.x / WARP, at = threadIdx.x % WARP * EIGHT;
     float sum[EIGHT] = {}, v[EIGHT];
 
-#pragma unroll 4
+    if (c >= width) to = from; /* nothing is there; the block goes on together */
+#pragma unroll 8
     for (int64_t t = from + warp; t < to; t += SUM_WARPS) {
-        load8(v, x, t * width + c, width - c);
+        load8<HALVES>(v, x, t * width + c, width - c);
 #pragma unroll
         for (int k = 0; k < EIGHT; k++) sum[k] += v[k];
     }
@@ -68,8 +70,9 @@ int column_sums(struct device *d, const char *row, struct tensor db, struct tens
     float *part = (float *)gpu_room(d, ROOM_PARTIAL, chunks * width * 4);
 
     if (!part) return -1;
-    if (launch(d, row, sum_chunks, dim3(pieces(width, SUM_WIDTH), (unsigned)chunks), SUM_WARPS * WARP, 0, part,
-               array_of(dy), rows, width, (int64_t)pieces(rows, chunks)))
+    if (launch(d, row, are_halves(width, array_of(dy)) ? sum_chunks<true> : sum_chunks<false>,
+               dim3(pieces(width, SUM_WIDTH), (unsigned)chunks), SUM_WARPS * WARP, 0, part, array_of(dy), rows, width,
+               (int64_t)pieces(rows, chunks)))
         return -1;
     return add_partials(d, row, f32(db), part, chunks, width);
 }
