@@ -114,7 +114,7 @@ $B/tests/%.o: override CPPFLAGS += -Itests/lib
 CUDA_SRC := $(wildcard lib/compute/cuda/*.cu)
 PLUGIN   := $(if $(and $(NVCC),$(CUDA_SRC)),$B/lib/unimo/libunimo-cuda.so)
 newest   := $(patsubst %a,%,$(lastword $(ARCH)))
-NVFLAGS  := -std=c++17 -O3 -Ilib -Xcompiler -fPIC,-fvisibility=hidden,-Wall $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
+NVFLAGS  := -std=c++17 -O3 -lineinfo -Ilib -Xcompiler -fPIC,-fvisibility=hidden,-Wall $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
             -gencode arch=compute_$(newest),code=compute_$(newest)
 $B/%.cu.o: %.cu $B/flags
 	@mkdir -p $(@D)

@@ -119,6 +119,10 @@ static void backward_weight(void)
 {
     op_linear_backward_weight(d, dw, db, wide, x);
 }
+static void weight_alone(void)
+{
+    op_linear_backward_weight(d, dw, none, wide, x);
+}
 static void residual_forward(void)
 {
     op_residual_norm_forward(d, z, y, stats, x, dx, g, b, 1e-5f, drop);
@@ -198,6 +202,8 @@ static void linear_layer(const char *name, int64_t inputs, int64_t outputs)
     report(text, seconds_of(backward_input), flops, 0);
     snprintf(text, sizeof text, "%s weight gradient", name);
     report(text, seconds_of(backward_weight), flops, 0);
+    snprintf(text, sizeof text, "%s weight gradient, no bias", name);
+    report(text, seconds_of(weight_alone), flops, 0);
     scratch_reset(&s);
 }
 
