@@ -10,9 +10,54 @@
 static const char *const names[LEX_KINDS] = { "objects", "bare_objects", "attributes", "relations",
                                               "verbs",   "phrases",      "places",     "aliases" };
 
+/* Together they keep the file well below LIMIT_JSON_FILE, and memory in bounds, whatever the corpus: most phrases of
+ * millions of captions occur once. */
+enum {
+    KEY_MAX = 100,       /* bytes of an entry: what is longer is no caption's */
+    ENTRIES_MAX = 200000 /* of a kind that are kept; up to twice as many while learning */
+};
+
+static int by_count(const void *a, const void *b, void *map)
+{
+    int64_t i = *(const int64_t *)a, k = *(const int64_t *)b;
+    const struct map_entry *x = &((const struct map *)map)->at[i], *y = &((const struct map *)map)->at[k];
+
+    return x->value != y->value ? (x->value < y->value ? 1 : -1) : (i > k) - (i < k);
+}
+
+static int by_position(const void *a, const void *b)
+{
+    int64_t i = *(const int64_t *)a, k = *(const int64_t *)b;
+
+    return (i > k) - (i < k);
+}
+
+/* Keeps the most frequent entries, of equal ones the first, in the order they have. */
+static void forget_rare(struct map *m)
+{
+    int64_t *kept = m->n > ENTRIES_MAX ? mem_new(int64_t, m->n) : NULL;
+    struct map less = { 0 };
+
+    if (!kept) return;
+    for (int64_t i = 0; i < m->n; i++) kept[i] = i;
+    qsort_r(kept, (size_t)m->n, sizeof *kept, by_count, m);
+    qsort(kept, ENTRIES_MAX, sizeof *kept, by_position);
+    for (int64_t i = 0; i < ENTRIES_MAX; i++) {
+        const struct map_entry *x = &m->at[kept[i]];
+        *map_put(&less, x->key, x->n, NULL) = x->value;
+    }
+    free(kept);
+    map_release(m);
+    *m = less;
+}
+
 static void count(struct lexicon *l, enum lexicon_kind kind, const char *text, size_t n)
 {
-    ++*map_put(&l->kinds[kind], text, n, NULL);
+    struct map *m = &l->kinds[kind];
+
+    if (n > KEY_MAX) return;
+    ++*map_put(m, text, n, NULL);
+    if (m->n >= 2 * ENTRIES_MAX) forget_rare(m);
 }
 
 /* Words [from, to) of the text in lower case, with single blanks. */
@@ -81,8 +126,9 @@ enum { NAMES_MAX = 40, PAIRS_MAX = 2000000, SEEN_MIN = 3 };
 
 struct pairs {
     struct lexicon *lexicon;
-    struct map shared, together; /* "a\tb" -> images with both, images where one caption has both */
+    struct map shared; /* "a\tb" -> images with both, and, times TOGETHER, images where one caption has both */
 };
+#define TOGETHER (1ll << 32)
 
 static void count_pairs(void *arg, const char *const *facts, int n)
 {
@@ -108,8 +154,7 @@ static void count_pairs(void *arg, const char *const *facts, int n)
             str_clear(&key);
             str_addf(&key, "%s\t%s", a->key, b->key);
             if (p->shared.n >= PAIRS_MAX && !map_find(&p->shared, key.data, key.n)) continue;
-            ++*map_put(&p->shared, key.data, key.n, NULL);
-            *map_put(&p->together, key.data, key.n, NULL) += (a->value & b->value) != 0;
+            *map_put(&p->shared, key.data, key.n, NULL) += 1 + (a->value & b->value ? TOGETHER : 0);
         }
     }
     map_release(&names_of);
@@ -123,12 +168,11 @@ int lexicon_add_aliases(struct lexicon *l, struct tfidf_builder *captions, struc
 
     for (int64_t i = 0; i < p.shared.n && !rc; i++) {
         const struct map_entry *x = &p.shared.at[i];
-        const int64_t *together = map_find(&p.together, x->key, x->n);
-        if (x->value >= SEEN_MIN && *together * 12 <= x->value)
-            *map_put(&l->kinds[LEX_ALIASES], x->key, x->n, NULL) = x->value;
+        int64_t shared = x->value % TOGETHER, together = x->value / TOGETHER;
+        if (shared >= SEEN_MIN && together * 12 <= shared)
+            *map_put(&l->kinds[LEX_ALIASES], x->key, x->n, NULL) = shared;
     }
     map_release(&p.shared);
-    map_release(&p.together);
     return rc;
 }
 
@@ -139,13 +183,14 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct map_entry *)a)->key, ((const struct map_entry *)b)->key);
 }
 
-int lexicon_save(const struct lexicon *l, const char *path, struct err *e)
+int lexicon_save(struct lexicon *l, const char *path, struct err *e)
 {
     struct value *v = value_object();
     struct str s = { 0 };
 
     for (int k = 0; k < LEX_KINDS; k++) {
         const struct map *m = &l->kinds[k];
+        forget_rare(&l->kinds[k]);
         struct map_entry *sorted = mem_new(struct map_entry, m->n + 1);
         struct value *entries = value_object();
         if (m->n) memcpy(sorted, m->at, sizeof *sorted * (size_t)m->n);

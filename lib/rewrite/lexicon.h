@@ -6,7 +6,8 @@
 #include "rewrite/scene_graph.h"
 #include "rewrite/tfidf.h"
 
-/* The strings of a corpus' scene graphs with their counts: what replacements are drawn from. */
+/* The strings of a corpus' scene graphs with their counts: what replacements are drawn from. Of each kind the 200,000
+ * most frequent are kept, those of up to 100 bytes. */
 enum lexicon_kind {
     LEX_OBJECTS,    /* "dog" */
     LEX_BARE,       /* objects in the singular without an article: "grass", and "dog" in "dog on a beach" */
@@ -33,7 +34,7 @@ bool relation_is_place(const struct scene_graph *g, int i);
 void lexicon_add(struct lexicon *l, const struct scene_graph *g);
 /* Finds names for one thing: they share many images and hardly ever a caption. */
 int lexicon_add_aliases(struct lexicon *l, struct tfidf_builder *captions, struct err *e);
-int lexicon_save(const struct lexicon *l, const char *path, struct err *e);
+int lexicon_save(struct lexicon *l, const char *path, struct err *e);
 int lexicon_load(struct lexicon *l, const char *path, const struct wordnet *wordnet,
                  struct err *e); /* wordnet may be NULL */
 void lexicon_release(struct lexicon *l);

@@ -48,6 +48,34 @@ static void learn(void)
     unlink(path);
 }
 
+/* Millions of phrases that occur once leave room for those that occur often. */
+static void learn_much(void)
+{
+    char path[] = "/tmp/unimo-lexicon-XXXXXX", name[128];
+    struct lexicon l = { 0 }, kept;
+    struct err e = { 0 };
+    struct graph_object o = { .name = name };
+    struct scene_graph g = { .n_objects = 1, .objects = &o };
+    int fd = mkstemp(path);
+
+    close(fd);
+    for (int i = 0; i < 500000; i++) {
+        snprintf(name, sizeof name, i % 4 ? "thing-%c%c%c%c%c" : "gnome", 'a' + i % 26, 'a' + i / 26 % 26,
+                 'a' + i / 676 % 26, 'a' + i / 17576 % 26, 'a' + i / 456976);
+        lexicon_add(&l, &g);
+    }
+    memset(name, 'x', sizeof name - 1);
+    lexicon_add(&l, &g);
+    ok(l.kinds[LEX_OBJECTS].n < 400000, "many entries are held in bounded memory");
+    ok(!lexicon_save(&l, path, &e) && !lexicon_load(&kept, path, NULL, &e), "and can be read again%s", e.text);
+    is_int(kept.kinds[LEX_OBJECTS].n, 200000, "those that are kept");
+    is_int(lexicon_count(&kept, LEX_OBJECTS, "gnome"), 125000, "with the whole count of a frequent one");
+    is_int(lexicon_count(&kept, LEX_OBJECTS, name), 0, "but not one as long as no name is");
+    lexicon_release(&l);
+    lexicon_release(&kept);
+    unlink(path);
+}
+
 /* More facts: what other captions of the image say. */
 static void negate(const char *text, const char *more, uint64_t seed)
 {
@@ -262,6 +290,7 @@ int main(void)
     if (!wordnet) skip_all("no WordNet");
     parser = parser_new(dictionary, 10);
     learn();
+    learn_much();
     test_edits();
     test_truth();
     test_several();
