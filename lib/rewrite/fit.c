@@ -49,6 +49,12 @@ static bool is_mostly_bare(const struct substitution *s, const char *name)
     return 2 * lexicon_count(s->lexicon, LEX_BARE, name) >= lexicon_count(s->lexicon, LEX_OBJECTS, name);
 }
 
+/* Whether the corpus writes it with capitals, which the lexicon has not kept: "Eiffel Tower". */
+static bool is_mostly_proper(const struct substitution *s, const char *name)
+{
+    return 2 * lexicon_count(s->lexicon, LEX_PROPER, name) > lexicon_count(s->lexicon, LEX_OBJECTS, name);
+}
+
 /* "a woman with her dog" is no man. */
 static bool pronouns_allow(const struct substitution *s, const char *name)
 {
@@ -80,10 +86,12 @@ bool object_fits(const struct substitution *s, const struct graph_object *o, con
     bool counted = o->is_plural || (article && strchr("ao1", article[0])); /* a, an, one, another */
 
     if (noun_is_place(name) != noun_is_place(o->name)) return false;
+    if (word_closed_class(o->name) != WORD_OTHER) return false;     /* "what is this?" */
     if (strchr(o->name, ' ') && !is_name(s, o->name)) return false; /* "mud smiles" in "covered in mud smiles" */
-    if (from_lexicon && (!names_thing(name) || !is_name(s, name))) return false;
+    if (from_lexicon && (!names_thing(name) || !is_name(s, name) || is_mostly_proper(s, name))) return false;
     if (from_lexicon && counted && is_mostly_bare(s, name)) return false;
-    if (!o->has_article && !o->is_plural) { /* much of something, or a headline that does without articles */
+    if (!o->has_article && !o->is_plural) {           /* much of something, or a headline that does without articles */
+        if (is_mostly_verb(s, o->name)) return false; /* "two bears, one brown, sit": no thing */
         if (!lexicon_count(s->lexicon, LEX_BARE, name)) return false;
         if (is_mostly_bare(s, o->name) && !is_mostly_bare(s, name)) return false;
     }

@@ -200,6 +200,18 @@ static uint64_t with_vessels(const struct graph_work *k, uint64_t set)
     return set;
 }
 
+/* "a man in a suit and a woman in a dress": what already stands in something is not in what the other stands in. */
+static uint64_t without_related(const struct graph_work *k, uint64_t set, const char *name)
+{
+    uint64_t rest = set;
+
+    for (int r = 0; r < k->g->n_relations; r++) {
+        const struct graph_relation *x = &k->g->relations[r];
+        if (!x->is_verb && !strcmp(x->name, name)) rest &= ~bit(k, x->subject);
+    }
+    return rest ? rest : set;
+}
+
 static void relate_preposition(struct graph_work *k, int i, int n)
 {
     uint64_t objects = 0, nouns = 0, verbs = 0, opened = 0;
@@ -239,6 +251,7 @@ static void relate_preposition(struct graph_work *k, int i, int n)
     }
     if (strcmp(k->w->at[i].lower, "of") != 0) subjects = with_vessels(k, subjects);
     for (int j = i; j < i + n; j++) str_addf(&name, "%s%s", j > i ? " " : "", k->w->at[j].lower);
+    if (by_noun) subjects = without_related(k, subjects, str_c(&name));
     const char *carrier =
         !by_noun && verbs && verb >= k->from && k->w->at[verb].class == WORD_VERB ? lemma_of_verb(k, verb) : NULL;
     if (carrier && is_agent(k, i, verb, objects)) /* "carried by a man" */

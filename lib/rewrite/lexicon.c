@@ -1,14 +1,15 @@
 #include "rewrite/lexicon.h"
 #include "core/file.h"
 #include "core/str.h"
+#include "rewrite/kinds.h"
 #include "rewrite/nouns.h"
 #include "stream/value.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[LEX_KINDS] = { "objects", "bare_objects", "attributes", "relations",
-                                              "verbs",   "phrases",      "places",     "aliases" };
+static const char *const names[LEX_KINDS] = { "objects", "bare_objects", "proper_names", "attributes", "relations",
+                                              "verbs",   "phrases",      "places",       "aliases" };
 
 /* Together they keep the file well below LIMIT_JSON_FILE, and memory in bounds, whatever the corpus: most phrases of
  * millions of captions occur once. */
@@ -74,6 +75,18 @@ static bool is_plain(const char *s) /* replacements are written as they are: let
     return true;
 }
 
+/* Whether one of words [from, to) is written as a name, "Eiffel" and not "TV": it would be wrong in lower case. */
+static bool is_proper(const struct scene_graph *g, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        const struct word *x = &g->words.at[i];
+        bool opens = !i || strchr(".!?", x[-1].lower[0]);
+        char first = g->text[x->from], second = x->to - x->from > 1 ? g->text[x->from + 1] : 0;
+        if (!opens && first >= 'A' && first <= 'Z' && second >= 'a' && second <= 'z') return true;
+    }
+    return false;
+}
+
 bool relation_is_place(const struct scene_graph *g, int i)
 {
     const struct graph_relation *r = &g->relations[i];
@@ -82,6 +95,8 @@ bool relation_is_place(const struct scene_graph *g, int i)
     if (r->is_verb || r->to > o->phrase_from || !noun_is_place(o->name) || !strcmp(r->name, "of") ||
         !strcmp(r->name, "with") || (i && g->relations[i - 1].from == r->from))
         return false;
+    if (word_is_listed("covered filled full surrounded made attached", g->words.at[r->from].lower))
+        return false; /* "covered in snow" is how something looks */
     return o->to >= g->words.n || (strcmp(g->words.at[o->to].lower, "of") && strcmp(g->words.at[o->to].lower, "and"));
 }
 
@@ -94,7 +109,9 @@ void lexicon_add(struct lexicon *l, const struct scene_graph *g)
         if (!is_plain(o->name)) continue;
         count(l, LEX_OBJECTS, o->name, strlen(o->name));
         if (!o->has_article && !o->is_plural) count(l, LEX_BARE, o->name, strlen(o->name));
-        if (o->phrase_from == o->from || noun_is_place(o->name)) continue;
+        bool proper = is_proper(g, o->phrase_from, o->to);
+        if (proper) count(l, LEX_PROPER, o->name, strlen(o->name));
+        if (proper || o->phrase_from == o->from || noun_is_place(o->name)) continue;
         str_clear(&s);
         add_words(&s, g, o->phrase_from, o->from);
         str_addf(&s, "\t%s", o->name);
@@ -111,7 +128,7 @@ void lexicon_add(struct lexicon *l, const struct scene_graph *g)
         count(l, LEX_RELATIONS, r->name, strlen(r->name));
         if (r->is_verb && g->words.at[r->from].class == WORD_VERB && is_plain(g->words.at[r->from].lower))
             count(l, LEX_VERBS, g->words.at[r->from].lower, strlen(g->words.at[r->from].lower));
-        if (!relation_is_place(g, i)) continue;
+        if (!relation_is_place(g, i) || is_proper(g, r->from, o->to)) continue;
         str_clear(&s);
         add_words(&s, g, r->from, o->to);
         str_addf(&s, "\t%s", o->name);

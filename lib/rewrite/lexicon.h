@@ -11,6 +11,7 @@
 enum lexicon_kind {
     LEX_OBJECTS,    /* "dog" */
     LEX_BARE,       /* objects in the singular without an article: "grass", and "dog" in "dog on a beach" */
+    LEX_PROPER,     /* objects that are written as names: "eiffel tower" of "Eiffel Tower" */
     LEX_ATTRIBUTES, /* "red" */
     LEX_RELATIONS,  /* "to the left of", "ride" */
     LEX_VERBS,      /* forms of verbs that took an object: "riding" */

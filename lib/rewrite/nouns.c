@@ -28,6 +28,7 @@ bool noun_is_abstract(const char *noun)
         "left right top bottom side middle center centre front back end edge corner background foreground distance way "
         "line row kind type variety lot number couple pair bunch set group piece part half rest place day night time "
         "morning evening afternoon view picture photo image sale air design pattern style color colour shape size "
+        "portrait photograph illustration closeup close-up snapshot "
         "match game trick race turn one other thing stuff area space pose action display";
 
     return word_is_listed(abstract, last_word(noun));

@@ -13,6 +13,8 @@ static bool joins_noun(const struct graph_work *k, int i) /* may word i stand be
     const struct word *x = &k->w->at[i];
 
     if (k->is_used[i]) return false;
+    if (i > k->from && x[-1].class == WORD_VERB && word_is_one_of(x->lower, " out up off down away over "))
+        return false; /* "blowing out candles" */
     if (x->class == WORD_ADJECTIVE || x->class == WORD_NOUN) return true;
     return x->class == WORD_VERB && (graph_has_link(k, i, -1, "A") || graph_has_link(k, i, -1, "AN"));
 }
@@ -48,6 +50,15 @@ static const char *singular(const struct graph_work *k, const char *word)
     return one ? one : word;
 }
 
+/* "covered" in "snow covered roof": with the noun before it, it says how the next one looks. */
+static bool ends_attribute(const struct graph_work *k, int i)
+{
+    if (i <= k->from || i + 1 >= k->to || k->is_used[i] || k->is_used[i - 1]) return false;
+    if (!word_is_one_of(k->w->at[i].lower, " covered lined topped shaped colored coloured themed sized ")) return false;
+    return k->w->at[i - 1].class == WORD_NOUN &&
+           (k->w->at[i + 1].class == WORD_NOUN || k->w->at[i + 1].class == WORD_ADJECTIVE);
+}
+
 /* The object whose noun is words [from, to); its attributes are looked for to the left. */
 static void add_object(struct graph_work *k, int from, int to)
 {
@@ -63,6 +74,11 @@ static void add_object(struct graph_work *k, int from, int to)
          i--) {
         if (k->head_of[i] >= 0) break;
         o.phrase_from = i;
+        if (ends_attribute(k, i)) {
+            o.phrase_from = --i;
+            graph_add_attribute(k, index, i, i + 2, false);
+            continue;
+        }
         if (k->w->at[i].class != WORD_ADVERB) graph_add_attribute(k, index, i, i + 1, false);
     }
     /* "big, red ball", "black and white cat": more adjectives behind a comma or "and", up to the article */
@@ -185,6 +201,10 @@ static void find_objects(struct graph_work *k)
         if (w->at[i].class != WORD_NOUN || k->is_used[i]) continue;
         int end = i + 1;
         while (end < k->to && w->at[end].class == WORD_NOUN && !k->is_used[end]) end++;
+        if (ends_attribute(k, end)) {
+            i = end - 1;
+            continue;
+        }
         int head = end - 1, from = head;
         while (from > i && !word_is_colour(w->at[from - 1].lower)) from--;
         if (from == head && from > k->from && w->at[from - 1].class == WORD_ADJECTIVE && !k->is_used[from - 1] &&

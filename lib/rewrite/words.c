@@ -10,7 +10,7 @@ static const struct {
     { WORD_DETERMINER, " a an the this that these those some any each every another both several many few various all "
                        "no its his her their our my your other " },
     { WORD_CONJUNCTION, " and or but while as " },
-    { WORD_PRONOUN, " it he she they them him i we you who which there something someone themselves itself " },
+    { WORD_PRONOUN, " it he she they them him i we you who which what there something someone themselves itself " },
     { WORD_AUXILIARY, " is are was were be been being am has have had can could will would may might do does did " },
     { WORD_PREPOSITION, " in on at by near with without under above below over behind beside besides beneath "
                         "underneath between among amongst around across along "

@@ -49,6 +49,12 @@ static void graph_is(const char *text, const char *want)
 static void test_graphs(void)
 {
     graph_is("A man riding a brown horse on the beach.", "man, horse[brown], beach; man ride horse; man on beach");
+    graph_is("A man in a black suit and a woman in a white dress are cutting a cake.",
+             "man, suit[black], woman, dress[white], cake; man in suit; woman in dress; man cut cake; woman cut cake");
+    graph_is("A snowboarder is jumping off a snow covered roof.",
+             "snowboarder, roof[snow covered]; snowboarder off roof");
+    graph_is("A street covered in snow.", "street, snow; street covered in snow");
+    graph_is("A girl blowing out candles on a cake.", "girl, candle*, cake; girl blow candle; candle on cake");
     graph_is("A large purple backpack among sand dunes.",
              "backpack[large purple], sand dune*; backpack among sand dune");
     graph_is("Two dogs are playing with a red frisbee.", "dog*2, frisbee[red]; dog with frisbee");

@@ -26,6 +26,10 @@ static const char *const corpus[] = {
     "A boy carrying a tiny guitar.",
     "grass and snow",
     "An elephant behind a truck by the sea.",
+    "A tourist near the tall Eiffel Tower.",
+    "A girl swinging a bat.",
+    "A lamp above a street covered in snow.",
+    "rice and soup",
 };
 
 static void learn(void)
@@ -167,6 +171,31 @@ static void test_truth(void)
     ok(!any_with("far from"), "nor relations of one of several");
 }
 
+/* Whether one of many draws for the text has this piece. */
+static bool ever_with(const char *text, const char *piece)
+{
+    bool found = false;
+
+    for (uint64_t seed = 1; seed <= 40 && !found; seed++) {
+        negate(text, "", seed);
+        found = any_with(piece);
+    }
+    return found;
+}
+
+/* What is written is English, and no name in lower case. */
+static void test_wording(void)
+{
+    ok(!ever_with("A car near a big bridge.", "eiffel"), "a name that has capitals is not written without");
+    is_int(lexicon_count(&lexicon, LEX_OBJECTS, "eiffel tower"), 1, "though it is known");
+    ok(ever_with("A dog on the beach.", "in a field") && !ever_with("A dog on the beach.", "covered in snow"),
+       "what something is covered in is no place");
+    ok(!ever_with("Two bears, one brown and one white, sit on a chair.", "white, rice"), "a verb is no thing");
+    ok(ever_with("A boy swinging a bat.", "wearing a bat") && !ever_with("A boy swinging a bat.", "holding a bat") &&
+           !ever_with("A boy swinging a bat.", "carrying a bat"),
+       "who swings something holds it");
+}
+
 /* What a caption denies is as true with another word: "no cat" where it says "no dog". */
 static void test_denial(void)
 {
@@ -293,6 +322,7 @@ int main(void)
     learn_much();
     test_edits();
     test_truth();
+    test_wording();
     test_several();
     test_denial();
     test_unicode();
