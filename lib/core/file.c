@@ -192,6 +192,12 @@ static bool ends_in_one_of(const char *name, const char *const *suffixes)
     return false;
 }
 
+/* Folders, pipes and devices; what only a look would tell is none. */
+static bool is_no_file(const struct dirent *entry)
+{
+    return entry->d_type != DT_REG && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN;
+}
+
 int64_t dir_list(const char *path, const char *const *suffixes, char ***names, struct err *e)
 {
     DIR *d = opendir(path);
@@ -201,7 +207,7 @@ int64_t dir_list(const char *path, const char *const *suffixes, char ***names, s
     *names = NULL;
     if (!d) return err_errno(e, "%s: cannot list", path);
     while ((errno = 0, entry = readdir(d))) {
-        if (!ends_in_one_of(entry->d_name, suffixes)) continue;
+        if (is_no_file(entry) || !ends_in_one_of(entry->d_name, suffixes)) continue;
         mem_reserve(names, &cap, n + 1);
         (*names)[n++] = mem_strdup(entry->d_name);
     }

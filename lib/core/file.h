@@ -81,7 +81,7 @@ char *file_plugin(const char *name);
 
 int dir_make(const char *path, struct err *e); /* with parents; existing is fine */
 int dir_remove(const char *path, struct err *e);
-/* Names in a directory that end in one of the NULL-terminated suffixes (case-insensitive), sorted as
+/* Names of files in a directory that end in one of the NULL-terminated suffixes (case-insensitive), sorted as
  * bytes; *names is a heap array of heap strings. Returns their number or -1. */
 int64_t dir_list(const char *path, const char *const *suffixes, char ***names, struct err *e);
 

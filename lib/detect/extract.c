@@ -61,9 +61,14 @@ static int decode_job(void *arg, void *job, int worker, struct err *e)
 
     const char *path = j->item->path;
 
+    if (!utf8_valid(j->item->id, strlen(j->item->id)) || !utf8_valid(j->item->name, strlen(j->item->name))) {
+        err_set(&j->bad, ERR_INPUT, "%s: a name that is not UTF-8 can be no id", path);
+        return 0;
+    }
     if (!view_load(&j->view, &run->d->config, path, run->o->shrinks, &run->memory, &j->bad)) return 0;
     /* a picture that is not there is one that its record is wrong about, not a failure to read */
-    if (j->bad.code == ERR_IO && access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) j->bad.code = ERR_INPUT;
+    if (j->bad.code == ERR_IO && access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+        j->bad.code = ERR_INPUT;
     return 0;
 }
 

@@ -195,10 +195,25 @@ t_exit 0 "a picture that is not there is a bad one"
 t_err '2 of 3 images skipped \(first: bad/missing.jpg: cannot open'
 mkdir -p unread/folder.jpg
 cp bad/a.jpg unread
-t_run $feat --skip-bad -o refused.zst unread
+mkfifo unread/pipe.jpg
+t_run timeout 60 $feat -o files.zst unread
+t_exit 0 "of a folder, only files are pictures"
+printf '{"id":"%s","image":"%s.jpg"}\n' a a f folder >unread/folder.jsonl
+t_run $feat --skip-bad -o refused.zst unread/folder.jsonl
 t_fails "what cannot be read is no bad picture"
 t_err '^unimo-regionfeat: unread/folder.jpg: is a directory'
 t_ok "nothing is written" [ ! -e refused.zst ]
+mkdir odd
+cp bad/a.jpg odd
+ln -s loop.jpg odd/loop.jpg
+cp bad/a.jpg "$(printf 'odd/z\377.jpg')"
+t_run $feat -o odd.zst odd/z*.jpg
+t_exit 1 "a name that is not UTF-8 is refused"
+t_err 'a name that is not UTF-8 can be no id'
+t_run $feat --skip-bad -o odd.zst odd
+t_exit 0 "or skipped, as a link to itself is"
+t_err '2 of 3 images skipped \(first: odd/loop.jpg: '
+t_ok "with the good one" sh -c '[ "$(unimo-view odd.zst | jq -r .id)" = a ]'
 t_run $feat --skip-bad bad/b.jpg bad/c.jpg
 t_fails "all bad, also with --skip-bad"
 printf '{"id":"1"}\n{"image":"b.jpg"}\n' >unusable.jsonl
