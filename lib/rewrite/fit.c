@@ -75,6 +75,7 @@ static bool is_said(const struct substitution *s, const char *name)
     const char *last = strrchr(name, ' '), *head = last ? last + 1 : name;
 
     for (int i = 0; i < s->graph->words.n; i++) {
+        if (s->graph->words.at[i].lower[0] != head[0]) continue; /* as in "mice" and "mouse" */
         if (!strcmp(noun_singular(s->graph->words.at[i].lower, s->arena), head)) return true;
     }
     return false;
