@@ -100,6 +100,26 @@ static bool begins_sentence(const struct scene_graph *g, int word)
     return word == 0 || strchr(".!?", g->words.at[word - 1].lower[0]) != NULL;
 }
 
+/* "A BLACK CAT": what is put into such a text is in capitals, too. */
+static bool is_shouted(const char *text)
+{
+    int capitals = 0;
+
+    for (; *text; text++) {
+        if (*text >= 'a' && *text <= 'z') return false;
+        capitals += is_capital(*text);
+    }
+    return capitals > 1;
+}
+
+static const char *in_capitals(const char *s, struct arena *a)
+{
+    char *out = arena_strdup(a, s);
+
+    for (char *p = out; *p; p++) *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
+    return out;
+}
+
 /* Whether another thing in the place of o makes the text false: not of "no dog", as there may be no cat either. */
 static bool may_change(const struct graph_object *o)
 {
@@ -110,6 +130,7 @@ static bool may_change(const struct graph_object *o)
 static const char *rewritten(const struct scene_graph *g, const struct change *changes, int n, struct arena *a)
 {
     struct str out = { 0 };
+    bool shouted = is_shouted(g->text);
     int32_t done = 0;
 
     for (int i = 0; i < n; i++) {
@@ -119,16 +140,13 @@ static const char *rewritten(const struct scene_graph *g, const struct change *c
         if (article) {
             str_add_bytes(&out, g->text + done, (size_t)(before->from - done));
             str_add_char(&out, g->text[before->from]);
-            if (takes_an(c->with))
-                str_add_char(&out, is_capital(g->text[before->from]) && before->to - before->from > 1 &&
-                                           is_capital(g->text[before->from + 1])
-                                       ? 'N'
-                                       : 'n');
+            bool loud = shouted || (before->to - before->from > 1 && is_capital(g->text[before->from + 1]));
+            if (takes_an(c->with)) str_add_char(&out, loud ? 'N' : 'n');
             done = before->to;
         }
         str_add_bytes(&out, g->text + done, (size_t)(first->from - done));
         size_t at = out.n;
-        str_add(&out, c->with);
+        str_add(&out, shouted ? in_capitals(c->with, a) : c->with);
         if (begins_sentence(g, c->from) && is_capital(g->text[first->from]) && out.data[at] >= 'a' &&
             out.data[at] <= 'z')
             out.data[at] = (char)(out.data[at] - 32);
@@ -164,6 +182,7 @@ static void add(struct work *w, enum edit_kind kind, const struct change *change
             if (!strcmp(w->lists[k].at[i].negative.text, text)) return;
         }
     }
+    if (is_shouted(w->g->text)) to = in_capitals(to, w->s->arena);
     struct candidate *x = &l->at[l->n++];
     x->negative = (struct negative){ text, kinds[kind].level, kinds[kind].name,  from,
                                      to,   changes[0].from,   changes[n - 1].to, score,

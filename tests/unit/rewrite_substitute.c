@@ -191,6 +191,13 @@ static void test_wording(void)
     ok(ever_with("A dog on the beach.", "in a field") && !ever_with("A dog on the beach.", "covered in snow"),
        "what something is covered in is no place");
     ok(!ever_with("Two bears, one brown and one white, sit on a chair.", "white, rice"), "a verb is no thing");
+    negate("A RED CAR TO THE LEFT OF A BLUE BUS IN A FIELD.", "", 1);
+    ok(has("A RED CAR TO THE LEFT OF AN ORANGE BUS IN A FIELD.") &&
+           has("A BLUE BUS TO THE LEFT OF A RED CAR IN A FIELD.") && any_with("AT THE BEACH"),
+       "capitals stay");
+    bool any_small = false;
+    for (int i = 0; i < n_got; i++) any_small = any_small || strpbrk(got[i].text, "abcdefghijklmnopqrstuvwxyz");
+    ok(!any_small, "all of them");
     ok(ever_with("A boy swinging a bat.", "wearing a bat") && !ever_with("A boy swinging a bat.", "holding a bat") &&
            !ever_with("A boy swinging a bat.", "carrying a bat"),
        "who swings something holds it");
