@@ -34,14 +34,16 @@ endif
 PACKAGES := libzstd libturbojpeg libutf8proc link-grammar libzip zlib
 missing  := $(strip $(foreach p,$(PACKAGES),$(if $(shell $(PKG_CONFIG) --exists $p && echo y),,$p)))
 ifneq ($(missing),)
-ifeq ($(filter clean help dist format,$(MAKECMDGOALS)),)
+ifeq ($(filter clean help dist format uninstall,$(MAKECMDGOALS)),)
 $(error missing libraries: $(missing) (scripts/setup$(if $(ARM64), --arm64) installs them))
 endif
 endif
 
-git_id := $(shell git describe --always --dirty 2>/dev/null)
+# Of this tree's own repository; where git does not answer (the tree is another user's), what it answered whoever built it.
+git_id := $(if $(wildcard .git),$(shell git describe --always --dirty 2>/dev/null || cut -d' ' -f2 $B/version 2>/dev/null))
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wwrite-strings \
           -Wundef -Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers $(if $(WERROR),-Werror)
+PLUGIN_FLAGS := -Ilib -std=c17 $(CFLAGS) $(WARN) -fPIC -shared $(LDFLAGS)
 IS_X86 := $(filter x86_64%,$(shell $(CC) -dumpmachine))
 override CPPFLAGS += -Ilib -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 override CFLAGS += -std=c17 -pthread -fopenmp -ffp-contract=off -fno-strict-aliasing $(if $(IS_X86),,-fsigned-char) $(WARN) \
@@ -71,18 +73,16 @@ $B/share/unimo/%: testdata/%
 
 all: $(PROGRAMS) $(SHARED) ## build the programs (and libunimo-cuda.so where nvcc is found)
 
-# Rewritten only when compiler or flags change: a prerequisite of every object.
-$B/flags: FORCE
+# Rewritten only when what they say changes: compilers and flags, prerequisites of what is made with them; the list of objects, as a deleted
+# source must not live on in the archive; the version.
+said_flags  := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+said_nvcc    = $(NVCC) $(NVFLAGS)
+said_mpicc   = $(MPICC) $(PLUGIN_FLAGS)
+said_objects = $(LIB_OBJ)
+said_version = $(VERSION) $(git_id)
+$(addprefix $B/,flags nvcc mpicc objects version): $B/%: FORCE
 	@mkdir -p $B
-	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)' | cmp -s - $@ || \
-	 echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)' > $@
-# The same for the list of objects: a deleted source must not live on in the archive.
-$B/objects: FORCE
-	@mkdir -p $B
-	@echo '$(LIB_OBJ)' | cmp -s - $@ || echo '$(LIB_OBJ)' > $@
-$B/version: FORCE
-	@mkdir -p $B
-	@echo '$(VERSION) $(git_id)' | cmp -s - $@ || echo '$(VERSION) $(git_id)' > $@
+	@echo '$(said_$*)' | cmp -s - $@ || echo '$(said_$*)' > $@
 
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
@@ -116,7 +116,7 @@ PLUGIN   := $(if $(and $(NVCC),$(CUDA_SRC)),$B/lib/unimo/libunimo-cuda.so)
 newest   := $(patsubst %a,%,$(lastword $(ARCH)))
 NVFLAGS  := -std=c++17 -O3 -lineinfo -Ilib -Xcompiler -fPIC,-fvisibility=hidden,-Wall $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
             -gencode arch=compute_$(newest),code=compute_$(newest)
-$B/%.cu.o: %.cu $B/flags
+$B/%.cu.o: %.cu $B/nvcc
 	@mkdir -p $(@D)
 	$(NVCC) $(NVFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 $B/lib/unimo/libunimo-cuda.so: $(CUDA_SRC:%=$B/%.o)
@@ -139,15 +139,15 @@ $B/tests/emulated/libunimo-cuda.so: $(EMU_SRC:%=$B/tests/emulated/%.o)
 # ---- messages between ranks: built whenever mpicc is found, opened when a program was started by mpirun or srun ----
 MPICC ?= $(shell command -v mpicc)
 MPI   := $(if $(MPICC),$B/lib/unimo/libunimo-mpi.so)
-$B/lib/unimo/libunimo-mpi.so: lib/train/mpi/mpi.c lib/train/comm.h
+$B/lib/unimo/libunimo-mpi.so: lib/train/mpi/mpi.c lib/train/comm.h $B/mpicc
 	@mkdir -p $(@D)
-	$(MPICC) -Ilib -std=c17 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+	$(MPICC) $(PLUGIN_FLAGS) -o $@ $<
 # ---- and, where NCCL is found too, of gradients between GPUs ----
 CUDA_ROOT := $(if $(NVCC),$(abspath $(dir $(NVCC))..))
 NCCL      := $(if $(and $(CUDA_ROOT),$(wildcard $(CUDA_ROOT)/include/nccl.h /usr/include/nccl.h)),$B/lib/unimo/libunimo-nccl.so)
-$B/lib/unimo/libunimo-nccl.so: lib/train/nccl/nccl.c lib/train/comm.h
+$B/lib/unimo/libunimo-nccl.so: lib/train/nccl/nccl.c lib/train/comm.h $B/flags
 	@mkdir -p $(@D)
-	$(CC) -Ilib -isystem $(CUDA_ROOT)/include -std=c17 -O2 -g $(WARN) -fPIC -shared -o $@ $< -L$(CUDA_ROOT)/lib64 -L$(CUDA_ROOT)/lib -lnccl -lcudart
+	$(CC) $(PLUGIN_FLAGS) -isystem $(CUDA_ROOT)/include -o $@ $< -L$(CUDA_ROOT)/lib64 -L$(CUDA_ROOT)/lib -lnccl -lcudart
 MESSAGES := $(MPI) $(NCCL)
 all: $(MESSAGES)
 # NCCL between emulated GPUs, by MPI (tests/emulated/nccl).
@@ -163,7 +163,7 @@ R := $B$(if $(RUNNER),/run)
 RUN = $(patsubst %.c,$R/%.t,$T)
 $B/run/%: $B/% $B/runner
 	@mkdir -p $(@D)
-	@printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(RUNNER)' '$(CURDIR)/$<' >$@ && chmod +x $@
+	@printf '#!/bin/sh\nexec %s "%s" "$$@"\n' '$(RUNNER)' '$(CURDIR)/$<' >$@ && chmod +x $@
 $B/runner: FORCE
 	@echo '$(RUNNER)' | cmp -s - $@ || echo '$(RUNNER)' >$@
 DEVICE_TESTS := $(patsubst %,$B/tests/%.t,numeric/ops numeric/devices numeric/detect_devices unit/model_decode)
@@ -177,7 +177,7 @@ SPEED_TESTS  := $(patsubst %.c,$B/%.t,$(wildcard tests/speed/*.c))
 check: $(if $(filter %/calls.t,$T),$(FAILING)) $(if $(filter %/cuda.t,$T),$(DEVICE_TESTS) $B/tests/speed/cuda.t) $(if $(filter %/levels.t,$T),$(LEVEL_TESTS)) $(if $(filter %/benchmarks.t,$T),$(SPEED_TESTS))
 check: $(PROGRAMS:$B/%=$R/%) $(PLUGIN) $(EMULATED) $(EMU_NCCL) $(MESSAGES) $(SHARED) $(filter $R/%,$(RUN)) ## run the tests; T=tests/unit/x.c for one
 	@for t in $(filter %.t,$T); do [ -x $$t ] || { echo "$$t is not executable"; exit 1; }; done
-	GOMP_SPINCOUNT=1000 UNIMO_BIN=$(CURDIR)/$R/bin UNIMO_BUILD=$(CURDIR)/$B prove -j2 -e '' $(RUN)
+	GOMP_SPINCOUNT=1000 UNIMO_BIN='$(CURDIR)/$R/bin' UNIMO_BUILD='$(CURDIR)/$B' prove -j2 -e '' $(RUN)
 EMULABLE := $(filter tests/unit/% tests/numeric/%,$(TEST_SRC))
 emulated  = +$(MAKE) check $1 $(if $(filter file,$(origin T)),T='$2')
 check-arm64: ## the unit and numeric tests (or T) built for aarch64, by qemu-user: slow; scripts/setup --arm64 installs what it needs
@@ -185,7 +185,7 @@ check-arm64: ## the unit and numeric tests (or T) built for aarch64, by qemu-use
 check-avx2: ## the numeric tests (or T) on a processor without AVX-512, by qemu-user: slow
 	$(call emulated,RUNNER='qemu-x86_64-static -cpu max',$(filter tests/numeric/%,$(EMULABLE)))
 check-cuda: $(PROGRAMS) $(SHARED) $(DEVICE_TESTS) $(PLUGIN) ## the numeric tests on a real GPU, and under compute-sanitizer; skips where there is none
-	@UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B tests/gpu/check
+	@UNIMO_BIN='$(CURDIR)/$B/bin' UNIMO_BUILD='$(CURDIR)/$B' tests/gpu/check
 pack-cuda: $(PROGRAMS) $(SHARED) $(DEVICE_TESTS) $B/tests/speed/cuda.t $(PLUGIN) ## build/release/unimo-gpu.tar.gz: check-cuda and bench-cuda for a machine without the libraries
 	tests/gpu/pack $B/unimo-gpu.tar.gz
 bench bench-cuda: $(PLUGIN)
@@ -207,7 +207,7 @@ fuzz: ## fuzz every parser with clang's libFuzzer for FUZZ_SECONDS each
 
 # One after the other: a neighbour would spoil the figures.
 BENCHES := $(wildcard tests/bench/*)
-BENCH    = UNIMO_BIN=$(CURDIR)/$B/bin UNIMO_BUILD=$(CURDIR)/$B
+BENCH    = UNIMO_BIN='$(CURDIR)/$B/bin' UNIMO_BUILD='$(CURDIR)/$B'
 bench: $(PROGRAMS) $(SPEED_TESTS) ## measure speed as ratios to limits and peers in the same run; bench-NAME for tests/bench/NAME alone
 	@for b in $(BENCHES); do $(BENCH) $$b || exit 1; done
 $(BENCHES:tests/bench/%=bench-%): bench-%: $(PROGRAMS) $(SPEED_TESTS)
@@ -215,14 +215,14 @@ $(BENCHES:tests/bench/%=bench-%): bench-%: $(PROGRAMS) $(SPEED_TESTS)
 
 # ---- the demo: every step is a rule in scripts/demo.mk that can be copied into a shell ----
 demo: all ## from JPEGs to scores on the embedded corpus; writes demo/report.html
-	+@$(MAKE) --no-print-directory -f scripts/demo.mk BIN=$(CURDIR)/$B/bin
+	+@$(MAKE) --no-print-directory -f scripts/demo.mk BIN='$(CURDIR)/$B/bin'
 
 precision: all ## what bf16 costs: the demo's pre-training in f32 and in bf16 for three seeds; ten minutes, resumable
-	+@$(MAKE) --no-print-directory -f scripts/precision.mk BIN=$(CURDIR)/$B/bin
+	+@$(MAKE) --no-print-directory -f scripts/precision.mk BIN='$(CURDIR)/$B/bin'
 study-swap: all ## which negatives teach whose colour is which, what is left of what: twenty minutes, resumable; writes study-swap/table.txt
-	+@$(MAKE) --no-print-directory -f scripts/study-swap.mk BIN=$(CURDIR)/$B/bin
+	+@$(MAKE) --no-print-directory -f scripts/study-swap.mk BIN='$(CURDIR)/$B/bin'
 study: all ## what each part of the pre-training is worth: two hours, resumable; writes study/table.txt
-	+@$(MAKE) --no-print-directory -f scripts/study.mk BIN=$(CURDIR)/$B/bin
+	+@$(MAKE) --no-print-directory -f scripts/study.mk BIN='$(CURDIR)/$B/bin'
 
 detector: all ## train the detector that comes with unimo anew: ten minutes or twenty; into build/detector; fails below an AP50 of 0.90
 	[ -e build/corpus ] || $B/bin/unimo-scenes --seed 1 --train 4000 --dev 200 --test 200 --images 0 --texts 0 -o build/corpus
@@ -231,18 +231,20 @@ detector: all ## train the detector that comes with unimo anew: ten minutes or t
 	@awk '{ print } $$1 == "AP50" && $$2 + 0 >= 0.9 { good = 1 } END { exit !good }' build/detector.txt
 
 real: all ## data that people labelled: a model, bags of words and chance; an hour of processor time, resumable; writes real/table.txt
-	+@$(MAKE) --no-print-directory -f scripts/real.mk BIN=$(CURDIR)/$B/bin
+	+@$(MAKE) --no-print-directory -f scripts/real.mk BIN='$(CURDIR)/$B/bin'
 
 # ---- installing ----
 FILES := $(foreach p,$(PROGRAMS),$p:bin/$(notdir $p):755) $(foreach m,$(wildcard man/*.[157]),$m:share/man/man$(subst .,,$(suffix $m))/$(notdir $m):644) \
          $(foreach f,$(SHARED),$f:$(f:$B/%=%):644) $(foreach p,$(PLUGIN) $(MESSAGES),$p:lib/unimo/$(notdir $p):644)
 install: all ## install into $(DESTDIR)$(PREFIX)
-	@set -e; for f in $(FILES); do set -- $$(echo $$f | tr : ' '); install -D -m $$3 $$1 $(DESTDIR)$(PREFIX)/$$2; done
+	@set -e; for f in $(FILES); do set -- $$(echo $$f | tr : ' '); install -D -m $$3 $$1 '$(DESTDIR)$(PREFIX)'/$$2; done
+# Directories that are not ours stay, as others may have put them there.
 uninstall: ## remove what install put there
-	@set -e; for f in $(FILES); do set -- $$(echo $$f | tr : ' '); rm -f $(DESTDIR)$(PREFIX)/$$2; \
-	 rmdir -p --ignore-fail-on-non-empty $$(dirname $(DESTDIR)$(PREFIX)/$$2) 2>/dev/null || true; done
+	@cd '$(DESTDIR)$(PREFIX)' && rm -f $(foreach f,$(FILES),$(word 2,$(subst :, ,$f))) lib/unimo/libunimo-*.so
+	@cd '$(DESTDIR)$(PREFIX)' && rmdir share/unimo/* share/unimo lib/unimo 2>/dev/null || true
 dist: ## build/unimo-VERSION.tar.zst of what git tracks
-	@mkdir -p build && git archive --prefix=unimo-$(VERSION)/ HEAD | zstd -q -f -o build/unimo-$(VERSION).tar.zst
+	@[ -e .git ] || { echo "make dist: this is not a git repository" >&2; exit 1; }
+	@mkdir -p build && git archive --prefix=unimo-$(VERSION)/ -o build/unimo-$(VERSION).tar HEAD && zstd -q -f --rm build/unimo-$(VERSION).tar
 
 # ---- care ----
 C_FILES = $(filter-out %_ranges.h,$(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh')) # tables are as their script makes them

@@ -2,6 +2,7 @@
 # The rules of the tree: floors, headers that stand alone, functions that are never right, one man page per program.
 . "$(dirname "$0")/../lib/lib.sh"
 
+ln -s "$top/lib" "$top/cmd" .
 t_run awk -F: '
 BEGIN {
     split("core 1 stream 2 text 3 image 3 compute 3 score 3 rewrite 4 scenes 4 features 4 nn 4 detect 5 model 5 tasks 6 train 6", w, " ")
@@ -11,14 +12,14 @@ FNR == 1 { n = split(FILENAME, part, "/"); for (i = 1; i < n; i++) if (part[i] =
 match($0, /^#include "[a-z]+\//) {
     to = substr($0, 11, RLENGTH - 11)
     if (to != from && (!(to in floor) || floor[to] >= floor[from])) print FILENAME ":" FNR ": " from " must not include " to
-}' $(find "$top/lib" -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh')
+}' $(find lib/ -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh')
 t_ok "a module includes only modules on lower floors" [ ! -s "$out" ]
 sed 's/^/# /' "$out" | head -5
 
-flags="-std=c17 -fsyntax-only -Wall -Wno-psabi -Werror -D_GNU_SOURCE -I$top/lib"
+flags="-std=c17 -fsyntax-only -Wall -Wno-psabi -Werror -D_GNU_SOURCE -Ilib"
 : >bad
-for h in $(find "$top/lib" -name '*.h'); do
-    echo "#include \"${h#"$top"/lib/}\"" | gcc $flags -x c - 2>>bad || echo "$h" >>bad
+for h in $(find lib/ -name '*.h'); do
+    echo "#include \"${h#lib/}\"" | gcc $flags -x c - 2>>bad || echo "$h" >>bad
 done
 t_ok "each header compiles alone" [ ! -s bad ]
 sed 's/^/# /' bad | head -5
@@ -66,7 +67,7 @@ sed 's/^/# /' bad | head -5
 for m in "$top"/man/*; do awk '/^\.Sh/ { on = $2 == "EXAMPLES" } on && /^\.Dl/ { print FILENAME ":" FNR ": " $0 }' "$m"; done >bad
 t_ok "examples can be copied from their page" [ ! -s bad ]
 sed 's/^/# /' bad | head -5
-find "$top/lib" "$top/cmd" -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | xargs wc -l | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }' >bad
+find lib/ cmd/ -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | xargs wc -l | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }' >bad
 t_ok "no file has more than 800 lines" [ ! -s bad ]
 sed 's/^/# /' bad
 t_done
