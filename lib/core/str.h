@@ -16,7 +16,7 @@ void str_add(struct str *s, const char *text);
 void str_add_bytes(struct str *s, const void *bytes, size_t n);
 void str_grow(struct str *s, size_t n); /* to have room for n more bytes and a NUL */
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void str_vaddf(struct str *s, const char *fmt, va_list ap);
+void str_vaddf(struct str *s, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void str_clear(struct str *s); /* keeps the memory */
 void str_release(struct str *s);
 const char *str_c(const struct str *s); /* never NULL; "" when empty */
