@@ -130,10 +130,21 @@ static bool is_choice(const char *words, const char *word)
     return false;
 }
 
+static int set_double(const struct opt *o, const char *text, struct err *e)
+{
+    bool has_default = o->min == -1;
+    double d;
+
+    if (!str_to_double(text, o->min, o->max, &d) || (has_default && d > -1 && d < 0))
+        return opt_usage(e, "--%s %s: not a number from %g to %g%s", o->name, err_quote(text), has_default ? 0 : o->min,
+                         o->max, has_default ? ", nor -1" : "");
+    *(double *)o->value = d;
+    return 0;
+}
+
 static int opt_set(const struct opt *o, const char *text, struct err *e)
 {
     int64_t i;
-    double d;
 
     switch (o->type) {
     case OPT_FLAG:
@@ -146,10 +157,7 @@ static int opt_set(const struct opt *o, const char *text, struct err *e)
         *(int64_t *)o->value = i;
         return 0;
     case OPT_DOUBLE:
-        if (!str_to_double(text, o->min, o->max, &d))
-            return opt_usage(e, "--%s %s: not a number from %g to %g", o->name, err_quote(text), o->min, o->max);
-        *(double *)o->value = d;
-        return 0;
+        return set_double(o, text, e);
     case OPT_CHOICE:
         if (!is_choice(o->arg, text)) return opt_usage(e, "--%s %s: not one of %s", o->name, err_quote(text), o->arg);
         *(const char **)o->value = text;

@@ -10,7 +10,7 @@ enum opt_type {
     OPT_END,
     OPT_FLAG,   /* bool */
     OPT_INT,    /* int64_t within [min, max] */
-    OPT_DOUBLE, /* double within [min, max] */
+    OPT_DOUBLE, /* double within [min, max]; where min is -1, which stands for a default, -1 or within [0, max] */
     OPT_STRING, /* const char *; given again, the last wins */
     OPT_LIST,   /* struct opt_list; may be given several times, order kept */
     OPT_CHOICE, /* const char *; arg holds the words: "f32|bf16" */

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 static int64_t count;
-static double rate;
+static double rate, share;
 static bool flag;
 static const char *name, *kind;
 static struct opt_list list;
@@ -14,6 +14,7 @@ static struct str json;
 
 static const struct opt opts[] = { { OPT_INT, "count", 'c', &count, 1, 10, "N", "how many" },
                                    { OPT_DOUBLE, "rate", 0, &rate, 0, 1, "R", "how often" },
+                                   { OPT_DOUBLE, "share", 0, &share, -1, 1, "R", "how much (-1: some)" },
                                    { OPT_FLAG, "flag", 'f', &flag, 0, 0, NULL, "whether" },
                                    { OPT_STRING, "name", 0, &name, 0, 0, "NAME", "who" },
                                    { OPT_CHOICE, "kind", 0, &kind, 0, 0, "red|green", "which" },
@@ -37,6 +38,7 @@ static int try(const char *a, const char *b, const char *c)
 
     count = 3;
     rate = 0.5;
+    share = -1;
     flag = false;
     name = kind = NULL;
     list.n = operands = 0;
@@ -59,6 +61,9 @@ int main(void)
     is_int(try("--count", "11", NULL), 2, "out of range");
     is_int(try("--count", "7x", NULL), 2, "trailing junk");
     is_int(try("--rate", "nan", NULL), 2, "nan");
+    is_int(try("--share", "0", NULL), 0, "a share");
+    is_int(try("--share=-1", NULL, NULL), 0, "or what stands for its default");
+    is_int(try("--share", "-0.5", NULL), 2, "and nothing between them");
     is_int(try("--count", NULL, NULL), 2, "a missing value");
     is_int(try("--coun", "7", NULL), 2, "an abbreviation");
     is_int(try("--flag=1", NULL, NULL), 2, "a value for a flag");
@@ -67,7 +72,8 @@ int main(void)
     is_int(try("bad", NULL, NULL), 1, "a failing program");
     is_int(try("--add=a", "--add", "b\"\n"), 0, "lists");
     is_str(json.data,
-           "{\"count\":3,\"rate\":0.5,\"flag\":false,\"name\":null,\"kind\":null,\"add\":[\"a\",\"b\\\"\\u000a\"]}",
+           "{\"count\":3,\"rate\":0.5,\"share\":-1,\"flag\":false,\"name\":null,\"kind\":null,\"add\":[\"a\","
+           "\"b\\\"\\u000a\"]}",
            "all values as JSON, defaults included");
     int64_t i, n;
     struct err e = { 0 };
