@@ -40,7 +40,7 @@ static const struct opt opts[] = {
     { OPT_DOUBLE, "warmup", 0, &warmup, -1, 1, "P", "share of the steps for warm-up" },
     { OPT_CHOICE, "schedule", 0, &schedule, 0, 0, "linear|cosine|constant|steps",
       "decay of the learning rate (default: the task's)" },
-    { OPT_DOUBLE, "beta2", 0, &beta2, -1, 1, "B", "of AdamW" },
+    { OPT_DOUBLE, "beta2", 0, &beta2, -1, 0.999999, "B", "of AdamW" },
     { OPT_DOUBLE, "weight-decay", 0, &weight_decay, -1, 1, "R", "weight decay" },
     { OPT_DOUBLE, "layer-decay", 0, &layer_decay, 0, 1, "R", "learning rate of a layer as a share of the next one's" },
     { OPT_DOUBLE, "head-lr", 0, &head_lr, 0, 1000, "R", "learning rate of the heads as a multiple of the others'" },
@@ -206,6 +206,9 @@ static int adapt(struct downstream *d, struct device *dv, struct comm *comm, str
 
 static int check_usage(int argc, char **argv, struct err *e)
 {
+    static const char *const moving[] = { "adv-steps", "adv-lr", "adv-norm", "adv-kl", NULL };
+    static const char *const measuring[] = { "patience", "eval-limit", NULL };
+
     if (argc)
         return opt_usage(e, "%s: no operand was expected (data goes with --train, --dev, --images)",
                          err_quote(argv[0]));
@@ -213,6 +216,8 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (!model) return opt_usage(e, "--model: is required");
     if (!output && !dry_run) return opt_usage(e, "--output: is required");
     if (!train_files.n) return opt_usage(e, "--train: is required");
+    if (!adversarial && opt_refuse(moving, "goes with --adversarial", e)) return -1;
+    if (!dev_files.n && opt_refuse(measuring, "goes with --dev", e)) return -1;
     if (max_source >= 0 && max_source < WRITING_LEAST_SOURCE)
         return opt_usage(e, "--max-source: expected %d or more", WRITING_LEAST_SOURCE);
     if (max_target >= 0 && max_target < WRITING_LEAST_TARGET)

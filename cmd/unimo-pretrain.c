@@ -68,8 +68,8 @@ static const struct opt opts[] = {
     { OPT_INT, "warmup", 0, &warmup, -1, 1e12, "N", "steps of warm-up (-1: 6 % of all)" },
     { OPT_CHOICE, "schedule", 0, &schedule, 0, 0, "linear|cosine|constant", "decay of the learning rate" },
     { OPT_DOUBLE, "lr", 0, &lr, 0, 10, "R", "largest learning rate" },
-    { OPT_DOUBLE, "beta1", 0, &beta1, 0, 1, "B", "of AdamW" },
-    { OPT_DOUBLE, "beta2", 0, &beta2, 0, 1, "B", "of AdamW" },
+    { OPT_DOUBLE, "beta1", 0, &beta1, 0, 0.999999, "B", "of AdamW" },
+    { OPT_DOUBLE, "beta2", 0, &beta2, 0, 0.999999, "B", "of AdamW" },
     { OPT_DOUBLE, "epsilon", 0, &epsilon, 1e-12, 1, "E", "of AdamW" },
     { OPT_DOUBLE, "weight-decay", 0, &weight_decay, 0, 1, "R", "weight decay" },
     { OPT_DOUBLE, "clip", 0, &clip, 0, 1e9, "N", "largest norm of the gradient; 0: any" },
@@ -78,7 +78,7 @@ static const struct opt opts[] = {
     OPT_ROW_SEED(&seed),
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "running" },
     { OPT_FLAG, "resume", 0, &resume, 0, 0, NULL, "go on from the newest checkpoint in the output directory" },
-    { OPT_DOUBLE, "average", 0, &average, 0, 1, "D",
+    { OPT_DOUBLE, "average", 0, &average, 0, 0.999999, "D",
       "decay of a moving average of the parameters, which becomes the model" },
     { OPT_FLAG, "recompute", 0, &recompute, 0, 0, NULL, "keep fewer activations and compute them again: less memory" },
     { OPT_FLAG, "shard-optimizer", 0, &shard_optimizer, 0, 0, NULL, "divide the optimizer's state among the ranks" },
@@ -225,6 +225,14 @@ static int check_outputs(struct err *e)
     return 0;
 }
 
+/* Whether an objective that has a weight can be learnt from one of the collections. */
+static bool has_objective(void)
+{
+    bool reads = mlm > 0 || seq2seq > 0, sees = mrc > 0 || mrfr > 0;
+
+    return (pairs.n && (reads || sees || cmcl > 0)) || (images.n && sees) || (texts.n && reads);
+}
+
 static int check_usage(int argc, char **argv, struct err *e)
 {
     if (argc)
@@ -235,6 +243,9 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (!vocabulary) return opt_usage(e, "--vocab: is required without --init");
     if (!pairs.n && !images.n && !texts.n)
         return opt_usage(e, "--pairs, --images or --texts: at least one is required");
+    if (!has_objective())
+        return opt_usage(e,
+                         "--mlm, --seq2seq, --mrc, --mrfr, --cmcl: all that these collections teach have the weight 0");
     return check_outputs(e);
 }
 

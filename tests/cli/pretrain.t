@@ -248,7 +248,7 @@ for far in huge large; do
     t_run $held --resume -o held.$far
     t_exit 0 "a run is resumed whose held-out loss was $(tail -n 1 held.$far.log | jq -c .dev_mrfr)"
 done
-t_run unimo-pretrain $model --vocab corpus/vocabulary --images corpus/images.regions.zst --rows 64 --steps 9 --mrfr 1e3 --lr 10 --beta2 1 --warmup 0 --clip 0 -o steep
+t_run unimo-pretrain $model --vocab corpus/vocabulary --images corpus/images.regions.zst --rows 64 --steps 9 --mrfr 1e3 --lr 10 --beta2 0 --warmup 0 --clip 0 -o steep
 t_fails "steps that are not"
 t_err 'step [0-9]: the (loss "[a-z]+"|gradient of [a-z ]+) is not finite; records "images-'
 
@@ -287,6 +287,11 @@ cp corpus/texts.zst same.zst
 t_run unimo-pretrain --config tiny --vocab corpus/vocabulary --texts same.zst --log same.zst -o x
 t_err 'same.zst: is both input and output'
 t_same corpus/texts.zst same.zst "nor data by a log"
+for o in "--mlm 0 --seq2seq 0 --mrc 0 --mrfr 0 --cmcl 0" "--beta1 1" "--beta2 1" "--average 1"; do
+    t_run timeout 20 $pretrain $o -o x
+    t_exit 2 "$o leaves nothing to learn"
+    t_fails "$o"
+done
 t_run $pretrain --mix 1:2 -o x
 t_exit 2 "--mix wants three numbers"
 t_run $pretrain --mix 0:0:0 -o x

@@ -235,8 +235,11 @@ case ${UNIMO_BUILD:-} in
     ;;
 esac
 t_run $finetune -t entailment --train ve.zst $images --steps 2 -o clean
-t_run $finetune -t entailment --train ve.zst $images --steps 2 --adv-steps 2 --adv-lr 1 --adv-norm 1 --adv-kl 3 -o off
-t_ok "without --adversarial its settings change nothing" cmp clean/model.safetensors off/model.safetensors
+for o in adv-steps adv-lr adv-norm adv-kl; do
+    t_run $finetune -t entailment --train ve.zst $images --$o 1 -o off
+    t_exit 2 "without --adversarial its settings are refused"
+    t_err "^unimo-finetune: --$o: goes with --adversarial$"
+done
 t_ok "with it the model is another one" sh -c '! cmp -s clean/model.safetensors adv-entailment/model.safetensors'
 t_run $finetune -t stsb --adversarial --train number.zst -o x
 t_exit 2 "no adversarial training for numbers"
@@ -265,6 +268,11 @@ t_ok "of a model whose layers are all frozen the poolers learn" sh -c 'grep -q "
 t_run unimo-finetune -m model -t retrieval --train corpus/train.pairs.zst $images --negatives 2 --weight-decay 0 --lr 1e-3 --layer-decay 0.5 --head-lr 3 --rows 128 --steps 1 --precision f32 -o rated
 python3 same.py rated >moved.txt
 t_ok "each layer has half of the rate of the next, the heads thrice the rate" sh -c 'grep -qx "unimo.embeddings.word_embeddings.weight other 0.25" moved.txt && grep -qx "unimo.encoder.layer.0.output.LayerNorm.weight other 0.5" moved.txt && grep -qx "unimo.encoder.layer.1.output.LayerNorm.weight other 1.0" moved.txt && grep -qx "unimo.text_pooler.dense.weight other 1.0" moved.txt && grep -qx "match_head.weight other 3.0" moved.txt'
+t_run $finetune -t pair --train pair.zst --patience 2 -o early
+t_exit 2 "an early stop goes by held-out examples"
+t_run $finetune -t pair --train pair.zst --dev pair.zst --lr -0.5 -o early
+t_exit 2 "less than nothing is no rate"
+t_err "^unimo-finetune: --lr \"-0.5\": not a number from 0 to 10, nor -1$"
 t_run $finetune -t pair --train pair.zst --dev pair.zst --lr 0 --steps 40 --patience 2 --log-every 4 -o early
 t_exit 0 "no better model for two measurements"
 t_ok "ends the training" sh -c '[ "$(jq -s "map(select(.accuracy)) | last.step" log)" = 6 ]'
