@@ -266,6 +266,42 @@ static int read_inputs(int argc, char **argv, struct join_files *f, struct err *
     return 0;
 }
 
+/* Whether a word of one list is in the other; commas and blanks stand between words. */
+static bool share_word(const char *a, const char *b)
+{
+    for (size_t n; *a; a += n + strspn(a + n, ", ")) {
+        n = strcspn(a, ", ");
+        for (const char *w = b; *w; w += strcspn(w, ", "), w += strspn(w, ", ")) {
+            if (strcspn(w, ", ") == n && !memcmp(w, a, n)) return true;
+        }
+    }
+    return false;
+}
+
+/* An option that none of the metrics heeds would be believed to have changed their figures. */
+static int check_heeded(struct err *e)
+{
+    static const struct {
+        const char *metrics, *options[7];
+    } heeds[] = {
+        { "vqa", { "vqa" } },
+        { "bleu, rouge-l, cider, cider-original, meteor", { "tokenize" } },
+        { "meteor, spice", { "wordnet" } },
+        { "meteor", { "paraphrases", "meteor-modules" } },
+        { "sacrebleu", { "bleu-tokenize", "smooth", "smooth-value", "max-order", "lowercase", "effective-order" } },
+        { "rouge, rouge-google", { "no-stem" } },
+        { "rouge", { "exceptions" } },
+        { "retrieval", { "images", "ties" } },
+    };
+    char why[80];
+
+    for (size_t i = 0; i < sizeof heeds / sizeof *heeds; i++) {
+        snprintf(why, sizeof why, "is for %s", heeds[i].metrics);
+        if (!share_word(metrics, heeds[i].metrics) && opt_refuse(heeds[i].options, why, e)) return -1;
+    }
+    return 0;
+}
+
 /* Neither product may overwrite an input, or the other one. */
 static int check_outputs(const char *const *paths, int n, struct err *e)
 {
@@ -320,7 +356,7 @@ static int run(int argc, char **argv, struct err *e)
                                   .meteor_modules = meteor_modules,
                                   .threads = (int)threads,
                                   .ref_scale = !strcmp(scale, "ref") };
-    if (read_inputs(argc, argv, &q.opts.files, e) || read_confidence(&q, e)) return -1;
+    if (check_heeded(e) || read_inputs(argc, argv, &q.opts.files, e) || read_confidence(&q, e)) return -1;
     if (!compare && opt_refuse((const char *const[]){ "test", NULL }, "goes with --compare", e)) return -1;
     if (explain && opt_refuse((const char *const[]){ "per-item", "by", "ci", "compare", "test", "time", NULL },
                               "does not go with --explain", e))

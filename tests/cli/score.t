@@ -395,6 +395,13 @@ t_run unimo-score pred ref
 t_exit 2 "no metric"
 t_run unimo-score -m retrieval pred
 t_exit 2 "retrieval without images"
+for o in "--vqa 2021" "--wordnet none" "--meteor-modules exact" "--smooth floor" "--lowercase" "--max-order 4" "--no-stem" "--exceptions ." "--images ref" "--ties min"; do
+    t_run unimo-score -m bleu,accuracy $o pred ref
+    t_exit 2 "$o changes neither metric"
+    t_err "^unimo-score: ${o%% *}: is for [a-z, -]+$"
+done
+t_run unimo-score -m rouge,rouge-google --tokenize split pred ref
+t_err '^unimo-score: --tokenize: is for bleu, rouge-l, cider, cider-original, meteor$'
 t_run unimo-score -m sacrebleu --bleu-tokenize x pred ref
 t_exit 2 "an unknown tokenizer"
 : >empty
