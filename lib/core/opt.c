@@ -130,6 +130,18 @@ static bool is_choice(const char *words, const char *word)
     return false;
 }
 
+/* Whether the option names a file or folder. A script that means one by a variable that is not set gives an empty word,
+ * which would be the working directory, or a name that is found to be none when the work is done. */
+static bool is_path(const struct opt *o)
+{
+    static const char *const args[] = { "FILE", "DIR", "PATH", "JPEG" };
+
+    for (size_t i = 0; i < sizeof args / sizeof *args; i++) {
+        if (!strcmp(o->arg, args[i])) return true;
+    }
+    return false;
+}
+
 static int set_double(const struct opt *o, const char *text, struct err *e)
 {
     bool has_default = o->min == -1;
@@ -146,6 +158,7 @@ static int opt_set(const struct opt *o, const char *text, struct err *e)
 {
     int64_t i;
 
+    if (text && !*text && is_path(o)) return opt_usage(e, "--%s \"\": a name was expected", o->name);
     switch (o->type) {
     case OPT_FLAG:
         *(bool *)o->value = true;
@@ -174,9 +187,11 @@ static int opt_set(const struct opt *o, const char *text, struct err *e)
     }
 }
 
+/* A default out of range stands for none. */
 static void add_default(struct str *s, const struct opt *o)
 {
-    if (o->type == OPT_INT) str_addf(s, " [%" PRId64 "]", *(int64_t *)o->value);
+    if (o->type == OPT_INT && (double)*(int64_t *)o->value >= o->min)
+        str_addf(s, " [%" PRId64 "]", *(int64_t *)o->value);
     if (o->type == OPT_DOUBLE) str_addf(s, " [%g]", *(double *)o->value);
     if ((o->type == OPT_STRING || o->type == OPT_CHOICE) && *(const char **)o->value)
         str_addf(s, " [%s]", *(const char **)o->value);

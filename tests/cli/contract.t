@@ -10,6 +10,8 @@ for path in "$bin"/unimo-*; do
     t_exit 0 "$p --help succeeds"
     t_ok "and starts with usage" sh -c 'head -1 "$1" | grep -q "^usage: $2 "' sh "$out" "$p"
     t_ok "$p tells of status 75 if it can be resumed" sh -c '[ "$(grep -c "^  .* --resume " "$1")" = "$(grep -c "75 saved" "$1")" ]' sh "$out"
+    cp "$out" help
+    t_ok "$p: a default that is shown can be given" sh -c '! grep "stop after N records \[0\]" help'
     : >missing
     grep -oE '^  (-.,|   ) --[a-z0-9-]+' "$out" | grep -oE -- '--[a-z0-9-]+' | grep -vxE -- '--help|--version' | while read -r o; do
         grep -qE "^\.It Fl (. , )?(Fl )?-${o#--}( |$)|Fl -${o#--}( |$)" "$top/man/$p.1" || echo "$o" >>missing
@@ -31,6 +33,11 @@ for path in "$bin"/unimo-*; do
     t_fails "$p --help >/dev/full"
     t_run sh -c '"$1" --help >&-' sh "$path"
     t_exit 1 "$p: so is a closed standard output"
+    for o in $(sed -nE 's/^  (-.,|   ) (--[a-z0-9-]+) (FILE|DIR|PATH|JPEG) .*/\2/p' help); do
+        t_run "$p" "$o" ''
+        t_exit 2 "$p $o: a variable that is not set is no file"
+        t_err "^$p: $o \"\": a name was expected"
+    done
     t_run "$p" "$t_dir/no-such-file"
     t_fails "$p: a missing file"
     t_run "$p" "$t_dir"
