@@ -130,18 +130,14 @@ static int predict_all(struct downstream *d, struct model *m, struct reader *in,
 static int predict_explained(struct downstream *d, struct model *m, struct reader *in, const struct explain_from *from,
                              struct writer *out, struct err *e)
 {
-    char path[64];
-    int fd = -1;
+    const struct writer_opts how = { .level = 1, .repeats = true };
+    struct nameless predicted;
 
     if (explain_spares(d, from, explain_folder, e)) return -1;
-    struct writer *w = writer_open_nameless(&(struct writer_opts){ .level = 1, .repeats = true }, &fd, e);
-    int rc = w ? predict_all(d, m, in, w, e) : -1;
-
-    if (rc) writer_abort(w);
-    else rc = writer_close(w, e);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (!rc) rc = explain(d, m, from, path, explain_folder, out, e);
-    if (fd >= 0) close(fd);
+    struct writer *w = writer_open_nameless(&predicted, &how, e);
+    int rc = writer_end(w, w ? predict_all(d, m, in, w, e) : -1, e);
+    if (!rc) rc = explain(d, m, from, predicted.path, explain_folder, out, e);
+    nameless_close(&predicted);
     return rc;
 }
 
@@ -184,8 +180,7 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
     if (skip_bad) from.how.limit = 0; /* which records do not count is found out by predicting */
     int rc = !out ? -1 : explain_folder ? predict_explained(d, m, in, &from, out, e) : predict_all(d, m, in, out, e);
 
-    if (rc && out) writer_abort(out);
-    else if (out) rc = writer_close(out, e);
+    rc = writer_end(out, rc, e);
     reader_close(in);
     value_free(others);
     return rc;
@@ -258,7 +253,7 @@ static int run_one(struct downstream_opts *o, struct model *m, const struct down
 
     if (check_one(kind, e)) return -1;
     if (one_open(&x, &from, m->device, m->params.compute, e)) return -1;
-    const char *images = x.images, *input = x.input;
+    const char *images = x.images.path, *input = x.input.path;
     if (picture) o->images = (struct file_list){ 1, &images };
     if (kind == retrieval_tasks && !o->n_best) o->n_best = 10;
     int rc = run_on(o, m, kind, &input, 1, e);

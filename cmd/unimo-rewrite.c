@@ -61,9 +61,7 @@ static int rewrite(const struct rewriter_opts *o, const char *const *paths, int 
         struct filter f = {
             .work = rewriter_work, .arg = w, .threads = o->threads, .batch = rewriter_batch(w), .progress = "texts"
         };
-        rc = filter_run(&f, in, out, e);
-        if (rc) writer_abort(out);
-        else rc = writer_close(out, e);
+        rc = writer_end(out, filter_run(&f, in, out, e), e);
     }
     reader_close(in);
     rewriter_close(w);

@@ -119,9 +119,7 @@ static int run_tokenizer(const struct tokenizer *t, struct reader *in, struct li
              : lines  ? tokenizer_encode_lines(t, text, w, e)
                       : tokenizer_encode(t, in, w, e);
 
-    if (!rc) return writer_close(w, e);
-    writer_abort(w);
-    return -1;
+    return writer_end(w, rc, e);
 }
 
 static int run(int argc, char **argv, struct err *e)

@@ -85,10 +85,8 @@ static int print_records(const char *const *paths, int n, struct err *e)
     struct reader *in = reader_open(paths, n, NULL, e);
     struct writer *w =
         in ? writer_open(output, &(struct writer_opts){ .plain = !pack, .from = in, .repeats = !pack }, e) : NULL;
-    int rc = w ? each_record(in, put_record, w, e) : -1;
+    int rc = writer_end(w, w ? each_record(in, put_record, w, e) : -1, e);
 
-    if (rc) writer_abort(w);
-    else rc = writer_close(w, e);
     reader_close(in);
     return rc;
 }

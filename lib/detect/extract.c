@@ -366,7 +366,5 @@ int extract_regions(struct detector *d, const char *const *paths, int n, const s
     struct writer *out = out_spares(o->output, paths, n, e) ? NULL : writer_open(o->output, &w, e);
 
     if (!out) return -1;
-    if (!extract_regions_to(d, paths, n, o, out, e)) return writer_close(out, e);
-    writer_abort(out);
-    return -1;
+    return writer_end(out, extract_regions_to(d, paths, n, o, out, e), e);
 }

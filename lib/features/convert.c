@@ -355,8 +355,7 @@ static int conclude(struct run *run, struct err *e)
 
 static int close_product(struct run *run, int rc, struct err *e)
 {
-    if (run->writer && rc) writer_abort(run->writer);
-    else if (run->writer) rc = writer_close(run->writer, e);
+    if (run->writer) rc = writer_end(run->writer, rc, e);
     if (run->out && rc) out_abort(run->out);
     else if (run->out) rc = out_commit(run->out, e);
     if (run->dir && rc) outdir_abort(run->dir);

@@ -367,8 +367,7 @@ static int make_split(const struct corpus_opts *o, const struct sprites *sprites
     if (!rc) rc = pipeline_run(&p, e);
     progress_end(&w.progress);
     for (int s = 0; s < streams; s++) {
-        if (rc) writer_abort(w.out[s]);
-        else rc = writer_close(w.out[s], e);
+        rc = writer_end(w.out[s], rc, e);
     }
     if (!rc && split->has_pictures) rc = remove_surplus(split, folder, e);
     free(folder);

@@ -85,12 +85,12 @@ static void number_blocks(struct mapped *m)
 
 /* ---- opening ---- */
 
-/* A stream with the records of a file that is none. */
-static int copy_foreign(const char *path, int *fd, struct err *e)
+/* A stream with the records of a file that is none; *copy is for the caller to close, also on failure. */
+static int copy_foreign(const char *path, struct nameless *copy, struct err *e)
 {
     struct writer_opts o = { .level = 1, .repeats = true };
     struct reader *in = reader_open(&path, 1, NULL, e);
-    struct writer *out = in ? writer_open_nameless(&o, fd, e) : NULL;
+    struct writer *out = in ? writer_open_nameless(copy, &o, e) : NULL;
     struct record *r;
     int got = out ? 1 : -1;
 
@@ -99,9 +99,7 @@ static int copy_foreign(const char *path, int *fd, struct err *e)
         record_free(r);
     }
     reader_close(in);
-    if (out && got < 0) writer_abort(out), close(*fd);
-    else if (out && writer_close(out, e)) got = -1, close(*fd);
-    return got;
+    return writer_end(out, got, e);
 }
 
 static int map_file(struct mapped_file *f, int fd)
@@ -126,6 +124,7 @@ static int open_file(struct mapped *m, int file, struct err *e)
 {
     struct mapped_file *f = &m->file[file];
     struct stat st;
+    struct nameless copy = { .fd = -1 };
     bool is_ours = false;
     int fd = -1, rc = 0;
 
@@ -136,10 +135,11 @@ static int open_file(struct mapped *m, int file, struct err *e)
     }
     if (rc || is_ours) return rc ? err_in(e, "%s", f->path) : 0;
     unmap_file(f);
-    if (copy_foreign(f->path, &fd, e)) return -1;
-    rc = map_file(f, fd) ? err_set(e, ERR_IO, "cannot map its copy") : read_index(m, file, &is_ours, e);
-    close(fd);
-    return rc ? err_in(e, "%s", f->path) : 0;
+    if (copy_foreign(f->path, &copy, e)) rc = -1;
+    else if (map_file(f, copy.fd)) rc = err_set(e, ERR_IO, "%s: cannot map its copy", f->path);
+    else if (read_index(m, file, &is_ours, e)) rc = err_in(e, "%s", f->path);
+    nameless_close(&copy);
+    return rc;
 }
 
 static void add_path(struct mapped *m, const char *path)

@@ -8,6 +8,7 @@
 #include "stream/frame.h"
 #include "stream/limits.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -430,9 +431,18 @@ struct writer *writer_open(const char *path, const struct writer_opts *opts, str
     return begin(out, opts, size, e);
 }
 
-struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e)
+struct writer *writer_open_nameless(struct nameless *file, const struct writer_opts *opts, struct err *e)
 {
-    return begin(out_nameless(fd, e), opts, 0, e);
+    *file = (struct nameless){ .fd = -1 };
+    struct writer *w = begin(out_nameless(&file->fd, e), opts, 0, e);
+    snprintf(file->path, sizeof file->path, "/proc/self/fd/%d", file->fd);
+    return w;
+}
+
+void nameless_close(struct nameless *file)
+{
+    if (file->fd >= 0) close(file->fd);
+    file->fd = -1;
 }
 
 /* The records at the end of text (packed, when plain) are whole lines: writes when there is enough. */
@@ -589,4 +599,11 @@ void writer_abort(struct writer *w)
     finish_blocks(w, 0, &ignored);
     out_abort(w->out);
     writer_free(w);
+}
+
+int writer_end(struct writer *w, int rc, struct err *e)
+{
+    if (!rc) return writer_close(w, e);
+    writer_abort(w);
+    return -1;
 }

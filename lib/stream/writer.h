@@ -19,8 +19,13 @@ struct writer_opts {
 };
 /* path NULL or "-": standard output. The provenance entry comes from core/opt. */
 struct writer *writer_open(const char *path, const struct writer_opts *opts, struct err *e);
-/* Into a file without a name, which *fd reads and keeps alive; the caller closes it. */
-struct writer *writer_open_nameless(const struct writer_opts *opts, int *fd, struct err *e);
+/* Into a file without a name, which this program's readers open by its path until nameless_close(). */
+struct nameless {
+    int fd; /* -1: none */
+    char path[32];
+};
+struct writer *writer_open_nameless(struct nameless *file, const struct writer_opts *opts, struct err *e);
+void nameless_close(struct nameless *file);
 bool writer_has(const struct writer *w, const char *id); /* a record of this id is written */
 /* Appends the record (not taken over). A repeated id is an error unless opts.repeats. */
 int writer_put(struct writer *w, const struct record *r, struct err *e);
@@ -50,4 +55,6 @@ int writer_flush(struct writer *w, struct err *e);
 /* Ends the stream with its index and commits the file. Frees w also on failure. */
 int writer_close(struct writer *w, struct err *e);
 void writer_abort(struct writer *w); /* nothing appears under the final name; NULL is fine */
+/* The one when rc is 0, else the other; 0, or -1. */
+int writer_end(struct writer *w, int rc, struct err *e);
 #endif

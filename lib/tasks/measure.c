@@ -8,30 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct stream { /* a stream in a file without a name */
-    int fd;
-    char path[64];
-};
-
-static void stream_close(struct stream *s)
-{
-    if (s->fd >= 0) close(s->fd);
-    s->fd = -1;
-}
-
-static struct writer *stream_write(struct stream *s, struct err *e)
-{
-    struct writer *w = writer_open_nameless(&(struct writer_opts){ .level = 1 }, &s->fd, e);
-
-    snprintf(s->path, sizeof s->path, "/proc/self/fd/%d", s->fd);
-    return w;
-}
-
-static int end(struct writer *w, int rc, struct err *e)
-{
-    if (rc && w) writer_abort(w);
-    return rc || !w ? -1 : writer_close(w, e);
-}
+static const struct writer_opts quick = { .level = 1 };
 
 /* ---- what is asked and what is right ---- */
 
@@ -145,12 +122,13 @@ static int write_questions(const struct questions *q, struct writer *input, stru
 
 /* ---- asking and scoring ---- */
 
-static int ask(struct downstream *d, struct model *m, const struct stream *input, struct stream *pred, struct err *e)
+static int ask(struct downstream *d, struct model *m, const struct nameless *input, struct nameless *pred,
+               struct err *e)
 {
     const char *path = input->path;
     struct reader *in = reader_open(&path, 1, NULL, e);
-    struct writer *out = in ? stream_write(pred, e) : NULL;
-    int rc = end(out, out ? d->kind->predict(d, m, in, out, e) : -1, e);
+    struct writer *out = in ? writer_open_nameless(pred, &quick, e) : NULL;
+    int rc = writer_end(out, out ? d->kind->predict(d, m, in, out, e) : -1, e);
 
     reader_close(in);
     return rc;
@@ -167,8 +145,8 @@ static int read_figure(const struct downstream_metric *m, const struct value *me
     return err_set(e, ERR_INPUT, "the metric %s has no figure %s", m->metric, m->figure);
 }
 
-static int score_files(const struct downstream *d, const struct stream *pred, const struct stream *refs, double *score,
-                       struct err *e)
+static int score_files(const struct downstream *d, const struct nameless *pred, const struct nameless *refs,
+                       double *score, struct err *e)
 {
     const struct downstream_metric *m = downstream_metric(d->kind);
     const struct score_request q = { .metrics = m->metric,
@@ -183,20 +161,21 @@ static int score_files(const struct downstream *d, const struct stream *pred, co
 
 int downstream_measure(struct downstream *d, struct model *m, struct value *report, double *score, struct err *e)
 {
-    struct stream input = { .fd = -1 }, refs = { .fd = -1 }, pred = { .fd = -1 };
+    struct nameless input = { .fd = -1 }, refs = { .fd = -1 }, pred = { .fd = -1 };
     struct questions q = { 0 };
     struct writer *to_input = NULL, *to_refs = NULL;
     int rc = read_questions(&q, d, e);
 
-    if (!rc && (!(to_input = stream_write(&input, e)) || !(to_refs = stream_write(&refs, e)))) rc = -1;
+    if (!rc && !(to_input = writer_open_nameless(&input, &quick, e))) rc = -1;
+    if (!rc && !(to_refs = writer_open_nameless(&refs, &quick, e))) rc = -1;
     if (!rc) rc = write_questions(&q, to_input, to_refs, e);
-    if (to_input) rc = end(to_input, rc, e);
-    if (to_refs) rc = end(to_refs, rc, e);
+    rc = writer_end(to_input, rc, e);
+    rc = writer_end(to_refs, rc, e);
     questions_release(&q);
     if (!rc) rc = ask(d, m, &input, &pred, e);
     if (!rc) rc = score_files(d, &pred, &refs, score, e);
-    stream_close(&input);
-    stream_close(&refs);
-    stream_close(&pred);
+    nameless_close(&input);
+    nameless_close(&refs);
+    nameless_close(&pred);
     return rc;
 }

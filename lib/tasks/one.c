@@ -8,20 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct writer *create(int *fd, char path[64], struct err *e)
-{
-    struct writer *w = writer_open_nameless(&(struct writer_opts){ .level = 1 }, fd, e);
-
-    if (w) snprintf(path, 64, "/proc/self/fd/%d", *fd);
-    return w;
-}
-
-static int finish(struct writer *w, int rc, struct err *e)
-{
-    if (!rc) return writer_close(w, e);
-    writer_abort(w);
-    return -1;
-}
+static const struct writer_opts quick = { .level = 1 };
 
 /* The regions of the picture, as unimo-regionfeat finds them. */
 static int look(struct one *x, const struct one_opts *o, struct device *dv, enum dtype compute, struct err *e)
@@ -36,8 +23,8 @@ static int look(struct one *x, const struct one_opts *o, struct device *dv, enum
 
     if (!rc) {
         const char *path = full; /* whole, as it is kept in a record of no folder */
-        struct writer *w = create(&x->image_fd, x->images, e);
-        rc = w ? finish(w, extract_regions_to(&d, &path, 1, &how, w, e), e) : -1;
+        struct writer *w = writer_open_nameless(&x->images, &quick, e);
+        rc = w ? writer_end(w, extract_regions_to(&d, &path, 1, &how, w, e), e) : -1;
         detector_release(&d);
     }
     free(own);
@@ -101,10 +88,10 @@ static int ask(struct one *x, const struct one_opts *o, struct err *e)
     struct record *r = make_record(o);
     struct printed line = { 0 };
     int rc = b ? add_tokens(b, r, &line.text, e) : -1;
-    struct writer *w = rc ? NULL : create(&x->input_fd, x->input, e);
+    struct writer *w = rc ? NULL : writer_open_nameless(&x->input, &quick, e);
 
     printed_end(&line, record_id(r), strlen(record_id(r)));
-    rc = w ? finish(w, writer_put_printed(w, &line, 0, line.n, e), e) : -1;
+    rc = w ? writer_end(w, writer_put_printed(w, &line, 0, line.n, e), e) : -1;
     printed_release(&line);
     record_free(r);
     bpe_free(b);
@@ -113,18 +100,17 @@ static int ask(struct one *x, const struct one_opts *o, struct err *e)
 
 int one_open(struct one *x, const struct one_opts *o, struct device *dv, enum dtype compute, struct err *e)
 {
-    *x = (struct one){ .image_fd = -1, .input_fd = -1 };
+    *x = (struct one){ .images.fd = -1, .input.fd = -1 };
     int rc = check_texts(o, e);
     if (!rc && o->image) rc = look(x, o, dv, compute, e);
     if (!rc && (o->text || o->turns.n)) rc = ask(x, o, e);
-    else if (!rc) snprintf(x->input, sizeof x->input, "%s", x->images); /* the image is the record */
+    else if (!rc) memcpy(x->input.path, x->images.path, sizeof x->input.path); /* the image is the record */
     if (rc) one_close(x);
     return rc;
 }
 
 void one_close(struct one *x)
 {
-    if (x->image_fd >= 0) close(x->image_fd);
-    if (x->input_fd >= 0) close(x->input_fd);
-    *x = (struct one){ .image_fd = -1, .input_fd = -1 };
+    nameless_close(&x->images);
+    nameless_close(&x->input);
 }

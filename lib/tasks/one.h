@@ -1,5 +1,6 @@
 #ifndef TASKS_ONE_H
 #define TASKS_ONE_H
+#include "stream/writer.h"
 #include "tasks/downstream.h"
 
 /* One record made of what the command line says, as if it had been read from streams: in files without names. */
@@ -12,8 +13,7 @@ struct one_opts {
     const char *vocabulary;       /* directory */
 };
 struct one {
-    int image_fd, input_fd;
-    char images[64], input[64]; /* paths; "" where there is none */
+    struct nameless images, input; /* of no path where there is none; input has that of images when it is the same */
 };
 /* On error nothing stays open. */
 int one_open(struct one *x, const struct one_opts *o, struct device *dv, enum dtype compute, struct err *e);
