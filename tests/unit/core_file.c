@@ -2,6 +2,7 @@
 #include "core/file.h"
 #include "core/str.h"
 #include "tap.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,14 +22,12 @@ static bool holds(const char *path, const char *want)
 
 static int count_entries(void)
 {
-    static const char *const any[] = { "t", "X", "", NULL };
-    struct err e = { 0 };
-    char **names;
-    int64_t n = dir_list(".", any, &names, &e);
+    DIR *d = opendir(".");
+    int n = 0;
 
-    for (int64_t i = 0; i < n; i++) free(names[i]);
-    free(names);
-    return (int)n;
+    while (readdir(d)) n++;
+    closedir(d);
+    return n;
 }
 
 /* Names that stand for something else: what they lead to gets the output, and they stay. */
