@@ -202,13 +202,21 @@ static size_t word_end(const char *s, size_t n, size_t i)
 static const char *lower_copy(struct arena *a, const char *s, size_t n)
 {
     char *out = arena_strndup(a, s, n);
+    struct str lower = { 0 };
+    bool is_ascii = true;
     size_t m = 0;
 
     for (size_t i = 0, mark; i < n; i += mark ? mark : 1) {
         mark = apostrophe_at(s, n, i);
-        out[m++] = mark ? '\'' : s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] + 32) : s[i];
+        out[m] = mark ? '\'' : s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] + 32) : s[i];
+        is_ascii = is_ascii && (unsigned char)out[m] < 0x80;
+        m++;
     }
     out[m] = 0;
+    if (is_ascii) return out;
+    unicode_add_lowered(&lower, out, m);
+    out = arena_strndup(a, lower.data, lower.n);
+    str_release(&lower);
     return out;
 }
 

@@ -42,6 +42,9 @@ static void test_split(void)
     ok(!strcmp(w.at[1].lower, "isn't") && w.at[1].class == WORD_AUXILIARY && !strcmp(w.at[3].lower, "'s") &&
            w.at[3].class == WORD_POSSESSIVE,
        "an apostrophe is one, straight or not");
+    words_split(&w, "CAF\xc3\x89 \xd0\x9a\xd0\xbe\xd1\x82", &a);
+    ok(!strcmp(w.at[0].lower, "caf\xc3\xa9") && !strcmp(w.at[1].lower, "\xd0\xba\xd0\xbe\xd1\x82"),
+       "capitals of every script are made small");
     ok(word_closed_class("doesn't") == WORD_AUXILIARY && word_closed_class("they're") == WORD_PRONOUN &&
            word_closed_class("o'clock") == WORD_OTHER,
        "contractions are no nouns");
