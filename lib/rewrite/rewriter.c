@@ -149,10 +149,15 @@ static bool is_among(const struct positive *p, int n, const char *text)
 static struct value *positives_of(struct rewriter *w, struct worker *k, const struct scene_graph *g, int32_t group,
                                   struct rng *r)
 {
+    enum { SIBLINGS_MAX = 256 }; /* captions of the image that are looked at: of thousands any stretch is as good */
     struct value *list = value_array();
     const int64_t *translated = map_find(&k->translated, g->text, strlen(g->text));
     const int32_t *documents = NULL;
     int64_t n_documents = w->o.same_image && group >= 0 ? tfidf_group_documents(w->captions, group, &documents) : 0;
+    if (n_documents > SIBLINGS_MAX) {
+        documents += rng_below(r, n_documents - SIBLINGS_MAX + 1);
+        n_documents = SIBLINGS_MAX;
+    }
     struct positive *p = arena_new(&k->arena, struct positive, w->o.n_translators + n_documents + 1);
     struct words words;
     int n = 0;
