@@ -77,14 +77,14 @@ void out_remove_all(void)
     }
 }
 
-/* "dir/.name.XXXXXX" for "dir/name". */
+/* "dir/.name.XXXXXX" for "dir/name", which may be as long as names can be. */
 static char *temporary_name(const char *path)
 {
     struct str s = { 0 };
     const char *base = path_base(path);
 
     str_add_bytes(&s, path, (size_t)(base - path));
-    str_addf(&s, ".%s.XXXXXX", base);
+    str_addf(&s, ".%.200s.XXXXXX", base);
     return s.data;
 }
 
@@ -189,18 +189,18 @@ struct out *out_open(const char *path, struct err *e)
     o->fd = 1;
     if (!path || !strcmp(path, "-")) return o;
     o->path = target_of(path);
-    bool is_special = descriptor_of(o->path) >= 0 || (!stat(o->path, &st) && !S_ISREG(st.st_mode));
+    bool is_there = !stat(o->path, &st), is_special = descriptor_of(o->path) >= 0 || (is_there && !S_ISREG(st.st_mode));
     if (is_special) {
         o->fd = open_special(o->path, st.st_mode);
     } else {
         o->temporary = temporary_name(o->path);
-        o->fd = mkostemp(o->temporary, O_CLOEXEC);
+        o->fd = *path ? mkostemp(o->temporary, O_CLOEXEC) : -1; /* errno is stat()'s: no name */
         if (o->fd >= 0) o->entry = unfinished_add(o->temporary, A_FILE);
-        if (o->fd >= 0) fchmod(o->fd, usual_mode(0666));
+        if (o->fd >= 0) fchmod(o->fd, is_there ? st.st_mode & 0777 : usual_mode(0666));
     }
     if (o->fd >= 0) return o;
     err_errno(e, "cannot create");
-    err_in(e, "%s", path);
+    err_in(e, "%s", *path ? path : "\"\"");
     free(o->path);
     free(o->temporary);
     free(o);
@@ -458,6 +458,14 @@ int outdir_check(const char *path, const char *const *ours, struct err *e)
     return rc;
 }
 
+/* That a directory hands on its group, as those in a shared one do, stays. */
+static void permit(const char *path, mode_t mode)
+{
+    struct stat st;
+
+    if (!stat(path, &st)) chmod(path, mode | (st.st_mode & S_ISGID));
+}
+
 struct outdir *outdir_open(const char *path, const char *const *ours, struct err *e)
 {
     if (outdir_check(path, ours, e)) return NULL;
@@ -475,7 +483,7 @@ struct outdir *outdir_open(const char *path, const char *const *ours, struct err
         free(o);
         return NULL;
     }
-    chmod(o->temporary, usual_mode(0777));
+    if (usual_mode(0700) != 0700) permit(o->temporary, 0700); /* it could be neither filled nor removed */
     o->entry = unfinished_add(o->temporary, A_DIRECTORY);
     return o;
 }
@@ -511,6 +519,15 @@ static int sync_files(const char *path, struct err *e)
     return rc;
 }
 
+/* It has the permissions of the one that it replaces, else those that the umask leaves. */
+static void open_up(const struct outdir *o)
+{
+    struct stat old;
+    bool is_there = !stat(o->path, &old) && S_ISDIR(old.st_mode);
+
+    permit(o->temporary, is_there ? old.st_mode & 0777 : usual_mode(0777));
+}
+
 /* An existing directory changes places with the new one in one step and is then removed, so that at every moment
  * a complete directory stands under the name. If somebody has put a file of their own there since it was opened, it
  * is left under the temporary name. */
@@ -519,6 +536,7 @@ int outdir_commit(struct outdir *o, struct err *e)
     struct err ignored = { 0 }; /* the new directory stands; what is left of the old one is only untidy */
     int rc = sync_files(o->temporary, e);
 
+    if (!rc) open_up(o);
     if (!rc && rename(o->temporary, o->path)) {
         bool is_there = errno == EEXIST || errno == ENOTEMPTY;
         if (!is_there || renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, RENAME_EXCHANGE))

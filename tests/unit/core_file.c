@@ -87,6 +87,48 @@ static void continued(void)
     unlink("a.txt");
 }
 
+/* Permissions are those of what is replaced, else those that the umask leaves; whatever they are, work goes on. */
+static void permissions(void)
+{
+    static const char *const ours[] = { "x", NULL };
+    struct err e = { 0 };
+    struct stat file = { 0 }, of_none = { 0 }, replaced = { 0 }, shared = { 0 };
+
+    ok(!out_save("m", "1", 1, &e) && !chmod("m", 0640) && !out_save("m", "2", 1, &e) && !stat("m", &file) &&
+           (file.st_mode & 0777) == 0640,
+       "a file that is replaced hands on its permissions");
+    umask(0777);
+    struct outdir *o = outdir_open("model", ours, &e);
+    char *inner = o ? path_join(outdir_path(o), "x") : NULL;
+    ok(inner && !out_save(inner, "1", 1, &e) && !outdir_commit(o, &e) && !stat("model", &of_none) &&
+           !(of_none.st_mode & 0777),
+       "a umask that leaves nothing: %s", e.text);
+    umask(022);
+    chmod("model", 0750);
+    o = outdir_open("model", ours, &e);
+    ok(o && !outdir_commit(o, &e) && !stat("model", &replaced) && (replaced.st_mode & 0777) == 0750,
+       "a directory that is replaced does, too");
+    chmod(".", 02755);
+    o = outdir_open("shared", ours, &e);
+    ok(o && !outdir_commit(o, &e) && !stat("shared", &shared) && (shared.st_mode & 07777) == 02755,
+       "in a directory that hands on its group so does a new one");
+    chmod(".", 0755);
+    free(inner);
+    unlink("m");
+    dir_remove("model", &e);
+    dir_remove("shared", &e);
+    o = outdir_open(
+        "name-of-200-bytes-and-more-" /* as long as names can be */
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        ours, &e);
+    ok(o, "a name may be as long as names can be: %s", e.text);
+    outdir_abort(o);
+    err_clear(&e);
+    ok(!out_open("", &e), "but not empty: %s", e.text);
+}
+
 static void files(void)
 {
     struct err e = { 0 };
@@ -193,6 +235,7 @@ int main(void)
     if (!mkdtemp(dir) || chdir(dir)) return 1;
     umask(022);
     continued();
+    permissions();
     files();
     directories();
     struct err e = { 0 };
