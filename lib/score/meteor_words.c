@@ -127,7 +127,8 @@ int meteor_lexicon_add_paraphrases(struct meteor_lexicon *l, const char *path, s
         if (++lines % 3 == 0) add_paraphrase(l, str_c(&line[1]), str_c(&line[2]), &key);
     }
     const char *why = gzerror(f, &state);
-    if (got < 0) err_set(e, ERR_INPUT, "%s: %s", path, state == Z_OK ? "a line of more than a megabyte" : why);
+    if (state != Z_OK && state != Z_STREAM_END) got = err_set(e, ERR_INPUT, "%s", why); /* it begins with the path */
+    else if (got < 0) err_set(e, ERR_INPUT, "%s: a line of more than a megabyte", path);
     else if (!lines || lines % 3)
         got = err_set(e, ERR_INPUT, "%s: %lld lines: expected a probability, a phrase and a paraphrase in turn", path,
                       (long long)lines);

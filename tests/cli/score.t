@@ -196,6 +196,14 @@ t_ok "METEOR: 0.6 is better than 0.6 less a bit of rounding" jq -se '.[0] == .[1
 printf '0.5\na dog\n' >para
 t_run unimo-score -m meteor --paraphrases para caps pairs
 t_err 'para: 2 lines'
+for i in $(seq 900); do printf '0.5\ndog %s\nhound %s\n' "$i" "$((i * 7919 % 3001))"; done | gzip >whole.gz
+passed=
+for share in 20 35 50 65 80 95; do
+    head -c $(($(stat -c %s whole.gz) * share / 100)) whole.gz >cut.gz
+    t_run unimo-score -m meteor --paraphrases cut.gz --wordnet none hound pairs
+    [ "$rc" = 1 ] && grep -q ' cut.gz: unexpected end of file$' "$err" || passed="$passed $share"
+done
+t_ok "a table that was cut short is refused wherever it was (passed:$passed)" [ -z "$passed" ]
 case ${UNIMO_BUILD-} in *san*) bounded=: ;; *) bounded="ulimit -v 1000000" ;; esac # a sanitizer reserves more
 letters() { # SEED N: so many words, each one of eight letters
     awk -v x="$1" -v n="$2" 'BEGIN { for (i = 0; i < n; i++) { x = (x * 16807) % 2147483647; printf "%s%c", i ? " " : "", 97 + int(x / 1000) % 8 } }'
