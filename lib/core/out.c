@@ -1,6 +1,7 @@
 /* Outputs that exist under their final name only when they are complete. Unfinished ones are kept in a fixed table, so
  * that a signal handler can remove them with nothing but system calls. */
 #include "core/file.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/str.h"
 #include <dirent.h>
@@ -528,20 +529,40 @@ static void open_up(const struct outdir *o)
     permit(o->temporary, is_there ? old.st_mode & 0777 : usual_mode(0777));
 }
 
-/* An existing directory changes places with the new one in one step and is then removed, so that at every moment
- * a complete directory stands under the name. If somebody has put a file of their own there since it was opened, it
+/* Lets two directories change places, in one step where the file system can: NFS and some others cannot, and for a
+ * moment nothing is under the second name. */
+static int exchange(const char *a, const char *b)
+{
+    if (!renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE)) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return -1;
+    char *aside = temporary_name(b);
+    int rc = mkdtemp(aside) ? rename(b, aside) : -1;
+    if (!rc && rename(a, b)) {
+        int saved = errno;
+        rename(aside, b);
+        errno = saved;
+        rc = -1;
+    } else if (!rc) {
+        rename(aside, a);
+    }
+    free(aside);
+    return rc;
+}
+
+/* An existing directory changes places with the new one and is then removed, so that at every moment a complete
+ * directory stands under the name. If somebody has put a file of their own there since it was opened, it
  * is left under the temporary name. */
 int outdir_commit(struct outdir *o, struct err *e)
 {
-    struct err ignored = { 0 }; /* the new directory stands; what is left of the old one is only untidy */
+    struct err ignored = { 0 }; /* the new directory stands */
     int rc = sync_files(o->temporary, e);
 
     if (!rc) open_up(o);
     if (!rc && rename(o->temporary, o->path)) {
         bool is_there = errno == EEXIST || errno == ENOTEMPTY;
-        if (!is_there || renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, RENAME_EXCHANGE))
-            rc = err_errno(e, "cannot rename");
-        else if (!outdir_check(o->temporary, o->ours, &ignored)) dir_remove(o->temporary, &ignored);
+        if (!is_there || exchange(o->temporary, o->path)) rc = err_errno(e, "cannot rename");
+        else if (outdir_check(o->temporary, o->ours, &ignored) || dir_remove(o->temporary, &ignored))
+            log_line("%s: what it replaced is left in %s", o->path, o->temporary);
     }
     if (rc) remove_flat_directory(o->temporary); /* not later: then it may be the old one, with somebody's files */
     if (!rc) rc = sync_parent(o->path, e);

@@ -64,6 +64,13 @@ sweep "$files" unimo-predict --device cpu -j 2 -n 4 -t retrieval -m model --imag
 cp -r corpus/vocabulary old/vocabulary
 sweep "alloc:12 make:28 $files" unimo-tokenize --learn -j 1 --vocab-size 300 -F text -o where/vocabulary scenes/dev.pairs.jsonl.zst
 
+# A file system whose directories cannot change places in one step, as NFS.
+rm -rf where
+cp -r old where
+FAIL_PATH=where/vocabulary t_failing rename:22:2 unimo-tokenize --learn -j 1 --vocab-size 300 -F text -o where/vocabulary scenes/dev.pairs.jsonl.zst
+t_exit 0 "a directory is replaced in two steps"
+t_ok "and nothing else is there" diff -r whole where
+
 # What cannot be looked into is not nothing.
 FAIL_PATH=dev.regions t_failing open:24:1 unimo-view --pack -o out corpus/dev.regions.zst
 t_fails "an input that cannot be described"
