@@ -166,6 +166,10 @@ int dir_remove(const char *path, struct err *e)
     while (!rc && (errno = 0, entry = readdir(d))) {
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         if (!unlinkat(dirfd(d), entry->d_name, 0)) continue;
+        if (errno != EISDIR && errno != EPERM) {
+            rc = err_errno(e, "%s/%s: cannot remove", path, entry->d_name);
+            break;
+        }
         char *inner = path_join(path, entry->d_name);
         rc = dir_remove(inner, e);
         free(inner);
