@@ -181,6 +181,7 @@ static int extract(const char *const *paths, int n, struct device *dv, struct er
                                                                        : DT_BF16,
                               .draw = draw,
                               .output = output,
+                              .detector = model ? model : shared,
                               .plain = plain,
                               .skip_bad = skip_bad,
                               .append = append,

@@ -360,11 +360,25 @@ int extract_regions_to(struct detector *d, const char *const *paths, int n, cons
     return rc;
 }
 
+static struct writer *open_output(const struct extract_opts *o, struct err *e)
+{
+    struct value *detector = value_array();
+    const struct writer_opts how = { .plain = o->plain, .append = o->append, .others = detector };
+    int rc = 0;
+
+    for (int i = 0; detector_files[i] && !o->plain && !rc; i++) {
+        char *file = path_join(o->detector, detector_files[i]);
+        rc = inputs_add_file(detector, file, e);
+        free(file);
+    }
+    struct writer *out = rc ? NULL : writer_open(o->output, &how, e);
+    value_free(detector);
+    return out;
+}
+
 int extract_regions(struct detector *d, const char *const *paths, int n, const struct extract_opts *o, struct err *e)
 {
-    const struct writer_opts w = { .plain = o->plain, .append = o->append };
-    struct writer *out = out_spares(o->output, paths, n, e) ? NULL : writer_open(o->output, &w, e);
+    struct writer *out = out_spares(o->output, paths, n, e) ? NULL : open_output(o, e);
 
-    if (!out) return -1;
-    return writer_end(out, extract_regions_to(d, paths, n, o, out, e), e);
+    return writer_end(out, out ? extract_regions_to(d, paths, n, o, out, e) : -1, e);
 }

@@ -8,6 +8,7 @@ struct extract_opts {
     struct select_opts select;
     enum dtype dtype; /* of features and class_probs */
     const char *draw, *output;
+    const char *detector; /* its directory, for the provenance of output */
     bool plain, skip_bad;
     bool append;  /* leave out what the output, or what was begun of it, has already */
     bool shrinks; /* decode pictures at a part of their size that is still no smaller than the input */

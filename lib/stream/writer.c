@@ -80,7 +80,7 @@ static int add_provenance(struct writer *w, struct str *out, struct err *e)
     int rc = w->opts.from ? reader_inputs(w->opts.from, inputs, e) : 0;
     for (int64_t i = 0; i < value_count(w->opts.others); i++)
         value_push(inputs, value_copy(value_at(w->opts.others, i)));
-    if (w->opts.from) value_set(entry, "inputs", inputs);
+    if (w->opts.from || w->opts.others) value_set(entry, "inputs", inputs);
     else value_free(inputs);
     value_push(list, entry);
     value_set(p, "provenance", list);
@@ -415,6 +415,7 @@ static struct writer *begin(struct out *out, const struct writer_opts *opts, int
     w->most_records = w->is_pipe ? PIPE_RECORDS_FIRST : INT64_MAX;
     if (isatty(out_fd(w->out))) w->opts.plain = true;
     if (!w->opts.plain && add_provenance(w, &w->packed, e)) goto fail;
+    w->opts.others = NULL; /* the caller's until now */
     if (size ? recover(w, size, e) : flush(w, e)) goto fail;
     return w;
 fail:

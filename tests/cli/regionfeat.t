@@ -132,6 +132,12 @@ head -c $((size / 2)) whole.zst >cut.zst.partial
 t_run $feat --append -o cut.zst scenes/train
 t_fails "features of other options are not mixed in"
 t_err 'other options'
+head -c $((size / 2)) whole.zst >cut.zst.partial
+mv detector kept && cp -r kept detector && cp other/model.safetensors detector
+t_run $grow -o cut.zst scenes/train
+t_fails "nor those of another detector of the same name"
+t_err 'cut.zst: was begun by another program, with other options or from other data'
+rm -r detector cut.zst.partial && mv kept detector
 t_run $feat --append scenes/train
 t_exit 2 "--append needs a file"
 
