@@ -181,6 +181,7 @@ static int read_answers(const struct model_config *c, const struct record *r, fl
 static int read_target(const struct downstream *d, struct arena *a, const struct record *r, int *label, float **target,
                        struct err *e)
 {
+    const char *text = value_text(value_get(r->fields, "label"), NULL);
     double number;
 
     *target = NULL;
@@ -188,7 +189,8 @@ static int read_target(const struct downstream *d, struct arena *a, const struct
     if (d->kind->labels == LABEL_CLASS) return label_index(d->config, r, label, e);
     *target = arena_new(a, float, d->config->n_labels);
     if (d->kind->labels == LABEL_ANSWERS) return read_answers(d->config, r, *target, e);
-    if (value_get_real(r->fields, "label", -1e30, 1e30, &number, e)) return -1;
+    bool is_written = text && str_to_double(text, -1e30, 1e30, &number); /* as the scorer takes it */
+    if (!is_written && value_get_real(r->fields, "label", -1e30, 1e30, &number, e)) return -1;
     **target = (float)number;
     return 0;
 }

@@ -82,6 +82,8 @@ imported unimo-ve 12 '.[1].label == "1"' "$import/unimo-lines" snli-ve unimo-ve.
 imported unimo-coco 12 '.[0].image == "COCO_train2014_000000000001"' "$import/unimo-lines" coco unimo-coco.txt
 imported unimo-objects 12 '.[0].tags_tokens == [7, 8]' "$import/unimo-lines" coco-objects unimo-objects.txt
 imported unimo-class 12 '.[1] == {id: "q1", text: "some text 1", label: "1"}' "$import/unimo-lines" classification unimo-class.tsv
+{ printf 'text_a\ttext_b\tlabel\n' && for i in $(seq 9); do printf 'a dog runs\ta %s runs\t%d.%d00\n' $i $((i % 5)) $i; done; } >unimo-numbers.tsv
+imported unimo-numbers 9 '.[0].label == "1.100"' "$import/unimo-lines" classification unimo-numbers.tsv
 imported unimo-seq2seq 12 '.[7].tokens[0] == 5 and (.[0].text_pair_tokens | length) == 1' "$import/unimo-lines" seq2seq --vocab unimo.vocab.txt unimo-seq2seq.tsv
 imported unimo-dialog 12 '(.[0].turns_tokens | map(length)) == [2, 1, 1]' "$import/unimo-lines" seq2seq --vocab unimo.vocab.txt unimo-dialog.tsv
 
@@ -146,7 +148,7 @@ cat >tiny.json <<'J'
 J
 unimo-tokenize --learn --vocab-size 320 -F text,target -o vocabulary coco-train.jsonl gigaword.jsonl squad-qg.jsonl 2>/dev/null
 for f in *.jsonl; do
-    case $f in unimo-class.jsonl) ;; unimo-*) cp "$f" "${f%.jsonl}.tok" && continue ;; esac
+    case $f in unimo-class.jsonl | unimo-numbers.jsonl) ;; unimo-*) cp "$f" "${f%.jsonl}.tok" && continue ;; esac
     case $f in snli_ve.jsonl | unnumbered.jsonl | coco-test*.jsonl) continue ;; esac
     unimo-tokenize -m vocabulary -o "${f%.jsonl}.tok" "$f"
 done
@@ -187,6 +189,7 @@ task cnndm cnndm cnndm cnndm bleu target --min-length 1 --max-length 8
 task gigaword gigaword gigaword gigaword bleu target --min-length 1 --max-length 8
 task squad-qg squad-qg squad-qg squad-qg bleu target --min-length 1 --max-length 8
 task coqa coqa coqa coqa bleu target --max-length 8
+task stsb unimo-numbers unimo-numbers unimo-numbers pearson label
 task captioning unimo-coco coco-dev-files coco-test-files bleu refs --max-length 8 --images unimo-coco.zst
 task generate unimo-seq2seq gigaword gigaword bleu target --max-length 8
 task coqa unimo-dialog coqa coqa bleu target --max-length 8
