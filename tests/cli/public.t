@@ -219,6 +219,8 @@ assert rows[0] == "index\tprediction" and len(rows) == 6 and all(r.split("\t")[1
 cp glue.zip first.zip
 "$export/glue" glue.zip SST-2=sst2.pred STS-B=run-stsb-stsb.pred
 t_same first.zip glue.zip "the same bytes again"
+t_run "$export/glue" SST-2=sst2.pred CoLA=sst2.pred
+t_exit 2 "no file to write to"
 t_run "$export/glue" x.zip SST-3=sst2.pred
 t_fails "a table that GLUE has not"
 t_run "$export/vqa" sst2.tok
