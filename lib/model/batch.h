@@ -13,7 +13,7 @@
 struct batch_text {
     int64_t n;
     const int32_t *tokens; /* [n], each in [0, vocab) */
-    const int32_t *units;  /* [n]: 0 starts a unit (word or phrase), 1 continues it; NULL: every token is a unit */
+    const int32_t *units; /* [n]: 0 starts a unit (word or phrase), 1 continues it, -1: of none; NULL: each is a unit */
 };
 /* The regions of an image. Borrowed. */
 struct batch_image {

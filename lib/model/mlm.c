@@ -24,6 +24,12 @@ static bool starts_unit(const int32_t *units, int64_t i)
     return !units || units[i] != 1;
 }
 
+/* A special token within a text is part of no unit. */
+static bool is_special(const int32_t *units, int64_t i)
+{
+    return units && units[i] < 0;
+}
+
 /* Chooses the unit at the anchor and those right of it; returns how many tokens were new, at most budget. */
 static int64_t choose_span(struct rng *r, const struct mlm_opts *o, int64_t n, const int32_t *units, int32_t *chosen,
                            int64_t anchor, int64_t budget)
@@ -33,6 +39,7 @@ static int64_t choose_span(struct rng *r, const struct mlm_opts *o, int64_t n, c
 
     while (i > 0 && !starts_unit(units, i)) i--;
     for (int64_t first = i; i < n && got < budget; i++) {
+        if (is_special(units, i)) continue;
         if (i > first && starts_unit(units, i) && --left == 0) break;
         if (chosen[i]) continue;
         chosen[i] = 1;
@@ -58,7 +65,8 @@ int64_t mlm_mask(struct rng *r, const struct model_config *c, const struct mlm_o
     if (budget > n) budget = n;
     for (int64_t tries = 100 * budget; got < budget && tries > 0; tries--) {
         int64_t anchor = rng_below(r, n);
-        if (!labels[anchor]) got += choose_span(r, o, n, units, labels, anchor, budget - got);
+        if (!labels[anchor] && !is_special(units, anchor))
+            got += choose_span(r, o, n, units, labels, anchor, budget - got);
     }
     for (int64_t i = 0; i < n; i++) {
         if (!labels[i]) {

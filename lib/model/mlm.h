@@ -16,8 +16,8 @@ int mlm_span(struct rng *r, const struct mlm_opts *o);
 
 /* Chooses ceil(ratio * (n + 2)) tokens of a text of n tokens in spans of whole units, replaces 80 % of them by [MASK]
  * and 10 % by a random token in [4, vocab); labels[i] is the original token where chosen, else -1. tokens is changed in
- * place. Texts of fewer than 1 token give 0. Returns the number chosen; at least 1 when n >= 1. A function of the rng's
- * state only. */
+ * place. Tokens of the unit -1 are never chosen. Returns the number chosen; at least 1 when one can be. A function of
+ * the rng's state only. */
 int64_t mlm_mask(struct rng *r, const struct model_config *c, const struct mlm_opts *o, int64_t n, int32_t *tokens,
                  const int32_t *units, int32_t *labels);
 #endif

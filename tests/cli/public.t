@@ -79,7 +79,7 @@ rm large*.json
 # The authors' own lines.
 imported unimo-flickr 12 '.[0] == {id: "0", image: "100000", tokens: [4, 5, 6, 7, 8]}' "$import/unimo-lines" flickr-captions unimo-flickr.txt
 imported unimo-ve 12 '.[1].label == "1"' "$import/unimo-lines" snli-ve unimo-ve.txt
-imported unimo-coco 12 '.[0].image == "COCO_train2014_000000000001"' "$import/unimo-lines" coco unimo-coco.txt
+imported unimo-coco 12 '.[0].image == "COCO_train2014_000000000001" and .[0].units == [0, 1, 0, 0, 1]' "$import/unimo-lines" coco unimo-coco.txt
 imported unimo-objects 12 '.[0].tags_tokens == [7, 8]' "$import/unimo-lines" coco-objects unimo-objects.txt
 imported unimo-class 12 '.[1] == {id: "q1", text: "some text 1", label: "1"}' "$import/unimo-lines" classification unimo-class.tsv
 { printf 'text_a\ttext_b\tlabel\n' && for i in $(seq 9); do printf 'a dog runs\ta %s runs\t%d.%d00\n' $i $((i % 5)) $i; done; } >unimo-numbers.tsv

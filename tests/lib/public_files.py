@@ -115,7 +115,7 @@ with open("unimo-flickr.txt", "w") as a, open("unimo-ve.txt", "w") as b, open("u
         zeros = "0 0 0 0 0 0 0"
         print(ids(i), zeros, zeros, x[1], i, sep=";", file=a)
         print(x[1], i, i % 3, ids(i), zeros, zeros, "", 480, 400, REGIONS, b64(boxes), b64(features), "", "", sep=";", file=b)
-        print(x[0], i, ids(i), zeros, zeros, zeros, "", "", 400, 480, REGIONS, b64(boxes), b64(probs), "", b64(features), 0, sep=";", file=c)
+        print(x[0], i, ids(i), zeros, zeros, "-1 0 1 0 0 1 -1", "", "", 400, 480, REGIONS, b64(boxes), b64(probs), "", b64(features), 0, sep=";", file=c)
         print(x[0], "0 7 8 2", "0 0 0 0", "0 0 0 0", sep=";", file=d)
 save("unimo.vocab.txt", "[CLS]\n[PAD]\n[SEP]\n[UNK]\n" + "".join(f"{(i * 7) % 90}\n" for i in range(90)) + "[MASK]\n")
 save("unimo-seq2seq.tsv", "src\ttgt\n" + "".join(f"{i % 90} 3 4 [SEP] 5\t6 7\n" for i in range(12)))

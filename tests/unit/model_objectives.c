@@ -52,6 +52,27 @@ static void test_mlm(void)
     is_int(mlm_mask(&r, &c, &mlm_defaults, 0, &one, NULL, &label), 0, "mlm: an empty text");
 }
 
+/* Special tokens within a text are never masked, even when nothing else is left. */
+static void test_special_tokens(void)
+{
+    enum { N = 12 };
+    static const int32_t units[N] = { -1, 0, 1, -1, 0, -1, -1, 0, 1, 1, 0, -1 }, none[2] = { -1, -1 };
+    int64_t wrong = 0, all = 0;
+    struct rng r;
+
+    rng_init(&r, 15, 1);
+    for (int round = 0; round < 1000; round++) {
+        int32_t tokens[N], labels[N];
+        for (int i = 0; i < N; i++) tokens[i] = 10 + i;
+        all += mlm_mask(&r, &c, &(struct mlm_opts){ 0.9, 0.2, 10 }, N, tokens, units, labels) == 7;
+        for (int i = 0; i < N; i++) wrong += units[i] < 0 && (labels[i] >= 0 || tokens[i] != 10 + i);
+    }
+    is_int(wrong, 0, "mlm: special tokens stay");
+    is_int(all, 1000, "mlm: all of the others can be chosen");
+    int32_t tokens[2] = { 5, 6 }, labels[2];
+    is_int(mlm_mask(&r, &c, &mlm_defaults, 2, tokens, none, labels), 0, "mlm: a text of special tokens only");
+}
+
 /* The random tokens are drawn from all but [CLS], padding, [SEP] and unknown. */
 static void test_random_tokens(void)
 {
@@ -337,6 +358,7 @@ int main(void)
 {
     c = toy_config();
     test_mlm();
+    test_special_tokens();
     test_random_tokens();
     test_span_lengths();
     test_seq2seq();
