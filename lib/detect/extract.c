@@ -11,6 +11,7 @@
 #include "detect/pictures.h"
 #include "image/draw.h"
 #include "image/jpeg.h"
+#include "stream/inputs.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
