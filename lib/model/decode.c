@@ -132,11 +132,19 @@ static int keep_step(float *value, int32_t *token, int n, int k, float p, int32_
     return n;
 }
 
-/* The likeliest steps. The vocabulary comes in parts whose logits stay in a processor's cache. */
+/* The vocabulary comes in parts whose logits stay in a processor's cache; a GPU has more to do at once than that. */
+static int64_t vocabulary_parts(const struct search *x)
+{
+    int64_t n = x->m->config.vocab / PART;
+
+    return x->m->device->is_host && n > 1 ? n : 1;
+}
+
+/* The likeliest steps. */
 static void propose_likeliest(struct search *x, struct tensor u, struct tensor bias)
 {
     struct device *d = x->m->device;
-    int64_t B = x->n_live, k = x->k, V = x->m->config.vocab, parts = V / PART > 1 ? V / PART : 1;
+    int64_t B = x->n_live, k = x->k, V = x->m->config.vocab, parts = vocabulary_parts(x);
     struct tensor value = scratch_2d(x->s, DT_F32, B, k), token = scratch_2d(x->s, DT_I32, B, k),
                   lse = scratch_1d(x->s, DT_F32, B);
     int64_t mark = scratch_mark(x->s);
@@ -444,8 +452,9 @@ static void begin(struct search *x)
 static int64_t step_bytes(const struct search *x)
 {
     const struct model_config *c = &x->m->config;
-    int64_t rows = rounded(x->b->n_sequences * x->o->beam), words = x->log_prob ? 2 * c->vocab : 2 * PART;
+    int64_t rows = rounded(x->b->n_sequences * x->o->beam), words = c->vocab / vocabulary_parts(x) + 1;
 
+    if (x->log_prob) words = 2 * c->vocab;
     return rows * (4 * words + 4 * (12 * c->hidden + 2 * c->inner) + 4 * (x->b->longest + x->max_length + 16)) +
            (1 << 20);
 }

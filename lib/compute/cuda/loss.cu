@@ -398,18 +398,19 @@ static __global__ void top_columns(float *value, int32_t *column, float *lse, st
                                    int64_t n, int64_t k, int first)
 {
     int64_t from = blockIdx.x * n, own = blockIdx.x * k, next = 0; /* next: of what was found before */
-    float all = row_lse(x, from, n), last = INFINITY, v[EIGHT];
+    float all = row_lse(x, from, n), last = INFINITY, v[OWN];
     int last_column = -1;
 
     for (int64_t i = 0; i < k; i++) {
         float best = 0;
         int at = -1;
-        for (int64_t c = threadIdx.x * EIGHT; c < n; c += THREADS * EIGHT) {
-            load8(v, x, from + c, n - c);
+        for (int64_t c = threadIdx.x; c < n; c += OWN * THREADS) {
+            if (x.is_half) load_own<true>(v, x, from, c, n);
+            else load_own<false>(v, x, from, c, n);
 #pragma unroll
-            for (int j = 0; j < EIGHT; j++) {
-                int now = first + (int)c + j;
-                if (c + j < n && (last_column < 0 || comes_before(last, last_column, v[j], now)) &&
+            for (int j = 0; j < OWN; j++) {
+                int now = first + (int)c + j * THREADS;
+                if (c + j * THREADS < n && (last_column < 0 || comes_before(last, last_column, v[j], now)) &&
                     (at < 0 || comes_before(v[j], now, best, at)))
                     best = v[j], at = now;
             }
