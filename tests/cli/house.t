@@ -60,7 +60,7 @@ if command -v mandoc >/dev/null; then
     done
 fi
 # A macro that quotes does so to the end of its line: what else stands there is quoted, too.
-grep -nE '^\.(.* )?(Dq|Sq|Ql) (.* )?(,|Dq|Sq|Ql|No) .' "$top"/man/* >bad || true
+grep -nE '^\.(.* )?(Dq|Sq|Ql|Qq) (.* )?(,|Dq|Sq|Ql|Qq|No|Ta) .' "$top"/man/* >bad || true
 t_ok "no page has a quotation within a quotation" [ ! -s bad ]
 sed 's/^/# /' bad | head -5
 # .Dl fills lines and takes quotation marks as its own: what is copied from the page is another command.
