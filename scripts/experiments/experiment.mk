@@ -7,7 +7,7 @@
 # Yours to set, beside DATA (the folder of the public files) and MODEL (a directory; scripts/import-model makes one of UNIMO's own release):
 #   REGIONS            streams of region features; or PICTURES (folders of JPEGs) and DETECTOR; or FEATURES, published ones, and FROM, their form
 #   IMAGE              what images are called there, as the importers' --image says it; default: as the release of that form calls them
-#   D                  the folder to work in
+#   D                  the folder to work in: another one for other data, models or OPTIONS
 #   ROW                which of the paper's rows to compare with: base, large, or another that the makefile has; default: by the model's size
 #   RATES BATCHES SEEDS  a training for each combination; for each seed that counts which does best on held-out examples
 #   LAUNCH RANKS       what starts a training of several ranks (mpirun -n 4), and how many (4)
@@ -43,9 +43,22 @@ table: $D/table.txt
 endif
 $(foreach x,DATA MODEL,$(if $($x),,$(error $x is not set: see the heads of $(this) and $(here)experiment.mk)))
 
+# What a folder was made with is kept in it: what is there already would be taken for the product of other data, models or options.
+kept_inputs  = $(strip $(foreach x,DATA MODEL REGIONS PICTURES DETECTOR FEATURES FROM IMAGE,$(if $(filter command environment,$(origin $x)),$x=$($x))))
+kept_options = OPTIONS=$(strip $(OPTIONS))
+quoted = '$(subst ','\'',$1)'
+$D/inputs $D/options: $D/%: FORCE
+	@mkdir -p $D
+	@[ -e $@ ] || printf '%s\n' $(call quoted,$(kept_$*)) >$@
+	@printf '%s\n' $(call quoted,$(kept_$*)) | cmp -s - $@ || { printf '%s: is "%s", not "%s": set D to another folder\n' $@ "$$(cat $@)" $(call quoted,$(kept_$*)) >&2; exit 1; }
+# What is shown is told anew when it is asked for otherwise.
+$D/shown: FORCE
+	@mkdir -p $D
+	@echo '$(RATES) / $(BATCHES) / $(SEEDS) / $(ROW)' | cmp -s - $@ || echo '$(RATES) / $(BATCHES) / $(SEEDS) / $(ROW)' >$@
+
 # Records, tokens, regions.
 sets := $(sort train dev $(report) $(submit))
-$(sets:%=$D/%.jsonl): $D/%.jsonl:
+$(sets:%=$D/%.jsonl): $D/%.jsonl: | $D/inputs
 	@mkdir -p $D
 	$(import.$*) >$@
 $(sets:%=$D/%.zst): $D/%.zst: $D/%.jsonl
@@ -57,7 +70,7 @@ FROM     ?= bua
 image.bua := %d
 IMAGE    ?= $(if $(FEATURES),$(image.$(FROM)))
 called    = $(if $(IMAGE),--image '$(IMAGE)')
-$D/regions.zst:
+$D/regions.zst: | $D/inputs
 	@mkdir -p $D
 	unimo-regionfeat $(if $(PICTURES),-m $(DETECTOR) -j $T -o $@ $(PICTURES),--from $(FROM) -o $@ $(FEATURES))
 image_options := $(REGIONS:%=--images %)
@@ -70,10 +83,10 @@ batch_of = $(patsubst batch%,%,$(word 2,$(subst _, ,$*)))
 seed  = $(patsubst seed%,%,$(word 3,$(subst _, ,$*)))
 learn = unimo-finetune -t $(task) -m $(MODEL) --train $D/train.zst --dev $D/dev.zst $(image_options) -j $T $(train_options) $(OPTIONS)
 as_run = $(if $(rate),--lr $(rate)) --seed $(seed)
-$D/runs/%/trained: $D/train.zst $D/dev.zst $(REGIONS)
+$D/runs/%/trained: $D/train.zst $D/dev.zst $(REGIONS) | $D/options
 	@mkdir -p $(@D)
 	rows=$$($(here)rows $(batch_of) $(RANKS) $(ROWS) $(learn) $(as_run)) && \
-	{ $(LAUNCH) $(learn) $(as_run) $$rows --log $(@D)/log --save-every 500 --keep 1 --resume -o $(@D); status=$$?; [ $$status != 75 ] || touch $D/stopped; exit $$status; } && touch $@
+	{ $(LAUNCH) $(learn) $(as_run) $$rows --log $(@D)/log --save-every 500 --keep 1 --resume -o $(@D) || { status=$$?; [ $$status != 75 ] || touch $D/stopped; exit $$status; }; } && touch $@
 plan: $(patsubst $D/runs/%,plan-%,$(firstword $(call runs,$(firstword $(SEEDS)))))
 plan-%: $D/train.zst $D/dev.zst $(REGIONS)
 	@$(learn) $(as_run) $$($(here)rows $(batch_of) $(RANKS) $(ROWS) $(learn) $(as_run)) --dry-run
@@ -81,8 +94,9 @@ plan-%: $D/train.zst $D/dev.zst $(REGIONS)
 
 # Of each seed the training that does best on held-out examples; what it predicts; its scores.
 define seed_rules
-$D/best.seed$1: $(patsubst %,%/trained,$(call runs,$1))
-	for r in $$(^D); do jq -r --arg run $$$$r '"\(.best) \($$$$run)"' $$$$r/checkpoints/*/trainer.json; done | sort -g | tail -n 1 | cut -d' ' -f2 >$$@
+$D/best.seed$1: $(patsubst %,%/trained,$(call runs,$1)) $D/shown
+	for r in $$(patsubst %/trained,%,$$(filter %/trained,$$^)); do jq -r --arg run $$$$r '"\(.best) \($$$$run)"' $$$$r/checkpoints/*/trainer.json; done | sort -g | tail -n 1 | cut -d' ' -f2 >$$@.new
+	cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
 endef
 $(foreach s,$(SEEDS),$(eval $(call seed_rules,$s)))
 set_of = $(basename $*)
@@ -96,9 +110,10 @@ $D/scores/%.json: $D/predictions/%.zst $D/$$(set_of).jsonl $$(gallery)
 	@mkdir -p $(@D)
 	unimo-score --format json $(score) $(if $(gallery),--images $(gallery) $<,$< $D/$(set_of).jsonl) >$@
 all_scores = $(foreach x,$(report),$(SEEDS:%=$D/scores/$x.seed%.json))
-$D/table.txt: $(all_scores) $(foreach x,$(submit),$D/$x.submission)
+$D/table.txt: $(all_scores) $(foreach x,$(submit),$D/$x.submission) $D/shown
 	$(here)compare "$(title), $(or $(ROW),$(size))" "$(figures)" "$(or $(paper.$(ROW)),$(error the paper has no row $(ROW) here))" '$(pick)' $(SEEDS) -- $(report:%=$D/scores/%) >$@
 # What a server takes, of the first seed.
 $D/%.submission: $D/predictions/%.seed$(firstword $(SEEDS)).zst
 	$(here)../export/$(exporter) $< >$@
-.PHONY: table plan
+FORCE:
+.PHONY: table plan FORCE

@@ -62,6 +62,16 @@ experiment coqa coqa 1 "$short"
 experiment sst2 glue 1 "$few" RATES="1e-3 2e-3" SEEDS="1 2"
 t_ok "of several seeds the median and the range" grep -Eq '^dev +accuracy +95.1 +[0-9.]+ +2: [0-9.]+ to [0-9.]+$' "$out"
 t_ok "of all combinations" [ "$(ls sst2/runs | wc -l)" = 4 ]
+t_ok "which are known to be trained" [ "$(ls sst2/runs/*/trained | wc -l)" = 4 ]
+# What is there already is not taken for the product of something else.
+again="make -s -f $top/scripts/experiments/sst2.mk BIN=$BIN T=2 ROWS=200 BATCHES=4"
+t_run $again DATA=glue MODEL=model "$few --dropout 0.2" RATES=1e-3
+t_ok "other options want another folder" sh -c '[ "$1" = 2 ] && grep -q "^sst2/options: is \"OPTIONS=--steps 2 --lr 1e-3\", not .*: set D to another folder$" "$2"' sh "$rc" "$err"
+t_run $again DATA=glue MODEL=vocabulary/../model "$few" RATES=1e-3
+t_ok "so does another model" sh -c '[ "$1" = 2 ] && grep -q "^sst2/inputs: is \"DATA=glue MODEL=model\", not " "$2"' sh "$rc" "$err"
+t_run $again DATA=glue MODEL=model "$few" RATES=1e-3 SEEDS=1
+t_ok "fewer seeds make another table" grep -Eq '^dev +accuracy +95.1 +[0-9.]+ +1$' "$out"
+t_ok "of the rates that are asked for" grep -q lr1e-3 sst2/best.seed1
 experiment cola glue/CoLA 1 "$few" $one
 experiment stsb glue/STS-B 1 "$few" $one
 experiment mnli glue 2 "$few" $one
