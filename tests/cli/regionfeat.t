@@ -136,7 +136,7 @@ head -c $((size / 2)) whole.zst >cut.zst.partial
 mv detector kept && cp -r kept detector && cp other/model.safetensors detector
 t_run $grow -o cut.zst scenes/train
 t_fails "nor those of another detector of the same name"
-t_err 'cut.zst: was begun by another program, with other options or from other data'
+t_err '^unimo-regionfeat: cut.zst.partial: was begun by another program, with other options or from other data'
 rm -r detector cut.zst.partial && mv kept detector
 t_run $feat --append scenes/train
 t_exit 2 "--append needs a file"
