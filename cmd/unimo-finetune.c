@@ -30,7 +30,7 @@ static const struct opt opts[] = {
     { OPT_STRING, "task", 't', &task_name, 0, 0, "NAME", "the task, one of unimo-tasks(7)" },
     { OPT_STRING, "model", 'm', &model, 0, 0, "DIR", "the model to begin with" },
     { OPT_STRING, "output", 'o', &output, 0, 0, "DIR", "directory of the new model and of its checkpoints" },
-    { OPT_LIST, "train", 0, &train_files, 0, 0, "FILE", "training examples: a tokenized stream (may be repeated)" },
+    { OPT_LIST, "train", 0, &train_files, 0, 0, "FILE", "training examples: a tokenized stream" },
     { OPT_LIST, "dev", 0, &dev_files, 0, 0, "FILE", "held-out examples: the model that does best on them is kept" },
     { OPT_LIST, "images", 0, &image_files, 0, 0, "FILE", "region features of the examples' images" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "optimization (-1: what the paper used for the task)" },

@@ -26,7 +26,7 @@ static double mlm = 1, seq2seq = 1, mrc = 1, mrfr = 1, cmcl = 1, seq2seq_share =
 static const struct opt opts[] = {
     { OPT_STRING, "output", 'o', &output, 0, 0, "DIR", "directory of the model and of its checkpoints" },
     { OPT_GROUP, NULL, 0, NULL, 0, 0, NULL, "data" },
-    { OPT_LIST, "pairs", 0, &pairs, 0, 0, "FILE", "texts with images: a tokenized stream (may be repeated)" },
+    { OPT_LIST, "pairs", 0, &pairs, 0, 0, "FILE", "texts with images: a tokenized stream" },
     { OPT_LIST, "features", 0, &features, 0, 0, "FILE", "regions of the pairs' images" },
     { OPT_LIST, "images", 0, &images, 0, 0, "FILE", "images without texts: a stream of regions" },
     { OPT_LIST, "texts", 0, &texts, 0, 0, "FILE", "texts without images: a tokenized stream" },

@@ -20,7 +20,7 @@ static const struct opt opts[] = {
     { OPT_STRING, "tensor", 't', &tensor, 0, 0, "NAME", "print a tensor's values, one row a line, instead of records" },
     { OPT_FLAG, "base64", 0, &base64, 0, 0, NULL, "print records with their tensors, coded as text" },
     { OPT_FLAG, "pack", 0, &pack, 0, 0, NULL, "write a stream instead of plain lines" },
-    { OPT_LIST, "select", 's', &select_ids, 0, 0, "ID", "only the record with this id (may be repeated)" },
+    { OPT_LIST, "select", 's', &select_ids, 0, 0, "ID", "only the record with this id" },
     OPT_ROW_LIMIT(&limit),
     OPT_ROW_OUTPUT(&output),
     { 0 },

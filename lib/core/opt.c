@@ -216,6 +216,7 @@ static void print_help(const struct program *p)
         if (s.n - from > 28) str_add_char(&s, '\n'), from = s.n;
         while (s.n - from < 30) str_add_char(&s, ' ');
         str_add(&s, o->help);
+        if (o->type == OPT_LIST) str_add(&s, " (may be repeated)");
         add_default(&s, o);
         str_add_char(&s, '\n');
     }

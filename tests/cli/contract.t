@@ -12,6 +12,13 @@ for path in "$bin"/unimo-*; do
     t_ok "$p tells of status 75 if it can be resumed" sh -c '[ "$(grep -c "^  .* --resume " "$1")" = "$(grep -c "75 saved" "$1")" ]' sh "$out"
     cp "$out" help
     t_ok "$p: a default that is shown can be given" sh -c '! grep "stop after N records \[0\]" help'
+    : >silent
+    for o in $(grep '(may be repeated)' help | grep -oE -- '--[a-z0-9-]+ ' | sort -u); do
+        awk -v o=" -${o#--}( |$)" '/^\.It Fl/ { if (text) on = 0; if ($0 ~ o) on = 1; text = 0; next }
+            on { text = 1; if (/repeated|several times|[Gg]iven once for each/) said = 1 } END { exit !said }' "$top/man/$p.1" || echo "$o" >>silent
+    done
+    t_ok "$p: the man page says, too, which options may be repeated" [ ! -s silent ]
+    sed 's/^/#   not said in the page: /' silent
     : >missing
     grep -oE '^  (-.,|   ) --[a-z0-9-]+' "$out" | grep -oE -- '--[a-z0-9-]+' | grep -vxE -- '--help|--version' | while read -r o; do
         grep -qE "^\.It Fl (. , )?(Fl )?-${o#--}( |$)|Fl -${o#--}( |$)" "$top/man/$p.1" || echo "$o" >>missing
