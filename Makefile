@@ -230,7 +230,7 @@ detector: all ## train the detector that comes with unimo anew: ten minutes or t
 	 --log build/detector.jsonl -o build/detector build/corpus/train.jsonl.zst >build/detector.txt
 	@awk '{ print } $$1 == "AP50" && $$2 + 0 >= 0.9 { good = 1 } END { exit !good }' build/detector.txt
 
-real: all ## data that people labelled: a model, bags of words and chance; an hour of processor time, resumable; writes real/table.txt
+real: all ## data that people labelled: a model, bags of words and chance; an hour, resumable; writes real/table.txt
 	+@$(MAKE) --no-print-directory -f scripts/real.mk BIN='$(CURDIR)/$B/bin'
 
 # ---- installing ----

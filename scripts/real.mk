@@ -1,11 +1,11 @@
-# Data that people labelled, at a scale of an hour of processor time: one small model is pre-trained from scratch on scenes and
-# clip-art with their texts, on sentences, on descriptions of packages and on landscapes; fine-tuned for six tasks; and compared with bags of
-# words and with chance. An interrupted run goes on where it was.
-# Yours to set: BIN, D (the folder), T (threads), SEED.
-BIN  ?= $(CURDIR)/build/release/bin
-D    ?= real
-T    ?= 0
-SEED ?= 1
+# Data that people labelled, at a scale of an hour: one small model is pre-trained from scratch on scenes and clip-art with their texts, on
+# sentences, on descriptions of packages and on landscapes; fine-tuned for six tasks; and compared with bags of words and with chance; three
+# seeds. An interrupted run goes on where it was.
+# Yours to set: BIN, D (the folder), T (threads), SEEDS.
+BIN   ?= $(CURDIR)/build/release/bin
+D     ?= real
+T     ?= 0
+SEEDS ?= 1 2 3
 export PATH := $(BIN):$(PATH)
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -14,8 +14,8 @@ export PATH := $(BIN):$(PATH)
 sets  := scenes clip-art
 tasks := retrieval captioning vqa entailment
 every := $(foreach t,$(tasks),$(sets:%=$t.%)) classify.reviews generate.synopses
-$D/table.txt: $(foreach x,$(every),$D/scores/$x.model.json $D/scores/$x.words.json $D/scores/$x.chance.json) scripts/real-table
-	scripts/real-table $D/scores $(every) >$@
+$D/table.txt: $(foreach x,$(every),$(SEEDS:%=$D/runs/%/$x.json) $D/others/$x.words.json $D/others/$x.chance.json) scripts/real-table
+	scripts/real-table $D '$(SEEDS)' $(every) >$@
 	@cat $@
 
 # 1. Data: for each set and split its pairs, questions and statements, as NAME.SPLIT.jsonl.
@@ -61,7 +61,7 @@ pairs := $(sets:%=$(data)/train.pairs.%.jsonl)
 $(data)/rewriter/lexicon.json: $(pairs) $(texts) $(other_images)
 	unimo-rewrite --learn $(other_images:%=--images %) --texts $(texts) -j $T -o $(@D) $(pairs)
 $(data)/train.rewritten.jsonl.zst: $(data)/rewriter/lexicon.json
-	unimo-rewrite -m $(<D) --seed $(SEED) -j $T -o $@ $(pairs)
+	unimo-rewrite -m $(<D) --seed 1 -j $T -o $@ $(pairs)
 $(data)/vocabulary/vocab.json: $(pairs) $(texts) $(sets:%=$(data)/train.questions.%.jsonl)
 	unimo-tokenize --learn --vocab-size 8000 -F text -o $(@D) $^
 tokenize = unimo-tokenize -m $(data)/vocabulary -j $T -o $@ $<
@@ -70,16 +70,17 @@ $(data)/train.rewritten.zst: $(data)/train.rewritten.jsonl.zst $(data)/vocabular
 $(data)/%.zst: $(data)/%.jsonl $(data)/vocabulary/vocab.json
 	$(tokenize)
 
-# 3. Pre-training from scratch: first mostly on texts, then mostly on pairs. A model is there from its first measurement on; `trained` says that
-# no steps are left.
+# 3. Pre-training from scratch, for each seed: first mostly on texts, then mostly on pairs. A model is there from its first measurement on;
+# `trained` says that no steps are left.
 pretrain = unimo-pretrain --vocab $(data)/vocabulary --dropout 0 --pairs $< --texts $(data)/sentences.zst \
 	   $(foreach x,$(train_images) $(other_images),--features $x) $(other_images:%=--images %) \
 	   --cmcl-positives 1 --cmcl-negatives 6 --cmcl-texts 1 --cmcl-images 1 --temperature 0.1 --cmcl 6 --mrc 0.3 --mrfr 0.02 \
-	   --lr 1e-3 --rows 2400 --seed $(SEED) -j $T --log $(@D).log --save-every 200 --keep 1 --resume -o $(@D)
-$D/first/trained: $(data)/train.rewritten.zst $(data)/sentences.zst $(train_images) $(other_images)
+	   --lr 1e-3 --rows 2400 --seed $* -j $T --log $(@D).log --save-every 200 --keep 1 --resume -o $(@D)
+$D/runs/%/first/trained: $(data)/train.rewritten.zst $(data)/sentences.zst $(train_images) $(other_images)
+	@mkdir -p $D/runs/$*
 	$(pretrain) --config scripts/real.json --mix 4:1:8 --steps 2400 && touch $@
-$D/model/trained: $(data)/train.rewritten.zst $D/first/trained
-	$(pretrain) --init $D/first --mix 16:1:1 --steps 1000 && touch $@
+$D/runs/%/model/trained: $(data)/train.rewritten.zst $D/runs/%/first/trained
+	$(pretrain) --init $D/runs/$*/first --mix 16:1:1 --steps 1000 && touch $@
 
 # 4. Fine-tuning: one model for a task of both sets.
 records-retrieval := pairs
@@ -87,55 +88,58 @@ records-captioning := pairs
 records-vqa := questions
 records-entailment := statements
 files = $(foreach s,$(sets),$(data)/$1.$(records-$2).$s.zst)
-finetune = unimo-finetune -t $1 -m $D/model --seed $(SEED) -j $T --save-every 200 --keep 1 --resume --log $D/$1.log -o $(@D) \
-	   $(foreach x,$(train_images),--images $x) $(foreach x,$(call files,train,$1),--train $x) $(foreach x,$(call files,dev,$1),--dev $x)
-$D/retrieval/trained: $(call files,train,retrieval) $(call files,dev,retrieval) $D/model/trained
+adapt = unimo-finetune -t $1 -m $D/runs/$*/model --seed $* -j $T --save-every 200 --keep 1 --resume --log $D/runs/$*/$1.log -o $(@D)
+finetune = $(call adapt,$1) $(foreach x,$(train_images),--images $x) $(foreach x,$(call files,train,$1),--train $x) \
+	   $(foreach x,$(call files,dev,$1),--dev $x)
+finetune_texts = $(call adapt,$1) --train $(data)/train.texts.$2.zst --dev $(data)/dev.texts.$2.zst
+$D/runs/%/retrieval/trained: $(call files,train,retrieval) $(call files,dev,retrieval) $D/runs/%/model/trained
 	$(call finetune,retrieval) --eval-every 0 --dropout 0 --rows 2048 --steps 1000 --lr 1e-3 --gamma 4 --negatives 6 && touch $@
-$D/captioning/trained: $(call files,train,captioning) $(call files,dev,captioning) $D/model/trained
+$D/runs/%/captioning/trained: $(call files,train,captioning) $(call files,dev,captioning) $D/runs/%/model/trained
 	$(call finetune,captioning) --dropout 0.1 --rows 2048 --steps 600 --lr 1e-3 --min-length 1 --max-length 24 --eval-every 300 --eval-limit 200 && touch $@
-$D/vqa/trained: $(call files,train,vqa) $(call files,dev,vqa) $D/model/trained
+$D/runs/%/vqa/trained: $(call files,train,vqa) $(call files,dev,vqa) $D/runs/%/model/trained
 	$(call finetune,vqa) --dropout 0.1 --rows 1024 --steps 1200 --lr 5e-4 --eval-every 200 && touch $@
-$D/entailment/trained: $(call files,train,entailment) $(call files,dev,entailment) $D/model/trained
+$D/runs/%/entailment/trained: $(call files,train,entailment) $(call files,dev,entailment) $D/runs/%/model/trained
 	$(call finetune,entailment) --dropout 0.1 --rows 1024 --steps 1200 --lr 5e-4 --eval-every 200 && touch $@
-finetune_texts = unimo-finetune -t $1 -m $D/model --seed $(SEED) -j $T --save-every 200 --keep 1 --resume --log $D/$1.log -o $(@D) \
-	   --train $(data)/train.texts.$2.zst --dev $(data)/dev.texts.$2.zst
-$D/classify/trained: $(data)/train.texts.reviews.zst $(data)/dev.texts.reviews.zst $D/model/trained
+$D/runs/%/classify/trained: $(data)/train.texts.reviews.zst $(data)/dev.texts.reviews.zst $D/runs/%/model/trained
 	$(call finetune_texts,classify,reviews) --dropout 0.2 --rows 1024 --epochs 6 --lr 5e-4 --eval-every 200 && touch $@
-$D/generate/trained: $(data)/train.texts.synopses.zst $(data)/dev.texts.synopses.zst $D/model/trained
+$D/runs/%/generate/trained: $(data)/train.texts.synopses.zst $(data)/dev.texts.synopses.zst $D/runs/%/model/trained
 	$(call finetune_texts,generate,synopses) --dropout 0 --rows 4096 --steps 2400 --lr 2e-3 --max-source 48 --max-target 20 --min-length 2 --max-length 20 --beam 3 \
 	    --eval-every 400 --eval-limit 200 && touch $@
 
 # 5. Predictions: the model's, those of bags of words, and those that need no input.
 to_predict = unimo-predict -m $(<D) -j $T -o $@
 define set_rules
-$D/predictions/retrieval.$1.model.zst: $D/retrieval/trained $(data)/test.pairs.$1.zst $(data)/$1.test.regions.zst
-	@mkdir -p $$(@D)
+$D/runs/%/retrieval.$1.zst: $D/runs/%/retrieval/trained $(data)/test.pairs.$1.zst $(data)/$1.test.regions.zst
 	$$(to_predict) --images $(data)/$1.test.regions.zst $(data)/test.pairs.$1.zst
-$D/predictions/captioning.$1.model.zst: $D/captioning/trained $(data)/$1.test.regions.zst
-	@mkdir -p $$(@D)
+$D/runs/%/captioning.$1.zst: $D/runs/%/captioning/trained $(data)/$1.test.regions.zst
 	$$(to_predict) $(data)/$1.test.regions.zst
-$D/predictions/vqa.$1.model.zst: $D/vqa/trained $(data)/test.questions.$1.zst $(data)/$1.test.regions.zst
-	@mkdir -p $$(@D)
+$D/runs/%/vqa.$1.zst: $D/runs/%/vqa/trained $(data)/test.questions.$1.zst $(data)/$1.test.regions.zst
 	$$(to_predict) --images $(data)/$1.test.regions.zst $(data)/test.questions.$1.zst
-$D/predictions/entailment.$1.model.zst: $D/entailment/trained $(data)/test.statements.$1.zst $(data)/$1.test.regions.zst
-	@mkdir -p $$(@D)
+$D/runs/%/entailment.$1.zst: $D/runs/%/entailment/trained $(data)/test.statements.$1.zst $(data)/$1.test.regions.zst
 	$$(to_predict) --images $(data)/$1.test.regions.zst $(data)/test.statements.$1.zst
-$D/predictions/retrieval.$1.words.zst: $(data)/test.pairs.$1.jsonl $(data)/$1.test.regions.zst
+$D/others/retrieval.$1.words.zst: $(data)/test.pairs.$1.jsonl $(data)/$1.test.regions.zst
 	@mkdir -p $$(@D)
 	scripts/bag-of-words rank $$^ | unimo-view --pack -o $$@
-$D/predictions/captioning.$1.words.zst: $(data)/train.pairs.$1.jsonl $(data)/$1.train.regions.zst $(data)/$1.test.regions.zst
+$D/others/captioning.$1.words.zst: $(data)/train.pairs.$1.jsonl $(data)/$1.train.regions.zst $(data)/$1.test.regions.zst
 	@mkdir -p $$(@D)
 	scripts/bag-of-words copy text $$< $(data)/$1.test.regions.zst $(data)/$1.train.regions.zst $(data)/$1.test.regions.zst >$$@
-$D/predictions/captioning.$1.chance.zst: $(data)/train.pairs.$1.jsonl $(data)/$1.test.regions.zst
+$D/others/captioning.$1.chance.zst: $(data)/train.pairs.$1.jsonl $(data)/$1.test.regions.zst
 	@mkdir -p $$(@D)
 	scripts/bag-of-words chance text $$^ >$$@
+$D/others/retrieval.$1.chance.json: | $(data)/$1.test.regions.zst
+	@mkdir -p $$(@D)
+	unimo-view $(data)/$1.test.regions.zst | jq -s '{metric: "retrieval", r1: (100 / length)}' >$$@
 endef
 $(foreach s,$(sets),$(eval $(call set_rules,$s)))
+$D/runs/%/classify.reviews.zst: $D/runs/%/classify/trained $(data)/test.texts.reviews.zst
+	$(to_predict) $(data)/test.texts.reviews.zst
+$D/runs/%/generate.synopses.zst: $D/runs/%/generate/trained $(data)/test.texts.synopses.zst
+	$(to_predict) $(data)/test.texts.synopses.zst
 define label_rules
-$D/predictions/$1.$2.words.zst: $(data)/train.$3.$2.jsonl $(data)/test.$3.$2.jsonl $4
+$D/others/$1.$2.words.zst: $(data)/train.$3.$2.jsonl $(data)/test.$3.$2.jsonl $4
 	@mkdir -p $$(@D)
 	scripts/bag-of-words $5 $$^ >$$@
-$D/predictions/$1.$2.chance.zst: $(data)/train.$3.$2.jsonl $(data)/test.$3.$2.jsonl
+$D/others/$1.$2.chance.zst: $(data)/train.$3.$2.jsonl $(data)/test.$3.$2.jsonl
 	@mkdir -p $$(@D)
 	scripts/bag-of-words chance $6 $$^ >$$@
 endef
@@ -143,28 +147,18 @@ $(foreach s,$(sets),$(eval $(call label_rules,vqa,$s,questions,$(data)/$s.train.
 $(foreach s,$(sets),$(eval $(call label_rules,entailment,$s,statements,$(data)/$s.train.regions.zst $(data)/$s.test.regions.zst,classify,label)))
 $(eval $(call label_rules,classify,reviews,texts,,classify,label))
 $(eval $(call label_rules,generate,synopses,texts,,copy target,target))
-$D/predictions/%.reviews.model.zst: $D/classify/trained $(data)/test.texts.reviews.zst
-	@mkdir -p $(@D)
-	$(to_predict) $(data)/test.texts.reviews.zst
-$D/predictions/%.synopses.model.zst: $D/generate/trained $(data)/test.texts.synopses.zst
-	@mkdir -p $(@D)
-	$(to_predict) $(data)/test.texts.synopses.zst
 
-# 6. Scores.
-score = @mkdir -p $(@D) && unimo-score --format json -m
-$D/scores/retrieval.%.chance.json: | $(data)/scenes.test.regions.zst $(data)/clip-art.test.regions.zst
-	@mkdir -p $(@D)
-	unimo-view $(data)/$*.test.regions.zst | jq -s '{metric: "retrieval", r1: (100 / length)}' >$@
-$D/scores/retrieval.%.json: $D/predictions/retrieval.%.zst
-	$(score) retrieval --images $(data)/$(basename $*).test.regions.zst $< >$@
-# Drawings have one title each, scenes five captions.
-$D/scores/captioning.%.json: $D/predictions/captioning.%.zst
-	$(score) cider $< $(data)/test.pairs.$(basename $*).jsonl >$@
-$D/scores/vqa.%.json: $D/predictions/vqa.%.zst
-	$(score) accuracy $< $(data)/test.questions.$(basename $*).jsonl >$@
-$D/scores/entailment.%.json: $D/predictions/entailment.%.zst
-	$(score) accuracy $< $(data)/test.statements.$(basename $*).jsonl >$@
-$D/scores/classify.%.json: $D/predictions/classify.%.zst
-	$(score) accuracy $< $(data)/test.texts.reviews.jsonl >$@
-$D/scores/generate.%.json: $D/predictions/generate.%.zst
-	$(score) rouge --field target $< $(data)/test.texts.synopses.jsonl >$@
+# 6. Scores. Drawings have one title each, scenes five captions.
+score-retrieval  = retrieval --images $(data)/$1.test.regions.zst $<
+score-captioning = cider $< $(data)/test.pairs.$1.jsonl
+score-vqa        = accuracy $< $(data)/test.questions.$1.jsonl
+score-entailment = accuracy $< $(data)/test.statements.$1.jsonl
+score-classify   = accuracy $< $(data)/test.texts.$1.jsonl
+score-generate   = rouge --field target $< $(data)/test.texts.$1.jsonl
+define score_rules
+$D/runs/%/$1.$2.json: $D/runs/%/$1.$2.zst
+	unimo-score --format json -m $$(call score-$1,$2) >$$@
+$D/others/$1.$2.%.json: $D/others/$1.$2.%.zst
+	unimo-score --format json -m $$(call score-$1,$2) >$$@
+endef
+$(foreach x,$(every),$(eval $(call score_rules,$(basename $x),$(subst .,,$(suffix $x)))))
