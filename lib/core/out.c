@@ -136,7 +136,8 @@ static int descriptor_of(const char *path)
     return -1;
 }
 
-/* Where the symbolic link leads, seen from its own directory; NULL when path is none. */
+/* Where the symbolic link leads, seen from its own directory; NULL when path is none, or one to what has no name: those
+ * of /proc/PID/fd lead to pipes, too. */
 static char *link_target(const char *path)
 {
     char to[PATH_MAX];
@@ -147,6 +148,7 @@ static char *link_target(const char *path)
     to[n] = 0;
     if (*to != '/') str_add_bytes(&s, path, (size_t)(path_base(path) - path));
     str_add(&s, to);
+    if (access(s.data, F_OK) && !access(path, F_OK)) str_release(&s);
     return s.data;
 }
 

@@ -47,6 +47,14 @@ static void links(void)
        "a descriptor is written to where it is: %s", e.text);
     close(fd);
     ok(out_save(name, "x", 1, &e) == -1, "a closed one is an error: %s", e.text);
+    err_clear(&e);
+    int pipe_of[2] = { -1, -1 };
+    char got[4] = "";
+    snprintf(name, sizeof name, "/proc/%d/fd/%d", (int)getpid(), pipe(pipe_of) ? -1 : pipe_of[1]);
+    ok(!out_save(name, "abc", 3, &e) && read(pipe_of[0], got, 3) == 3 && !strcmp(got, "abc"),
+       "a pipe behind a process' descriptor is written to: %s", e.text);
+    close(pipe_of[0]);
+    close(pipe_of[1]);
     unlink("link");
     unlink("links");
     unlink("c.txt");
