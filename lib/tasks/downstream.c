@@ -60,8 +60,6 @@ int downstream_open(struct downstream *d, const struct downstream_kind *kind, co
     if (!rc && needs_images && !d->images)
         rc = err_set(e, ERR_USAGE, "--images: region features are required for %s", kind->name);
     if (!rc && kind->writes_text && !(d->bpe = bpe_load(o->vocabulary, e))) rc = -1;
-    if (!rc && o->only && !kind->writes_text)
-        rc = err_set(e, ERR_USAGE, "--vocab: is for tasks that write, which %s does not", kind->name);
     if (!rc && o->hard_file && !(d->hard = neighbours_open(o->hard_file, d->train, e))) rc = -1;
     if (rc) downstream_release(d);
     return rc;

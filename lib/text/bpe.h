@@ -13,8 +13,7 @@ struct bpe;
 /* Loads a vocabulary from a directory: vocab.json (token -> id; every id from 0 to V-1 once; all 256 byte symbols) and
  * merges.txt (one merge a line, first merged first), or under GPT-2's own names encoder.json and vocab.bpe; with
  * fairseq's dict.txt or UNIMO's unimo_en.vocab.txt beside them, its ids (UNIMO's have "unimo_en." in front of all
- * three); without them, tokenizer.json. NULL on error,
- * with file and line. */
+ * three); without them, tokenizer.json. NULL on error, with file and line. */
 struct bpe *bpe_load(const char *dir, struct err *e);
 /* Whether it holds vocab.json and merges.txt under these names, and nothing that would change their ids. */
 bool bpe_is_pair(const char *dir);
