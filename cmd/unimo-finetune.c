@@ -7,6 +7,7 @@
 #include "model/rates.h"
 #include "tasks/downstream.h"
 #include "tasks/writing.h"
+#include "train/checkpoint.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,7 +253,7 @@ static int check_task(const struct downstream_kind *kind, struct err *e)
 /* The model to begin with stays as it is, and no log takes the place of data. */
 static int check_outputs(struct err *e)
 {
-    if (output && out_spares(output, &model, 1, e)) return -1;
+    if (output && checkpoint_spares(output, model, e)) return -1;
     if (!log_path) return 0;
     return out_spares(log_path, train_files.at, train_files.n, e) ||
                    out_spares(log_path, dev_files.at, dev_files.n, e) ||

@@ -5,6 +5,7 @@
 #include "core/opt.h"
 #include "model/vocabulary.h"
 #include "tasks/pretraining.h"
+#include "train/checkpoint.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,7 +219,7 @@ static int check_outputs(struct err *e)
 {
     const struct opt_list *data[] = { &pairs, &features, &images, &texts, &dev_pairs, &dev_images, &dev_texts };
 
-    if (output && out_spares(output, &init, 1, e)) return -1;
+    if (output && checkpoint_spares(output, init, e)) return -1;
     for (int i = 0; i < 7 && log_path; i++) {
         if (out_spares(log_path, data[i]->at, data[i]->n, e)) return -1;
     }

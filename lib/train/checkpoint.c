@@ -238,6 +238,28 @@ int checkpoint_begin(const char *output, struct err *e)
     return fd;
 }
 
+/* A link would be followed; another name of the same file, as cp -l gives it, is replaced. */
+static int spares_file(const char *output, const char *model, const char *name, struct err *e)
+{
+    char *to = path_join(output, name), *from = path_join(model, name);
+    struct stat st;
+    bool is_link = !lstat(to, &st) && S_ISLNK(st.st_mode);
+    int rc = is_link ? out_spares(to, (const char *const[]){ from }, 1, e) : 0;
+
+    free(to);
+    free(from);
+    return rc;
+}
+
+int checkpoint_spares(const char *output, const char *model, struct err *e)
+{
+    if (!model) return 0;
+    return out_spares(output, &model, 1, e) || spares_file(output, model, "config.json", e) ||
+                   spares_file(output, model, "model.safetensors", e)
+               ? -1
+               : 0;
+}
+
 void checkpoint_end(const char *output, int fd)
 {
     char *path = lock_path(output);

@@ -20,6 +20,8 @@ void checkpoint_release(struct checkpoint *c);
 /* Makes the place for checkpoints, for one run at a time: a descriptor, held to the end of the run, that an ended
  * process cannot leave behind; -1: it cannot be written to, or another run does. */
 int checkpoint_begin(const char *output, struct err *e);
+/* Fails when the finished model would overwrite the one to begin with (NULL: none): in its directory, or by links. */
+int checkpoint_spares(const char *output, const char *model, struct err *e);
 void checkpoint_end(const char *output, int lock);
 /* Writes one and removes all but the newest `keep`; when old ones cannot be removed, that is said and nothing else.
  * vocabulary: the directory whose vocabulary files go along. */

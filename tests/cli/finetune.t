@@ -146,7 +146,10 @@ cp -r model same
 rm -rf same/checkpoints
 t_run unimo-finetune -t retrieval -m same --train corpus/train.pairs.zst $images --steps 1 -o ./same/
 t_err 'same/: is both input and output'
-t_same model/model.safetensors same/model.safetensors "the model to begin with is not overwritten"
+mkdir linked && ln -s ../same/model.safetensors linked/model.safetensors
+t_run unimo-finetune -t retrieval -m same --train corpus/train.pairs.zst $images --steps 1 -o linked
+t_err 'linked/model.safetensors: is both input and output'
+t_same model/model.safetensors same/model.safetensors "the model to begin with is not overwritten, nor by a link to it"
 cp corpus/train.pairs.zst same.zst
 t_run $finetune -t retrieval --train same.zst $images --steps 1 --log same.zst -o x
 t_err 'same.zst: is both input and output'
