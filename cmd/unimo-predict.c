@@ -16,6 +16,7 @@
 static const char *only, *model, *task_name, *output, *device, *precision = "auto", *shard, *explain_folder, *picture,
                                                                *detector, *text, *text_pair, *among;
 static struct opt_list image_files, choices, turns;
+static struct value *others; /* what predictions come from beside the records, for provenance */
 static bool plain, skip_bad, profile, append;
 static const char *block_trigrams;
 static int64_t rows, beam = -1, n_best, min_length = -1, max_length = -1, max_source = -1, samples, top_k, seed = 1,
@@ -141,7 +142,11 @@ static int predict_explained(struct downstream *d, struct model *m, struct reade
     return rc;
 }
 
-/* The model and what else predictions depend on, beside the records. */
+static bool is_plain(void)
+{
+    return plain || (is_one() && !output);
+}
+
 static int add_others(struct value *list, struct err *e)
 {
     char *config = path_join(model, "config.json"), *weights = path_join(model, "model.safetensors");
@@ -163,17 +168,14 @@ static bool is_written(const void *writer, const char *id)
 static int predict(struct downstream *d, struct model *m, const char *const *paths, int n, struct err *e)
 {
     struct reader_opts ro = { .skip_bad = skip_bad, .needs_id = true, .limit = limit };
-    struct writer_opts wo = { .plain = plain || (is_one() && !output), .append = append };
+    struct writer_opts wo = { .plain = is_plain(), .append = append, .others = others };
 
     if (opt_shard(shard, &ro.shard, &ro.shards, e) || out_spares(output, image_files.at, image_files.n, e) ||
         out_spares(output, (const char *const[]){ among, only, picture }, 3, e))
         return -1;
     struct reader *in = reader_open(paths, n, &ro, e);
-    struct value *others = value_array();
     wo.from = in;
-    wo.others = others;
-    bool is_told = in && (wo.plain || !add_others(others, e));
-    struct writer *out = is_told ? writer_open(output, &wo, e) : NULL;
+    struct writer *out = in ? writer_open(output, &wo, e) : NULL;
     if (out && append) reader_leave_out(in, is_written, out);
     struct explain_from from = { paths, n, ro };
     from.how.is_again = true;
@@ -182,7 +184,6 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
 
     rc = writer_end(out, rc, e);
     reader_close(in);
-    value_free(others);
     return rc;
 }
 
@@ -261,7 +262,7 @@ static int run_one(struct downstream_opts *o, struct model *m, const struct down
     return rc;
 }
 
-static int run(int argc, char **argv, struct err *e)
+static int predict_with(struct device *dv, const char *const *paths, int n, struct err *e)
 {
     struct model m;
     struct downstream_opts o = {
@@ -285,22 +286,26 @@ static int run(int argc, char **argv, struct err *e)
         .seed = (uint64_t)seed,
     };
 
-    if (check_usage(argc, argv, e)) return -1;
-    struct device *dv = device_open(device, (int)threads, e);
-    if (dv && profile) profile_begin(dv);
-    if (!dv || model_open_dir(&m, model, dv, model_precision(precision, dv), false, e)) {
-        device_close(dv);
-        return -1;
-    }
+    if (model_open_dir(&m, model, dv, model_precision(precision, dv), false, e)) return -1;
     const struct downstream_kind *kind = find_kind(&m, e);
     if (kind && check_task(kind, e)) kind = NULL;
     if (kind) o.rows = good_rows(kind, dv);
-    int rc = !kind      ? -1
-             : is_one() ? run_one(&o, &m, kind, e)
-                        : run_on(&o, &m, kind, (const char *const *)argv, argc, e);
+    int rc = !kind ? -1 : is_one() ? run_one(&o, &m, kind, e) : run_on(&o, &m, kind, paths, n, e);
     model_release(&m);
     profile_print(dv);
+    return rc;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+    if (check_usage(argc, argv, e)) return -1;
+    others = value_array();
+    /* before the model is read ahead: pieces of it would have to wait until that is done */
+    struct device *dv = is_plain() || !add_others(others, e) ? device_open(device, (int)threads, e) : NULL;
+    if (dv && profile) profile_begin(dv);
+    int rc = dv ? predict_with(dv, (const char *const *)argv, argc, e) : -1;
     device_close(dv);
+    value_free(others);
     return rc;
 }
 

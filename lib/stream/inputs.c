@@ -44,8 +44,8 @@ static int index_digest(int fd, int64_t bytes, uint64_t *digest, struct err *e)
 /* 1, or -1. */
 static int sampled_digest(int fd, int64_t bytes, uint64_t *digest, struct err *e)
 {
-    enum { PIECE = 1 << 20, PIECES = 16 };
-    int64_t n = bytes / PIECE < PIECES ? bytes / PIECE + 1 : PIECES, room = bytes > PIECE ? bytes - PIECE : 0;
+    enum { PIECE = 1 << 16, PIECES = 64, WHOLE = 16 << 20 };
+    int64_t n = bytes <= WHOLE ? bytes / PIECE + 1 : PIECES, room = bytes > PIECE ? bytes - PIECE : 0;
     uint8_t *piece = mem_new(uint8_t, PIECE);
     struct digest d;
     int rc = 0;

@@ -8,6 +8,7 @@
 
 /* Records. digest: that of the index, for a stream of ours. */
 int inputs_add_stream(struct value *list, const char *path, struct err *e);
-/* A model, or lines. digest: of sixteen MiB, from the first to the last, at equal distances: a training changes all. */
+/* A model, or lines. digest: of all of it; above 16 MiB of 64 pieces at equal distances, from the first to the last, as
+ * a training changes all. */
 int inputs_add_file(struct value *list, const char *path, struct err *e);
 #endif
