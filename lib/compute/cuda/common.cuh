@@ -163,10 +163,43 @@ static __device__ inline void store8(const struct array &x, int64_t i, int64_t l
         }
     }
 }
+/* Eight elements between their uses: BF16 as they came, which takes half the registers. */
+template <bool HALVES> struct eight {
+    float v[EIGHT];
+};
+template <> struct eight<true> {
+    uint4 v;
+};
+static __device__ inline void take8(struct eight<false> &to, const struct array &x, int64_t i, int64_t left)
+{
+    load8(to.v, x, i, left);
+}
+static __device__ inline void take8(struct eight<true> &to, const struct array &x, int64_t i, int64_t)
+{
+    to.v = *(const uint4 *)((const uint16_t *)x.data + i);
+}
+static __device__ inline void give8(float v[EIGHT], const struct eight<false> &from)
+{
+#pragma unroll
+    for (int k = 0; k < EIGHT; k++) v[k] = from.v[k];
+}
+static __device__ inline void give8(float v[EIGHT], const struct eight<true> &from)
+{
+    unpack8(v, from.v);
+}
+
 /* Whether rows of that width of all these arrays (or none in their place) are whole eights of BF16 and aligned. */
 template <class... A> static inline bool are_halves(int64_t width, const A &...x)
 {
     return width % EIGHT == 0 && (... && (!x.data || (x.is_half && x.is_wide)));
+}
+/* Eight numbers of a vector that nothing writes meanwhile, in two accesses beside arrays that are halves. */
+template <bool HALVES> static __device__ inline void vector8(float v[EIGHT], const float *x, int64_t i, int64_t left)
+{
+    if (!HALVES) return load8(v, array{ (void *)x, false, (uintptr_t)x % 16 == 0 }, i, left);
+    float4 a = __ldg((const float4 *)(x + i)), b = __ldg((const float4 *)(x + i) + 1);
+    v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w;
+    v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
 }
 /* v as it will be read again after being stored in x. */
 template <bool HALVES> static __device__ inline void round8(float v[EIGHT], const struct array &x)

@@ -8,15 +8,6 @@
 
 enum { WARPS = 8, STEP = WARP * EIGHT, KEPT = 4 /* steps of 256 columns in registers */ };
 
-/* Eight columns of g or b, which nothing writes meanwhile. */
-template <bool HALVES> static __device__ inline void vector8(float v[EIGHT], const float *x, int64_t c, int64_t left)
-{
-    if (!HALVES) return load8(v, array{ (void *)x, false, (uintptr_t)x % 16 == 0 }, c, left);
-    float4 a = __ldg((const float4 *)(x + c)), b = __ldg((const float4 *)(x + c) + 1);
-    v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w;
-    v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
-}
-
 /* N for rows of h, or 0; halves: whether the arrays are. */
 static int steps_of(int64_t h, bool halves, const float *g, const float *b)
 {
@@ -201,31 +192,6 @@ static __device__ inline void normalise8(float x[EIGHT], float mean, float rstd)
 {
 #pragma unroll
     for (int k = 0; k < EIGHT; k++) x[k] = (x[k] - mean) * rstd;
-}
-
-/* Eight elements between their uses: BF16 as they came, which takes half the registers. */
-template <bool HALVES> struct eight {
-    float v[EIGHT];
-};
-template <> struct eight<true> {
-    uint4 v;
-};
-static __device__ inline void take8(struct eight<false> &to, const struct array &x, int64_t i, int64_t left)
-{
-    load8(to.v, x, i, left);
-}
-static __device__ inline void take8(struct eight<true> &to, const struct array &x, int64_t i, int64_t)
-{
-    to.v = *(const uint4 *)((const uint16_t *)x.data + i);
-}
-static __device__ inline void give8(float v[EIGHT], const struct eight<false> &from)
-{
-#pragma unroll
-    for (int k = 0; k < EIGHT; k++) v[k] = from.v[k];
-}
-static __device__ inline void give8(float v[EIGHT], const struct eight<true> &from)
-{
-    unpack8(v, from.v);
 }
 
 /* One step of 256 columns of the block's partial row: the warps' sums in order. */

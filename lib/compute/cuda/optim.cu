@@ -16,7 +16,6 @@ static __global__ void partial_sums(float *part, struct array x, int64_t n, bool
 {
     float sum = 0, v[EIGHT];
 
-#pragma unroll 2
     for (int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * EIGHT; i < n;
          i += gridDim.x * (int64_t)THREADS * EIGHT) {
         load8(v, x, i, n - i);

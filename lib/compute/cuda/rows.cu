@@ -29,9 +29,10 @@ int cuda_gather_rows(struct device *d, struct tensor y, struct tensor x, struct 
  *
  * The rows that go to each target are put side by side, in order: counted, given a place each, and each target's list
  * sorted. That makes one list of all rows, which is cut into pieces of PIECE rows, a block each, so that a target with
- * many (a position, [MASK]) takes as many blocks as its rows do. A block adds the sum of a target that lies in its
+ * many (a position, [MASK]) takes as many blocks as its rows do. A block adds the rows of a target that lies in its
  * piece; of one that was cut it leaves a part, and the parts are added in order. What is read and written are the rows
- * themselves and a few numbers each. */
+ * and the targets themselves and a few numbers each. Most wait for memory that is far apart: a thread reads eight rows,
+ * or parts, before it adds the first. */
 
 enum { PIECE = 32, SCAN = 1024, WINDOW = 1 << 16 /* rows that a long list is sorted for at a time */ };
 
@@ -140,32 +141,29 @@ static __global__ void sort_many(struct scatter s)
     }
 }
 
-enum { SUM_THREADS = 128 }; /* eight columns each */
+enum { SUM_THREADS = 128 /* eight columns each */, AHEAD = 8 /* rows that are read before the first is added */ };
 
-/* sum = rows [from, to) of a list, from column c on. */
+/* sum += rows [from, to) of a list, from column c on. */
 template <bool HALVES>
-static __device__ inline void sum_rows(float sum[EIGHT], const struct array &y, const int *rows, int from, int to,
+static __device__ inline void add_rows(float sum[EIGHT], const struct array &y, const int *rows, int from, int to,
                                        int64_t c, int64_t h)
 {
+    struct eight<HALVES> taken[AHEAD];
     float v[EIGHT];
 
-    for (int k = 0; k < EIGHT; k++) sum[k] = 0;
-#pragma unroll 8
-    for (int i = from; i < to; i++) {
-        load8<HALVES>(v, y, rows[i] * h + c, h - c);
+    for (; from < to; from += AHEAD) {
 #pragma unroll
-        for (int k = 0; k < EIGHT; k++) sum[k] += v[k];
+        for (int i = 0; i < AHEAD; i++) {
+            if (from + i < to) take8(taken[i], y, rows[from + i] * h + c, h - c);
+        }
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            if (from + i >= to) break;
+            give8(v, taken[i]);
+#pragma unroll
+            for (int k = 0; k < EIGHT; k++) sum[k] += v[k];
+        }
     }
-}
-
-static __device__ inline void add_to(const struct array &x, int64_t at, int64_t left, const float sum[EIGHT])
-{
-    float old[EIGHT];
-
-    load8(old, x, at, left);
-#pragma unroll
-    for (int k = 0; k < EIGHT; k++) old[k] += sum[k];
-    store8(x, at, left, old);
 }
 
 template <bool HALVES>
@@ -183,35 +181,43 @@ static __global__ void __launch_bounds__(SUM_THREADS) sum_pieces(struct array x,
     for (int i = 0; i < n; i = to) {
         int64_t t = targets[i];
         for (to = i + 1; to < n && targets[to] == t;) to++;
-        bool is_begun = s.first[t] < from + i, is_cut = is_begun || s.first[t + 1] > from + to;
+        bool is_begun = i == 0 && s.first[t] < from, is_cut = is_begun || (to == n && s.first[t + 1] > from + n);
         for (int64_t c = threadIdx.x * EIGHT; c < s.h; c += SUM_THREADS * EIGHT) {
-            float sum[EIGHT];
-            sum_rows<HALVES>(sum, y, rows, i, to, c, s.h);
+            float sum[EIGHT] = {};
+            if (!is_cut) load8(sum, x, t * s.h + c, s.h - c);
+            add_rows<HALVES>(sum, y, rows, i, to, c, s.h);
             if (is_cut) store8(part, (2 * (int64_t)blockIdx.x + !is_begun) * s.h + c, s.h - c, sum);
-            else add_to(x, t * s.h + c, s.h - c, sum);
+            else store8(x, t * s.h + c, s.h - c, sum);
         }
     }
 }
 
 /* A block a piece: the target that begins in it and goes on after it, if there is one. */
+template <bool HALVES>
 static __global__ void __launch_bounds__(SUM_THREADS) add_pieces(struct array x, struct scatter s)
 {
     int64_t piece = blockIdx.x, last = (piece + 1) * PIECE - 1;
-    const struct array part = { s.part, false, true };
 
     if (last + 1 >= s.first[s.targets]) return;
     int64_t t = s.index[s.order[last]], end = s.first[t + 1];
     if (s.first[t] < piece * PIECE || end <= last + 1) return;
     for (int64_t c = threadIdx.x * EIGHT; c < s.h; c += SUM_THREADS * EIGHT) {
-        float sum[EIGHT], v[EIGHT];
-        load8(sum, part, (2 * piece + 1) * s.h + c, s.h - c);
-#pragma unroll 8
-        for (int64_t i = piece + 1; i * PIECE < end; i++) {
-            load8(v, part, 2 * i * s.h + c, s.h - c);
+        float sum[EIGHT], v[AHEAD][EIGHT];
+        load8(sum, x, t * s.h + c, s.h - c);
+        for (int64_t i = piece; i * PIECE < end; i += AHEAD) {
 #pragma unroll
-            for (int k = 0; k < EIGHT; k++) sum[k] += v[k];
+            for (int a = 0; a < AHEAD; a++) {
+                int64_t at = 2 * (i + a) + (i + a == piece); /* after the cut, and of the others before it */
+                if ((i + a) * PIECE < end) vector8<HALVES>(v[a], s.part, at * s.h + c, s.h - c);
+            }
+#pragma unroll
+            for (int a = 0; a < AHEAD; a++) {
+                if ((i + a) * PIECE >= end) break;
+#pragma unroll
+                for (int k = 0; k < EIGHT; k++) sum[k] += v[a][k];
+            }
         }
-        add_to(x, t * s.h + c, s.h - c, sum);
+        store8(x, t * s.h + c, s.h - c, sum);
     }
 }
 
@@ -240,6 +246,7 @@ int cuda_scatter_add_rows(struct device *d, struct tensor x, struct tensor y, st
     s.targets = x.shape[0];
     s.n = index.n;
     s.h = y.shape[1];
+    bool halves = are_halves(s.h, array_of(y));
     if (!s.targets || !s.n) return 0;
     if (scatter_open(d, &s)) return -1;
     unsigned by_row = pieces(s.n, THREADS), cuts = pieces(s.n, PIECE), many = (unsigned)least(s.targets, s.n / WARP);
@@ -248,8 +255,8 @@ int cuda_scatter_add_rows(struct device *d, struct tensor x, struct tensor y, st
         launch(d, row, place_rows, by_row, THREADS, 0, s.list, s.count, s.first, s.index, s.n) ||
         launch(d, row, sort_few, pieces(s.targets, WARPS), THREADS, 0, s) ||
         (many && launch(d, row, sort_many, many, THREADS, 0, s)) ||
-        launch(d, row, are_halves(s.h, array_of(y)) ? sum_pieces<true> : sum_pieces<false>, cuts, SUM_THREADS, 0,
-               array_of(x), array_of(y), s))
+        launch(d, row, halves ? sum_pieces<true> : sum_pieces<false>, cuts, SUM_THREADS, 0, array_of(x), array_of(y),
+               s))
         return -1;
-    return launch(d, row, add_pieces, cuts, SUM_THREADS, 0, array_of(x), s);
+    return launch(d, row, halves ? add_pieces<true> : add_pieces<false>, cuts, SUM_THREADS, 0, array_of(x), s);
 }
