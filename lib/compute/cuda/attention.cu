@@ -21,14 +21,11 @@ static __device__ inline float dot(const struct array &a, int64_t i, const struc
 }
 
 /* The factor of one score's dropout. */
-static __device__ inline float factor_of(const struct attention &p, int64_t row, int head, int key)
+static __device__ inline float score_factor(const struct attention &p, int64_t row, int head, int key)
 {
     uint64_t i = element_of(p, row, head, key);
-    float f[4];
 
-    if (!p.mask.is_on) return 1;
-    mask4(f, i / 4, p.mask);
-    return i % 4 == 0 ? f[0] : i % 4 == 1 ? f[1] : i % 4 == 2 ? f[2] : f[3];
+    return p.mask.is_on ? factor_of(kept4(i / 4, p.mask), i % 4, p.mask) : 1;
 }
 
 /* sum[r] += the 32 lanes' weight times element at(j) + c of x for the lane's columns c, j < n. */
@@ -102,7 +99,7 @@ static __global__ void forward(struct attention p)
         p, p.qkv, p.qkv, row * 3 * h + column, row * h + column, max(s.prefix, i + 1),
         [=](int j) { return (s.from + j) * 3 * h + h + column; },
         [=](int j) { return (s.from + j) * 3 * h + 2 * h + column; },
-        [=](int j) { return factor_of(p, row, head, j); });
+        [=](int j) { return score_factor(p, row, head, j); });
     if (threadIdx.x % WARP == 0) p.lse[row * p.heads + head] = lse;
 }
 
@@ -119,7 +116,7 @@ static __device__ inline float slope(const struct attention &p, const struct str
 {
     int64_t row = s.from + i, key = (s.from + j) * 3 * p.h + p.h, column = (int64_t)head * p.d;
     float score = p.scale * dot(p.qkv, row * 3 * p.h + column, p.qkv, key + column, p.d);
-    float prob = expf(score - p.lse[row * p.heads + head]), keep = factor_of(p, row, head, j);
+    float prob = expf(score - p.lse[row * p.heads + head]), keep = score_factor(p, row, head, j);
     float dprob = dot(p.dout, row * p.h + column, p.qkv, key + p.h + column, p.d);
 
     *weight = prob * keep;

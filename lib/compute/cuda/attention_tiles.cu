@@ -115,39 +115,29 @@ static __device__ inline void write_rows(uint16_t *to, int64_t stride, const flo
 /* ---- dropout of a lane's four scores, one draw of four per lane ---- */
 
 /* Rows are queries: a draw is four neighbouring keys of a row, two lanes have them; one draws for the first row, the
- * other for the eighth after it, and they give each other half. */
+ * other for the eighth after it, and they give each other the bits. */
 static __device__ inline void row_factors(float f[4], const struct attention &p, int64_t row, int head, int key)
 {
     int lane = threadIdx.x % WARP, is_odd = lane % 2;
-    float own[4];
+    uint32_t kept = kept4(element_of(p, row + 8 * is_odd, head, key + lane % 4 / 2 * 4) / 4, p.mask) << 4 * is_odd;
 
-    mask4(own, element_of(p, row + 8 * is_odd, head, key + lane % 4 / 2 * 4) / 4, p.mask);
-    float a = __shfl_xor_sync(~0u, is_odd ? own[0] : own[2], 1), b = __shfl_xor_sync(~0u, is_odd ? own[1] : own[3], 1);
-    f[0] = is_odd ? a : own[0];
-    f[1] = is_odd ? b : own[1];
-    f[2] = is_odd ? own[2] : a;
-    f[3] = is_odd ? own[3] : b;
+    kept |= __shfl_xor_sync(~0u, kept, 1);
+#pragma unroll
+    for (int i = 0; i < 4; i++) f[i] = factor_of(kept, i / 2 * 4 + 2 * is_odd + i % 2, p.mask);
 }
 
 /* Rows are keys: a draw is four neighbouring rows of a column, four lanes have them; each draws for one of the four
- * (column, upper or lower rows), and they exchange. */
-static __device__ inline float pick(const float f[4], int i)
-{
-    return i == 0 ? f[0] : i == 1 ? f[1] : i == 2 ? f[2] : f[3];
-}
+ * (column, upper or lower rows), and they exchange the bits. */
 static __device__ inline void column_factors(float f[4], const struct attention &p, int64_t row, int head, int key)
 {
-    int lane = threadIdx.x % WARP, own_row = lane / 4 % 4;
-    float own[4], got[4];
+    int lane = threadIdx.x % WARP, own = lane / 4 % 4;
+    uint64_t i = element_of(p, row + lane % 4 * 2 + own % 2, head, key + lane / 16 * 4 + own / 2 * 8);
+    uint32_t kept = kept4(i / 4, p.mask) << 4 * own;
 
-    mask4(own, element_of(p, row + lane % 4 * 2 + own_row % 2, head, key + lane / 16 * 4 + own_row / 2 * 8) / 4,
-          p.mask);
-    got[0] = pick(own, own_row);
+    kept |= __shfl_xor_sync(~0u, kept, 4);
+    kept |= __shfl_xor_sync(~0u, kept, 8);
 #pragma unroll
-    for (int x = 1; x < 4; x++) got[x] = __shfl_xor_sync(~0u, pick(own, own_row ^ x), x * 4);
-#pragma unroll
-    for (int i = 0; i < 4; i++)
-        f[i] = pick(got, own_row ^ i); /* draw i came from the lane that is i apart from own_row */
+    for (int e = 0; e < 4; e++) f[e] = factor_of(kept, 4 * e + own, p.mask);
 }
 
 /* ---- forward ---- */

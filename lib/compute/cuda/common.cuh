@@ -276,8 +276,8 @@ static inline struct mask mask_of(struct dropout drop)
                  { (uint32_t)drop.seed, (uint32_t)(drop.seed >> 32) ^ (uint32_t)(drop.step >> 32) },
                  drop.p > 0 };
 }
-/* Factors of elements 4 block .. 4 block + 3: 0 or keep. */
-static __device__ inline void mask4(float factor[4], uint64_t block, const struct mask &m)
+/* Whether elements 4 block .. 4 block + 3 are kept, a bit each. */
+static __device__ inline uint32_t kept4(uint64_t block, const struct mask &m)
 {
     uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32), c2 = m.site, c3 = m.step, k0 = m.key[0], k1 = m.key[1];
 
@@ -292,33 +292,28 @@ static __device__ inline void mask4(float factor[4], uint64_t block, const struc
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    factor[0] = c0 < m.limit ? 0 : m.keep;
-    factor[1] = c1 < m.limit ? 0 : m.keep;
-    factor[2] = c2 < m.limit ? 0 : m.keep;
-    factor[3] = c3 < m.limit ? 0 : m.keep;
+    return (c0 >= m.limit) | (c1 >= m.limit) << 1 | (c2 >= m.limit) << 2 | (c3 >= m.limit) << 3;
+}
+static __device__ inline float factor_of(uint32_t kept, int which, const struct mask &m)
+{
+    return kept >> which & 1 ? m.keep : 0;
 }
 /* v[k] *= the factor of element i + k; any i, a multiple of 8 with HALVES. */
 template <bool HALVES = false> static __device__ inline void drop8(float v[EIGHT], uint64_t i, const struct mask &m)
 {
-    float f[4];
-
     if (!m.is_on) return;
     if (HALVES || i % 4 == 0) {
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            mask4(f, i / 4 + half, m);
+            uint32_t kept = kept4(i / 4 + half, m);
 #pragma unroll
-            for (int k = 0; k < 4; k++) v[4 * half + k] *= f[k];
+            for (int k = 0; k < 4; k++) v[4 * half + k] *= factor_of(kept, k, m);
         }
         return;
     }
     if constexpr (!HALVES) {
 #pragma unroll
-        for (int k = 0; k < EIGHT; k++) {
-            mask4(f, (i + k) / 4, m);
-            int word = (i + k) % 4;
-            v[k] *= word == 0 ? f[0] : word == 1 ? f[1] : word == 2 ? f[2] : f[3];
-        }
+        for (int k = 0; k < EIGHT; k++) v[k] *= factor_of(kept4((i + k) / 4, m), (i + k) % 4, m);
     }
 }
 #endif
