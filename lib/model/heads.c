@@ -76,7 +76,7 @@ static struct tensor lm_backward(const struct model *m, struct scratch *s, struc
 /* Rows whose logits are computed, made into gradients and forgotten at a time: 128 MiB of them. Smaller tiles, that
  * stay in the processor's cache, would win at most what the loss takes outside of products (0.2 % of a step of base),
  * and the word table's gradient is read and written once a tile. That, and products of few rows, a GPU would wait for:
- * 1 GiB there. */
+ * 1 GiB there, and in BF16 as much again for the gradients and the copy of them that products take. */
 static int64_t lm_chunk(const struct model *m)
 {
     int64_t n = ((int64_t)1 << (m->device->is_host ? 25 : 28)) / m->config.vocab;

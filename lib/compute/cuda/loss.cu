@@ -89,7 +89,8 @@ static __global__ void __launch_bounds__(MANY)
     }
 }
 
-/* Threads of a block: as many as leave the rows that are worked on in the cache. */
+/* Threads of a block: as many as leave the rows that are worked on in the cache. Registers let a multiprocessor have
+ * 1,024 threads: of an H200, 132 rows of 50,265 in F32 or 264 in BF16, 27 MB each. */
 static int threads_for(struct tensor logits)
 {
     if (logits.shape[1] <= OWN * THREADS) return THREADS;

@@ -143,7 +143,8 @@ static __global__ void sort_many(struct scatter s)
 
 enum { SUM_THREADS = 128 /* eight columns each */, AHEAD = 8 /* rows that are read before the first is added */ };
 
-/* sum += rows [from, to) of a list, from column c on. */
+/* sum += rows [from, to) of a list, from column c on. BF16 is unpacked when all are under way: each would be waited for
+ * where it depends on a condition. */
 template <bool HALVES>
 static __device__ inline void add_rows(float sum[EIGHT], const struct array &y, const int *rows, int from, int to,
                                        int64_t c, int64_t h)
