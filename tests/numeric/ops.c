@@ -459,6 +459,7 @@ static const struct op ops[] = {
     { "multiply", { "o a TH", "i a TH", "i a TH" }, multiply, 0 },
     { "axpy", { "+ a TH", "i a TH" }, axpy, 0 },
     { "cross_entropy", { "o f T", "o a TV", "i a TV", "i n T<V" }, entropy, 4 },
+    { "cross_entropy (rounded)", { "o f T", "o a TV", "i f TV", "i n T<V" }, entropy, 4 },
     { "cross_entropy (loss)", { "o f T", "i a TV", "i n T<V" }, entropy_loss, 0 },
     { "log_softmax", { "o f TV", "i a TV" }, log_softmax, 0 },
     { "top_columns", { "o f TR", "o n TR", "o f T", "i a TV", "i a TV" }, top_columns, 0 },
@@ -646,6 +647,7 @@ static const struct {
     { 9, 512, 8, 16, 8, 24, 1, 1, 1, 4, 1, 1, 0 },
     { 9, 1024, 8, 16, 8, 24, 1, 1, 1, 4, 1, 1, 0.1f },
     { 37, 1152, 9, 12, 21, 70, 1, 2, 3, 12, 3, 2, 0.1f }, /* heads of 128; more columns than a warp keeps */
+    { 5, 40, 1, 8, 8, 8711, 1, 1, 1, 4, 1, 7, 0.1f },     /* a vocabulary that a large block takes several rounds for */
 };
 
 static bool is_asked(const char *name, int argc, char **argv)

@@ -149,7 +149,7 @@ static void attention_backward(void)
 }
 static void entropy(void)
 {
-    op_cross_entropy(d, loss, wide, wide, labels, 0.1f, 0.5f);
+    op_cross_entropy(d, loss, wide, act, labels, 0.1f, 0.5f);
 }
 static void scatter(void)
 {
@@ -223,6 +223,7 @@ static void memory_bound(void)
     scratch_reset(&s);
 }
 
+/* As in a step: logits in F32, their gradients in BF16, rows of both at no multiple of 16 bytes. */
 static void vocabulary(void)
 {
     int64_t n = T / 8;
@@ -232,8 +233,12 @@ static void vocabulary(void)
     rng_init(&r, 3, 3);
     for (int64_t i = 0; i < T; i++)
         label[i] = (int32_t)(rng_below(&r, 8) ? rng_below(&r, VOCAB) : VOCAB - 1); /* [MASK] */
-    wide = half(n, VOCAB), loss = scratch_1d(&s, DT_F32, n), labels = ints(label, n);
-    report("cross-entropy in place, of an eighth of the rows", seconds_of(entropy), 0, 2.0 * (double)n * VOCAB * 2);
+    double flops = 2.0 * (double)n * H * VOCAB;
+    act = full(n, VOCAB), wide = half(n, VOCAB), loss = scratch_1d(&s, DT_F32, n), labels = ints(label, n);
+    report("cross-entropy of an eighth of the rows", seconds_of(entropy), 0, (double)n * VOCAB * (4 + 2));
+    x = half(n, H), w = half(VOCAB, H), dx = half(n, H), dw = full(VOCAB, H), db = tensor_view1(full(1, VOCAB));
+    report("logits of an eighth of the rows, input gradient", seconds_of(backward_input), flops, 0);
+    report("logits of an eighth of the rows, weight gradient", seconds_of(backward_weight), flops, 0);
     scratch_reset(&s);
     x = half(T, H), y = half(T, H), w = half(VOCAB, H), dw = full(VOCAB, H), labels = ints(label, T);
     report("embedding forward", seconds_of(gather), 0, 2.0 * (double)T * H * 2);
