@@ -49,7 +49,20 @@ t_exit 1 "a test that hangs fails"
 t_out '^not ok - every operation against the reference \(out of time after'
 t_out '^not ok - decoding'
 t_ok "what was printed is kept" grep -q '^ok 1 - fill' kept/check.txt
-t_run env UNIMO_BUILD="$t_dir/fake" OUT="$t_dir/kept" "$top/tests/bench/cuda"
+cat >fake/tests/numeric/ops.t <<'EOF'
+#!/bin/sh
+echo "ok 1 - fill f32 (worst: nmse 0, row 0)"
+[ "$1" = cuda ] || exit 0
+[ "$2" ] || exit 1
+[ "$2" = 0 ] || { echo $$ >own && exec sleep 60; }
+EOF
+t_run env UNIMO_BUILD="$t_dir/fake" OUT="$t_dir/kept" LIMIT=3 "$top/tests/gpu/check"
+t_exit 1 "an operation that hangs on its own fails"
+t_out '^not ok - operations on their own'
+t_ok "and is ended with the others" sh -c '[ -s own ] && ! kill -0 "$(cat own)"'
+printf '#!/bin/sh\nexec sleep 60\n' >fake/nvidia-smi
+chmod +x fake/nvidia-smi
+t_run env PATH="$t_dir/fake:$PATH" UNIMO_BUILD="$t_dir/fake" OUT="$t_dir/kept" "$top/tests/bench/cuda"
 t_exit 1 "a measurement that fails does"
 t_ok "the others are in the table" sh -c 'for x in first third; do grep -q "^$x  *1.000" "$1" || exit; done' sh "$out"
 t_err 'tests/speed/cuda.t cuda 65536: second: killed by signal 9, .*: why$'
