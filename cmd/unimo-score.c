@@ -11,18 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *metrics, *output, *images, *per_item, *format = "auto", *field = "label", *from = "auto",
-                                                         *missing = "error", *scale = "percent", *explain, *compare;
+static const char *output, *images, *per_item, *format = "auto", *field = "label", *from = "auto", *missing = "error",
+                                               *scale = "percent", *explain, *compare;
 static const char *ci, *test = "bs", *prepare = "none", *tokenize = "ptb", *vqa = "2017", *ties = "mid";
 static const char *bleu_tokenize = "13a", *smooth = "exp", *exceptions, *wordnet, *paraphrases, *meteor_modules;
-static struct opt_list by;
+static struct opt_list lists, by;
 static bool json, timed, lowercase, effective_order, no_stem;
 static double smooth_value;
 static int64_t max_order = 4, threads;
 
 static const struct opt opts[] = {
-    { OPT_STRING, "metrics", 'm', &metrics, 0, 0, "LIST",
-      "what to compute, several joined by commas; \"list\" names all" },
+    { OPT_LIST, "metrics", 'm', &lists, 0, 0, "LIST", "what to compute, several joined by commas; \"list\" names all" },
     OPT_ROW_OUTPUT(&output),
     { OPT_CHOICE, "format", 0, &format, 0, 0, "auto|table|tsv|json",
       "how to print (auto: a table on a terminal, else JSON Lines)" },
@@ -201,7 +200,7 @@ static int check_parts(const struct value *list, struct err *e)
 
 static int print_result(const struct score_result *r, struct err *e)
 {
-    bool is_table = !json && (!strcmp(format, "table") || (!strcmp(format, "auto") && !output && isatty(1)));
+    bool is_table = !strcmp(format, "table") || (!strcmp(format, "auto") && !output && isatty(1));
     struct str text = { 0 };
     int rc = 0;
 
@@ -211,7 +210,7 @@ static int print_result(const struct score_result *r, struct err *e)
         str_clear(&text);
     }
     if (is_table) print_table(r->metrics, &text);
-    else if (!strcmp(format, "tsv") && !json) print_tabs(r->metrics, &text);
+    else if (!strcmp(format, "tsv")) print_tabs(r->metrics, &text);
     else print_json(r->metrics, &text);
     if (!rc) rc = out_save(output, str_c(&text), text.n, e);
     str_release(&text);
@@ -279,7 +278,7 @@ static bool share_word(const char *a, const char *b)
 }
 
 /* An option that none of the metrics heeds would be believed to have changed their figures. */
-static int check_heeded(struct err *e)
+static int check_heeded(const char *metrics, struct err *e)
 {
     static const struct {
         const char *metrics, *options[7];
@@ -293,13 +292,21 @@ static int check_heeded(struct err *e)
         { "rouge", { "exceptions" } },
         { "retrieval", { "images", "ties" } },
     };
+    bool has_value = !strcmp(smooth, "floor") || !strcmp(smooth, "add-k");
     char why[80];
 
     for (size_t i = 0; i < sizeof heeds / sizeof *heeds; i++) {
         snprintf(why, sizeof why, "is for %s", heeds[i].metrics);
         if (!share_word(metrics, heeds[i].metrics) && opt_refuse(heeds[i].options, why, e)) return -1;
     }
-    return 0;
+    if (!has_value && opt_refuse((const char *const[]){ "smooth-value", NULL }, "goes with --smooth floor or add-k", e))
+        return -1;
+    if (!compare && opt_refuse((const char *const[]){ "test", NULL }, "goes with --compare", e)) return -1;
+    if (!explain) return 0;
+    if (!strcmp(format, "tsv"))
+        return opt_usage(e, "--explain: --format tsv has figures alone (expected table or json)");
+    return opt_refuse((const char *const[]){ "per-item", "by", "ci", "compare", "test", "time", NULL },
+                      "does not go with --explain", e);
 }
 
 /* Neither product may overwrite an input, or the other one. */
@@ -327,14 +334,13 @@ static int list_metrics(struct err *e)
     return rc;
 }
 
-static int run(int argc, char **argv, struct err *e)
+static int score(const char *metrics, int argc, char **argv, struct err *e)
 {
     struct score_request q = {
         .metrics = metrics, .compare = compare, .times = timed, .explain = explain, .each = per_item != NULL
     };
     struct score_result r;
 
-    if (!metrics) return opt_usage(e, "--metrics: is required");
     if (!strcmp(metrics, "list")) return list_metrics(e);
     if (!sacrebleu_tokenizer_known(bleu_tokenize))
         return opt_usage(e, "--bleu-tokenize: %s: expected 13a, intl, char, zh or none", err_quote(bleu_tokenize));
@@ -356,18 +362,26 @@ static int run(int argc, char **argv, struct err *e)
                                   .meteor_modules = meteor_modules,
                                   .threads = (int)threads,
                                   .ref_scale = !strcmp(scale, "ref") };
-    if (check_heeded(e) || read_inputs(argc, argv, &q.opts.files, e) || read_confidence(&q, e)) return -1;
-    if (!compare && opt_refuse((const char *const[]){ "test", NULL }, "goes with --compare", e)) return -1;
-    if (explain && opt_refuse((const char *const[]){ "per-item", "by", "ci", "compare", "test", "time", NULL },
-                              "does not go with --explain", e))
-        return -1;
-    if (explain && !json && !strcmp(format, "tsv"))
-        return opt_usage(e, "--explain: --format tsv has figures alone (expected table or json)");
+    if (check_heeded(metrics, e) || read_inputs(argc, argv, &q.opts.files, e) || read_confidence(&q, e)) return -1;
     if (check_outputs((const char *const *)argv, argc, e)) return -1;
     int rc = metrics_compute(&q, &r, e);
     if (!rc && !explain) rc = check_parts(r.metrics, e);
     if (!rc) rc = print_result(&r, e);
     metrics_release(&r);
+    return rc;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+    struct str metrics = { 0 };
+
+    if (!lists.n) return opt_usage(e, "--metrics: is required");
+    if (json && opt_given("format") && strcmp(format, "json"))
+        return opt_usage(e, "--json: does not go with --format %s", format);
+    if (json) format = "json";
+    for (int i = 0; i < lists.n; i++) str_addf(&metrics, "%s%s", i ? "," : "", lists.at[i]);
+    int rc = score(str_c(&metrics), argc, argv, e);
+    str_release(&metrics);
     return rc;
 }
 

@@ -25,6 +25,12 @@ t_run unimo-score -m accuracy --format tsv pred ref
 t_out '^accuracy	score	66\.6666666666666[67]$'
 t_run unimo-score -m accuracy --scale ref --json pred ref
 t_ok "--scale ref: as the reference program prints it" holds "$out" '.[0].score < 0.667 and .[0].printed.score == "0.6667" and .[0].scale == "reference"'
+t_run unimo-score -m accuracy --json --format json pred ref
+t_exit 0 "what is said twice"
+t_run unimo-score -m accuracy --json --format table pred ref
+t_err "^unimo-score: --json: does not go with --format table$"
+t_run unimo-score -m accuracy -m f1,matthews pred ref
+t_ok "-m may be repeated" holds "$out" 'map(.metric) == ["accuracy", "f1", "matthews"]'
 t_run unimo-score -m accuracy -o scores.json pred ref
 t_ok "-o writes JSON Lines" holds scores.json '.[0].metric == "accuracy"'
 t_run unimo-score -m accuracy --by kind pred ref
@@ -410,6 +416,8 @@ for o in "--vqa 2021" "--wordnet none" "--meteor-modules exact" "--smooth floor"
 done
 t_run unimo-score -m rouge,rouge-google --tokenize split pred ref
 t_err '^unimo-score: --tokenize: is for bleu, rouge-l, cider, cider-original, meteor$'
+t_run unimo-score -m sacrebleu --smooth-value 0.5 pred ref
+t_err '^unimo-score: --smooth-value: goes with --smooth floor or add-k$'
 t_run unimo-score -m sacrebleu --bleu-tokenize x pred ref
 t_exit 2 "an unknown tokenizer"
 : >empty
