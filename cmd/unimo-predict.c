@@ -189,7 +189,7 @@ static int predict(struct downstream *d, struct model *m, const char *const *pat
 
 static int check_usage(int argc, char **argv, struct err *e)
 {
-    static const char *const sampling[] = { "top-k", "top-p", "temperature", NULL };
+    static const char *const sampling[] = { "top-k", "top-p", "temperature", "seed", NULL };
     static const char *const detecting[] = { "detector", "min-boxes", "max-boxes", NULL };
     static const char *const beside_choice[] = { "n-best", "candidates", "among", "explain", NULL };
 

@@ -236,6 +236,8 @@ static bool has_objective(void)
 
 static int check_usage(int argc, char **argv, struct err *e)
 {
+    static const char *const measuring[] = { "eval-every", NULL };
+
     if (argc)
         return opt_usage(e, "%s: no operand was expected (data goes with --pairs, --images, --texts)",
                          err_quote(argv[0]));
@@ -244,6 +246,7 @@ static int check_usage(int argc, char **argv, struct err *e)
     if (!vocabulary) return opt_usage(e, "--vocab: is required without --init");
     if (!pairs.n && !images.n && !texts.n)
         return opt_usage(e, "--pairs, --images or --texts: at least one is required");
+    if (!dev_pairs.n && !dev_images.n && !dev_texts.n && opt_refuse(measuring, "goes with --dev-*", e)) return -1;
     if (!has_objective())
         return opt_usage(e,
                          "--mlm, --seq2seq, --mrc, --mrfr, --cmcl: all that these collections teach have the weight 0");

@@ -192,7 +192,6 @@ static int extract(const char *const *paths, int n, struct device *dv, struct er
 
     if (!rc && append && (!output || !strcmp(output, "-") || plain))
         rc = opt_usage(e, "--append: needs a file (--output), and not --plain");
-    if (!rc && grid && draw) rc = opt_usage(e, "--grid: has nothing to --draw");
     if (!rc && !grid && min_boxes > max_boxes) rc = opt_usage(e, "--min-boxes: is larger than --max-boxes");
     if (!rc) rc = detector_load(&d, model ? model : shared, dv, compute_type(dv), e);
     if (!rc) {
@@ -241,21 +240,30 @@ static int check_usage(bool converts, struct err *e)
 {
     static const char *const looking[] = { "min-boxes", "max-boxes", "threshold", "nms",    "boxes", "feature-dtype",
                                            "draw",      "grid",      "shrink",    "append", NULL };
+    static const char *const choosing[] = { "min-boxes", "threshold", "nms", "boxes", "draw", NULL };
+    static const char *const computing[] = { "device", "precision", "profile", NULL };
+    static const char *const writing[] = { "output", "to", "plain", "skip-bad", NULL };
+    static const char *const packing[] = { "plain", NULL }, *const measuring[] = { "eval-every", NULL };
     static const char *const reading[] = { "box-order", "box-unit", "size-order", NULL };
     static const char *const filtering[] = { "skip-bad", "shard", "limit", "plain", NULL };
-    static const char *const training[] = { "dev",       "steps",      "batch",        "short-side",
-                                            "long-side", "lr",         "weight-decay", "eval-every",
-                                            "images",    "brightness", "contrast",     "saturation",
-                                            "zoom",      "save-every", "resume",       "log",
-                                            NULL };
+    static const char *const training[] = { "dev",      "steps",        "batch",      "short-side", "long-side",
+                                            "lr",       "weight-decay", "eval-every", "images",     "brightness",
+                                            "contrast", "saturation",   "zoom",       "save-every", "resume",
+                                            "log",      "seed",         NULL };
+    const struct form *form = form_find(from);
 
     if (learn && converts) return opt_usage(e, "--learn: does not go with --from, --to or --check");
     if ((learn || converts) &&
         opt_refuse(looking, "goes with pictures, and not with --learn, --from, --to or --check", e))
         return -1;
-    if (!converts && opt_refuse(reading, "goes with --from", e)) return -1;
-    if (learn && opt_refuse(filtering, "does not go with --learn", e)) return -1;
-    return learn ? 0 : opt_refuse(training, "goes with --learn", e);
+    if (grid && opt_refuse(choosing, "does not go with --grid", e)) return -1;
+    if (converts && opt_refuse(computing, "does not go with --from, --to or --check", e)) return -1;
+    if (check && opt_refuse(writing, "does not go with --check", e)) return -1;
+    if (form_find(to) && opt_refuse(packing, "does not go with --to", e)) return -1;
+    if ((!form || !form->is_lines) && opt_refuse(reading, "goes with --from bua, lxmert or unimo", e)) return -1;
+    if (!learn) return opt_refuse(training, "goes with --learn", e);
+    if (!dev && opt_refuse(measuring, "goes with --dev", e)) return -1;
+    return opt_refuse(filtering, "does not go with --learn", e);
 }
 
 static int run(int argc, char **argv, struct err *e)

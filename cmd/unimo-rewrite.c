@@ -66,6 +66,25 @@ static int rewrite(const struct rewriter_opts *o, const char *const *paths, int 
     return rc;
 }
 
+/* Options that would not be heeded are errors. */
+static int check_usage(struct err *e)
+{
+    static const char *const learning[] = { "images", "texts", "mean-features", NULL };
+    static const char *const rewriting[] = { "positives",  "negatives",   "sentence-share", "kinds",
+                                             "related",    "image-score", "translator",     "translator-time",
+                                             "same-image", "seed",        "plain",          NULL };
+    static const char *const waiting[] = { "translator-time", NULL };
+
+    if (learn && !output) return opt_usage(e, "--learn: needs -o DIR");
+    if (learn && model) return opt_usage(e, "--learn: does not go with -m");
+    if (!learn && !model) return opt_usage(e, "-m DIR: is required (--learn makes one)");
+    if (learn ? opt_refuse(rewriting, "does not go with --learn", e) : opt_refuse(learning, "goes with --learn", e))
+        return -1;
+    if (!translators.n && opt_refuse(waiting, "goes with --translator", e)) return -1;
+    if (mean_features && !images.n) return opt_usage(e, "--mean-features: needs --images");
+    return 0;
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
     struct rewriter_opts o = { .dir = learn ? output : model,
@@ -85,13 +104,7 @@ static int run(int argc, char **argv, struct err *e)
     struct reader_opts how = { .skip_bad = skip_bad, .limit = limit };
 
     if (substitute_weights(kinds, o.weight, e)) return err_in(e, "--kinds");
-    if (opt_shard(shard, &how.shard, &how.shards, e)) return -1;
-    if (learn && !output) return opt_usage(e, "--learn: needs -o DIR");
-    if (learn && model) return opt_usage(e, "--learn: does not go with -m");
-    if (!learn && !model) return opt_usage(e, "-m DIR: is required (--learn makes one)");
-    if (!learn && (images.n || texts.n || mean_features))
-        return opt_usage(e, "--%s: goes with --learn", images.n ? "images" : texts.n ? "texts" : "mean-features");
-    if (mean_features && !images.n) return opt_usage(e, "--mean-features: needs --images");
+    if (opt_shard(shard, &how.shard, &how.shards, e) || check_usage(e)) return -1;
     if (o.wordnet && !opt_given("wordnet") && access(o.wordnet, R_OK)) {
         log_line("no WordNet in %s: replacements come from the corpus alone", o.wordnet);
         o.wordnet = NULL;

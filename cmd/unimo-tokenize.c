@@ -37,6 +37,8 @@ static int check_options(struct err *e)
     if (learn && max_length) return opt_usage(e, "--max-length: does not go with --learn");
     if (decode && max_length) return opt_usage(e, "--max-length: does not go with --decode");
     if (lines && !decode && opt_given("fields")) return opt_usage(e, "--fields: plain text (--lines) has none");
+    if (learn && plain) return opt_usage(e, "--plain: does not go with --learn");
+    if (decode && lines && plain) return opt_usage(e, "--plain: does not go with --decode --lines");
     if (!learn && opt_given("vocab-size")) return opt_usage(e, "--vocab-size: goes with --learn");
     if (!learn && opt_given("min-count")) return opt_usage(e, "--min-count: goes with --learn");
     return 0;

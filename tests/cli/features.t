@@ -178,7 +178,19 @@ t_err '^unimo-regionfeat: --max-boxes: goes with pictures'
 t_run $feat --steps 5 bua.zst
 t_err '^unimo-regionfeat: --steps: goes with --learn$'
 t_run $feat --box-unit pixels bua.zst
-t_err '^unimo-regionfeat: --box-unit: goes with --from$'
+t_err '^unimo-regionfeat: --box-unit: goes with --from bua, lxmert or unimo$'
+t_run $feat --from milvlg --size-order hw -o z.zst milvlg
+t_err '^unimo-regionfeat: --size-order: goes with --from bua, lxmert or unimo$'
+for o in "--device cpu" "--precision f32" --profile; do
+    t_run $feat --from bua $o -o z.zst bua.tsv
+    t_err "^unimo-regionfeat: ${o%% *}: does not go with --from, --to or --check$"
+done
+for o in "-o z" "--to bua" --plain --skip-bad; do
+    t_run $feat --check $o unimo.zst
+    t_err "^unimo-regionfeat: --[a-z-]+: does not go with --check$"
+done
+t_run $feat --to bua --plain -o z.tsv bua.zst
+t_err '^unimo-regionfeat: --plain: does not go with --to$'
 t_run $feat --learn --limit 5 -o x bua.zst
 t_err '^unimo-regionfeat: --limit: does not go with --learn$'
 t_run $feat --learn --from bua -o x bua.tsv

@@ -181,6 +181,7 @@ usage '--text: is required for entailment' -m entailment --image "$jpeg"
 usage '--image: is required for entailment' -m entailment --text a
 usage '--image: is required for captioning' -m captioning --text a
 usage '--temperature: goes with --samples' -m captioning --temperature 2 scenes/regions.zst
+usage '--seed: goes with --samples' -m captioning --seed 2 scenes/regions.zst
 usage '--max-boxes: goes with --image' -m captioning --max-boxes 36 scenes/regions.zst
 usage 'does not go with --images' -m captioning --image "$jpeg" --images long.zst
 usage 'reads its input twice' -m captioning --explain x -

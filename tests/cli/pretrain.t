@@ -292,6 +292,8 @@ for o in "--mlm 0 --seq2seq 0 --mrc 0 --mrfr 0 --cmcl 0" "--beta1 1" "--beta2 1"
     t_exit 2 "$o leaves nothing to learn"
     t_fails "$o"
 done
+t_run $pretrain --eval-every 5 -o x
+t_err '^unimo-pretrain: --eval-every: goes with --dev-[*]$'
 t_run $pretrain --mix 1:2 -o x
 t_exit 2 "--mix wants three numbers"
 t_run $pretrain --mix 0:0:0 -o x

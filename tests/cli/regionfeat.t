@@ -158,8 +158,14 @@ t_exit 0 "a grid"
 t_ok "its cells and their boxes" sh -c 'unimo-view --check --finite grid.zst && unimo-view grid.zst | jq -se "length == 4 and all(.[]; (.grid[0] * .grid[1]) as \$n | \$n <= 60 and \$n > 15 and .tensors.boxes.shape == [\$n, 4] and .tensors.features.shape == [\$n, 256])"'
 unimo-view -t boxes grid.zst | awk 'NF { print $1, $2, $3, $4; if (++n == 48) exit }' >cells
 t_ok "which cover the picture once" awk '{ a += ($3 - $1) * ($4 - $2) } END { exit !(NR > 15 && a > 256 * 192 - 1 && a < 256 * 192 + 1) }' cells
-t_run $feat --grid --draw x scenes/dev
-t_exit 2 "a grid has no names to draw"
+for o in "--min-boxes 1" "--threshold 0.1" "--nms 0.5" "--boxes refined" "--draw x"; do
+    t_run $feat --grid $o -o no.zst scenes/dev
+    t_err "^unimo-regionfeat: ${o%% *}: does not go with --grid$"
+done
+t_run $feat --seed 2 -o no.zst scenes/dev
+t_err '^unimo-regionfeat: --seed: goes with --learn$'
+t_run $learn --eval-every 1 -o no scenes/train.jsonl.zst
+t_err '^unimo-regionfeat: --eval-every: goes with --dev$'
 
 # every kind of JPEG
 mkdir kinds

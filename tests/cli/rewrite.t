@@ -102,6 +102,12 @@ t_run unimo-rewrite -m widths --image-score features --limit 1 --plain pairs.jso
 t_ok "and the others are there" jq -e '.related_images == ["c"]' "$out"
 t_run unimo-rewrite -m means --mean-features pairs.jsonl
 t_exit 2 "--mean-features goes with --learn"
+for o in "--positives 1" "--kinds object" "--translator cat" "--seed 2" --plain; do
+    t_run unimo-rewrite --learn -o no $o pairs.jsonl
+    t_err "^unimo-rewrite: ${o%% *}: does not go with --learn$"
+done
+t_run unimo-rewrite -m model --translator-time 5 pairs.jsonl
+t_err '^unimo-rewrite: --translator-time: goes with --translator$'
 cp -r means broken-means
 head -c 100 means/means.safetensors >broken-means/means.safetensors
 t_run unimo-rewrite -m broken-means --image-score features pairs.jsonl

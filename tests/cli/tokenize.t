@@ -236,6 +236,8 @@ usage --learn --vocab-size 260 -o x corpus
 usage --learn --max-length 3 -o x corpus
 usage -m vocab --decode --max-length 3 corpus
 usage -m vocab --min-count 2 corpus
+usage --learn --plain -o x corpus
+usage -m vocab --decode --lines --plain corpus
 usage -m vocab -F a,,b corpus
 usage -m vocab --shard 3/3 corpus
 mkdir broken
