@@ -67,17 +67,17 @@ int substitute_weights(const char *list, double weight[KINDS], struct err *e)
     int rc = 0;
 
     for (int k = 0; k < KINDS; k++) weight[k] = list ? 0 : k != KIND_SEVERAL;
-    for (const char *p = list; p && *p && !rc;) {
+    for (const char *p = list; p && !rc;) {
         size_t n = strcspn(p, ",");
         str_clear(&part);
         str_add_bytes(&part, p, n);
         size_t name = strcspn(str_c(&part), "=");
-        int k = kind_named(part.data, name);
-        if (k == KINDS) rc = err_set(e, ERR_USAGE, "%s is no kind of edit", err_quote(part.data));
+        int k = kind_named(str_c(&part), name);
+        if (k == KINDS) rc = err_set(e, ERR_USAGE, "%s is no kind of edit", err_quote(str_c(&part)));
         else weight[k] = 1;
         if (!rc && part.data[name] && !str_to_double(part.data + name + 1, 0, 1e6, &weight[k]))
             rc = err_set(e, ERR_USAGE, "%s (expected a weight from 0 to 1000000)", err_quote(part.data));
-        p += n + (p[n] == ',');
+        p = p[n] ? p + n + 1 : NULL;
     }
     str_release(&part);
     return rc;

@@ -39,6 +39,10 @@ t_ok "relations give way to opposites that the corpus has" [ "$(jq -r '.negative
 t_run unimo-rewrite -m model --kinds object,nothing --plain captions.jsonl
 t_exit 2 "an unknown kind"
 t_err '^unimo-rewrite: --kinds: "nothing" is no kind of edit'
+for list in "" object, ,object =3; do
+    t_run unimo-rewrite -m model --kinds "$list" --plain captions.jsonl
+    t_err '^unimo-rewrite: --kinds: ".*" is no kind of edit$'
+done
 t_run unimo-rewrite -m model --kinds object=lots --plain captions.jsonl
 t_exit 2 "a wrong weight"
 t_done
