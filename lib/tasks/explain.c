@@ -1,11 +1,13 @@
 #include "tasks/explain.h"
 #include "core/file.h"
 #include "core/hash.h"
+#include "core/log.h"
 #include "detect/annotations.h"
 #include "model/input.h"
 #include "model/look.h"
 #include "tasks/panels.h"
 #include "text/bpe.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,9 @@ struct explaining {
     struct batch batch;
     struct arena arena;
     const char *folder;
+    bool skips; /* bad records */
+    int64_t done, skipped;
+    struct err first_bad;
     /* of the record at hand */
     struct record *image; /* its regions */
     int64_t regions;
@@ -148,14 +153,17 @@ static int find_image(struct downstream *d, const struct record *r, struct recor
     return 0;
 }
 
-/* Its picture, which is relative to the folder of the file that the image's record is in. */
+/* Its picture, which is relative to the folder of the file that the image's record is in. One that is not there is what
+ * that record is wrong about, not a failure to read. */
 static int find_picture(const struct record *image, char **path, struct err *e)
 {
     const char *name;
 
     if (value_get_string(image->fields, "image", &name, e)) return -1;
     *path = picture_path(image->file, name);
-    return 0;
+    int is_there = file_exists(*path, e);
+    if (is_there) return is_there < 0 ? -1 : 0;
+    return err_set(e, ERR_INPUT, "%s: is not there (a picture was expected)", *path);
 }
 
 static int take_image(struct explaining *x, const struct record *r, struct err *e)
@@ -212,7 +220,16 @@ static int explain_one(struct explaining *x, const struct record *r, struct reco
     record_free(x->image);
     x->image = NULL;
     arena_reset(&x->arena);
-    return rc ? err_in(e, "record %s", err_quote(record_id(r))) : 0;
+    return rc;
+}
+
+static int pass_over(struct explaining *x, const struct record *r, struct err *e)
+{
+    err_in(e, "%s: record %" PRId64, r->file, r->number);
+    if (!x->skips || e->code != ERR_INPUT) return -1;
+    if (!x->skipped++) x->first_bad = *e;
+    err_clear(e);
+    return 0;
 }
 
 /* Predictions have the inputs' ids; inputs that --skip-bad left out have none. */
@@ -226,14 +243,18 @@ static int explain_all(struct explaining *x, struct reader *in, struct reader *p
         bool is_done = false;
         while (!is_done && got > 0 && (got = reader_next(in, &r, e)) > 0) {
             is_done = !strcmp(record_id(r), record_id(p));
-            if (is_done && explain_one(x, r, p, out, e)) got = -1;
+            if (is_done && explain_one(x, r, p, out, e) && pass_over(x, r, e)) got = -1;
             record_free(r);
         }
         record_free(p);
         if (got < 0) return -1;
         if (!is_done) return err_set(e, ERR_INPUT, "the input changed while it was read");
+        x->done++;
     }
-    return got;
+    if (got < 0 || !x->skipped) return got;
+    if (x->skipped == x->done) return err_set(e, ERR_INPUT, "%s (and so every record was skipped)", x->first_bad.text);
+    log_line("%" PRId64 " records without a picture skipped (first: %s)", x->skipped, x->first_bad.text);
+    return 0;
 }
 
 /* ---- before the predictions ---- */
@@ -290,10 +311,9 @@ int explain_spares(struct downstream *d, const struct explain_from *from, const 
 {
     struct sparing x = { .d = d, .folder = folder };
     struct file_key key;
-    int rc = 0;
+    bool is_there = file_key(&key, folder);
+    int rc = (is_there && each_input(&x, from, note_drawing, e)) || each_input(&x, from, check_picture, e) ? -1 : 0;
 
-    if (!file_key(&key, folder)) return 0;
-    rc = each_input(&x, from, note_drawing, e) || each_input(&x, from, check_picture, e) ? -1 : 0;
     map_release(&x.there);
     return rc;
 }
@@ -301,7 +321,7 @@ int explain_spares(struct downstream *d, const struct explain_from *from, const 
 int explain(struct downstream *d, struct model *m, const struct explain_from *from, const char *predictions,
             const char *folder, struct writer *out, struct err *e)
 {
-    struct explaining x = { .d = d, .m = m, .folder = folder };
+    struct explaining x = { .d = d, .m = m, .folder = folder, .skips = from->how.skip_bad };
     struct reader *in = NULL, *pred = NULL;
 
     if (dir_make(folder, e)) return -1;

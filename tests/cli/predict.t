@@ -88,6 +88,21 @@ t_run unimo-predict -m captioning --skip-bad --explain drawings --plain away/reg
 t_fails "a picture under the name of another record's drawing"
 t_err 'unimo-predict: away/second/a.jpg: is both input and output'
 t_same kept.jpg away/second/a.jpg "stays as it is"
+rm away/second/a.jpg
+t_run unimo-predict -m captioning --explain no --plain away/regions.zst
+t_fails "a picture that is missing"
+t_err '^unimo-predict: away/regions.zst: record 2: away/second/a.jpg: is not there'
+t_ok "is told before anything is drawn" [ ! -e no ]
+t_run unimo-predict -m captioning --skip-bad --explain first --plain away/regions.zst
+t_ok "or skipped" sh -c '[ "$1" = 0 ] && [ "$(jq -r .id "$2")" = a ] && ls first | grep -qx a.jpg && grep -q "1 records without a picture skipped" "$3"' sh "$rc" "$out" "$err"
+head -c 400 drawings/a.jpg >away/second/a.jpg
+t_run unimo-predict -m captioning --skip-bad --explain first --plain away/regions.zst
+t_ok "as one that is broken" sh -c '[ "$1" = 0 ] && [ "$(jq -r .id "$2")" = a ] && grep -q "1 records without a picture skipped .*away/second/a.jpg" "$3"' sh "$rc" "$out" "$err"
+mv away/first/b.jpg away/b.jpg
+t_run unimo-predict -m captioning --skip-bad --explain first --plain away/regions.zst
+t_fails "but not all records are"
+mv away/b.jpg away/first/b.jpg
+cp kept.jpg away/second/a.jpg
 { unimo-view -n 1 away.zst && echo '{"id":' && unimo-view away.zst | tail -n 1; } >broken.jsonl
 t_run unimo-predict -m entailment --images away/regions.zst --skip-bad --explain looked --plain broken.jsonl
 t_ok "records that are passed over are not explained" sh -c '[ "$1" = 0 ] && [ "$(wc -l <"$2")" = 2 ] && [ "$(grep -c "1 records skipped" "$3")" = 1 ]' sh "$rc" "$out" "$err"
