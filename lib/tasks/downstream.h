@@ -86,7 +86,7 @@ struct downstream_kind {
                struct err *e);
     int (*evaluate)(void *downstream, struct model *m, struct scratch *s, struct value *report, double *score,
                     struct err *e);
-    /* The field of a held-out record that says what is right; NULL: the image does, among all images. */
+    /* The field of a held-out record without "refs" that says what is right; NULL: the image does, among all images. */
     const char *(*truth)(const struct downstream_kind *k);
     int (*predict)(struct downstream *d, struct model *m, struct reader *in, struct writer *out, struct err *e);
     /* Adds the sequence that the model sees of a record, with what it said (a text; NULL: nothing) where it writes, for

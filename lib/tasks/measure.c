@@ -43,6 +43,12 @@ static int add_refs(struct value *refs, const struct value *fields, const char *
     return 0;
 }
 
+/* The field that says what is right: where a record has several references, those, as the scorer takes them. */
+static const char *truth_field(const struct downstream *d, const struct value *fields)
+{
+    return value_is_array(value_get(fields, "refs")) ? "refs" : d->kind->truth(d->kind);
+}
+
 struct question { /* an input and its references */
     const char *id;
     struct value *input, *refs;
@@ -82,7 +88,7 @@ static int add_question(struct questions *q, const struct record *r, const char 
 
 int downstream_check_truth(const struct downstream *d, const struct record *r, struct err *e)
 {
-    const char *field = d->kind->truth(d->kind);
+    const char *field = truth_field(d, r->fields);
     struct value *refs = value_array();
     double number;
     int rc = add_refs(refs, r->fields, field, e);
@@ -103,7 +109,7 @@ static int read_questions(struct questions *q, const struct downstream *d, struc
     for (int64_t i = 0; i < downstream_dev_count(d) && !rc; i++) {
         struct record *r;
         if (store_get(d->dev, i, &r, e)) return -1;
-        if (add_question(q, r, d->kind->truth(d->kind), d->kind->is_caption, e)) rc = record_bad(r, e);
+        if (add_question(q, r, truth_field(d, r->fields), d->kind->is_caption, e)) rc = record_bad(r, e);
         record_free(r);
     }
     return rc;
