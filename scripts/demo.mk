@@ -1,5 +1,6 @@
 # The demo: from JPEGs to scores. Every rule is a pipeline of the programs that can be copied into a shell; make runs only what is
-# missing, so an interrupted demo goes on where it was. Yours to set: BIN (the programs), D (the folder), SEED, T (threads).
+# missing, so an interrupted demo goes on where it was. Yours to set: BIN (the programs), D (the folder: another one for another SEED), SEED,
+# T (threads).
 BIN  ?= $(CURDIR)/build/release/bin
 D    ?= demo
 SEED ?= 1
@@ -12,9 +13,13 @@ all: $D/report.html
 	@cat $D/table.txt
 	@echo "see $D/report.html"
 
+kept += settings
+kept_settings = SEED=$(SEED)
+include scripts/kept.mk
+
 # 1. Pictures with captions, statements with labels; pictures and sentences on their own.
 corpus := $D/scenes
-$(corpus)/test.jsonl.zst:
+$(corpus)/test.jsonl.zst: | $D/settings
 	unimo-scenes --seed $(SEED) --train 2000 --dev 60 --test 200 --images 200 --texts 2000 -j $T -o $(corpus)
 
 # 2. JPEG -> region features, with the detector that comes with unimo.

@@ -14,9 +14,12 @@ export PATH := $(BIN):$(PATH)
 sets  := scenes clip-art
 tasks := retrieval captioning vqa entailment
 every := $(foreach t,$(tasks),$(sets:%=$t.%)) classify.reviews generate.synopses
-$D/table.txt: $(foreach x,$(every),$(SEEDS:%=$D/runs/%/$x.json) $D/others/$x.words.json $D/others/$x.chance.json) scripts/real-table
+$D/table.txt: $(foreach x,$(every),$(SEEDS:%=$D/runs/%/$x.json) $D/others/$x.words.json $D/others/$x.chance.json) scripts/real-table $D/shown
 	scripts/real-table $D '$(SEEDS)' $(every) >$@
 	@cat $@
+
+shown = $(SEEDS)
+include scripts/kept.mk
 
 # 1. Data: for each set and split its pairs, questions and statements, as NAME.SPLIT.jsonl.
 data := $D/data

@@ -17,9 +17,11 @@ export PATH := $(BIN):$(PATH)
 .SECONDARY:
 
 runs := $(foreach s,$(SEEDS),$(addsuffix .$s,$(VARIANTS)))
-$D/table.txt: $(runs:%=$D/runs/%/scores.json) scripts/study-table
+$D/table.txt: $(runs:%=$D/runs/%/scores.json) scripts/study-table $D/shown
 	STUDY_COLUMNS='zero_shot=zero-shot R@1,colours=colours,objects=objects,swaps=swap test' scripts/study-table $(runs:%=$D/runs/%/scores.json) >$@
 	@cat $@
+shown = $(SEEDS) / $(VARIANTS)
+include scripts/kept.mk
 
 # 1. Scenes, features, negatives, tokens: once for all runs. Masks ask captions that say where things are; contrasted are true sentences about
 # two things, of the form that the test has.

@@ -13,9 +13,11 @@ export PATH := $(BIN):$(PATH)
 .SECONDARY:
 
 runs := $(foreach s,$(SEEDS),$(VARIANTS:%=$D/runs/%.$s))
-$D/table.txt: $(runs:%=%/scores.json) scripts/study-table
+$D/table.txt: $(runs:%=%/scores.json) scripts/study-table $D/shown
 	scripts/study-table $(runs:%=%/scores.json) >$@
 	@cat $@
+shown = $(SEEDS) / $(VARIANTS)
+include scripts/kept.mk
 
 # 1. Data, features, rewriting, tokens: once for all runs.
 data := $D/data

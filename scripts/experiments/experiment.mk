@@ -43,18 +43,12 @@ table: $D/table.txt
 endif
 $(foreach x,DATA MODEL,$(if $($x),,$(error $x is not set: see the heads of $(this) and $(here)experiment.mk)))
 
-# What a folder was made with is kept in it: what is there already would be taken for the product of other data, models or options.
+# A folder is for one choice of data, model and options.
+kept := inputs options
 kept_inputs  = $(strip $(foreach x,DATA MODEL REGIONS PICTURES DETECTOR FEATURES FROM IMAGE,$(if $(filter command environment,$(origin $x)),$x=$($x))))
 kept_options = OPTIONS=$(strip $(OPTIONS))
-quoted = '$(subst ','\'',$1)'
-$D/inputs $D/options: $D/%: FORCE
-	@mkdir -p $D
-	@[ -e $@ ] || printf '%s\n' $(call quoted,$(kept_$*)) >$@
-	@printf '%s\n' $(call quoted,$(kept_$*)) | cmp -s - $@ || { printf '%s: is "%s", not "%s": set D to another folder\n' $@ "$$(cat $@)" $(call quoted,$(kept_$*)) >&2; exit 1; }
-# What is shown is told anew when it is asked for otherwise.
-$D/shown: FORCE
-	@mkdir -p $D
-	@echo '$(RATES) / $(BATCHES) / $(SEEDS) / $(ROW)' | cmp -s - $@ || echo '$(RATES) / $(BATCHES) / $(SEEDS) / $(ROW)' >$@
+shown = $(RATES) / $(BATCHES) / $(SEEDS) / $(ROW)
+include $(here)../kept.mk
 
 # Records, tokens, regions.
 sets := $(sort train dev $(report) $(submit))
@@ -115,5 +109,4 @@ $D/table.txt: $(all_scores) $(foreach x,$(submit),$D/$x.submission) $D/shown
 # What a server takes, of the first seed.
 $D/%.submission: $D/predictions/%.seed$(firstword $(SEEDS)).zst
 	$(here)../export/$(exporter) $< >$@
-FORCE:
-.PHONY: table plan FORCE
+.PHONY: table plan

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What scripts/real.mk compares with: bags of words and chance; and how the records are made.
+# What scripts/real.mk compares with: bags of words and chance; how the records are made; and that a folder is for one choice of settings.
 . "$(dirname "$0")/../lib/lib.sh"
 
 command -v python3 >/dev/null || t_skip_all "python3 is not installed"
@@ -26,6 +26,35 @@ jq -c 'select(.image == "i0" or .image == "i1")' test.jsonl >texts.jsonl
 "$bags" rank texts.jsonl two.jsonl | unimo-view --pack -o ranked.zst
 t_run unimo-score -m retrieval --images two.jsonl ranked.zst
 t_ok "images by the names of what was seen" jq -se 'map(.r1) == [100, 100]' "$out"
+# What is there already is not taken for the product of other settings.
+run() { t_run make -s --no-print-directory -C "$top" -f "scripts/$1.mk" BIN="$BIN" D="$t_dir/$1" "${@:2}"; }
+BIN=${UNIMO_BIN:-$top/build/release/bin}
+run demo SEED=1 "$t_dir/demo/settings"
+run demo SEED=2 "$t_dir/demo/scenes/test.jsonl.zst"
+t_ok "demo: another seed wants another folder" sh -c '[ "$1" = 2 ] && grep -q "/demo/settings: is \"SEED=1\", not \"SEED=2\": set D to another folder$" "$2"' sh "$rc" "$err"
+mkdir -p real/runs/1 real/runs/2 real/others
+for x in retrieval.scenes retrieval.clip-art captioning.scenes captioning.clip-art vqa.scenes vqa.clip-art entailment.scenes entailment.clip-art classify.reviews generate.synopses; do
+    for f in runs/1/$x runs/2/$x others/$x.words others/$x.chance; do
+        echo "{\"metric\":\"cider\",\"score\":$((${#f} - 5)),\"r1\":7,\"rougeL\":7}" | sed "s/\"r1\":7/\"r1\":$(echo $f | tr -cd 12)0/" >real/$f.json
+    done
+done
+known=$(find "$t_dir/real" -name '*.json' -printf '-o %p ')
+run real SEEDS="1 2" $known
+t_ok "real: the mean of two seeds, and their spread" grep -Eq '^retrieval +scenes +R@1, both directions +15.0 \(10.0\)' "$out"
+run real SEEDS=2 $known
+t_ok "and one of them alone" grep -Eq '^retrieval +scenes +R@1, both directions +20.0 \(0.0\)' "$out"
+for name in study study-swap; do
+    variant=$([ $name = study ] && echo full || echo random) known=
+    for s in 1 2; do
+        mkdir -p $name/runs/$variant.$s
+        echo "{\"run\":\"$variant.$s\",\"zero_shot\":$s}" >$name/runs/$variant.$s/scores.json
+        known="$known -o $t_dir/$name/runs/$variant.$s/scores.json"
+    done
+    run $name VARIANTS=$variant SEEDS="1 2" $known
+    t_ok "$name: a table of two seeds" grep -Eq "^$variant +1.5 \\(1\\)" "$out"
+    run $name VARIANTS=$variant SEEDS=2 $known
+    t_ok "and of one of them alone" grep -Eq "^$variant +2 \\(0\\)" "$out"
+done
 t_run "$bags" guess train.jsonl
 t_exit 1 "an unknown verb"
 
