@@ -32,7 +32,13 @@ static uint64_t meant_by(const struct graph_work *k, int word, int depth)
     return all;
 }
 
-/* The subjects of a verb, through auxiliaries, participles and relative clauses. */
+static bool opens_clause(const struct graph_work *k, int word)
+{
+    return word >= k->from && word_is_one_of(k->w->at[word].lower, " while when ");
+}
+
+/* The subjects of a verb, through auxiliaries, participles and relative clauses; of "while walking" those of the verb
+ * beside it. */
 static uint64_t subjects_of(const struct graph_work *k, int verb, int depth)
 {
     uint64_t all = 0;
@@ -44,6 +50,9 @@ static uint64_t subjects_of(const struct graph_work *k, int verb, int depth)
         if (l->right == verb && l->left >= k->from && (!strcmp(s, "M") || !strcmp(s, "O")) &&
             (k->w->at[l->left].class == WORD_AUXILIARY || k->w->at[verb].class == WORD_AUXILIARY))
             all |= subjects_of(k, l->left, depth + 1); /* "is being carried" */
+        else if (l->right == verb &&
+                 (opens_clause(k, verb) ? !strcmp(s, "MV") : !strcmp(s, "M") && opens_clause(k, l->left)))
+            all |= subjects_of(k, l->left, depth + 1);
         else if (l->right == verb && (!strcmp(s, "S") || !strcmp(s, "M") || !strcmp(s, "B") || !strcmp(s, "RS")))
             all |= meant_by(k, l->left, depth + 1);
         else if (l->left == verb &&
@@ -269,8 +278,49 @@ static bool is_particle(const struct graph_work *k, int i)
                            " climb walk run go ride drive fly hike jump move come ski travel ");
 }
 
+/* What also a bridge, a bowl or a truck does. */
+static bool is_done_by_things(const struct graph_work *k, int verb)
+{
+    return word_is_one_of(lemma_of_verb(k, verb),
+                          " contain show cover surround cross overlook face feature display depict resemble line fill "
+                          "block connect join link support include bear have say state indicate form frame reflect top "
+                          "pull tow transport haul lift follow approach enter blow spray emit spew divide separate ");
+}
+
+/* "driving" of "a bus driving down a street", by its preposition. */
+static bool follows_participle(const struct graph_work *k, const struct graph_relation *x)
+{
+    for (int i = 0; i < k->parse.n; i++) {
+        const struct parse_link *l = &k->parse.at[i];
+        bool carries = l->right >= x->from && l->right < x->to && l->left >= k->from &&
+                       (!strcmp(l->stem, "MV") || !strcmp(l->stem, "K"));
+        if (carries && str_ends(k->w->at[l->left].lower, "ing")) return true;
+    }
+    return false;
+}
+
+/* Who is at these things, by the last preposition that says so, or at what is there: "on the grass beside a fence".
+ * People and animals are, and what moves there. */
+static uint64_t who_is_at(const struct graph_work *k, uint64_t things, int depth)
+{
+    uint64_t who = 0, others = 0;
+    int from = -1;
+
+    for (int r = 0; r < k->g->n_relations; r++) {
+        const struct graph_relation *x = &k->g->relations[r];
+        if (x->is_verb || !strcmp(x->name, "of") || !(things & bit(k, x->object))) continue;
+        if (!is_animate(k, x->subject) && !(x->verb && follows_participle(k, x))) {
+            others |= bit(k, x->subject);
+            continue;
+        }
+        who = (x->from == from ? who : 0) | bit(k, x->subject);
+        from = x->from;
+    }
+    return who || !others || depth > 4 ? who : who_is_at(k, others, depth + 1);
+}
+
 /* Who does what verb i says to these objects. What only people and animals do is not done by a chair: "a woman in a
- * chair reading a book". */
+ * chair reading a book". Nor does a ladder do more than things do: "a man on a ladder cleaning a window". */
 static uint64_t agents_of(const struct graph_work *k, int i, uint64_t objects)
 {
     uint64_t subjects = subjects_of(k, i, 0) & ~objects;
@@ -278,13 +328,15 @@ static uint64_t agents_of(const struct graph_work *k, int i, uint64_t objects)
                                  " read hold wear eat drink talk look play throw catch cut brush ride feed watch "
                                  "kick hit swing cook type write paint pet walk reach carry touch smell ");
 
-    if (!subjects && i > k->from && word_is_one_of(k->w->at[i - 1].lower, " while when "))
-        subjects = first_animate(k) & ~objects;
+    if (!subjects && opens_clause(k, i - 1)) subjects = first_animate(k) & ~objects;
     if (!subjects) subjects = nearest_before(k, i);
-    if (is_act && !any_animate(k, subjects)) {
-        uint64_t able = first_animate(k) & ~objects;
-        if (able && k->g->objects[k->first_object + __builtin_ctzll(able)].to <= i) return able;
+    if (any_animate(k, subjects)) return subjects;
+    if (str_ends(k->w->at[i].lower, "ing") && !is_done_by_things(k, i)) {
+        uint64_t beside = who_is_at(k, subjects, 0) & ~objects;
+        if (beside) return beside;
     }
+    uint64_t able = is_act ? first_animate(k) & ~objects : 0;
+    if (able && k->g->objects[k->first_object + __builtin_ctzll(able)].to <= i) return able;
     return subjects;
 }
 

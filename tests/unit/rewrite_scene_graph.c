@@ -89,6 +89,22 @@ static void test_graphs(void)
     graph_is("A toddler brushing his teeth with a brush.",
              "toddler, tooth*, brush; toddler brush tooth; toddler with brush");
     graph_is("A little dog in a valley. There is a tree.", "dog[little], valley, tree; dog in valley");
+    /* who does what behind a prepositional phrase */
+    graph_is("A man talking on a cell phone while walking down a street.",
+             "man, cell phone, street; man on cell phone; man down street");
+    graph_is("A man is standing on a ladder cleaning a window.",
+             "man, ladder, window; man on ladder; man clean window");
+    graph_is("A boy stands on a beach flying a kite.", "boy, beach, kite; boy on beach; boy fly kite");
+    graph_is("A man and a woman are sitting on a bench eating sandwiches.",
+             "man, woman, bench, sandwich*; man on bench; woman on bench; man eat sandwich; woman eat sandwich");
+    graph_is("A man is kneeling on the grass beside a fence repairing a bike.",
+             "man, grass, fence, bike; man on grass; grass beside fence; man repair bike");
+    graph_is("A bus is driving down a street passing a building.",
+             "bus, street, building; bus down street; bus pass building");
+    graph_is("There is a train on a bridge crossing a river.",
+             "train, bridge, river; train on bridge; bridge cross river");
+    graph_is("A man is looking at a truck pulling a trailer.", "man, truck, trailer; man at truck; truck pull trailer");
+    graph_is("A bus stops while people cross the street.", "bus, person*, street; person cross street");
     graph_is("", "");
     graph_is(".,!?", "");
     graph_is("-", "");
