@@ -50,6 +50,7 @@ static bool find_partners(struct comparison *c)
         for (int k = 0; k < c->b->n_objects && found < 0; k++) {
             const struct graph_object *y = &c->b->objects[k];
             if (taken[k] || x->is_plural != y->is_plural || x->count != y->count) continue;
+            if (strcmp(x->called ? x->called : "", y->called ? y->called : "") != 0) continue;
             if (!same_attributes(c->a, i, c->b, k) || !same_attributes(c->b, k, c->a, i)) continue;
             if (words_agree(c, WN_NOUN, x->name, y->name)) found = k;
         }

@@ -1,5 +1,5 @@
 /* What making a scene graph works on: words get classes (graph_classes.c), noun phrases become objects
- * (scene_graph.c), and links become relations (graph_relations.c), sentence by sentence. */
+ * (scene_graph.c; names: graph_names.c), and links become relations (graph_relations.c), sentence by sentence. */
 #ifndef REWRITE_GRAPH_WORK_H
 #define REWRITE_GRAPH_WORK_H
 #include "rewrite/scene_graph.h"
@@ -23,6 +23,11 @@ struct graph_work {
 bool graph_has_link(const struct graph_work *k, int left, int right, const char *stem);
 /* Whether the word is in a list of words with blanks around each. */
 bool word_is_one_of(const char *word, const char *list);
+
+/* Whether nouns [from, to) name one of its kind: "Paris", "Eiffel Tower". */
+bool graph_is_name(const struct graph_work *k, int from, int to);
+/* Where of nouns [from, to) what the thing is called begins, as "Milo" of "my cat Milo"; to where it is not said. */
+int graph_epithet(const struct graph_work *k, int from, int to);
 
 /* Gives every word of the sentence its class. */
 void graph_settle_classes(struct graph_work *k);

@@ -88,7 +88,8 @@ static void add_object(struct graph_work *k, int from, int to)
         o.phrase_from = i - 1;
         i -= 2;
     }
-    o.is_plural = noun_is_plural(noun);
+    o.is_name = graph_is_name(k, from, to);
+    o.is_plural = !o.is_name && noun_is_plural(noun);
     if (i >= k->from && !k->is_used[i]) {
         const struct word *x = &k->w->at[i];
         if (x->class == WORD_NUMBER) {
@@ -107,11 +108,26 @@ static void add_object(struct graph_work *k, int from, int to)
     if (o.is_plural && o.count == 1) o.count = 0;
     o.has_article = o.article >= 0;
     for (int j = from; j < to; j++)
-        str_addf(&name, "%s%s", j > from ? " " : "", j == to - 1 ? singular(k, noun) : k->w->at[j].lower);
+        str_addf(&name, "%s%s", j > from ? " " : "", j == to - 1 && !o.is_name ? singular(k, noun) : k->w->at[j].lower);
     o.name = arena_strdup(k->a, str_c(&name));
     str_release(&name);
     for (int j = o.phrase_from; j < to; j++) k->head_of[j] = index;
     g->objects[g->n_objects++] = o;
+}
+
+/* What the object before words [from, to) is called by them. */
+static void add_epithet(struct graph_work *k, int from, int to)
+{
+    int object = k->head_of[from - 1];
+    struct str s = { 0 };
+
+    if (object < 0) return;
+    for (int i = from; i < to; i++) {
+        str_addf(&s, "%s%s", i > from ? " " : "", k->w->at[i].lower);
+        k->head_of[i] = object;
+    }
+    k->g->objects[object].called = arena_strdup(k->a, str_c(&s));
+    str_release(&s);
 }
 
 /* "a photo of", "a close up of": what is before the object of the picture says nothing about it. */
@@ -205,12 +221,13 @@ static void find_objects(struct graph_work *k)
             i = end - 1;
             continue;
         }
-        int head = end - 1, from = head;
+        int called = graph_epithet(k, i, end), head = called - 1, from = head;
         while (from > i && !word_is_colour(w->at[from - 1].lower)) from--;
         if (from == head && from > k->from && w->at[from - 1].class == WORD_ADJECTIVE && !k->is_used[from - 1] &&
             is_compound(k, from - 1, head))
             from--;
-        add_object(k, from, end);
+        add_object(k, from, called);
+        if (called < end) add_epithet(k, called, end);
         i = end - 1;
     }
 }

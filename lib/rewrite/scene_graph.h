@@ -14,6 +14,8 @@ struct graph_object {
     int phrase_from;             /* the phrase with its attributes begins here, without its article */
     int article;                 /* the word a, an, one, a number, the ..., or -1 */
     bool is_absent;              /* "no dog", "without a dog": the text says that none is there */
+    bool is_name;                /* of one of its kind: "Paris" */
+    const char *called;          /* lower case: "milo" of "my cat Milo", or NULL */
     bool is_unsure;              /* in a sentence with "not": what is true of it, nobody knows here */
 };
 struct graph_attribute {

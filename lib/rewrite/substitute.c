@@ -264,7 +264,7 @@ static void replace_objects(struct work *w)
         const struct graph_object *o = &w->g->objects[i];
         int file = sort_of(w->s, o->name);
         const char *from = inner_text(w->g, o->from, o->to, w->s->arena);
-        if (!may_change(o) || noun_is_abstract(o->name)) continue;
+        if (!may_change(o) || o->is_name || noun_is_abstract(o->name)) continue;
         for (int k = 0; k < DRAWS; k++) {
             const char *name = other_object(w, o, file);
             if (!name) break;
@@ -283,7 +283,7 @@ static void replace_phrases(struct work *w)
         const struct graph_object *o = &w->g->objects[i];
         const char *from = inner_text(w->g, o->phrase_from, o->to, w->s->arena);
         int file = sort_of(w->s, o->name);
-        if (!may_change(o) || noun_is_place(o->name) || noun_is_abstract(o->name)) continue;
+        if (!may_change(o) || o->is_name || noun_is_place(o->name) || noun_is_abstract(o->name)) continue;
         for (int k = 0; k < 2 * TRIES; k++) {
             const char *drawn = lexicon_draw(w->s->lexicon, LEX_PHRASES, file, w->r),
                        *tab = drawn ? strchr(drawn, '\t') : NULL;

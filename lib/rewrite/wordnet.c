@@ -214,6 +214,15 @@ static bool is_instance(const struct synset *s)
     return false;
 }
 
+bool wordnet_is_unique(const struct wordnet *w, const char *noun)
+{
+    uint32_t offsets[SENSES_MAX];
+    struct synset s;
+    int uses, n = senses(w, WN_NOUN, noun, offsets, &uses);
+
+    return n && read_synset(w, WN_NOUN, offsets[0], &s) && is_instance(&s);
+}
+
 /* The first sense that can be seen; the first of all when none can. */
 static bool likely_sense(const struct wordnet *w, const char *noun, uint32_t *offset, struct synset *s)
 {

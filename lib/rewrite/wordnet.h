@@ -16,6 +16,7 @@ void wordnet_close(struct wordnet *w); /* NULL is fine */
 bool wordnet_knows(const struct wordnet *w, enum wordnet_pos pos, const char *word);
 int wordnet_uses(const struct wordnet *w, enum wordnet_pos pos,
                  const char *word); /* senses that were seen in WordNet's own texts: 0 for a rare word */
+bool wordnet_is_unique(const struct wordnet *w, const char *noun); /* its first sense is one of its kind: "paris" */
 /* An irregular plural's singular from noun.exc, in the arena, or NULL. */
 const char *wordnet_exception(const struct wordnet *w, const char *plural, struct arena *a);
 

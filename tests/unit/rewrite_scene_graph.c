@@ -105,6 +105,10 @@ static void test_graphs(void)
              "train, bridge, river; train on bridge; bridge cross river");
     graph_is("A man is looking at a truck pulling a trailer.", "man, truck, trailer; man at truck; truck pull trailer");
     graph_is("A bus stops while people cross the street.", "bus, person*, street; person cross street");
+    /* names */
+    graph_is("My cat Milo is sleeping on the couch.", "cat, couch; cat on couch");
+    graph_is("A view of the Eiffel Tower in Paris at night.", "eiffel tower, paris; eiffel tower in paris");
+    graph_is("A baby Chihuahua sits on a bed.", "baby chihuahua, bed; baby chihuahua on bed");
     graph_is("", "");
     graph_is(".,!?", "");
     graph_is("-", "");
@@ -178,6 +182,8 @@ static void test_agreement(void)
     agree("A red car near a house.", "A blue car near a house.", false);
     agree("A red car near a house.", "A red car.", false);
     agree("A little dog.", "A small dog.", true);
+    agree("My cat Milo on a chair.", "My cat Milo is on a chair.", true);
+    agree("My cat Milo on a chair.", "My cat Max on a chair.", false);
     agree("Two dogs.", "Three dogs.", false);
     agree("A dog to the left of a cat.", "A dog to the right of a cat.", false);
     agree("A bird wading in the water.", "A bird wading at the water.", false);

@@ -188,6 +188,13 @@ static void test_wording(void)
 {
     ok(!ever_with("A car near a big bridge.", "eiffel"), "a name that has capitals is not written without");
     is_int(lexicon_count(&lexicon, LEX_OBJECTS, "eiffel tower"), 1, "though it is known");
+    bool is_left = true;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        negate("A red car in Paris next to my cat Milo.", "", seed);
+        for (int i = 0; i < n_got; i++)
+            is_left = is_left && strstr(got[i].text, "Paris") && strstr(got[i].text, " Milo");
+    }
+    ok(is_left && n_got > 5 && ever_with("A red car next to my cat Milo.", "dog Milo"), "names are left alone");
     ok(ever_with("A dog on the beach.", "in a field") && !ever_with("A dog on the beach.", "covered in snow"),
        "what something is covered in is no place");
     ok(!ever_with("Two bears, one brown and one white, sit on a chair.", "white, rice"), "a verb is no thing");
