@@ -1,6 +1,7 @@
 /* Unicode classes from utf8proc, completed to Unicode 16.0, the version that Hugging Face's tokenizers and tiktoken
  * use: so ids are theirs on any text, whatever utf8proc is installed. */
 #include "core/unicode.h"
+#include <stdlib.h>
 #include <utf8proc.h>
 
 /* Letters and numbers that Unicode 15.1 and 16.0 added (utf8proc 2.8 knows 15.0). In order. */
@@ -164,6 +165,17 @@ void unicode_add_lowered(struct str *out, const char *s, size_t n)
         }
         i += (size_t)len;
     }
+}
+
+void unicode_add_composed(struct str *out, const char *s, size_t n)
+{
+    utf8proc_uint8_t *composed = NULL;
+    utf8proc_ssize_t length =
+        utf8proc_map((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, &composed, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+
+    if (length < 0) str_add_bytes(out, s, n);
+    else str_add_bytes(out, (const char *)composed, (size_t)length);
+    free(composed);
 }
 
 enum unicode_class unicode_next(const char *s, size_t n, size_t *length)

@@ -30,6 +30,10 @@ uint32_t unicode_lower(uint32_t code);
  * of a word as final sigma. What is not UTF-8 stays. */
 void unicode_add_lowered(struct str *out, const char *s, size_t n);
 
+/* Appends the text with letters and their accents in one character where there is one (NFC): e and U+0301 are é. What
+ * is not UTF-8 stays as it is. */
+void unicode_add_composed(struct str *out, const char *s, size_t n);
+
 /* Appends the text with U+FFFD in place of what is not UTF-8: one for each maximal part of a character (the
  * practice that Unicode recommends and Python follows). */
 void unicode_repair(const char *s, size_t n, struct str *out);

@@ -198,11 +198,11 @@ static size_t word_end(const char *s, size_t n, size_t i)
     return i;
 }
 
-/* In lower case, with straight apostrophes. */
+/* In lower case, with straight apostrophes, accents in one character with their letters. */
 static const char *lower_copy(struct arena *a, const char *s, size_t n)
 {
     char *out = arena_strndup(a, s, n);
-    struct str lower = { 0 };
+    struct str lower = { 0 }, composed = { 0 };
     bool is_ascii = true;
     size_t m = 0;
 
@@ -215,8 +215,10 @@ static const char *lower_copy(struct arena *a, const char *s, size_t n)
     out[m] = 0;
     if (is_ascii) return out;
     unicode_add_lowered(&lower, out, m);
-    out = arena_strndup(a, lower.data, lower.n);
+    unicode_add_composed(&composed, lower.data, lower.n);
+    out = arena_strndup(a, composed.data, composed.n);
     str_release(&lower);
+    str_release(&composed);
     return out;
 }
 

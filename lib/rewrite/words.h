@@ -22,7 +22,7 @@ enum word_class {
 };
 struct word {
     int32_t from, to;      /* bytes [from, to) of the text */
-    const char *lower;     /* ASCII letters in lower case, apostrophes straight; in the arena */
+    const char *lower;     /* small letters, composed with their accents, apostrophes straight; in the arena */
     enum word_class class; /* of closed classes at once, the rest by the parser */
 };
 struct words {

@@ -182,6 +182,7 @@ static void test_agreement(void)
     agree("A red car near a house.", "A blue car near a house.", false);
     agree("A red car near a house.", "A red car.", false);
     agree("A little dog.", "A small dog.", true);
+    agree("A caf\xc3\xa9 near a dog.", "A cafe\xcc\x81 near a dog.", true);
     agree("My cat Milo on a chair.", "My cat Milo is on a chair.", true);
     agree("My cat Milo on a chair.", "My cat Max on a chair.", false);
     agree("Two dogs.", "Three dogs.", false);

@@ -45,6 +45,10 @@ static void test_split(void)
     words_split(&w, "CAF\xc3\x89 \xd0\x9a\xd0\xbe\xd1\x82", &a);
     ok(!strcmp(w.at[0].lower, "caf\xc3\xa9") && !strcmp(w.at[1].lower, "\xd0\xba\xd0\xbe\xd1\x82"),
        "capitals of every script are made small");
+    words_split(&w, "CAFE\xcc\x81 cafe\xcc\x81 caf\xc3\xa9", &a);
+    ok(!strcmp(w.at[0].lower, "caf\xc3\xa9") && !strcmp(w.at[1].lower, "caf\xc3\xa9") &&
+           !strcmp(w.at[2].lower, "caf\xc3\xa9"),
+       "a letter and its accent are one, written as one character or as two");
     ok(word_closed_class("doesn't") == WORD_AUXILIARY && word_closed_class("they're") == WORD_PRONOUN &&
            word_closed_class("o'clock") == WORD_OTHER,
        "contractions are no nouns");
