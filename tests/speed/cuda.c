@@ -119,6 +119,10 @@ static void backward_weight(void)
 {
     op_linear_backward_weight(d, dw, db, wide, x);
 }
+static void logits(void)
+{
+    op_linear_forward(d, act, x, w, db, LINEAR_PARAM);
+}
 static void weight_alone(void)
 {
     op_linear_backward_weight(d, dw, none, wide, x);
@@ -237,6 +241,7 @@ static void vocabulary(void)
     act = full(n, VOCAB), wide = half(n, VOCAB), loss = scratch_1d(&s, DT_F32, n), labels = ints(label, n);
     report("cross-entropy of an eighth of the rows", seconds_of(entropy), 0, (double)n * VOCAB * (4 + 2));
     x = half(n, H), w = half(VOCAB, H), dx = half(n, H), dw = full(VOCAB, H), db = tensor_view1(full(1, VOCAB));
+    report("logits of an eighth of the rows, forward", seconds_of(logits), flops, 0);
     report("logits of an eighth of the rows, input gradient", seconds_of(backward_input), flops, 0);
     report("logits of an eighth of the rows, weight gradient", seconds_of(backward_weight), flops, 0);
     scratch_reset(&s);
