@@ -240,8 +240,8 @@ install: all ## install into $(DESTDIR)$(PREFIX)
 	@set -e; for f in $(FILES); do set -- $$(echo $$f | tr : ' '); install -D -m $$3 $$1 '$(DESTDIR)$(PREFIX)'/$$2; done
 # Directories that are not ours stay, as others may have put them there.
 uninstall: ## remove what install put there
-	@cd '$(DESTDIR)$(PREFIX)' && rm -f $(foreach f,$(FILES),$(word 2,$(subst :, ,$f))) lib/unimo/libunimo-*.so
-	@cd '$(DESTDIR)$(PREFIX)' && rmdir share/unimo/* share/unimo lib/unimo 2>/dev/null || true
+	@[ ! -d '$(DESTDIR)$(PREFIX)' ] || { cd '$(DESTDIR)$(PREFIX)' && rm -f $(foreach f,$(FILES),$(word 2,$(subst :, ,$f))) lib/unimo/libunimo-*.so; }
+	@! cd '$(DESTDIR)$(PREFIX)' 2>/dev/null || rmdir share/unimo/* share/unimo lib/unimo 2>/dev/null || true
 dist: ## build/unimo-VERSION.tar.zst of what git tracks
 	@[ -e .git ] || { echo "make dist: this is not a git repository" >&2; exit 1; }
 	@mkdir -p build && git archive --prefix=unimo-$(VERSION)/ -o build/unimo-$(VERSION).tar HEAD && zstd -q -f --rm build/unimo-$(VERSION).tar

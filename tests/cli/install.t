@@ -31,6 +31,9 @@ t_exit 0 "make uninstall"
 t_ok "leaves no file but another's" [ "$(cd "$there" && find . -type f)" = ./bin/another ]
 t_ok "and folders that are not its own" sh -c 'cd "$1" && [ -d share/empty ] && [ -d share/man/man1 ] && [ ! -e share/unimo ] && [ ! -e lib/unimo ]' sh "$there"
 
+t_run mk -C "a tree" uninstall PREFIX="$t_dir/no such prefix"
+t_exit 0 "nothing to remove is no error"
+
 # What is compiled by nvcc and mpicc is compiled anew when they or their options change, and by the options that were given.
 mkdir -p small/lib/compute/cuda small/lib/train/mpi small/bin
 cp "$top/Makefile" small
