@@ -62,7 +62,7 @@ static int load_example(struct image *m, struct picture *own, const struct pictu
 {
     if (jpeg_load(m, p->path, e)) return -1;
     *own = (struct picture){ .n = p->n, .objects = mem_new(struct annotation, p->n + 1) };
-    memcpy(own->objects, p->objects, (size_t)p->n * sizeof *p->objects);
+    if (p->n) memcpy(own->objects, p->objects, (size_t)p->n * sizeof *p->objects);
     if (rng_uniform(r) < 0.5) mirror(m, own);
     double brightness = vary(r, o->brightness), contrast = vary(r, o->contrast);
     recolour(m, brightness, contrast, vary(r, o->saturation));

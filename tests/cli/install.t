@@ -4,7 +4,7 @@
 
 command -v make >/dev/null || t_skip_all "make is not installed"
 build=${UNIMO_BUILD:-$top/build/release}
-unset MAKEFLAGS MFLAGS MAKELEVEL T # of the make that runs the tests
+unset MAKEFLAGS MFLAGS MAKELEVEL T SAN COV ARM64 # of the make that runs the tests
 mk() { make -s --no-print-directory NVCC= MPICC= CXX=none "V=${build##*/}" "$@"; }
 
 # A tree whose path has spaces: the sources by links, and what is built.
