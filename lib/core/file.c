@@ -44,6 +44,20 @@ bool file_is_regular(const char *path)
     return strcmp(path, "-") && !stat(path, &st) && S_ISREG(st.st_mode);
 }
 
+ssize_t file_read_at(int fd, void *buf, size_t n, int64_t at, struct err *e)
+{
+    size_t got = 0;
+
+    while (got < n) {
+        ssize_t r = pread(fd, (char *)buf + got, n - got, at + (int64_t)got);
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return err_errno(e, "cannot read");
+        if (r == 0) break;
+        got += (size_t)r;
+    }
+    return (ssize_t)got;
+}
+
 ssize_t file_read(int fd, void *buf, size_t n, struct err *e)
 {
     size_t got = 0;

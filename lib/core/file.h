@@ -20,6 +20,7 @@ bool file_is_regular(const char *path); /* "-" is none */
 
 /* Reads until n bytes or the end; returns the bytes read or -1. Writes all n bytes, or -1. */
 ssize_t file_read(int fd, void *buf, size_t n, struct err *e);
+ssize_t file_read_at(int fd, void *buf, size_t n, int64_t at, struct err *e); /* the same from a place on */
 int file_write(int fd, const void *buf, size_t n, struct err *e);
 
 /* The whole file, NUL-terminated, in a new heap buffer; refused when larger than limit. */

@@ -83,13 +83,9 @@ int64_t spool_bytes(const struct spool *s)
 int spool_read(struct spool *s, int64_t at, void *out, size_t n, struct err *e)
 {
     if (flush(s, e)) return -1;
-    for (size_t got = 0; got < n;) {
-        ssize_t r = pread(s->fd, (char *)out + got, n - got, (off_t)(at + (int64_t)got));
-        if (r < 0 && errno == EINTR) continue;
-        if (r <= 0) return err_errno(e, "a temporary file: cannot read");
-        got += (size_t)r;
-    }
-    return 0;
+    ssize_t got = file_read_at(s->fd, out, n, at, e);
+    if (got >= 0 && (size_t)got < n) err_set(e, ERR_IO, "ends before what was written");
+    return got == (ssize_t)n ? 0 : err_in(e, "a temporary file");
 }
 
 const void *spool_map(struct spool *s, struct err *e)

@@ -5,7 +5,6 @@
 #include "core/mem.h"
 #include "core/str.h"
 #include "stream/frame.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,30 +12,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Reads n bytes at a place: 1, 0 where the file ends before, -1. */
-static int read_at(int fd, void *buf, int64_t n, int64_t at, struct err *e)
-{
-    int64_t got = 0;
-
-    while (got < n) {
-        ssize_t more = pread(fd, (char *)buf + got, (size_t)(n - got), at + got);
-        if (more < 0 && errno == EINTR) continue;
-        if (more < 0) return err_errno(e, "cannot read");
-        if (!more) return 0;
-        got += more;
-    }
-    return 1;
-}
-
 /* The digest in the index that ends a file of ours: 1, 0 where there is none, -1. */
 static int index_digest(int fd, int64_t bytes, uint64_t *digest, struct err *e)
 {
     uint8_t tail[FRAME_TAIL], head[FRAME_START + 16];
-    int got = bytes < FRAME_TAIL ? 0 : read_at(fd, tail, sizeof tail, bytes - FRAME_TAIL, e);
 
-    if (got <= 0) return got;
+    if (bytes < FRAME_TAIL) return 0;
+    ssize_t got = file_read_at(fd, tail, sizeof tail, bytes - FRAME_TAIL, e);
+    if (got < (ssize_t)sizeof tail) return got < 0 ? -1 : 0;
     int64_t n = frame_index_size(tail);
-    if (!n || n > bytes || (got = read_at(fd, head, sizeof head, bytes - n, e)) <= 0) return got < 0 ? -1 : 0;
+    if (!n || n > bytes) return 0;
+    got = file_read_at(fd, head, sizeof head, bytes - n, e);
+    if (got < (ssize_t)sizeof head) return got < 0 ? -1 : 0;
     *digest = load_u64(head + FRAME_START + 8);
     return 1;
 }
@@ -52,9 +39,9 @@ static int sampled_digest(int fd, int64_t bytes, uint64_t *digest, struct err *e
 
     digest_init(&d);
     for (int64_t i = 0; i < n && !rc; i++) {
-        int64_t at = n > 1 ? room * i / (n - 1) : 0, length = bytes < PIECE ? bytes : PIECE;
-        rc = read_at(fd, piece, length, at, e) < 0 ? -1 : 0;
-        digest_add(&d, piece, (size_t)length);
+        ssize_t got = file_read_at(fd, piece, PIECE, n > 1 ? room * i / (n - 1) : 0, e);
+        if (got < 0) rc = -1;
+        else digest_add(&d, piece, (size_t)got);
     }
     free(piece);
     *digest = digest_value(&d);
