@@ -295,7 +295,7 @@ static int learn(struct comm *comm, struct err *e)
     if (!rc && profile) profile_begin(dv);
     if (!rc) rc = adapt(&d, dv, comm, e);
     downstream_release(&d);
-    if (!comm || !rc || e->code == ERR_SAVED) comm_print_profile(comm, dv);
+    comm_print_profile(comm, dv, e);
     device_close(dv);
     return rc;
 }

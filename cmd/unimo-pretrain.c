@@ -272,7 +272,7 @@ static int learn(struct comm *comm, struct err *e)
     }
     pretraining_close(p);
     model_config_release(&c);
-    if (!comm || !rc || e->code == ERR_SAVED) comm_print_profile(comm, d);
+    comm_print_profile(comm, d, e);
     device_close(d);
     return rc;
 }

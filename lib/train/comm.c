@@ -177,10 +177,15 @@ void comm_leave(struct comm *c)
 
 /* ---- ending ---- */
 
-void comm_print_profile(struct comm *c, const struct device *d)
+static bool has_failed(const struct err *e)
+{
+    return e->code && e->code != ERR_SAVED;
+}
+
+void comm_print_profile(struct comm *c, const struct device *d, const struct err *e)
 {
     if (!c) profile_print(d);
-    if (!c || !d->profile) return;
+    if (!c || has_failed(e) || !d->profile) return;
     double *x = mem_new(double, c->ranks *PROFILE_NUMBERS);
     profile_numbers(d, x + c->rank * PROFILE_NUMBERS);
     comm_sum_double(c, x, c->ranks * PROFILE_NUMBERS);
@@ -215,7 +220,7 @@ static void end_job(struct comm *c, struct err *e)
 void comm_close(struct comm *c, struct err *e)
 {
     if (!c) return;
-    if (e->code && e->code != ERR_SAVED) end_job(c, e);
+    if (has_failed(e)) end_job(c, e);
     queue_close(c->begun);
     pthread_join(c->thread, NULL);
     queue_free(c->begun);

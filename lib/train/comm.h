@@ -64,9 +64,9 @@ void comm_share(struct comm *c, struct tensor part, int from);
 /* Seconds that sums took since the last call, and those of them that the caller spent waiting: the rest was hidden
  * behind its own work. With no sum under way. False where nobody measures: on GPUs. */
 bool comm_times(struct comm *c, double *summing, double *waiting);
-/* Prints the table of --profile, the first rank that of all; nothing when there is no profile. Ranks that failed must
- * not call it: the others would wait. */
-void comm_print_profile(struct comm *c, const struct device *d);
+/* Prints the table of --profile, the first rank that of all; nothing when there is no profile, nor by a rank that
+ * failed, for which the others would not be there. */
+void comm_print_profile(struct comm *c, const struct device *d, const struct err *e);
 /* The last thing that a rank does, so that all end together. After an error, but for ERR_SAVED, it tells it and ends
  * the job: the other ranks, which may wait for this one, are ended too. Returns for a process on its own. */
 void comm_close(struct comm *c, struct err *e);
