@@ -133,6 +133,8 @@ unimo-view --stats "$model" | grep 'tensor predict.class.weight:' >told
 t_run unimo-view -t predict.class.weight -o values "$model"
 t_ok "a parameter's values, a row a line" awk 'NR == FNR { match($0, /\[[0-9]+,[0-9]+\]/); split(substr($0, RSTART + 1, RLENGTH - 2), n, ","); next } \
     NF != n[2] { exit 1 } { rows++ } END { if (rows != n[1]) exit 1 }' told values
+unimo-view --stats "$model" | grep ^tensor | sort -g -k 10 | grep -o ' to [^,]*' | cut -c5- >largest
+t_ok "the manual's way to the largest values" sh -c 'grep -qx "unimo-view --stats model | grep ^tensor | sort -g -k 10" "$1" && [ -s largest ] && sort -gc largest' sh "$top/man/unimo-view.1"
 t_run unimo-view -t nothing "$model"
 t_fails "no such parameter"
 t_err 'detector: no tensor "nothing"$'
