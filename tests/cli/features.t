@@ -1,9 +1,7 @@
 #!/bin/bash
 # unimo-regionfeat --from, --to, --check: the field's files, as numpy writes and reads them, to streams and back.
 . "$(dirname "$0")/../lib/lib.sh"
-python=
-for p in python3 /usr/bin/python3; do "$p" -c 'import numpy' 2>/dev/null && python=$p && break; done
-[ -n "$python" ] || t_skip_all "no python3 with numpy"
+t_python numpy -c 'import numpy'
 files() { "$python" "$top/tests/cli/features_files.py" "$@"; }
 files write . || t_skip_all "numpy writes no files"
 feat="unimo-regionfeat -j2"

@@ -1,9 +1,7 @@
 #!/bin/bash
 # scripts/import-detector: one network in every public form of checkpoint becomes the same detector; what does not fit is refused.
 . "$(dirname "$0")/../lib/lib.sh"
-python=
-for p in python3 /usr/bin/python3; do "$p" -c 'import numpy' 2>/dev/null && python=$p && break; done
-[ -n "$python" ] || t_skip_all "no python3 with numpy"
+t_python numpy -c 'import numpy'
 mkdir bin && ln -s "$(command -v "$python")" bin/python3 && PATH=$PWD/bin:$PATH
 import=$top/scripts/import-detector
 made() { "$python" -B "$top/tests/cli/checkpoints.py" "$@"; }

@@ -15,6 +15,7 @@ try:
     import numpy as np
 except ImportError:
     sys.exit(77)
+from checkpoints import varint
 
 PADDLE = {"unimo.embeddings.LayerNorm": "pre_encoder_layer_norm", "unimo.image_embeddings.LayerNorm": "v_pre_encoder_layer_norm",
           "unimo.image_embeddings.feature": "image_emb", "unimo.image_embeddings.location": "image_loc",
@@ -42,15 +43,6 @@ def read(folder):
             a, b = d["data_offsets"]
             out[name] = np.frombuffer(data[8 + n + a:8 + n + b], "<f4").reshape(d["shape"])
     return out
-
-
-def varint(n):
-    out = b""
-    while True:
-        out += bytes([n & 127 | (128 if n > 127 else 0)])
-        n >>= 7
-        if not n:
-            return out
 
 
 def variable(folder, name, values):

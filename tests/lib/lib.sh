@@ -1,6 +1,7 @@
 # Sourced by every shell test: a fresh directory, a scrubbed environment, and verbs that print TAP.
 #   t_run CMD...   runs CMD; its output is in $out, its messages in $err, its status in $rc
 #   t_peak CMD...  prints the peak of CMD's memory
+#   t_python WHAT ARGUMENTS...  $python is from here on one that succeeds with the arguments; skips all, without WHAT, where none does
 #   t_exit N WHAT  | t_ok COMMAND...   | t_err REGEX  | t_same A B  | t_fails WHAT (exit 1 or 2, exactly one line) | t_skip_all WHY | t_done
 set -u
 unset CDPATH
@@ -34,6 +35,12 @@ t_peak() { # CMD...: its largest resident size in KiB, as the kernel counts it; 
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(code)' "$@"
+}
+t_python() {
+    local what=$1
+    shift
+    for python in python3 /usr/bin/python3; do "$python" "$@" >/dev/null 2>&1 && return; done
+    t_skip_all "no python3 with $what"
 }
 t_skip_all() { echo "1..0 # SKIP $1"; rm -rf "$t_dir"; exit 0; }
 t_done() {

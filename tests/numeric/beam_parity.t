@@ -3,10 +3,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$top/tests/lib/corpus.sh"
 
-for python in python3 /usr/bin/python3 ''; do
-    [ -n "$python" ] || t_skip_all "no python3 with PyTorch"
-    $python "$top/tests/numeric/model_parity.py" check 2>/dev/null && break
-done
+t_python PyTorch "$top/tests/numeric/model_parity.py" check
 corpus >corpus.log 2>&1 || { t_last=corpus; cp corpus.log "$err"; }
 unimo-pretrain $model --vocab corpus/vocabulary --pairs corpus/train.pairs.zst --features corpus/train.regions.zst --rows 256 --lr 1e-3 --steps 3 -j 2 -o model 2>/dev/null
 unimo-view corpus/train.entailment.zst | jq -c '{id, text, target: .text, turns: [.text, .label, (.id | split("-")[0])]}' >texts.jsonl

@@ -3,10 +3,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$top/tests/lib/corpus.sh"
 
-for python in python3 /usr/bin/python3 ''; do
-    [ -n "$python" ] || t_skip_all "no python3 with PyTorch"
-    $python "$top/tests/numeric/model_parity.py" check 2>/dev/null && break
-done
+t_python PyTorch "$top/tests/numeric/model_parity.py" check
 corpus >corpus.log 2>&1 || { t_last=corpus; cp corpus.log "$err"; }
 jq '.initializer_range = 0.2' tiny.json >config.json
 cat >texts.jsonl <<'END'
