@@ -1,22 +1,11 @@
 /* Names of persons, animals and places: what is written with a capital and means one of its kind. */
-#include "core/str.h"
 #include "rewrite/graph_work.h"
 #include "rewrite/inflect.h"
 #include <string.h>
 
-/* "Milo" and "McDonald", not "TV" or "T-shirt". */
 static bool is_capitalised(const struct graph_work *k, int i)
 {
-    const struct word *x = &k->w->at[i];
-    const char *text = k->g->text + x->from;
-    size_t n = (size_t)(x->to - x->from);
-    uint32_t first, small, second, next;
-    int a = utf8_decode(text, n, &first), b = utf8_decode(x->lower, strlen(x->lower), &small);
-
-    if (!a || !b || first == small || (size_t)a == n) return false;
-    bool has_next =
-        utf8_decode(text + a, n - (size_t)a, &second) && utf8_decode(x->lower + b, strlen(x->lower + b), &next);
-    return has_next && second == next && second != '-';
+    return word_is_capitalised(&k->w->at[i], k->g->text);
 }
 
 static bool is_known(const struct graph_work *k, const char *lower)

@@ -81,8 +81,7 @@ static bool is_proper(const struct scene_graph *g, int from, int to)
     for (int i = from; i < to; i++) {
         const struct word *x = &g->words.at[i];
         bool opens = !i || strchr(".!?", x[-1].lower[0]);
-        char first = g->text[x->from], second = x->to - x->from > 1 ? g->text[x->from + 1] : 0;
-        if (!opens && first >= 'A' && first <= 'Z' && second >= 'a' && second <= 'z') return true;
+        if (!opens && word_is_capitalised(x, g->text)) return true;
     }
     return false;
 }

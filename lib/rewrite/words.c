@@ -283,3 +283,15 @@ int64_t text_code_points(const char *text, int64_t n)
     for (int64_t i = 0; i < n; i++) count += ((unsigned char)text[i] & 0xC0) != 0x80;
     return count;
 }
+
+bool word_is_capitalised(const struct word *x, const char *text)
+{
+    size_t n = (size_t)(x->to - x->from);
+    uint32_t first, small, second, next;
+    int a = utf8_decode(text + x->from, n, &first), b = utf8_decode(x->lower, strlen(x->lower), &small);
+
+    if (!a || !b || first == small || (size_t)a == n) return false;
+    bool has_next = utf8_decode(text + x->from + a, n - (size_t)a, &second) &&
+                    utf8_decode(x->lower + b, strlen(x->lower + b), &next);
+    return has_next && second == next && second != '-';
+}

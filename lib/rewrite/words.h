@@ -42,6 +42,8 @@ int words_sentence_end(const struct words *w, int from);
 /* The closed class of a lower-case word, or WORD_OTHER. */
 enum word_class word_closed_class(const char *lower);
 bool word_is_colour(const char *lower);
+/* Whether the word of the text is written as a name is: "Milo" and "McDonald", not "TV" or "T-shirt". */
+bool word_is_capitalised(const struct word *x, const char *text);
 /* The value of a number word or numeral from 1 to 100, or 0. */
 int word_number(const char *lower);
 const char *word_of_number(int n); /* "two" .. "ten", or NULL */
